@@ -1,1 +1,1 @@
-"""Accounts: settings, encrypted credentials, and warnings."""
+"""Storage of accounts: settings, encrypted credentials, and warnings."""

@@ -1,4 +1,4 @@
-"""Accounts by the version of their settings: what every run of an entry asks for, read from the database once per change."""
+"""Caches accounts by the version of their settings. Every run needs its account, and the database is read once for each change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_ACCOUNTS = 4096
 
 
 class AccountCache:
-    """``read`` gives the account as it is stored now. The least recently used of more than 4,096 accounts is dropped."""
+    """Cache of 4,096 accounts; the least recently used one is dropped. ``read`` returns the account as it is stored now."""
 
     def __init__(self, read: Callable[[AccountId], Awaitable[Account]]) -> None:
         self._read = read
@@ -22,14 +22,14 @@ class AccountCache:
         self._reads: SingleFlight[AccountId, Account] = SingleFlight("account")
 
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
-        """Raises what ``read`` raises; RunInterrupted where even a fresh read is older (a database that fell back in time)."""
+        """Raises the errors of ``read``, and RunInterrupted if a fresh read is older too (the database was restored to an earlier time)."""
         known = self._known.get(account_id)
         if known is not None and known.config_version >= config_version:
             self._known.move_to_end(account_id)
             return known
         joined = account_id in self._reads
         account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
-        if account.config_version < config_version and joined:  # that read may have begun before the version was committed
+        if account.config_version < config_version and joined:  # the shared read may have begun before the version was committed
             account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
         if account.config_version < config_version:
             raise RunInterrupted(f"settings of account {account_id} are at version {account.config_version}, asked for {config_version}")

@@ -1,4 +1,4 @@
-"""Between rows of ``account`` joined with ``lane`` and :class:`tillsync_server.domain.account.Account`."""
+"""Maps rows of ``account`` joined with ``account_state`` to :class:`tillsync_server.domain.account.Account`, and back to columns."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
 
 
 def settings_columns(account: Account) -> list[Any]:
-    """Parameters $2 to $20 of the statements ``accounts/insert`` and ``accounts/update``."""
+    """Returns the parameters $2 to $20 of the statements ``accounts/insert`` and ``accounts/update``."""
     return [
         account.name,
         account.customer_sync_enabled,
@@ -93,7 +93,7 @@ def settings_columns(account: Account) -> list[Any]:
 
 
 def secret_columns(account: Account, box: SecretBox, *, before: Account | None = None, stored: asyncpg.Record | None = None) -> list[Any]:
-    """Parameters $21 to $27. A secret that is what it was ``before`` keeps its ``stored`` bytes."""
+    """Returns the parameters $21 to $27. A secret that equals the one ``before`` keeps its ``stored`` bytes."""
     columns: list[bytes | None] = []
     for column, secret_of in SECRETS.items():
         secret = secret_of(account)

@@ -1,6 +1,6 @@
-"""Accounts in PostgreSQL: settings, encrypted credentials, and what a change of them sets going. Statements in ``accounts.sql``.
+"""Stores accounts: settings, encrypted credentials, and the work that a change of them requires. The statements are in ``accounts.sql``.
 
-Lock order: lane, then account row, then till. Nothing is decrypted or encrypted elsewhere.
+Lock order: lane, then account row, then till. This module alone encrypts and decrypts the credentials.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PostgresAccounts:
         return account_from(_present(row, account.account_id), self._box)
 
     async def _created_before(self, connection: Connection, account: Account) -> Account:
-        """The stored account, where a call with the same settings has created it. AlreadyExists."""
+        """Returns the stored account if an earlier call created it with the same settings. Raises AlreadyExists otherwise."""
         stored = account_from(_present(await connection.fetchrow(_GET, account.account_id), account.account_id), self._box)
         if not stored.has_settings_of(account):
             raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
@@ -88,7 +88,7 @@ class PostgresAccounts:
         return account_from(_present(row, account_id), self._box)
 
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
-        """No older than ``config_version``; cached, and read once however many ask at the same time."""
+        """Returns the account at ``config_version`` or later. It is cached, and concurrent callers share one read."""
         return await self._cache.at_version(account_id, config_version)
 
     async def list_accounts(self, *, after: AccountId | None, limit: int) -> list[Account]:
@@ -101,7 +101,7 @@ class PostgresAccounts:
     ) -> AccountChange:
         seen = await self.get(account_id)
         wanted = _changed(seen, change, etag, dry_run=dry_run)
-        # counted before the lane is locked (a large account has many links); what another change has moved since is counted under it
+        # Counted before the lane is locked, because a large account has many links. Changes since are counted under the lock.
         counts = await self._count(account_id, requeued_by(seen, wanted))
         try:
             async with self._database.acquire() as connection, connection.transaction():
@@ -122,7 +122,7 @@ class PostgresAccounts:
         *,
         dry_run: bool,
     ) -> tuple[AccountChange, list[Callable[[], None]]]:
-        """The change, and what to announce after the commit."""
+        """Returns the change, and the notifications to send after the commit."""
         lane = _present(await connection.fetchrow(_LOCK_LANE, account_id), account_id)
         stored = _present(await connection.fetchrow(_LOCK, account_id), account_id)
         before = account_from(stored, self._box)
@@ -131,7 +131,7 @@ class PostgresAccounts:
             return AccountChange(account=before, effect=effect_of({})), []
         await self._require_unlinked_default(connection, before, after)
         obsolete = requeued_by(before, after)
-        # nothing a moment ago may be something now, and what is not counted is not queued: that is looked at again, which costs nothing
+        # A count of zero may be outdated, and a subject with a count of zero is not requeued. So zeros are counted again, which is cheap.
         counts = {what: counted[what] for what in obsolete & counted.keys() if counted[what]}
         counts |= await self._count_with(connection, account_id, obsolete - counts.keys())
         if dry_run:
@@ -182,7 +182,7 @@ class PostgresAccounts:
             )
 
     async def _require_till(self, connection: Connection, account: Account) -> None:
-        """The till's row, locked: two accounts that take the same till_id at once see each other."""
+        """Locks the till's row, so that two accounts that take the same till_id at once see each other."""
         await connection.execute(_INSERT_OR_LOCK_TILL, account.till_id)
         await self._refuse_foreign_till(connection, account)
 
@@ -203,7 +203,7 @@ class PostgresAccounts:
                 had_problem = await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is not None
                 if had_problem:
                     await lane.connection.execute(_RESCHEDULE_LANE, account_id)
-        except Unavailable:  # the lane is busy: whoever has it meets the side by itself
+        except Unavailable:  # the lane is locked: its owner meets the side itself
             return False
         if side is Side.SHOP:
             self._notifier.order_events()
@@ -215,16 +215,16 @@ class PostgresAccounts:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_OF_TILL, till_id)
         try:
-            # one by one: a till's first webhook leaves the other connections to others
+            # one by one: the first webhook of a till must leave connections free for other work
             accounts = [await self.at_version(AccountId(row["account_id"]), row["config_version"]) for row in rows]
         except RunInterrupted as error:
             raise Unavailable(f"the settings of till {till_id} cannot be read just now; try again") from error
         return [account for account in accounts if account.till_id == till_id]
 
     async def reencrypt(self) -> int:
-        """Bring every stored secret under the first key of TILLSYNC_SECRET_KEY; returns how many accounts were rewritten.
+        """Encrypts every stored secret with the first key of TILLSYNC_SECRET_KEY. Returns how many accounts were rewritten.
 
-        In chunks of 200 accounts, each a transaction; may run beside everything else and be repeated at any time.
+        It works in chunks of 200 accounts, each in one transaction. It may run beside all other work, and be repeated at any time.
         """
         rewritten, after = 0, ""
         while True:
@@ -252,11 +252,11 @@ class PostgresAccounts:
 
 
 def _changed(account: Account, change: Callable[[Account], Account], etag: str, *, dry_run: bool) -> Account:
-    """``change`` applied. Aborted: the etag is outdated, and ``change`` would overwrite something."""
+    """Returns the changed account. Raises Aborted if the etag is outdated and ``change`` would overwrite something."""
     if not etag or etag == account.etag:
         return change(account)
     if not dry_run:
-        with suppress(RequestError):  # the caller has not seen the settings that make the change wrong
+        with suppress(RequestError):  # the caller has not read the settings that make the change invalid
             if change(account) == account:
                 return account
     raise Aborted(f"account {account.account_id} has changed since you read it: read it again", metadata={"etag": account.etag})

@@ -1,4 +1,4 @@
-"""What is wrong with accounts without stopping them, put together from what each part keeps. Statements in ``account_warnings.sql``."""
+"""Collects problems that do not stop an account, from several tables. The statements are in ``account_warnings.sql``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORGET_STRAY_OUTPUT = load("accounts/forget_stray_output")
 COUNT_CAP = 10_000
 STRAY_OUTPUT_DAYS = 7
 _NOTED_EVERY_SECONDS = 60.0
-"""Answers are many: the same of a route is noted by a process so often at most."""
+"""Answers are frequent, so a process stores an unchanged result of a route at most once in this time."""
 _MAX_REMEMBERED = 20_000
 
 

@@ -1,9 +1,9 @@
 -- name: warnings
--- What is wrong with accounts without stopping them. Reason 1: events that the shop's bridge refused. Reason 2: rows of the till's customer
--- list that cannot be read; the first five are named. Reason 3: other output around the data of the shop's answers, by route, met in the
--- last $3 days; detail is the latest one's kind and plugin. Reason 4: another app is busy at the till; count is what we took of the limit
--- in detail, before the time until which half of it is taken. $1 accounts, $2 events or rows counted at most. Takes no lock. Index:
--- refused_event, unread_row, stray_output and till primary keys.
+-- Returns warnings: problems that do not stop an account. Reason 1: events that the shop's bridge refused. Reason 2: rows of the till's
+-- customer list that cannot be read; detail has the first five. Reason 3: routes whose answers had other output around the data in the last
+-- $3 days; detail has the latest kind and plugin. Reason 4: another app is busy at the till; count is our part of the limit in detail,
+-- before the time until which half of our part is taken. $1 accounts, $2 cap of counted events or rows, $4 seconds for which half is taken.
+-- Takes no lock. Index: refused_event, unread_row, stray_output and till primary keys.
 SELECT a.account_id, 1::smallint AS reason, refused.count, refused.since, refused.last_time, refused.detail
 FROM unnest($1::text[]) AS a(account_id)
 CROSS JOIN LATERAL (
@@ -34,12 +34,12 @@ WHERE a.account_id = ANY ($1::text[]) AND t.busy_until > now()
 ORDER BY account_id, reason
 
 -- name: note_stray_output
--- Other output stands around the data of a shop's answers. $1 account, $2 route, $3 kind of output, $4 the plugin that it names, or ''.
--- Nothing of an account that is not there. Index: stray_output primary key. Locks: that row.
+-- Stores that a shop's answers have other output around their data. $1 account, $2 route, $3 kind of output, $4 the plugin that it names,
+-- or ''. Writes nothing for an unknown account. Index: stray_output primary key. Locks: that row.
 INSERT INTO stray_output AS s (account_id, route, kind, plugin, first_time, last_time)
 SELECT account_id, $2, $3, $4, now(), now() FROM account WHERE account_id = $1
 ON CONFLICT (account_id, route) DO UPDATE SET kind = excluded.kind, plugin = excluded.plugin, last_time = excluded.last_time
 
 -- name: forget_stray_output
--- The shop's answer to a route was nothing but its data. $1 account, $2 route. Index: stray_output primary key. Locks: that row.
+-- Deletes the stray output of a route whose answer was only data. $1 account, $2 route. Index: stray_output primary key. Locks: that row.
 DELETE FROM stray_output WHERE account_id = $1 AND route = $2

@@ -1,5 +1,5 @@
 -- name: insert
--- A new account, or nothing where its id is taken. $1 account, $2 to $20 settings, $21 to $27 encrypted secrets (NULL where none is set).
+-- Inserts an account; no row if its id is taken. $1 account, $2 to $20 settings, $21 to $27 encrypted secrets (NULL if not set).
 -- Index: account primary key.
 INSERT INTO account (account_id, name, customer_sync_enabled, default_epos_customer_id, match_email, guest_policy, auto_link, sync_names,
   sync_phone, till_id, shared_till, epos_base_url, epos_customer_api_version, epos_customer_type_api_version, epos_v4_type_field,
@@ -11,11 +11,11 @@ ON CONFLICT (account_id) DO NOTHING
 RETURNING account_id
 
 -- name: insert_lane
--- The lane of a new account. $1 account.
+-- Inserts the lane of a new account. $1 account.
 INSERT INTO lane (account_id) VALUES ($1)
 
 -- name: get
--- One account with its problem, secrets still encrypted. $1 account. Index: account primary key. Takes no lock.
+-- Returns one account with its problems and encrypted secrets. $1 account. Index: account primary key. Takes no lock.
 SELECT a.account_id, a.name, a.customer_sync_enabled, a.default_epos_customer_id, a.match_email, a.guest_policy, a.auto_link,
   a.sync_names, a.sync_phone, a.till_id, a.shared_till, a.epos_base_url, a.epos_customer_api_version,
   a.epos_customer_type_api_version, a.epos_v4_type_field, a.epos_requests_per_minute, a.shop_base_url, a.shop_price_decimals,
@@ -27,7 +27,7 @@ FROM account a JOIN account_state l USING (account_id)
 WHERE a.account_id = $1
 
 -- name: lock
--- One account as `get` reads it, its row locked. $1 account. Runs after `lock_lane` in its transaction. Locks: the account's row.
+-- Locks and returns one account as `get` does. $1 account. Runs after `lock_lane` in its transaction. Locks: the account's row.
 SELECT a.account_id, a.name, a.customer_sync_enabled, a.default_epos_customer_id, a.match_email, a.guest_policy, a.auto_link,
   a.sync_names, a.sync_phone, a.till_id, a.shared_till, a.epos_base_url, a.epos_customer_api_version,
   a.epos_customer_type_api_version, a.epos_v4_type_field, a.epos_requests_per_minute, a.shop_base_url, a.shop_price_decimals,
@@ -39,7 +39,7 @@ FROM account a JOIN account_state l USING (account_id)
 WHERE a.account_id = $1 FOR NO KEY UPDATE OF a
 
 -- name: list
--- Accounts by ascending id. $1 after this id (empty: from the first), $2 most rows. Index: account primary key. Takes no lock.
+-- Returns accounts by ascending id. $1 after this id (empty: from the first), $2 most rows. Index: account primary key. Takes no lock.
 SELECT a.account_id, a.name, a.customer_sync_enabled, a.default_epos_customer_id, a.match_email, a.guest_policy, a.auto_link,
   a.sync_names, a.sync_phone, a.till_id, a.shared_till, a.epos_base_url, a.epos_customer_api_version,
   a.epos_customer_type_api_version, a.epos_v4_type_field, a.epos_requests_per_minute, a.shop_base_url, a.shop_price_decimals,
@@ -51,7 +51,7 @@ FROM account a JOIN account_state l USING (account_id)
 WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2
 
 -- name: update
--- New settings of an account. $1 account, $2 to $20 settings, $21 to $27 encrypted secrets, $28 the database's time.
+-- Updates the settings of an account. $1 account, $2 to $20 settings, $21 to $27 encrypted secrets, $28 the database's time.
 -- Runs after `lock` in its transaction. Index: account primary key.
 UPDATE account SET name = $2, customer_sync_enabled = $3, default_epos_customer_id = $4, match_email = $5, guest_policy = $6, auto_link = $7,
   sync_names = $8, sync_phone = $9, till_id = $10, shared_till = $11, epos_base_url = $12, epos_customer_api_version = $13,
@@ -61,7 +61,7 @@ UPDATE account SET name = $2, customer_sync_enabled = $3, default_epos_customer_
 WHERE account_id = $1
 
 -- name: probe_now
--- Ill sides are probed at once; a problem stays open until its side has proven to work. $1 account, $2 the database's time.
+-- Makes ill sides due for a probe at once. A problem stays open until its side works. $1 account, $2 the database's time.
 -- Runs after `lock_lane` in its transaction; `reschedule_lane` follows. Indexes: primary keys of account_side and lane.
 WITH tried_anew AS (UPDATE account_side SET failures = 0 WHERE account_id = $1)
 UPDATE lane SET till_probe_at = CASE WHEN till_probe_at IS NOT NULL THEN $2::timestamptz END,
@@ -69,7 +69,7 @@ UPDATE lane SET till_probe_at = CASE WHEN till_probe_at IS NOT NULL THEN $2::tim
 WHERE account_id = $1
 
 -- name: close_problem_of_side
--- Close the problem of one side, which was tested and works. $1 account, $2 side. No row: none is open on that side.
+-- Closes the problem of one side that was tested and works. $1 account, $2 side. No row: the side has no open problem.
 -- Runs after `lock_lane` in its transaction; `reschedule_lane` follows. Indexes: primary keys of account_side and lane.
 WITH closed AS (
   UPDATE account_side SET failures = 0, problem_reason = NULL, problem_text = NULL, problem_since = NULL, problem_entry_id = NULL
@@ -81,18 +81,18 @@ FROM closed WHERE lane.account_id = closed.account_id
 RETURNING lane.account_id
 
 -- name: write_requeue
--- What is to be queued again, from the beginning where it was under way. $1 account, $2 what, $3 the database's time.
+-- Stores what to requeue. A requeue in progress starts from the beginning. $1 account, $2 what, $3 the database's time.
 -- Runs after `lock_lane` in its transaction. Index: requeue primary key.
 INSERT INTO requeue AS r (account_id, what, create_time) SELECT $1, what, $3 FROM unnest($2::smallint[]) AS t(what) ORDER BY what
 ON CONFLICT (account_id, what) DO UPDATE SET after_id = 0, after_entry_id = NULL, create_time = excluded.create_time
 
 -- name: forget_type_hashes
--- Another shop, or another way to write to it: nothing is known of the types it holds. $1 account.
+-- Clears the hashes of types after a change of the shop or of the way to write to it, because its types are unknown then. $1 account.
 -- Runs after `lock_lane` in its transaction. Index: customer_type primary key.
 UPDATE customer_type SET content_hash = NULL WHERE account_id = $1 AND content_hash IS NOT NULL
 
 -- name: count_obsolete
--- How much a change of settings would queue again. $1 account, $2 what (as in requeue.what). Indexes: the account's part of the primary keys
+-- Counts what a change of settings would requeue. $1 account, $2 what (as in requeue.what). Indexes: the account's part of the primary keys
 -- of link and customer_type, entry_by_state, shop_removal_by_epos. Takes no lock.
 SELECT w.what, CASE w.what
   WHEN 1 THEN (SELECT count(*) FROM link WHERE account_id = $1)
@@ -103,12 +103,12 @@ SELECT w.what, CASE w.what
 FROM unnest($2::smallint[]) AS w(what)
 
 -- name: is_linked
--- Whether a till customer has a link. $1 account, $2 till customer. Index: link primary key. Takes no lock.
+-- Returns whether a till customer has a link. $1 account, $2 till customer. Index: link primary key. Takes no lock.
 SELECT EXISTS (SELECT FROM link WHERE account_id = $1 AND epos_customer_id = $2)
 
 -- name: secrets_after
--- The encrypted secrets of the next accounts that have any. $1 after this account, $2 most rows. Locks: the accounts' rows, in account order,
--- and no lane (whoever changes settings locks lane, then row). Index: account primary key.
+-- Returns the encrypted secrets of the next accounts that have any. $1 after this account, $2 most rows. Locks: the accounts' rows, in
+-- account order, and no lane (a change of settings locks the lane before the row). Index: account primary key.
 SELECT account_id, epos_api_key, epos_api_secret, epos_webhook_key, epos_webhook_secret,
   shop_consumer_key, shop_consumer_secret, shop_bridge_secret
 FROM account
@@ -117,28 +117,28 @@ WHERE account_id > $1 AND num_nonnulls(epos_api_key, epos_api_secret, epos_webho
 ORDER BY account_id LIMIT $2 FOR NO KEY UPDATE
 
 -- name: store_secrets
--- The same secrets under another key. $1 account, $2 to $8 encrypted secrets. Neither settings nor their version change.
+-- Stores the same secrets under another key. $1 account, $2 to $8 encrypted secrets. Settings and their version stay.
 -- Runs after `secrets_after` in its transaction. Index: account primary key.
 UPDATE account SET epos_api_key = $2, epos_api_secret = $3, epos_webhook_key = $4, epos_webhook_secret = $5, shop_consumer_key = $6,
   shop_consumer_secret = $7, shop_bridge_secret = $8
 WHERE account_id = $1
 
 -- name: note_customer_ids
--- Remember some customer ids of a till's first list page. $1 till, $2 ids. Locks: the till's row.
+-- Stores some customer ids of a till's first list page. $1 till, $2 ids. Locks: the till's row.
 INSERT INTO till (till_id, sample_customer_ids) VALUES ($1, $2::bigint[])
 ON CONFLICT (till_id) DO UPDATE SET sample_customer_ids = excluded.sample_customer_ids
 
 -- name: of_till
--- The accounts of a till with the version of their settings. $1 till. Indexes: account_by_till, lane primary key. Takes no lock.
+-- Returns the accounts of a till with the version of their settings. $1 till. Indexes: account_by_till, lane primary key. Takes no lock.
 SELECT a.account_id, l.config_version FROM account a JOIN lane l USING (account_id) WHERE a.till_id = $1 ORDER BY a.account_id
 
 -- name: others_on_till
--- Whether an account other than $2 uses the till $1. Index: account_by_till. Takes no lock.
+-- Returns whether an account other than $2 uses the till $1. Index: account_by_till. Takes no lock.
 SELECT EXISTS (SELECT FROM account WHERE till_id = $1 AND account_id <> $2)
 
 -- name: tills_looking_alike
--- Other tills at the same address that have some of these customers: they look like the same Epos Now company. $1 till, $2 customer ids.
--- Index: account_by_till. Reads the samples of all tills (CheckAccount only). Takes no lock.
+-- Returns other tills at the same address that have some of these customers. They are probably the same Epos Now company. $1 till, $2
+-- customer ids. Index: account_by_till. Reads the samples of all tills (CheckAccount only). Takes no lock.
 SELECT t.till_id FROM till t
 WHERE t.till_id <> $1 AND t.sample_customer_ids && $2::bigint[] AND EXISTS (
   SELECT FROM account mine JOIN account other ON other.till_id = t.till_id AND other.epos_base_url = mine.epos_base_url
@@ -146,8 +146,9 @@ WHERE t.till_id <> $1 AND t.sample_customer_ids && $2::bigint[] AND EXISTS (
 ORDER BY t.till_id
 
 -- name: of_till_customers
--- The accounts of a till that its customers concern: switched on, with a link to the customer, be it broken, or with a held order that has
--- the customer to choose from. $1 till, $2 till customers. Indexes: account_by_till, link primary key, entry_held_by_candidate. No lock.
+-- Returns the accounts of a till that its customers concern: sync is switched on, and there is a link to the customer, usable or not, or a
+-- held order with the customer as a candidate. $1 till, $2 till customers.
+-- Indexes: account_by_till, link primary key, entry_held_by_candidate. Takes no lock.
 SELECT a.account_id, l.epos_customer_id AS subject_id
 FROM account a JOIN link l ON l.account_id = a.account_id AND l.epos_customer_id = ANY ($2::bigint[])
 WHERE a.till_id = $1 AND a.customer_sync_enabled
@@ -159,8 +160,8 @@ WHERE a.till_id = $1 AND a.customer_sync_enabled AND candidate = ANY ($2::bigint
 ORDER BY account_id, subject_id
 
 -- name: of_till_customer_types
--- The accounts of a till that its customer types concern: switched on, with the bridge, or knowing the type. $1 till, $2 types.
--- Indexes: account_by_till, customer_type primary key. Takes no lock.
+-- Returns the accounts of a till that its customer types concern: sync is switched on, and the account has the bridge or knows the type.
+-- $1 till, $2 types. Indexes: account_by_till, customer_type primary key. Takes no lock.
 SELECT a.account_id, wanted.subject_id
 FROM account a CROSS JOIN unnest($2::bigint[]) AS wanted(subject_id)
 WHERE a.till_id = $1 AND a.customer_sync_enabled AND (a.shop_bridge_secret IS NOT NULL OR EXISTS (

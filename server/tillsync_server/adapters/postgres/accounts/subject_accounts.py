@@ -1,4 +1,4 @@
-"""Which accounts of a till a customer or a customer type concerns."""
+"""Finds the accounts of a till that a customer or a customer type concerns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The engine's lanes: leases, claims, completions, customer hints, and the lock of one lane."""
+"""Engine storage: leases of lanes, claims, completions, hints of the Customers Queue, and the lock of one lane."""

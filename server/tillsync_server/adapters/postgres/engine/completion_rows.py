@@ -1,7 +1,7 @@
-"""The parameters of the statement ``engine/complete`` for a batch of completions.
+"""Builds the parameters of the statement ``engine/complete`` for a batch of completions.
 
-Most runs of a batch end alike, so what they have in common is sent once, as a *class*, and each run names its class. So it is with the
-*claims* they come from: a lease of a lane, under one version of the account's settings.
+Most runs of a batch have the same result. The shared part is sent once as a *class*, and each run carries the number of its class.
+*Claims* are sent in the same way. A claim is a lease of a lane under one version of the account's settings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 
 class _Numbered(Generic[Value]):
-    """Distinct values by their keys, numbered from 1 in order of first use."""
+    """Distinct values by key. Numbers start at 1, in order of first use."""
 
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
@@ -36,12 +36,12 @@ class _Numbered(Generic[Value]):
 
 
 def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
-    """In the order of the statement's parameters."""
+    """Returns the parameters in the order of the statement."""
     claims: _Numbered[tuple[LaneLease, int]] = _Numbered()
     classes: _Numbered[EntryDecision] = _Numbered()
     claim_numbers: list[int] = []
     class_numbers: list[int] = []
-    for completion in completions:  # this runs for every entry
+    for completion in completions:  # hot loop: it runs for every entry
         lease, version, decision = completion.lease, completion.entry.config_version, completion.decision
         claim_numbers.append(claims.number((id(lease), version), (lease, version)))
         class_numbers.append(classes.number(_class_key(decision), decision))
@@ -53,7 +53,7 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
         [lease.token for lease, _ in claims.values],
         [version for _, version in claims.values],
         *_class_columns(classes.values),
-        # what is the same everywhere is left out: unnest fills a shorter column up with NULL, and encoding is the dearest part of a write
+        # Encoding is the most expensive part of a write. A column of equal values is left out: unnest fills a shorter column with NULL.
         claim_numbers,
         [completion.entry.entry_id for completion in completions],
         [] if revisions.count(1) == len(revisions) else revisions,
@@ -72,7 +72,7 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
 
 
 def without_problem(completion: Completion) -> Completion:
-    """Tells no side's problem and no mending."""
+    """Returns the completion without an opened or closed problem of a side."""
     if not completion.recovered and completion.decision.problem is None:
         return completion
     return replace(completion, recovered=frozenset(), decision=replace(completion.decision, problem=None))
@@ -113,7 +113,7 @@ def _class_columns(decisions: Sequence[EntryDecision]) -> list[list[Any]]:
 
 
 def _problem_columns(completions: Sequence[Completion], claim_numbers: Sequence[int]) -> list[list[Any]]:
-    """Of each claim and side at most one: a problem that is met stands above one that closes."""
+    """Returns at most one change for each claim and side. A problem that opens replaces one that closes."""
     changed: dict[tuple[int, Side], tuple[Completion, AccountProblem | None]] = {}
     for number, completion in zip(claim_numbers, completions, strict=True):
         for side in completion.recovered:
@@ -138,5 +138,5 @@ def _sparse(column: list[Any]) -> list[Any]:
 
 
 def _bigint_array_text(ids: Sequence[int]) -> str:
-    """A bigint[] literal: arrays of arrays cannot be unnested, so they travel as text."""
+    """Returns a bigint[] literal. unnest flattens an array of arrays, so each inner array is sent as text."""
     return "{" + ",".join(str(int(value)) for value in ids) + "}"

@@ -1,4 +1,4 @@
-"""Enqueueing hints: the Customers Queue's way in. Folding, the one statement, and the fall-back to one account at a time."""
+"""Enqueues hints on the Customers Queue. One statement stores a batch; if a lane stays locked, the batch is stored account by account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _SubjectKey = tuple[AccountId, int, int]
 
 
 class PostgresHintStore:
-    """Implements :class:`tillsync_server.ports.lanes.HintStore`. ``offer``: asked before each statement, for so many lanes at most."""
+    """Implements :class:`tillsync_server.ports.lanes.HintStore`.
+
+    ``offer`` is called before each statement with the largest number of lanes that the statement can lease.
+    """
 
     def __init__(self, database: Database, notifier: Notifier, offer: Callable[[int], LaneOffer | None] | None = None) -> None:
         self._database = database
@@ -35,7 +38,7 @@ class PostgresHintStore:
         self._offer = offer
 
     async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
-        """One statement for all; where a lane stays locked, account by account, so that one never delays another."""
+        """Stores all hints in one statement. If a lane stays locked, stores them account by account, so that no account delays another."""
         offer = None if self._offer is None else self._offer(len(hints))
         try:
             # invariant: accepted-hints-are-committed
@@ -65,24 +68,25 @@ class PostgresHintStore:
 async def enqueue_in_transaction(
     connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None = None
 ) -> list[EnqueueResult | Exception]:
-    """Enqueue on ``connection``, in its transaction if it has one (then without ``notifier``: the caller tells after the commit).
+    """Enqueues hints on ``connection``, in its transaction if it has one. Returns one result per hint, in the same order.
 
-    Locks the lanes in account order; the caller may hold them already. By position; NotFound for unknown accounts.
+    Inside a transaction, pass no ``notifier``: the caller notifies after the commit. Locks the lanes in account order; the caller may hold
+    them already. An unknown account gives NotFound as its result.
     """
     return await (await _store(connection, hints, notifier)).results()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """The rows that the statement returned, and the hints that asked for them."""
+    """Hints and the rows that the statement returned for them."""
 
     hints: Sequence[NewHint]
     folded: Mapping[_SubjectKey, Sequence[int]]
-    """The positions of the hints that say the same."""
+    """Positions of the hints of each subject."""
     rows: Sequence[asyncpg.Record]
 
     async def results(self) -> list[EnqueueResult | Exception]:
-        """By position."""
+        """Returns one result per hint, in the same order."""
         results: list[EnqueueResult | Exception] = [
             NotFound(f"account {hint.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") for hint in self.hints
         ]
@@ -152,7 +156,7 @@ def _claimed(row: asyncpg.Record) -> ClaimedEntry:
 
 
 def _entry(row: asyncpg.Record) -> Entry:
-    # by position, in the order of the statement enqueue_hints: this runs for every hint, and names cost a third of it
+    # Columns are read by position, in the order of the statement enqueue_hints. This runs for every hint, and names cost a third of it.
     at, paused_until = row[11], row[12]
     kind = EntryKind.CUSTOMER if row[1] == 1 else EntryKind.CUSTOMER_TYPE
     note = WAITING_NOTE if paused_until is None else waiting_note(paused_until, row[13] or "", at)

@@ -1,13 +1,13 @@
 -- name: enqueue_hints
--- Enqueue hints on the Customers Queue, or coalesce them into the live entry of their subject: one statement, one commit.
--- $1..$6: columns of the input (account_id, kind, subject_id, priority, force, entry_id), folded so that no subject stands twice;
--- $7: how many further hints were folded into the row; $8: the distinct accounts.
--- $9 owner that leases the lanes which sleep and get live work, $10 lease seconds (NULL: nobody does). The token is durable with the hint.
--- Locks: lanes in account order (l), then entries. The lane is woken by the value that the lock returned, never by the snapshot's. It is
--- found by the newest token that the snapshot sees, or a higher one: a lease that was committed meanwhile has raised it. An entry that is
--- due before the lane's bound lowers the bound, also of a leased lane.
--- Indexes: lane primary key, entry_live. Unknown accounts have no lane and come back with no row. The rows returned show the entries as
--- they are now, update_time being the database's time, so that nothing needs to be read again for the answer.
+-- Enqueues hints on the Customers Queue, or coalesces them into the live entry of their subject. One statement, one commit.
+-- $1 to $6: columns of the hints (account_id, kind, subject_id, priority, force, entry_id). The caller merges hints, so each subject is
+-- there once; $7: number of further hints that were merged into the row; $8: the distinct accounts.
+-- $9: owner that leases sleeping lanes which get live work (NULL: no lease); $10: lease seconds. The token commits together with the hint.
+-- Locks: lanes in account order (l), then entries. The wake-up uses the lane's values that the lock returned, never those of the snapshot.
+-- The lane is found by the newest token of the snapshot or a higher one, because a lease that committed in between has raised it. An entry
+-- that is due before the lane's bound lowers the bound, also of a leased lane.
+-- Indexes: lane primary key, entry_live. An unknown account has no lane, so it returns no row. Each row shows the entry after the write,
+-- with the database's time as update_time, so the answer needs no second read.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 i AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::smallint[], $5::boolean[], $6::uuid[], $7::integer[])

@@ -1,4 +1,4 @@
-"""Offers of lanes, where the answer to a commit is lost."""
+"""Reports offered lanes whose commit got no answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tillsync_server.ports.lanes import LaneOffer
 
 @contextmanager
 def answered(offer: LaneOffer | None, accounts: Collection[AccountId]) -> Iterator[None]:
-    """Around what commits lanes that ``offer`` leases: an error leaves open whether it did. A lock that was not had committed nothing."""
+    """Wraps a statement that may lease lanes for ``offer``. After an error it is unknown whether the lease committed, so the accounts are
+    reported to ``offer.unanswered``. A lock timeout is not reported: it committed nothing."""
     try:
         yield
     except asyncpg.LockNotAvailableError:

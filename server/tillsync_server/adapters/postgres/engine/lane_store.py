@@ -1,7 +1,7 @@
-"""Lanes and entries in PostgreSQL: lease, renew, claim, complete, release. The statements are in ``lane_store.sql``.
+"""Stores lanes and entries in PostgreSQL: lease, renew, claim, complete, release. The statements are in ``lane_store.sql``.
 
 Lock order: lanes in account order, then entries. Every write that ends or reschedules entries checks owner and token under the lane's lock
-(invariant 3). Each operation is one statement, which commits by itself.
+(invariant 3). Each operation is one statement, which commits by itself. The repair of lost wake-ups takes one transaction a lane.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _LOCK_LANE = load("engine/lock_lane")
 _KINDS = {int(kind): kind for kind in EntryKind}
 _PRIORITIES = {int(priority): priority for priority in Priority}
 _COMPLETE_ROUNDS = 3
-"""A round writes what a hint changed while the round before waited for its lane. Hints that come faster than rounds change nothing more:
-after the last one the entry stays as they left it."""
+"""A later round completes runs whose entry a hint changed while the round before waited for the lane's lock. If hints arrive faster than
+rounds, the entry stays as the last hint left it."""
 
 
 class PostgresLaneStore:
@@ -57,7 +57,7 @@ class PostgresLaneStore:
         self._database = database
         self._notifier = notifier
         self._look_from: datetime | None = None
-        """No lane is ready before this time; the database's. None: look at all lanes."""
+        """No lane is ready before this time of the database. None: search all lanes."""
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
         async with self._database.acquire() as connection:
@@ -66,7 +66,7 @@ class PostgresLaneStore:
         return LeaseResult([_lease(owner, row) for row in rows], rest["seconds"])
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
-        """One statement for all; where a lane stays locked, lane by lane, so that it does not cost the others their leases."""
+        """Renews all leases in one statement. If a lane stays locked, renews lane by lane, so that the other lanes keep their leases."""
         try:
             async with self._database.acquire() as connection:
                 rows = await connection.fetch(_RENEW, *_fence_parameters(leases), lease_seconds)
@@ -103,7 +103,7 @@ class PostgresLaneStore:
             )
 
     async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
-        """One statement for all; where a lane stays locked, account by account, so that it does not hold up what the others have done."""
+        """Stores all completions in one statement. If a lane stays locked, goes account by account, so that no account delays another."""
         try:
             return list(await self._complete(completions))
         except asyncpg.LockNotAvailableError:
@@ -112,7 +112,7 @@ class PostgresLaneStore:
         for account_id in sorted({completion.entry.account_id for completion in completions}):
             positions = [position for position, completion in enumerate(completions) if completion.entry.account_id == account_id]
             own: list[CompletionResult | Exception]
-            try:  # once more also where it is the only one: it may have been the history's partitions that were locked
+            try:  # A single account is tried a second time too: the lock may have been on the history's partitions.
                 own = list(await self._complete([completions[position] for position in positions]))
             except asyncpg.LockNotAvailableError:
                 own = [Unavailable(f"account {account_id} is busy", reason="ACCOUNT_BUSY")] * len(positions)
@@ -132,7 +132,7 @@ class PostgresLaneStore:
             left = [position for position, decided in as_decided.items() if decided is None]
             if not left:
                 break
-            completions = [without_problem(completion) for completion in completions]  # the first round has stored them
+            completions = [without_problem(completion) for completion in completions]  # the first round has stored the problems
         for completion, result in zip(completions, results, strict=True):
             if result is not CompletionResult.DROPPED and completion.entry.kind is EntryKind.ORDER_CUSTOMER:
                 self._notifier.entry_finished(completion.entry.entry_id)
@@ -178,7 +178,7 @@ def _lease(owner: str, row: asyncpg.Record) -> LaneLease:
 
 
 def _paused_sides(till: tuple[float | None, int | None], shop: tuple[float | None, int | None]) -> dict[Side, PausedSide]:
-    """Of each: the seconds until its probe (NULL: it is well), and its failures."""
+    """Takes seconds until the probe (NULL: the side is well) and failures of each side. Returns the ill sides."""
     return {
         side: PausedSide(failures or 0, seconds)
         for side, (seconds, failures) in ((Side.TILL, till), (Side.SHOP, shop))
@@ -187,7 +187,7 @@ def _paused_sides(till: tuple[float | None, int | None], shop: tuple[float | Non
 
 
 def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
-    # by position, in the order of the statement claim: this runs for every entry, and names cost a third of it
+    # Columns are read by position, in the order of the statement claim. This runs for every entry, and names cost a third of it.
     facts: Any = row[17]
     return ClaimedEntry(
         AccountId(row[3]),

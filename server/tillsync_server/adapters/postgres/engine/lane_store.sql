@@ -1,11 +1,12 @@
 -- name: lease
--- Lease ready lanes, run-out leases and lanes whose ill side is to be probed, and tell when the next lane is ready. $1 most lanes, $2 most of
--- them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe, $6 the time from which to look (NULL: all lanes). The last row
--- has no account: seconds until the next lane that was left is ready, is to be probed (where $5 allows one), or its lease runs out (negative:
--- it is; NULL: there is none); and the time from which to look next. Every lane that was left is ready after it, and so is whatever a
--- transaction makes ready that began up to ten seconds ago: none makes a lane ready before its own beginning.
--- Indexes: lane_ready_live, lane_ready, lane_probe, lane_pkey (newest: the token that the snapshot sees; another session may have raised it
--- before the lock was had). Locks: the lanes taken, SKIP LOCKED. An idle system writes nothing.
+-- Leases ready lanes, lanes whose lease ran out, and lanes whose ill side is due for a probe. Returns when the next lane is ready.
+-- $1 most lanes, $2 most of them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe, $6 time from which the search
+-- starts (NULL: all lanes). The last row has no account. Its seconds run until the next lane not leased here is ready, is due for a probe
+-- (if $5 allows one) or loses its lease; negative: one is due already; NULL: there is none. Its look_from is the $6 of the next call. No
+-- lane that was left is ready before it. A transaction makes no lane ready before its own start, so lanes of transactions that began up to
+-- ten seconds ago are found too.
+-- Indexes: lane_ready_live, lane_ready, lane_probe, lane_pkey (newest: the token of the snapshot; another session may have raised it before
+-- this statement got the lock). Locks: the lanes taken, SKIP LOCKED. An idle system writes nothing.
 WITH live AS MATERIALIZED (
   SELECT account_id FROM lane WHERE coalesce(lease_expires_at, next_live_at) BETWEEN coalesce($6::timestamptz, '-infinity') AND now()
   ORDER BY coalesce(lease_expires_at, next_live_at) LIMIT $1 FOR UPDATE SKIP LOCKED),
@@ -53,28 +54,29 @@ SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, extract(epoch FROM least(ready_
 FROM left_over
 
 -- name: leases_of
--- The leases that these owners have. $1 accounts, $2 owners, by position. Index: lane_pkey. Locks none.
+-- Returns the present leases of these owners. $1 accounts, $2 owners, by position. Index: lane_pkey. Takes no lock.
 SELECT lane.account_id, lane.lease_owner, lane.lease_token, lane.lapses
 FROM unnest($1::text[], $2::text[]) AS t(account_id, owner) JOIN lane ON lane.account_id = t.account_id
   AND lane.lease_token >= newest_token(t.account_id)
   /* invariant: lost-answers-free-no-other-lease */ AND lane.lease_owner = t.owner /* /invariant: lost-answers-free-no-other-lease */
 
 -- name: renew
--- Renew the leases that are still ours (migration 0014 has the function). $1 accounts, $2 owners, $3 tokens, $4 lease seconds.
+-- Renews the leases that still have the given owner and token, and returns their accounts (function of migration 0014).
+-- $1 accounts, $2 owners, $3 tokens, $4 lease seconds.
 SELECT renew_lanes($1, $2, $3, $4) AS account_id
 
 -- name: release
--- Release lanes (migration 0014 has the function). $1 accounts, $2 owners, $3 tokens, $4 clean (resets lapses). Returns whether one of them
--- is ready: a lane that still has due work goes to the back of the line.
+-- Releases lanes (function of migration 0014). $1 accounts, $2 owners, $3 tokens, $4 clean (resets lapses). Returns whether a released lane
+-- is ready. A lane that still has due work queues behind the other ready lanes.
 SELECT release_lanes($1, $2, $3, $4)
 
 -- name: claim
--- Due entries of leased lanes, in order of their classes, and the account's ill sides. Writes nothing; a statement of its own, so that it sees
--- what is committed now.
--- $1 accounts; $2 owners and $3 tokens of the leases: a lost one brings no row; limits: $4 live orders, $5 live customers and types, $6 bulk
--- orders, $7 bulk customers and types; $8 entries in flight. Each lane brings at least one row, with the number of its request (from 1) and
--- the sides; its entry is NULL where none is due.
--- Indexes: lane_pkey; entry_due_by_queue (due_entries, migration 0014) from the lane's bound on: before it stand only dead entries.
+-- Returns due entries of leased lanes, in order of their classes, and the account's ill sides. Writes nothing. It is a statement of its
+-- own, so that its snapshot has everything committed before it.
+-- $1 accounts; $2 owners and $3 tokens of the leases (a lost lease returns no row); limits: $4 live orders, $5 live customers and types,
+-- $6 bulk orders, $7 bulk customers and types; $8 entries in flight. Each lane returns at least one row, with the number of its request
+-- (from 1) and the sides; the entry is NULL if none is due.
+-- Indexes: lane_pkey; entry_due_by_queue (due_entries, migration 0014) from the lane's bound on, since only dead entries are before it.
 SELECT t.number, extract(epoch FROM lane.till_probe_at - now())::float8, extract(epoch FROM lane.shop_probe_at - now())::float8,
   t.account_id, e.entry_id, e.kind, e.subject_id, e.priority, e.entry_revision, lane.config_version, e.attempt_count,
   e.coalesced_count, e.force, e.account_email, e.billing_email, e.woo_customer_id, e.epos_customer_id, e.facts, e.chosen_epos_customer_id
@@ -93,8 +95,8 @@ LEFT JOIN LATERAL (
   SELECT * FROM due_entries(t.account_id, 1::smallint, 2::smallint, lane.due_from, t.bulk_customers, $8::uuid[])) AS e ON true
 
 -- name: charge_first
--- Charge an attempt before the run, for an entry that may kill the process. $1 account, $2 owner, $3 token, $4 entry, $5 revision,
--- $6 seconds until it may run again if this run is never heard of. Locks: the lane, then the entry.
+-- Charges an attempt before the run, for an entry that may kill the process. $1 account, $2 owner, $3 token, $4 entry, $5 revision,
+-- $6 seconds until the entry is due again if this run completes nothing. Locks: the lane, then the entry.
 WITH mine AS MATERIALIZED (
   SELECT account_id, now() + make_interval(secs => $6) AS again FROM lane
   WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
@@ -103,26 +105,27 @@ FROM mine WHERE e.account_id = mine.account_id AND e.entry_id = $4 AND e.entry_r
 RETURNING true
 
 -- name: complete
--- Store what runs came to: end entries, hold them or put them off, answer their orders, tell the shop of it, open and close account
--- problems. One statement, which commits by itself.
+-- Completes runs: ends, holds or reschedules entries, updates the answers of their orders, records order events for the shop, opens and
+-- closes account problems. One statement, which commits by itself.
 -- Per claim (a lease under one version of the settings), numbered from 1: $1 accounts, $2 owners, $3 tokens, $4 config_versions.
 -- Per class of results, numbered from 1: $5 state, $6 outcome, $7 cause, $8 comment, $9 notes, $10 charged, $11 attempt (JSON without
 -- times), $12 candidate ids as text.
--- Per run: $13 claim number, $14 entry_id, $15 revision (NULL: 1), $16 class number (NULL: 1), $17 seconds it ran, $18 epos and $19 woo
--- customer, $20 subject label, $21 seconds until due, $22 seconds in which no hint may run it, $23 time before which nothing may run it.
--- Columns of NULLs may be shorter or empty.
+-- Per run: $13 claim number, $14 entry_id, $15 revision (NULL: 1), $16 class number (NULL: 1), $17 seconds of the run, $18 till and $19
+-- shop customer, $20 subject label, $21 seconds until due, $22 seconds in which no hint may make the entry due, $23 time before which
+-- nothing may make it due; $30 kind and $31 subject of the entry. Columns of NULLs may be shorter or empty.
 -- Per side whose problem changes: $24 claim number, $25 side, $26 seconds until its probe, $27 reason (NULL: the problem closes), $28 text,
--- $29 entry that met it. Per run again: $30 kind and $31 subject of the entry.
--- Returns one row for each run whose lane is still ours: its number, from 1; true: stored as decided; false: a hint came during the run,
--- the entry stays PENDING as the hint left it, and only the attempt is kept; NULL: another session changed the entry while this statement
--- waited for the lane's lock, or the entry is gone. Run the statement again for these: it sees what was committed then.
--- Of an order that a hint changed, outcome, comment, notes and customer stay: they may answer other facts. Of an order that is stored as
--- decided, customer and candidates are those of this run.
--- Locks: the lanes that still have the token, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry,
--- order_match, account and order_event, and entry_live. "state <> 4" instead of "state = 1": no plan can take the index of due entries for
--- the primary key. With kind and subject entry_live serves as well: where few entries live, the planner takes the smaller of the two, and
--- with the account alone it would lead through every dead entry of the account. What became of a run is carried on by RETURNING and joined
--- with no other of these results: the planner expects one row of each, so that a join of 500 with 500 looks at 250,000 pairs.
+-- $29 entry that met the problem.
+-- Returns the number (from 1) of each run whose lease and settings are unchanged, and as_decided. True: stored as decided. False: a hint
+-- arrived during the run, so the entry stays PENDING as the hint left it and only the attempt is kept. NULL: another session changed the
+-- entry while this statement waited for the lane's lock, or the entry is gone. Run the statement again for NULL: its new snapshot has the
+-- change. If a hint changed an order, its outcome, comment, notes and customer stay, because the run's may answer other facts. If an order
+-- is stored as decided, customer and candidates are those of this run.
+-- Locks: the lanes that still have the token, in account order; the entries; the order events, in order. Indexes: the primary keys of lane,
+-- entry, order_match, account and order_event, and entry_live.
+-- "state <> 4" instead of "state = 1" keeps plans from taking the index of due entries for the primary key. kind and subject let the
+-- planner use entry_live. With few live entries it takes the smaller of the two indexes, and by account alone it would read every dead
+-- entry of the account. RETURNING carries a run's columns on, and the results are not joined with each other: the planner expects one row
+-- of each, and would compare 500 with 500 rows in 250,000 pairs.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 locked AS MATERIALIZED (
   SELECT account_id, lease_owner, lease_token, config_version FROM lane
@@ -245,14 +248,15 @@ FROM (SELECT number, NULL::boolean AS as_decided FROM run
 GROUP BY number
 
 -- name: times_opened
--- How often in a row an entry has opened the problem of a side that is well now. $1 account, $2 side, $3 entry. No row: it did not.
+-- Returns how often in a row an entry opened the problem of a side that is well now. $1 account, $2 side, $3 entry. No row: another entry
+-- opened the last problem, or the side is ill.
 -- Index: account_side primary key. Takes no lock.
 SELECT times_opened FROM account_side WHERE account_id = $1 AND side = $2 AND opened_by = $3 AND problem_reason IS NULL
 
 -- name: lost_wakeups
--- Lanes that sleep past their earliest pending entry, and lanes with a pending entry before their bound: there must be none. A lane that is
--- ready has not been lost. Takes no lock; the caller looks again under the lane's lock. paused_until: a process of the release before lets
--- the lane sleep. Index: entry_due_by_queue, from its beginning.
+-- Returns lanes that sleep past their earliest pending entry, and lanes with a pending entry before their bound. There must be none. A
+-- ready lane is not lost. Takes no lock; the caller checks again under the lane's lock. paused_until: a process of the previous release
+-- makes the lane sleep until then. Index: entry_due_by_queue, from its beginning.
 SELECT lane.account_id FROM lane
 WHERE EXISTS (
   SELECT FROM (VALUES (1, 1), (1, 2), (2, 1), (2, 2)) AS p(queue, priority)
@@ -266,9 +270,9 @@ WHERE EXISTS (
 ORDER BY lane.account_id LIMIT 1000
 
 -- name: repair_lost_wakeup
--- Wake one lane that sleeps past its earliest pending entry, and lower its bound to that entry. $1 account; its lane is locked by the
--- statement before. Of a leased lane only the bound counts. A lane that is ready has been so since now: every lease finds it behind its own bound.
--- Index: entry_due_by_queue (lane_times, migration 0014), from its beginning.
+-- Wakes one lane that sleeps past its earliest pending entry, and lowers its bound to that entry. $1 account; `lock_lane` has locked its
+-- lane in this transaction. Of a leased lane only the bound is checked. A lane that becomes ready gets the present time, so a search from
+-- an earlier bound (`lease`) finds it. Index: entry_due_by_queue (lane_times, migration 0014), from its beginning.
 WITH clock AS MATERIALIZED (SELECT now() AS at)
 UPDATE lane SET
   next_live_at = CASE WHEN times.live_at IS NULL THEN 'infinity' ELSE greatest(times.live_at, clock.at) END,

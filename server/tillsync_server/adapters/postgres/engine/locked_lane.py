@@ -1,4 +1,4 @@
-"""One lane held in one transaction: as a person's decision takes it (whoever has the lease), or as the lease's owner does (fenced)."""
+"""One lane, locked in one transaction: for a person's action, whichever process has the lease, or fenced for the lease's owner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WAKE_LANE = load("engine/wake_lane")
 
 
 class AfterCommit(Enum):
-    """What a transaction wrote that another task waits for."""
+    """Writes of a transaction that other tasks wait for. Each is announced after the commit."""
 
     ORDER_EVENTS = auto()
     REQUEUE = auto()
@@ -33,7 +33,7 @@ class AfterCommit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LockedLane:
-    """Good only inside the transaction that locked it. ``at``: the database's time."""
+    """The lane inside the transaction that locked it. It is valid only in that transaction. ``at`` is the database's time."""
 
     connection: Connection
     account_id: AccountId
@@ -41,10 +41,10 @@ class LockedLane:
     config_version: int
     is_leased: bool
     after_commit: set[AfterCommit] = field(default_factory=set)
-    """What :meth:`tell` announces besides live work."""
+    """Further writes that :meth:`tell` announces besides live work."""
 
     async def queue_customer(self, epos_customer_id: EposCustomerId) -> EntryId:
-        """The LIVE customer entry of a link that is new, or gone."""
+        """Enqueues a LIVE hint for the customer of a link that was made or found gone. Returns the entry's id."""
         hint = NewHint(self.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.LIVE)
         [result] = await enqueue_in_transaction(self.connection, [hint])
         if isinstance(result, Exception):
@@ -52,11 +52,11 @@ class LockedLane:
         return result.entry_id
 
     async def wake(self) -> None:
-        """For live entries that are due now. A leased lane is looked at again by its release."""
+        """Wakes the lane for live entries that are due now. The release of a leased lane finds them without it."""
         await self.connection.execute(_WAKE_LANE, self.account_id, self.at, True)
 
     def tell(self, notifier: Notifier) -> None:
-        """Announces live work, and what :meth:`tell_rest` announces. After the commit."""
+        """Announces live work and everything that :meth:`tell_rest` announces. Call it after the commit."""
         if self.is_leased:
             notifier.live_work(self.account_id)
         else:
@@ -64,7 +64,7 @@ class LockedLane:
         self.tell_rest(notifier)
 
     def tell_rest(self, notifier: Notifier) -> None:
-        """Announces what the transaction wrote for other tasks than the lane's owner. After the commit."""
+        """Announces writes that tasks other than the lane's owner wait for. Call it after the commit."""
         if AfterCommit.ORDER_EVENTS in self.after_commit:
             notifier.order_events()
         if AfterCommit.REQUEUE in self.after_commit:
@@ -73,7 +73,10 @@ class LockedLane:
 
 @asynccontextmanager
 async def locked_lane(database: Database, account_id: AccountId) -> AsyncIterator[LockedLane]:
-    """A transaction under the lane's lock. NotFound for an unknown account, Unavailable (ACCOUNT_BUSY) where the lock is not to be had."""
+    """Opens a transaction under the lane's lock.
+
+    Raises NotFound for an unknown account, and Unavailable (ACCOUNT_BUSY) when another session keeps the lock.
+    """
     try:
         async with database.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(_LOCK_LANE, account_id)
@@ -86,7 +89,7 @@ async def locked_lane(database: Database, account_id: AccountId) -> AsyncIterato
 
 @asynccontextmanager
 async def fenced_lane(database: Database, lease: LaneLease) -> AsyncIterator[LockedLane | None]:
-    """A transaction under the lane's lock while the lease is still ours; None (nothing locked) when it is not (invariant 3)."""
+    """Opens a transaction under the lane's lock if this process still has the lease (invariant 3). Else yields None and locks nothing."""
     async with database.acquire() as connection, connection.transaction():
         row = await connection.fetchrow(_FENCE, [lease.account_id], [lease.owner], [lease.token])
         yield None if row is None else LockedLane(connection, lease.account_id, row["at"], row["config_version"], True)

@@ -1,4 +1,4 @@
-"""Which entry opened a side's problem, again and again. Written by the statement ``engine/complete``."""
+"""Counts how often in a row one entry opened a side's problem. The statement ``engine/complete`` writes the count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 _TIMES_OPENED = load("engine/times_opened")
 _AT_ONCE = 2
-"""Of the pool's connections. Hung accounts fail by the hundred in the same second, and the rest of the pool is for those that work."""
+"""Connections of the pool that this class uses. Hung accounts fail by the hundred in one second, and the other connections must stay free
+for working accounts."""
 
 
 class PostgresSideHistory:

@@ -1,1 +1,1 @@
-"""Links between till and shop customers, the held orders that depend on them, and what the shop is known to hold."""
+"""Storage of links between till and shop customers, of the held orders that depend on them, and of what the shop is known to hold."""

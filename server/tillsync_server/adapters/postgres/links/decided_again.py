@@ -1,5 +1,7 @@
-"""What rests on a customer that has changed: held orders are decided again, answered ones get a note. One place for every change: a
-customer is gone, was unlinked, has another email, belongs to another person."""
+"""Requeues or notes the orders that rest on a changed customer: held orders are requeued, answered orders get a note.
+
+A customer changes when it is found gone, is unlinked, gets another email, or its number belongs to another person.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ UNLINKED_NOTE = "the link to customer {} was taken off after this order was answ
 async def decide_again(
     lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), but: EntryId | None = None
 ) -> int:
-    """Held orders that rest on one of these customers run again, in order of arrival. Returns how many (at most 10,000 are counted)."""
+    """Requeues held orders that rest on one of these customers, in order of arrival. Returns how many (counted up to 10,000)."""
     if not epos and not woo:
         return 0
     rows = await lane.connection.fetch(_HELD_BECAUSE_OF, lane.account_id, sorted(set(epos)), sorted(set(woo)), but, MAX_COUNTED)
@@ -38,7 +40,7 @@ async def decide_again(
 
 
 async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool) -> int:
-    """Held orders with this candidate, whose email is ``email`` now (raw)."""
+    """Requeues held orders with this candidate that its present email decides differently. ``email`` is raw."""
     forms = list(email_forms(email))
     rows = await lane.connection.fetch(
         _HELD_WITH_CANDIDATE,
@@ -56,11 +58,14 @@ async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustom
 async def mark_gone(
     lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), of: Sequence[EposCustomerId] = ()
 ) -> tuple[list[Link], int]:
-    """Links of these customers are unusable from now on. ``of``: the till customers that those of ``woo`` were found linked to; a link that
-    was made since stays. Returns the links that were usable, and how many held orders run again."""
+    """Makes links of these customers unusable.
+
+    ``of`` names the till customers that the customers of ``woo`` were found linked to; a newer link to another till customer stays. Returns
+    the links that were usable, and how many held orders were requeued.
+    """
     rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at, list(of))
     broken = [link_of_row(row) for row in rows]
-    # an order that is being answered with the till customer has no answer yet that could get a note
+    # An order that is just being answered with the till customer has no answer yet that could get a note.
     await revise_waiting_orders(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)
     released = await decide_again(
         lane,
@@ -73,14 +78,14 @@ async def mark_gone(
 
 
 async def note_unlinked(lane: LockedLane, link: Link) -> None:
-    """Orders of the shop customer that were answered with the till customer: a person has taken the link off since."""
+    """Notes on the answers of the shop customer's orders that a person has deleted the link since."""
     await _note_answers(lane, link.epos_customer_id, UNLINKED_NOTE.format(link.epos_customer_id), link.woo_customer_id)
 
 
 async def _note_answers(
     lane: LockedLane, epos_customer_id: EposCustomerId, note: str, woo_customer_id: WooCustomerId | None = None
 ) -> None:
-    """The shop is told, as of a new answer."""
+    """Adds a note to the newest answers. Records an order event for the shop, as for a new answer."""
     of = (lane.account_id, [epos_customer_id], note, lane.at, MAX_RELEASED, woo_customer_id)
     noted = await lane.connection.fetch(_NOTE_ANSWERS, *of)
     if await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at):

@@ -1,4 +1,4 @@
-"""Held orders that run again because of a link or a person's choice: in order of arrival, never more in one transaction than is short."""
+"""Requeues held orders after a change of links or a person's choice, in order of arrival. The rows of one transaction are limited."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import EntryId, EposCustomerId
 
 MAX_RELEASED = 500
-"""Rows a transaction under the lane's lock may release (invariant 7)."""
+"""Most rows that a transaction under the lane's lock requeues (invariant 7)."""
 MAX_COUNTED = 10_000
-"""Of held orders that are to run again."""
+"""Most held orders that are counted."""
 
 _HELD_OF_GUEST = load("links/held_of_guest")
 _RELEASE_ORDERS = load("links/release_orders")
@@ -24,8 +24,10 @@ _WRITE_REQUEUE_OF_HELD_ORDERS = load("links/write_requeue_of_held_orders")
 async def held_of_guest(
     lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
 ) -> list[EntryId]:
-    """HELD orders without a shop customer and with this billing email (raw or normalised), in order of arrival. The form of the release
-    before joined mailboxes that differ: what is kept of an order's own email decides."""
+    """Returns HELD orders without a shop customer and with this billing email (raw or normalised), in order of arrival.
+
+    The previous release's form of emails gave different mailboxes one key. The raw email of each order decides, if it is still stored.
+    """
     rows = await lane.connection.fetch(
         _HELD_OF_GUEST, lane.account_id, email_forms(email), but, limit, without_outcome and int(without_outcome)
     )
@@ -34,8 +36,12 @@ async def held_of_guest(
 
 
 async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) -> int:
-    """The first ones in this transaction; where there are more, this transaction also asks ``requeue`` to look at all held orders of the
-    account, chunk by chunk: more than these run again then, which is harmless, and a crash in between loses none."""
+    """Requeues the first 500 orders in this transaction.
+
+    If there are more, the transaction also writes a row of ``requeue`` for all held orders of the account. They are then requeued chunk by
+    chunk. Orders that are not in ``entry_ids`` run again too, which does no harm, and a crash loses none. Returns how many of ``entry_ids``
+    are requeued.
+    """
     released = await release(lane, entry_ids[:MAX_RELEASED], chosen=None)
     if len(entry_ids) > MAX_RELEASED:
         await lane.connection.execute(_WRITE_REQUEUE_OF_HELD_ORDERS, lane.account_id, lane.at)
@@ -45,7 +51,7 @@ async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) ->
 
 
 async def release(lane: LockedLane, entry_ids: Sequence[EntryId], *, chosen: EposCustomerId | None) -> int:
-    """These HELD orders run again, with the till customer a person chose for them. Wakes the lane. Returns how many were HELD."""
+    """Requeues these HELD orders with the till customer that a person chose for them. Wakes the lane. Returns how many were HELD."""
     if not entry_ids:
         return 0
     released: int = await lane.connection.fetchval(_RELEASE_ORDERS, lane.account_id, list(entry_ids), lane.at, chosen)

@@ -1,14 +1,14 @@
 -- name: held_of_guest
--- Held orders of guests with one billing email, in order of arrival. $1 account, $2 forms of the email, $3 an entry to leave out (or NULL),
--- $4 limit, $5 an outcome to leave out (or NULL). Index: entry_by_billing_email or entry_by_state.
+-- Returns held orders of guests with one billing email, in order of arrival. $1 account, $2 forms of the email, $3 an entry to leave out
+-- (or NULL), $4 limit, $5 an outcome to leave out (or NULL). Index: entry_by_billing_email or entry_by_state.
 SELECT entry_id, facts ->> 'billing_email' AS raw_email FROM entry
 WHERE account_id = $1 AND billing_email = ANY ($2::text[]) AND queue = 2 AND state = 4 AND woo_customer_id IS NULL
   AND entry_id IS DISTINCT FROM $3::uuid AND outcome IS DISTINCT FROM $5::smallint
 ORDER BY entry_id LIMIT $4
 
 -- name: held_because_of
--- Held orders that rest on these customers, in order of arrival: orders of the shop customers, and orders with one of the till customers as
--- candidate or as customer. $1 account, $2 till and $3 shop customers, $4 an entry to leave out (or NULL), $5 limit.
+-- Returns held orders that rest on these customers, in order of arrival: orders of the shop customers, and orders with one of the till
+-- customers as candidate or as customer. $1 account, $2 till and $3 shop customers, $4 an entry to leave out (or NULL), $5 limit.
 -- Indexes: entry_held_by_candidate, entry_by_epos_customer, entry_by_woo_customer.
 SELECT entry_id FROM (
   SELECT entry_id FROM entry WHERE account_id = $1 AND state = 4 AND candidate_ids && $2::bigint[]
@@ -21,10 +21,11 @@ WHERE entry_id IS DISTINCT FROM $4::uuid
 ORDER BY entry_id LIMIT $5
 
 -- name: held_with_candidate
--- Held orders that a till customer with another email decides differently, in order of arrival. $1 account, $2 the till customer, $3 forms of
--- its email now, $4 the addresses that its email holds, $5 whether they wait for another reason than the email, $6 the outcome "several
--- customers have this email", $7 limit. One of several: no longer one of them. Otherwise a candidate with another spelling: it has the email
--- now, or does not even resemble it. Index: entry_held_by_candidate.
+-- Returns held orders that the changed email of a till customer decides differently, in order of arrival. $1 account, $2 the till customer,
+-- $3 forms of its present email, $4 the addresses in its present email, $5 whether the orders wait for another reason than the email, $6
+-- the outcome "several customers have this email", $7 limit. An order with several customers of one email is returned if this customer no
+-- longer has the email. An order with a candidate of another spelling is returned if the candidate now has the email or no longer resembles
+-- it. Index: entry_held_by_candidate.
 SELECT entry_id FROM entry
 WHERE account_id = $1 AND state = 4 AND candidate_ids && ARRAY[$2::bigint]
   AND CASE WHEN $6::smallint IN (outcome, coalesce(cause, outcome)) THEN
@@ -36,8 +37,8 @@ WHERE account_id = $1 AND state = 4 AND candidate_ids && ARRAY[$2::bigint]
 ORDER BY entry_id LIMIT $7
 
 -- name: release_orders
--- Held orders run again, with fresh attempts; equally due, so in order of arrival. $1 account, $2 entries, $3 the database's time,
--- $4 the till customer a person chose for them (or NULL). Their answers wait again too. Returns how many.
+-- Requeues held orders with fresh attempts. All become due at one time, so they run in order of arrival. Their answers are PENDING again.
+-- $1 account, $2 entries, $3 the database's time, $4 the till customer a person chose for them (or NULL). Returns how many.
 -- Under the lane's lock. Indexes: entry primary key, order_match primary key.
 WITH released AS (
   UPDATE entry SET state = 1, due_at = greatest($3, not_before), priority = 1, attempt_count = 0, entry_revision = entry_revision + 1,
@@ -50,13 +51,13 @@ answers AS (
 SELECT count(*) FROM released
 
 -- name: write_requeue_of_held_orders
--- There are more held orders than one transaction may release: all of the account are looked at again, in chunks, by requeue's worker.
+-- Asks for the requeue of all held orders of an account, in chunks, when there are more than one transaction may requeue.
 -- $1 account, $2 the database's time. Under the lane's lock. Index: requeue primary key.
 INSERT INTO requeue (account_id, what, create_time) VALUES ($1, 3, $2)
 ON CONFLICT (account_id, what) DO UPDATE SET after_id = 0, after_entry_id = NULL, create_time = excluded.create_time
 
 -- name: live_entry
--- A live entry a person decides about. $1 account, $2 entry. Under the lane's lock. Index: entry primary key.
+-- Returns a live entry that a person decides about. $1 account, $2 entry. Under the lane's lock. Index: entry primary key.
 SELECT entry_id, kind, state, subject_id, epos_customer_id, chosen_epos_customer_id, retried_from,
   coalesce(facts ->> 'billing_email', billing_email) AS billing_email,
   (facts ->> 'woo_customer_id')::bigint AS woo_customer_id,
@@ -64,7 +65,7 @@ SELECT entry_id, kind, state, subject_id, epos_customer_id, chosen_epos_customer
 FROM entry WHERE account_id = $1 AND entry_id = $2
 
 -- name: finished_entry
--- A finished entry a person decides about, and which entry is its order's current one. $1 account, $2 entry.
+-- Returns a finished entry that a person decides about, and its order's current entry. $1 account, $2 entry.
 -- Indexes: entry_history_by_id, order_match primary key.
 SELECT h.entry_id, h.kind, h.state, h.subject_id, h.epos_customer_id, h.retried_from,
   coalesce(h.facts ->> 'billing_email', h.billing_email) AS billing_email,
@@ -76,9 +77,9 @@ FROM entry_history h LEFT JOIN order_match m ON m.account_id = h.account_id AND 
 WHERE h.account_id = $1 AND h.entry_id = $2
 
 -- name: reopen_order
--- A failed order gets a successor with the same facts, due now, named by its order_match. $1 account, $2 the failed entry, $3 the new
--- entry, $4 the till customer a person chose (or NULL), $5 the database's time. No row: not failed, or no longer the order's current
--- entry. Under the lane's lock. Indexes: entry_history_by_id, order_match primary key, entry_live.
+-- Gives a failed order a successor with the same facts, due now, and makes it the current entry of its order_match. $1 account, $2 the
+-- failed entry, $3 the new entry, $4 the till customer a person chose (or NULL), $5 the database's time. No row: the entry is not failed,
+-- or is not the order's current entry. Under the lane's lock. Indexes: entry_history_by_id, order_match primary key, entry_live.
 WITH failed AS MATERIALIZED (
   SELECT h.subject_id, h.order_number, h.subject_label, h.account_email, h.billing_email, h.facts, h.entry_id, h.candidate_ids
   FROM entry_history h WHERE h.account_id = $1 AND h.queue = 2 AND h.state = 5 AND h.entry_id = $2 AND h.facts IS NOT NULL),
@@ -94,9 +95,9 @@ FROM failed f JOIN named ON named.order_id = f.subject_id
 RETURNING entry_id
 
 -- name: note_answers
--- Orders that were answered with these till customers, the newest ones: their answers get a note, unless they have it. $1 account, $2 till
--- customers, $3 the note, $4 the database's time, $5 limit, $6 the shop customer whose orders are meant (NULL: everybody's). Under the
--- lane's lock. Index: order_match_by_epos_customer.
+-- Adds a note to the newest answers with these till customers, unless they have it. $1 account, $2 till customers, $3 the note, $4 the
+-- database's time, $5 limit, $6 the shop customer of the orders (NULL: all orders). Returns the orders. Under the lane's lock.
+-- Index: order_match_by_epos_customer.
 UPDATE order_match m SET notes = CASE WHEN m.notes = '' THEN $3::text ELSE m.notes || E'\n' || $3::text END, update_time = $4
 FROM (SELECT order_id FROM order_match WHERE account_id = $1 AND epos_customer_id = ANY ($2::bigint[]) AND state = 2
         AND ($6::bigint IS NULL OR woo_customer_id = $6::bigint)

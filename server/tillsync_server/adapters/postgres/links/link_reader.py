@@ -1,4 +1,4 @@
-"""Links as they are read."""
+"""Reads links."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def link_of_row(row: asyncpg.Record) -> Link:
         woo_gone_at=row["woo_gone_at"],
         woo_registered_at=row["woo_registered_at"],
         epos_read_at=row["epos_read_at"],
-        # one made by hand before grounds were kept was a person's word too
+        # A link made by hand before grounds were stored also rests on a person's word.
         ground=LinkGround.BY_HAND if origin is LinkOrigin.BY_HAND else LinkGround(row["ground"]),
     )

@@ -1,4 +1,4 @@
-"""Links changed under the lane's lock: what the order flow and a person have in common."""
+"""Changes of links under the lane's lock, shared by the order flow and by the actions of people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REVISE_WAITING_ORDERS = load("links/revise_waiting_orders")
 
 
 async def links_of_either(lane: LockedLane, epos_customer_id: EposCustomerId | None, woo_customer_id: WooCustomerId | None) -> list[Link]:
-    """At most one of each; one when they are linked to each other."""
+    """Returns at most one link of each customer, and one in total if they are linked to each other."""
     rows = await lane.connection.fetch(_OF_EITHER, lane.account_id, epos_customer_id, woo_customer_id)
     return [link_of_row(row) for row in rows]
 
@@ -41,12 +41,12 @@ async def put_link(
     deciding: EntryId | None,
     woo_registered_at: datetime | None = None,
 ) -> tuple[Link, EntryId]:
-    """The link, and the LIVE customer entry that brings the values to the shop.
+    """Inserts a link. Returns the link and the LIVE customer entry that brings the values to the shop.
 
-    ``instead_of``: everything that stands in its way. A shop customer who loses the link that way, and is there, loses our values too:
-    the same customer entry sees to it. Orders that may be running on the links as they were get a new revision; those of the shop customer
-    only where a person links: beside ``deciding``, an order of that shop customer, none of them runs (engine/exclusion.py), and a new
-    revision would only have each of them decided twice.
+    ``instead_of`` is every link that stands in its way. A shop customer who loses such a link and is not gone also loses our values. The
+    same customer entry removes them. Orders that may be running on the old links get a new revision. Orders of the shop customer get one
+    only if a person links: while ``deciding``, an order of that shop customer, runs, no other order of that customer runs
+    (``ConcurrencyKeys``), so a new revision would only make each of them run twice.
     """
     if instead_of:
         await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id for link in instead_of])
@@ -63,7 +63,7 @@ async def put_link(
 
 
 async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
-    """The LIVE customer entry that removes our values from the shop."""
+    """Deletes a link. Returns the LIVE customer entry that removes our values from the shop."""
     await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id])
     await want_removal(lane, [link])
     await revise_waiting_orders(lane, [link], deciding=None)
@@ -79,7 +79,7 @@ async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:
 async def revise_waiting_orders(
     lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None
 ) -> None:
-    """``but``: a shop customer whose orders are left as they are."""
+    """Raises the revision of due orders of these customers. Orders of the shop customer ``but`` stay as they are."""
     if not links:
         return
     woo = sorted({link.woo_customer_id for link in links})

@@ -1,4 +1,4 @@
-"""Links made and removed by a person, and a person's choice for an order. Lock order: the lane, then its entries and links."""
+"""Links that a person makes or deletes, and a person's choice for an order. Lock order: the lane, then its entries and links."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PostgresLinkWriter:
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
     ) -> UnlinkedByHand:
-        """Given both, they must be linked to each other."""
+        """If both customers are given, they must be linked to each other."""
         async with locked_lane(self._database, account_id) as lane:
             found = [
                 link
@@ -69,7 +69,7 @@ class PostgresLinkWriter:
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
         unlinked = released = 0
-        for change in changes:  # one transaction each: each may release as many orders as one may
+        for change in changes:  # one transaction for each change, because each may requeue as many orders as a transaction allows
             async with locked_lane(self._database, account_id) as lane:
                 broken, held = await _report(lane, change)
             if held:
@@ -81,8 +81,8 @@ class PostgresLinkWriter:
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved:
-        """``requeued_order_entries`` counts the others. A guest with more held orders than one transaction may release: the others go
-        first, chunk by chunk, and the named one last, so that a call cut short can be made again."""
+        """``requeued_order_entries`` counts the other orders. A guest may have more held orders than one transaction may requeue. Then the
+        others are requeued chunk by chunk, and the named order last, so that a caller can repeat an interrupted call."""
         released = 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
@@ -120,7 +120,7 @@ class PostgresLinkWriter:
 
 
 async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
-    """Links that became unusable, and held orders that run again."""
+    """Returns how many links became unusable, and how many held orders were requeued."""
     if not change.is_deleted:
         return 0, await decide_again(lane, woo=[change.woo_customer_id])
     if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
@@ -133,8 +133,10 @@ async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
 async def _link_by_hand(
     lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId, woo_registered_at: datetime | None = None
 ) -> tuple[Link, EntryId]:
-    """Just this link being there already, it counts as made by hand from now on, and the refresh is queued again. ``woo_registered_at``:
-    as the order says that it is for."""
+    """Makes a link, or marks an existing equal link as made by hand and enqueues its refresh again.
+
+    ``woo_registered_at`` is the registration time of the shop customer in the order that the link is made for.
+    """
     if await is_default_customer(lane, epos_customer_id):
         raise FailedPrecondition(
             f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
@@ -166,7 +168,7 @@ async def _link_by_hand(
 
 
 def _is_of_another(link: Link, woo_customer_id: WooCustomerId, registered_at: datetime | None) -> bool:
-    """The number of this link belongs to another person now, who registered later."""
+    """Returns whether the number of this link now belongs to another person, who registered later."""
     if link.woo_customer_id != woo_customer_id or registered_at is None:
         return False
     is_later = link.woo_registered_at is None or registered_at > link.woo_registered_at
@@ -174,7 +176,7 @@ def _is_of_another(link: Link, woo_customer_id: WooCustomerId, registered_at: da
 
 
 def _is_of(link: Link, change: ShopUserChange) -> bool:
-    """Whether the user who is gone is the one of this link."""
+    """Returns whether the deleted user is the user of this link."""
     if change.registered_at is not None:
         return is_linked_person(link.woo_registered_at, link.create_time, change.registered_at)
     return change.changed_at is None or change.changed_at >= link.create_time
@@ -213,7 +215,7 @@ def _require_undecided(order: asyncpg.Record) -> None:
 async def _resolved_before(
     lane: LockedLane, named: asyncpg.Record, epos_customer_id: EposCustomerId, *, create_link: bool
 ) -> OrderResolved | None:
-    """What an earlier call with this decision set going. None: the order is open, or something else was decided."""
+    """Returns the result of an earlier call with this decision. None: the order is undecided, or another decision was made."""
     order = named
     if named["state"] == EntryState.FAILED and not named["is_current"] and named["current_entry_id"] is not None:
         order = await _order(lane, named["current_entry_id"])
@@ -235,7 +237,7 @@ async def _resolved_before(
 
 
 async def _link_made_by_hand(lane: LockedLane, order: asyncpg.Record, epos_customer_id: EposCustomerId) -> Link | None:
-    """The usable link of the order's shop customer with this till customer."""
+    """Returns the usable link, made by hand, of the order's shop customer with this till customer."""
     woo_customer_id: WooCustomerId | None = order["woo_customer_id"]
     if woo_customer_id is None:
         return None
@@ -249,7 +251,7 @@ async def _link_made_by_hand(lane: LockedLane, order: asyncpg.Record, epos_custo
 async def _release_with(
     lane: LockedLane, order: asyncpg.Record, entry_id: EntryId, others: Sequence[EntryId], chosen: EposCustomerId | None
 ) -> tuple[EntryId, int]:
-    """The order's entry from now on (a failed one gets a successor), and how many others run again."""
+    """Requeues the order and the others. Returns the order's entry (a successor of a failed one) and the number of others."""
     if order["state"] == EntryState.FAILED:
         successor = await lane.connection.fetchval(_REOPEN_ORDER, lane.account_id, entry_id, new_entry_id(), chosen, lane.at)
         await lane.wake()

@@ -1,11 +1,11 @@
 -- name: by_epos
--- Links of till customers. $1 account, $2 till customers. Index: link primary key.
+-- Returns links of till customers. $1 account, $2 till customers. Index: link primary key.
 SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at,
   woo_registered_at, epos_read_at, ground
 FROM link WHERE account_id = $1 AND epos_customer_id = ANY ($2::bigint[])
 
 -- name: of_either
--- The links of either customer: at most one each. $1 account, $2 till and $3 shop customer (or NULL).
+-- Returns the links of either customer: at most one each. $1 account, $2 till and $3 shop customer (or NULL).
 -- Indexes: link primary key, link_account_id_woo_customer_id_key.
 SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at,
   woo_registered_at, epos_read_at, ground
@@ -16,8 +16,8 @@ SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, conte
 FROM link WHERE account_id = $1 AND woo_customer_id = $3
 
 -- name: list
--- A page of links by ascending till customer. $1 account, $2 till and $3 shop customer (NULL: any), $4 only broken ones, $5 after this
--- till customer, $6 limit, $7 only those by an email that nobody has confirmed. Custom plans fold the unused filters away.
+-- Returns a page of links by ascending till customer. $1 account, $2 till and $3 shop customer (NULL: any), $4 only broken links, $5 after
+-- this till customer, $6 limit, $7 only links by an email that was never confirmed. Custom plans remove the unused filters.
 -- Indexes: link primary key, link_account_id_woo_customer_id_key, link_broken, link_unconfirmed.
 SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at,
   woo_registered_at, epos_read_at, ground
@@ -29,12 +29,13 @@ WHERE account_id = $1 AND epos_customer_id > $5 AND ($2::bigint IS NULL OR epos_
 ORDER BY epos_customer_id LIMIT $6
 
 -- name: default_customer
--- The till customer that guest orders go to: it cannot be linked. $1 account. Under the lane's lock, which UpdateAccount takes too.
+-- Returns the till customer that guest orders go to, which cannot be linked. $1 account. Under the lane's lock, which UpdateAccount takes
+-- too.
 SELECT default_epos_customer_id FROM account WHERE account_id = $1
 
 -- name: insert
--- A new link, unless one of the two has one (then no row). Nothing is to be removed from the shop customer any more. $1 account, $2 till and
--- $3 shop customer, $4 origin, $5 the database's time, $6 when the shop user registered (or NULL), $7 ground. Under the lane's lock.
+-- Inserts a link, unless one of the two customers has one (then no row). Drops a pending removal of the shop customer. $1 account, $2 till
+-- and $3 shop customer, $4 origin, $5 the database's time, $6 when the shop user registered (or NULL), $7 ground. Under the lane's lock.
 -- Indexes: primary keys of link and shop_removal, link_account_id_woo_customer_id_key.
 WITH dropped AS (DELETE FROM shop_removal WHERE account_id = $1 AND woo_customer_id = $3)
 INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, create_time, woo_registered_at, ground)
@@ -44,12 +45,12 @@ RETURNING account_id, epos_customer_id, woo_customer_id, origin, create_time, co
   woo_registered_at, epos_read_at, ground
 
 -- name: delete
--- Delete links. $1 account, $2 their till customers. Under the lane's lock. Index: link primary key.
+-- Deletes links. $1 account, $2 their till customers. Under the lane's lock. Index: link primary key.
 DELETE FROM link WHERE account_id = $1 AND epos_customer_id = ANY ($2::bigint[])
 
 -- name: mark_gone
--- Links of customers that are proven gone become unusable. $1 account, $2 till and $3 shop customers, $4 the database's time, $5 the till
--- customers that the shop customers were found linked to (empty: whoever). Returns the links that were usable until now.
+-- Makes links of customers that are proven gone unusable. $1 account, $2 till and $3 shop customers, $4 the database's time, $5 the till
+-- customers that the shop customers were found linked to (empty: any). Returns the links that were usable until now.
 -- Under the lane's lock. Indexes: link primary key, link_account_id_woo_customer_id_key.
 WITH found AS MATERIALIZED (
   SELECT epos_customer_id, epos_gone_at IS NULL AND woo_gone_at IS NULL AS was_usable,
@@ -68,9 +69,9 @@ SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, conte
 FROM marked WHERE was_usable ORDER BY epos_customer_id
 
 -- name: revise_waiting_orders
--- Order entries that may be running on links as they were: what they decide is not their last word (invariant 6). $1 account, $2 shop and
--- $3 till customers, $4 the entry that decides (or NULL), $5 the database's time, $6 a shop customer whose orders are left as they are (or
--- NULL). Only due ones can be running, the first ones first.
+-- Raises the revision of order entries that may be running on the old links, so that their decisions do not count (invariant 6). $1
+-- account, $2 shop and $3 till customers, $4 the entry that decides (or NULL), $5 the database's time, $6 a shop customer whose orders stay
+-- as they are (or NULL). Only due entries can be running. At most 500, the earliest due first.
 -- Under the lane's lock. Indexes: entry_by_woo_customer and entry_by_epos_customer, or entry_by_state for many customers.
 UPDATE entry SET entry_revision = entry_revision + 1, update_time = $5
 WHERE account_id = $1 AND entry_id = ANY (ARRAY(
@@ -82,10 +83,10 @@ WHERE account_id = $1 AND entry_id = ANY (ARRAY(
   ORDER BY due_at, entry_id LIMIT 500))
 
 -- name: as_claimed
--- What an order's link rests on, if lease, settings and entry are as they were when the entry was claimed; else no row. One row for each link
--- of either customer (at most one each), or one without a link. Each has the account's default customer (or NULL) and the HELD orders of the
--- shop customer, in order of arrival. $1 account, $2 owner, $3 token, $4 config_version, $5 entry, $6 revision, $7 till and $8 shop customer
--- (or NULL: no links and no orders), $9 most held orders. Takes no lock: what it says stays true under the lane's lock only.
+-- Returns what an order's link rests on, or no row if lease, settings or entry changed after the claim. There is one row for each link of
+-- either customer (at most one each), or one row without a link. Each has the account's default customer (or NULL) and the HELD orders of
+-- the shop customer, in order of arrival. $1 account, $2 owner, $3 token, $4 config_version, $5 entry, $6 revision, $7 till and $8 shop
+-- customer (or NULL: no links and no orders), $9 most held orders. Takes no lock: the result stays true only under the lane's lock.
 -- Indexes: primary keys of lane, entry, account and link, link_account_id_woo_customer_id_key, entry_by_woo_customer.
 SELECT account.default_epos_customer_id,
   ARRAY(SELECT held.entry_id FROM entry AS held WHERE held.account_id = $1 AND held.queue = 2 AND held.state = 4
@@ -106,29 +107,31 @@ WHERE lane.account_id = $1 AND lane.lease_owner = $2 AND lane.lease_token = $3
   AND entry.entry_id = $5 AND entry.entry_revision = $6 AND entry.state = 1
 
 -- name: confirm_person
--- The shop customer of a link is there, and registered then. $1 account, $2 till and $3 shop customer, $4 the time. What a shop holds of a
--- customer who was gone is not known. After `fence` in its transaction. Index: link primary key.
+-- Stores that the shop customer of a link exists and when it registered. If it was marked gone, the hash is cleared, because the shop's
+-- values are unknown. $1 account, $2 till and $3 shop customer, $4 the time. After `fence` in its transaction. Index: link primary key.
 UPDATE link SET woo_registered_at = $4, woo_gone_at = NULL, content_hash = CASE WHEN woo_gone_at IS NULL THEN content_hash END
 WHERE account_id = $1 AND epos_customer_id = $2 AND woo_customer_id = $3
 
 -- name: now_by_hand
--- A person made this link once more: it is that person's word now. $1 account, $2 till customer. Under the lane's lock.
+-- Marks an existing link as made by hand, after a person made the same link. $1 account, $2 till customer. Under the lane's lock.
 -- Index: link primary key.
 UPDATE link SET origin = 3, ground = 4 WHERE account_id = $1 AND epos_customer_id = $2
 
 -- name: is_marked
--- Was this shop customer unlinked by hand? $1 account, $2 shop customer. Index: link_mark primary key.
+-- Returns whether a person unlinked this shop customer. $1 account, $2 shop customer. Index: link_mark primary key.
 SELECT EXISTS (SELECT FROM link_mark WHERE account_id = $1 AND woo_customer_id = $2)
 
 -- name: set_mark
--- Unlinked by hand: not linked again by itself. $1 account, $2 shop customer, $3 the database's time. Index: link_mark primary key.
+-- Marks a shop customer that a person unlinked, so that no link is made automatically. $1 account, $2 shop customer, $3 the database's
+-- time. Index: link_mark primary key.
 INSERT INTO link_mark (account_id, woo_customer_id, create_time) VALUES ($1, $2, $3) ON CONFLICT (account_id, woo_customer_id) DO NOTHING
 
 -- name: clear_mark
--- A person links this shop customer again. $1 account, $2 shop customer. Under the lane's lock. Index: link_mark primary key.
+-- Clears the mark when a person links this shop customer again. $1 account, $2 shop customer. Under the lane's lock.
+-- Index: link_mark primary key.
 DELETE FROM link_mark WHERE account_id = $1 AND woo_customer_id = $2 RETURNING true
 
 -- name: clear_mark_before
--- The user of this number was deleted: what a person said of that user goes. $1 account, $2 shop customer, $3 when: a later mark is of
--- another user. Under the lane's lock. Index: link_mark primary key.
+-- Clears the mark of a deleted shop user. $1 account, $2 shop customer, $3 when the user was deleted: a later mark belongs to another user.
+-- Under the lane's lock. Index: link_mark primary key.
 DELETE FROM link_mark WHERE account_id = $1 AND woo_customer_id = $2 AND create_time <= $3

@@ -1,9 +1,8 @@
-"""Links made by the order flow, fenced by the lane, the entry's config_version and its revision (invariants 3 and 6).
+"""Makes links for the order flow, fenced by the lane, the entry's config_version and its revision (invariants 3 and 6).
 
-A link of the order flow does not raise config_version: that would throw away its own entry's verdict, and everything else in flight. What
-else could rest on the links as they were is covered by name: the till customer's entry gets a hint; orders of the same shop customer or
-with an email in common never run beside this one (exclusion keys of the lane runner); other due orders of either customer get a new
-revision.
+A link of the order flow does not raise config_version, because that would void the verdict of its own entry and of every other run. Other
+decisions that rest on the old links are covered one by one. The till customer's entry gets a hint. Orders of the same shop customer or with
+an email in common never run beside this one (``ConcurrencyKeys``). Other due orders of either customer get a new revision.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class PostgresOrderLinker:
         self._notifier = notifier
 
     async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
-        """As far as it is committed: a change that holds the lane's lock just now comes after this answer."""
+        """Compares with what is committed. It does not see a change of another session that still holds the lane's lock."""
         async with self._database.acquire() as connection:
             return bool(await _as_claimed(connection, lease, entry))
 
@@ -55,9 +54,11 @@ class PostgresOrderLinker:
         replaces: Link | None,
         woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
-        """``replaces`` goes if it is still that very link; other broken links of the two go with it. ValueError: the default customer.
+        """Replaces ``replaces`` if it is still the same link, and other broken links of the two customers.
 
-        STALE also when the lane stayed locked for long. LINKED, with nothing written, when just this link is there."""
+        Returns LINKED and writes nothing if exactly this link exists. Returns STALE also if the lane stays locked. Raises ValueError if the
+        till customer is the account's default customer.
+        """
         try:
             async with fenced_lane(self._database, lease) as lane:
                 rows = [] if lane is None else await _as_claimed(lane.connection, lease, entry, epos_customer_id, woo_customer_id)
@@ -92,7 +93,7 @@ class PostgresOrderLinker:
             if lane is None:
                 return
             await lane.connection.execute(_CONFIRM_PERSON, lane.account_id, link.epos_customer_id, link.woo_customer_id, woo_registered_at)
-            if link.woo_gone_at is not None:  # restored: what changed meanwhile was not written
+            if link.woo_gone_at is not None:  # The shop customer was restored. Changes in between were not written to the shop.
                 await lane.queue_customer(link.epos_customer_id)
         if lane is not None and link.woo_gone_at is not None:
             lane.tell(self._notifier)
@@ -102,7 +103,7 @@ class PostgresOrderLinker:
             if lane is None:
                 return
             broken, _ = await mark_gone(lane, woo=[link.woo_customer_id], of=[link.epos_customer_id])
-            if broken:  # otherwise somebody else was linked to the number meanwhile: the values there are that person's
+            if broken:  # Otherwise the number was linked to another person in between, and the shop's values are that person's.
                 await want_removal(lane, [link])
                 await lane.queue_customer(link.epos_customer_id)
         lane.tell(self._notifier)
@@ -123,7 +124,7 @@ class PostgresOrderLinker:
         return released
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
-        """Orders that wait only for products have their customer: they are left alone, or two of them would release each other for ever."""
+        """Leaves out orders that wait only for products. They have their customer, and two of them would requeue each other for ever."""
         if not email:
             return 0
         try:
@@ -146,7 +147,7 @@ async def _as_claimed(
     epos_customer_id: EposCustomerId | None = None,
     woo_customer_id: WooCustomerId | None = None,
 ) -> list[asyncpg.Record]:
-    """Rows of the statement ``links/as_claimed``; none if lease, settings or entry are not as they were when the entry was claimed."""
+    """Returns the rows of the statement ``links/as_claimed``: none if lease, settings or entry changed after the claim."""
     claimed = (lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision)
     return list(await connection.fetch(_AS_CLAIMED, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
 

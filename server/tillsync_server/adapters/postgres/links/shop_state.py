@@ -1,8 +1,8 @@
 """What the shop is known to hold: versions, hashes, pending removals. Every change is fenced by the lane (invariant 3).
 
-A content hash is taken back when a version is drawn for a write, and comes with the write's confirmation: whatever happens in between,
-a lapse included, the next run writes. A confirmation that comes after its link has gone to another till customer says that the shop may
-hold foreign values: the present link's hash is taken back too, and its customer is queued.
+Drawing a version for a write clears the content hash, and confirming the write stores it. Whatever happens in between, a lapse included,
+the next run writes again. A confirmation may arrive after its link went to another till customer. Then the shop may hold foreign values, so
+the present link's hash is cleared too and its customer is enqueued.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PostgresShopState:
     """Implements :class:`tillsync_server.ports.links.ShopStateStore`."""
 
     def __init__(self, database: Database, notifier: Notifier | None = None) -> None:
-        """``notifier`` is told of held orders that run again. None: the lane's next look finds them."""
+        """``notifier`` announces requeued held orders. None: the owner finds them at its next claim or release."""
         self._database = database
         self._notifier = notifier
 
@@ -49,7 +49,7 @@ class PostgresShopState:
         at_least: Mapping[WooCustomerId, int],
         basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
-        """Takes back the content hashes of these shop customers until :meth:`confirm`."""
+        """Clears the content hashes of these shop customers until :meth:`confirm`."""
         versions: dict[WooCustomerId, int] = {}
         wanted = sorted(set(woo_customer_ids))
         for start in range(0, len(wanted), _CHUNK):
@@ -63,13 +63,13 @@ class PostgresShopState:
     async def next_type_version(
         self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
     ) -> int | None:
-        """Takes back the type's hash until :meth:`confirm_type`."""
+        """Clears the type's hash until :meth:`confirm_type`."""
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(_DRAW_VERSIONS, *_fence(lease), _TYPES, [type_id], [at_least], settings_of, None, None)
         return None if row is None else int(row["version"])
 
     async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
-        """A process that dies between the two statements is one that dies before them: the present link's own write comes later."""
+        """A process that dies between the two statements does no harm: the present link's own write is still to come."""
         last = {(write.epos_customer_id, write.woo_customer_id): write for write in writes}
         ordered = [last[key] for key in sorted(last)]
         for start in range(0, len(ordered), _CHUNK):
@@ -100,7 +100,7 @@ class PostgresShopState:
         return known
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
-        """A shop customer that was linked again meanwhile gets its values anew: the removal may have been the later write."""
+        """Rewrites a shop customer that was linked again in between, because the removal may have been the later write."""
         wanted = sorted(set(woo_customer_ids))
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
@@ -145,7 +145,7 @@ def _rests_on(
 
 
 async def _doubt(lane: LockedLane, woo_customer_ids: Sequence[WooCustomerId]) -> None:
-    """Whoever is linked to these shop customers now is written anew."""
+    """Clears the hashes of the links of these shop customers, and enqueues their till customers to be written again."""
     if not woo_customer_ids:
         return
     rows = await lane.connection.fetch(_DOUBT_HASHES, lane.account_id, list(woo_customer_ids))

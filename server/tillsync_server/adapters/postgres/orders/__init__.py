@@ -1,1 +1,1 @@
-"""Orders as they arrive, and their answers."""
+"""Storage of incoming orders and of their answers."""

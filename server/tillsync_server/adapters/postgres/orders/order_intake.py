@@ -1,4 +1,4 @@
-"""Orders' way in, and their answers: under the lane's lock, what arrives is compared with what is known, then queued or joined."""
+"""Enqueues orders and reads their answers. Each order is compared with the stored one under the lane's lock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANSWERABLE = load("orders/answerable")
 
 
 class PostgresOrderIntake:
-    """Implements ports.orders.OrderIntake and OrderMatchReader. ``offer``: asked before each transaction, for its one lane."""
+    """Implements ports.orders.OrderIntake and OrderMatchReader. ``offer`` is called before each transaction, for its one lane."""
 
     def __init__(self, database: Database, notifier: Notifier, offer: Callable[[int], LaneOffer | None] | None = None) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class PostgresOrderIntake:
         self._offer = offer
 
     async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
-        """One transaction an account: one busy account never delays another's orders."""
+        """Stores the orders in one transaction per account, so that no account delays another."""
         results: list[OrderEnqueued | Exception] = [Unavailable("not tried")] * len(orders)
         for account_id in sorted({order.account_id for order in orders}):
             positions = [position for position, order in enumerate(orders) if order.account_id == account_id]
@@ -77,8 +77,8 @@ class PostgresOrderIntake:
     async def _arrivals(
         self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder]
     ) -> tuple[list[OrderEnqueued], list[QueuedOrder]]:
-        """What becomes of the orders, by position, and those that are to be stored. Under the lane's lock."""
-        last_of = {order.facts.order_id: order for order in orders}  # asked twice in one batch: the later facts count
+        """Returns the result of each order, by position, and the orders to store. Runs under the lane's lock."""
+        last_of = {order.facts.order_id: order for order in orders}  # of two calls for one order in a batch, the later facts count
         known = {
             row["order_id"]: (EntryId(row["entry_id"]), KnownOrder(row["order_key"], row["facts_hash"], EntryState(row["state"])))
             for row in await connection.fetch(_KNOWN, account_id, list(last_of))
@@ -128,7 +128,7 @@ async def _answered_transaction(connection: Connection, offer: LaneOffer | None,
 async def _store(
     connection: Connection, account_id: AccountId, at: datetime, queued: Sequence[QueuedOrder], offer: LaneOffer | None
 ) -> LaneLease | None:
-    """Wakes the lane. The lease, where it is leased with it."""
+    """Stores the orders and wakes the lane. Returns the lease if the statement leased the lane."""
     revised = [each for each in queued if not each.is_new]
     if revised:
         await connection.execute(_REVISE_ENTRIES, account_id, at, *revise_columns(revised))

@@ -1,4 +1,4 @@
-"""The columns that orders are stored by."""
+"""Builds the columns of the statements that store orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillsync_server.domain.order import OrderFacts
 
 @dataclass(frozen=True, slots=True)
 class QueuedOrder:
-    """``retried_from``: the entry before; ``is_new``: there is no live entry of the order yet."""
+    """An order to store. ``retried_from`` is its previous entry. ``is_new`` is false if the order has a live entry already."""
 
     facts: OrderFacts
     entry_id: EntryId
@@ -23,7 +23,7 @@ class QueuedOrder:
 
 
 def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
-    """$5 to $17 of the statement ``orders/store``."""
+    """Returns the columns of $5 to $17 of the statement ``orders/store``."""
     facts = [each.facts for each in queued]
     number, label, account_email, billing_email, woo_customer_id, as_json = _facts_columns(facts)
     return [
@@ -39,7 +39,7 @@ def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
 
 
 def revise_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
-    """$3 to $10 of the statement ``orders/revise_entries``."""
+    """Returns the columns of $3 to $10 of the statement ``orders/revise_entries``."""
     facts = [each.facts for each in queued]
     return [[each.order_id for each in facts], *_facts_columns(facts), [each.note for each in queued]]
 

@@ -1,19 +1,21 @@
 -- name: known
--- What is known of arriving orders. $1 account, $2 order ids. Runs under the lane's lock. Indexes: order_match primary key, entry_live.
+-- Returns what is stored of arriving orders. $1 account, $2 order ids. Runs under the lane's lock. Indexes: order_match primary key,
+-- entry_live.
 SELECT m.order_id, m.order_key, m.facts_hash, m.entry_id, coalesce(e.state, m.state) AS state
 FROM order_match m
 LEFT JOIN entry e ON e.account_id = m.account_id AND e.kind = 3 AND e.subject_id = m.order_id
 WHERE m.account_id = $1 AND m.order_id = ANY ($2::bigint[])
 
 -- name: store
--- Queue orders: new entries, what is known of the orders, and their lane's wake-up, which may lease it in the same commit. $1 account, $2 the
--- database's time, $3 owner and $4 seconds of the lease (NULL: nobody leases); columns: $5 entry ids, $6 order ids, $7 order keys, $8 facts
--- hashes, $9 order numbers, $10 labels, $11 account and $12 billing emails (normalised), $13 shop customers, $14 facts, $15 retried_from,
--- $16 notes, $17 whether the entry is new (others were revised before). Under the lane's lock.
--- The lane: only one that sleeps, with nothing else due and no ill side, is leased: whoever waits for a slot for it goes first, and an ill
--- side waits for its probe. A lane that another process has is looked at again by its release; an entry that is due before its bound lowers
--- the bound. Whether the work waits for an ill side is not asked: then the lane is leased for nothing once, and its release tells when to
--- probe. Returns the token and the lapses where it is leased, else no row or NULL. Indexes: entry_live, order_match primary key, lane_pkey.
+-- Enqueues orders: inserts new entries, updates order_match, and wakes the lane, which may be leased in the same commit.
+-- $1 account, $2 the database's time, $3 owner and $4 seconds of the lease (NULL: no lease); columns: $5 entry ids, $6 order ids, $7 order
+-- keys, $8 facts hashes, $9 order numbers, $10 labels, $11 account and $12 billing emails (normalised), $13 shop customers, $14 facts,
+-- $15 retried_from, $16 notes, $17 whether the entry is new (others were updated before). Under the lane's lock.
+-- A lane is leased only if it sleeps, has no other due work and no ill side. Ready lanes that wait for a slot are leased first, and an ill
+-- side waits for its probe. The release of a leased lane looks for due work itself; an entry that is due before its bound lowers the bound.
+-- The statement does not check whether the work waits for an ill side. If it does, the lane is leased once without work, and its release
+-- stores the time of the probe. Returns the token and the lapses of a leased lane, else no row or NULL. Indexes: entry_live, order_match
+-- primary key, lane_pkey.
 WITH o AS MATERIALIZED (
   SELECT * FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
     $14::jsonb[], $15::uuid[], $16::text[], $17::boolean[])
@@ -32,7 +34,7 @@ matches AS (
   ON CONFLICT (account_id, order_id) DO UPDATE SET order_key = excluded.order_key, facts_hash = excluded.facts_hash,
     entry_id = excluded.entry_id, account_email = excluded.account_email, billing_email = excluded.billing_email,
     woo_customer_id = excluded.woo_customer_id, state = 1, update_time = excluded.update_time,
-    -- another order under this id: the answer of the former one is not its answer
+    -- Another order under this id: the answer of the previous order does not apply to it.
     outcome = CASE WHEN m.order_key = excluded.order_key THEN m.outcome END,
     cause = CASE WHEN m.order_key = excluded.order_key THEN m.cause END,
     comment = CASE WHEN m.order_key = excluded.order_key THEN m.comment ELSE '' END,
@@ -52,9 +54,10 @@ WHERE lane.account_id = mine.account_id AND lane.lease_token = mine.lease_token 
 RETURNING CASE WHEN mine.is_leased THEN lane.lease_token END AS lease_token, lane.lapses
 
 -- name: revise_entries
--- Live order entries get new facts and run (again) with fresh attempts. $1 account, $2 the database's time; columns: $3 order ids, $4 order
--- numbers, $5 labels, $6 account and $7 billing emails (normalised), $8 shop customers, $9 facts, $10 notes. What stood there of a different
--- order ($10 says so) is not this one's. Under the lane's lock. Index: entry_live.
+-- Gives live order entries new facts and makes them due with fresh attempts. $1 account, $2 the database's time; columns: $3 order ids,
+-- $4 order numbers, $5 labels, $6 account and $7 billing emails (normalised), $8 shop customers, $9 facts, $10 notes. A note says that
+-- another order had this id before; its outcome, cause, comment, customer and candidates are cleared. Under the lane's lock. Index:
+-- entry_live.
 UPDATE entry e SET state = 1, due_at = greatest($2, e.not_before), priority = 1, entry_revision = e.entry_revision + 1,
   coalesced_count = e.coalesced_count + 1, attempt_count = 0, order_number = t.order_number, subject_label = t.label,
   account_email = t.account_email, billing_email = t.billing_email, woo_customer_id = t.woo_customer_id, facts = t.facts,
@@ -68,8 +71,8 @@ FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bi
 WHERE e.account_id = $1 AND e.kind = 3 AND e.subject_id = t.order_id
 
 -- name: answerable
--- Which order entries that callers wait for are no longer about to run: gone from the hot table (finished), HELD, or not due for a while,
--- an ill till counted in. $1 accounts, $2 entry ids, $3 seconds. Reads only. Indexes: primary keys of entry and lane.
+-- Returns the order entries that are not about to run: finished (no longer in the hot table), HELD, or not due within $3 seconds. An ill
+-- till delays them to its probe. $1 accounts, $2 entry ids, $3 seconds. Reads only. Indexes: primary keys of entry and lane.
 SELECT w.entry_id
 FROM unnest($1::text[], $2::uuid[]) AS w(account_id, entry_id)
 LEFT JOIN entry e ON e.account_id = w.account_id AND e.entry_id = w.entry_id
@@ -77,7 +80,7 @@ LEFT JOIN lane ON lane.account_id = w.account_id
 WHERE e.entry_id IS NULL OR e.state <> 1 OR greatest(e.due_at, lane.till_probe_at) > now() + make_interval(secs => $3)
 
 -- name: get_matches
--- The current answers of orders. $1 account, $2 order ids. Reads only. Index: order_match primary key.
+-- Returns the current answers of orders. $1 account, $2 order ids. Reads only. Index: order_match primary key.
 SELECT order_id, order_key, facts_hash, entry_id, state, outcome, cause, comment, notes, epos_customer_id, woo_customer_id,
   candidate_ids, update_time
 FROM order_match WHERE account_id = $1 AND order_id = ANY ($2::bigint[])

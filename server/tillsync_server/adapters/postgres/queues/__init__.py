@@ -1,1 +1,1 @@
-"""The queues as people read them, and what people do with entries."""
+"""Listing of the queues, and the actions of people on entries."""

@@ -1,4 +1,4 @@
-"""From rows of the view ``queue_entry`` to :class:`tillsync_server.domain.entry.Entry`."""
+"""Maps rows of the view ``queue_entry`` to :class:`tillsync_server.domain.entry.Entry`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_not
 from tillsync_server.domain.work_class import sides_needed
 
 _SIDES = ((Side.TILL, "till"), (Side.SHOP, "shop"))
-"""With the prefix of their columns in ``account_state``."""
+"""Sides with the prefix of their columns in ``account_state``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStatus:
-    """Why entries of the account wait; ``at`` is the database's time."""
+    """Why entries of the account wait. ``at`` is the database's time."""
 
     at: datetime
     probe_times: Mapping[Side, datetime]
-    """Of the ill sides: when each is probed."""
+    """The time of the next probe of each ill side."""
     problems: tuple[Problem, ...]
-    """The oldest first."""
+    """Open problems, the oldest first."""
 
     def blocked_until(self, kind: EntryKind) -> datetime | None:
-        """Entries of this kind wait so long for a side that they need. None: they do not."""
+        """Returns until when entries of this kind wait for a side that they need. None: they do not wait."""
         return max((time for side, time in self.probe_times.items() if side in sides_needed(kind)), default=None)
 
     def waiting_note(self, kind: EntryKind) -> str:
@@ -62,7 +62,7 @@ def _problem(row: asyncpg.Record, side: Side, name: str) -> Problem:
 
 
 def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
-    """``lane`` is needed for PENDING entries: it says until when they wait."""
+    """Maps one row. PENDING entries need ``lane``, which says until when they wait."""
     kind, state = EntryKind(row["kind"]), EntryState(row["state"])
     outcome = None if row["outcome"] is None else Outcome(row["outcome"])
     notes, next_time = lines(row["notes"]), None
@@ -104,12 +104,12 @@ def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
 
 
 def lines(text: str) -> tuple[str, ...]:
-    """Notes are stored joined by newline."""
+    """Splits stored notes, which are joined by newline."""
     return tuple(text.split("\n")) if text else ()
 
 
 def attempts_from(stored: list[dict[str, Any]], attempt_count: int) -> tuple[Attempt, ...]:
-    """Only the newest 30 attempts are kept: where more were charged than are there, the numbers begin behind the ones that are gone."""
+    """Maps stored attempts. Only the newest 30 are kept, so the first number is higher if older charged attempts are gone."""
     gone = max(0, attempt_count - sum(bool(one.get("g")) for one in stored))
     return tuple(
         Attempt(

@@ -1,4 +1,4 @@
-"""What a person does with entries: retry and dismiss, a chunk at a time, in one transaction under the lane's lock.
+"""Actions of people on entries: retry and dismiss. Each chunk is one transaction under the lane's lock.
 
 Statements in ``queue_actions.sql``; what a retry does to each entry is decided in ``domain.requeue_plan``.
 """
@@ -97,13 +97,13 @@ class PostgresQueueActions:
 
 
 class _Requeue:
-    """One chunk's writes."""
+    """The writes of one chunk."""
 
     def __init__(self, connection: Connection, account_id: AccountId, at: datetime) -> None:
         self._connection, self._account_id, self._at = connection, account_id, at
         self.queued = False
         self.order_events = 0
-        """Order events that wait because of it."""
+        """Number of order events that these writes recorded."""
 
     async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) -> list[ActionResult]:
         hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.COALESCE_HINT) and one.entry is not None])
@@ -140,7 +140,7 @@ class _Requeue:
         return made
 
     async def _succeed(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
-        """New entries of orders with the facts that their current answer rests on; an older entry may know older ones."""
+        """Enqueues new entries of orders with the facts of their current answer. An older entry may have older facts."""
         if not finished:
             return {}
         queued = [

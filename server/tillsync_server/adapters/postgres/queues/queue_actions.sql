@@ -1,18 +1,18 @@
 -- name: action_entries
--- What retrying or closing entries decides on. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out partitions).
--- Indexes: entry_pkey, entry_history_by_id. Under the lane's lock, or for a dry run without.
+-- Returns the columns that retry and dismissal decide on. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out
+-- partitions). Indexes: entry_pkey, entry_history_by_id. Under the lane's lock; a dry run takes none.
 SELECT entry_id, kind, subject_id, state, priority, force, facts FROM queue_entry
 WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND filed_at >= $3 AND filed_at < $4
 
 -- name: live_of_subjects
--- The live entries of subjects. $1 account, $2 kinds, $3 subjects, by position. Index: entry_live. Takes no lock.
+-- Returns the live entries of subjects. $1 account, $2 kinds, $3 subjects, by position. Index: entry_live. Takes no lock.
 SELECT e.kind, e.subject_id, e.entry_id
 FROM unnest($2::smallint[], $3::bigint[]) AS t(kind, subject_id)
 JOIN entry e ON e.account_id = $1 AND e.kind = t.kind AND e.subject_id = t.subject_id
 
 -- name: rerun_entries
--- Live entries run again now, not before a Retry-After, with fresh attempts; the answers of orders are open again. $1 account, $2 entry ids,
--- $3 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
+-- Requeues live entries: due now, but not before a Retry-After, with fresh attempts. The answers of orders are PENDING again. $1 account,
+-- $2 entry ids, $3 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
 WITH again AS (
   UPDATE entry e SET state = 1, due_at = greatest($3, e.not_before), entry_revision = e.entry_revision + 1, attempt_count = 0,
     update_time = $3
@@ -24,15 +24,15 @@ answers AS (
 SELECT entry_id, priority, due_at FROM again
 
 -- name: set_retried_from
--- Name the finished entries that new ones are the retries of. $1 account, $2 new entry ids, $3 finished entry ids, by position.
+-- Stores which finished entry each new entry retries. $1 account, $2 new entry ids, $3 finished entry ids, by position.
 -- Under the lane's lock. Index: entry primary key.
 UPDATE entry e SET retried_from = t.retried_from
 FROM unnest($2::uuid[], $3::uuid[]) AS t(entry_id, retried_from)
 WHERE e.account_id = $1 AND e.entry_id = t.entry_id
 
 -- name: dismiss_live
--- Close live entries: from the hot table to the history, the answers of orders with them. $1 account, $2 entry ids, $3 reason (first note),
--- $4 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
+-- Dismisses live entries: moves them to the history and updates the answers of orders. $1 account, $2 entry ids, $3 reason (becomes the
+-- first note), $4 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
 WITH gone AS (
   DELETE FROM entry e WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[]) RETURNING e.*),
 answers AS (
@@ -47,8 +47,9 @@ SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, 6, g.priority, g
 FROM gone g
 
 -- name: dismiss_failed
--- Close FAILED entries where they are, the answers of orders with them. $1 account, $2 entry ids, $3 reason (first note), $4 the database's
--- time, $5 filed at or after (leaves out partitions). Under the lane's lock. Indexes: entry_history_by_id, order_match primary key.
+-- Dismisses FAILED entries in the history and updates the answers of orders. $1 account, $2 entry ids, $3 reason (becomes the first note),
+-- $4 the database's time, $5 filed at or after (leaves out partitions). Under the lane's lock. Indexes: entry_history_by_id, order_match
+-- primary key.
 WITH closed AS (
   UPDATE entry_history h SET state = 6, notes = CASE WHEN h.notes = '' THEN $3 ELSE $3 || E'\n' || h.notes END, update_time = $4
   WHERE h.account_id = $1 AND h.entry_id = ANY ($2::uuid[]) AND h.state = 5 AND h.retention = 2 AND h.finish_time >= $5

@@ -1,9 +1,9 @@
-"""Reading the queues: live and finished entries as one list, newest first. The statements are in ``queue_reader.sql``.
+"""Reads live and finished entries as one list, newest first. The statements are in ``queue_reader.sql``.
 
-Each page is one statement over the view ``queue_entry`` (of several outcomes one for each, in one snapshot). Which statement: by the most
-selective filter that is set, so that an index yields the rows in order (``ListQueueRequest``); the other filters are checked on what it
-yields. Entries and their account's lane are read together: a pause is committed with the attempt that met it, and an entry with the pause
-and without the attempt would be answered as if nobody had tried.
+Each page is one statement over the view ``queue_entry``. A filter of several outcomes takes one statement for each, in one snapshot. The
+most selective filter that is set chooses the statement, so that an index yields the rows in order (``ListQueueRequest``). The other filters
+are checked on those rows. A statement reads entries together with their account's lane, because a pause commits together with the attempt
+that met it. Two reads could show the pause without the attempt.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFi
 
 _LANE_STATUS = load("queues/lane_status")
 _ROWS_AT_A_TIME = 25
-"""Read without a pause for other calls: a row may carry thirty attempts."""
+"""Rows read without a pause for other calls. A row may have thirty attempts."""
 
 
 def _with_lane(statement: LiteralString) -> LiteralString:
-    """The same rows, newest first, with the columns of ``lane_status`` in each that is PENDING. $1 must be the account."""
+    """Returns a statement of the same rows, newest first. PENDING rows have the columns of ``lane_status``. $1 must be the account."""
     return (
         f"WITH page AS MATERIALIZED ({statement}), lane_status AS MATERIALIZED ({_LANE_STATUS}) "
         "SELECT * FROM page LEFT JOIN lane_status ON page.state = 1 ORDER BY page.entry_id DESC"
@@ -55,15 +55,15 @@ _WAITING = load("queues/waiting")
 
 _FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 _ID_SLACK = timedelta(seconds=30)
-"""An id is made in the process, ``create_time`` is the database's, and an enqueueing may wait for its lane: ids bound the scan this
-much wider, create_time decides exactly."""
+"""How much wider the bounds of ids are. The process makes an id, the database sets ``create_time``, and an enqueue may wait for its lane.
+create_time decides exactly."""
 _CLOCK_SLACK = timedelta(days=1)
-"""Partitions are left out by our clock; that much it may differ from the database's."""
+"""Most difference between this process's clock, which selects partitions, and the database's."""
 _EPOCH, _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST_MILLISECONDS = 32_503_680_000_000  # the year 3000: what an id of another kind may claim
+_LATEST_MILLISECONDS = 32_503_680_000_000  # the year 3000: the latest time that is read from an id of another form
 
 PageStatement: TypeAlias = "tuple[LiteralString, list[Any]]"
-"""With its parameters."""
+"""A statement with its parameters."""
 
 
 class PostgresQueueReader:
@@ -117,8 +117,11 @@ class PostgresQueueReader:
 
 
 def page_statements(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> list[PageStatement]:
-    """What serves this filter by an index: one statement, or of several outcomes one for each, whose newest rows together are the page.
-    ``rows``: most rows, one more than the page has. One statement more for each other form that the email may be stored in."""
+    """Returns the statements that serve a filter by an index. The newest rows of all of them are the page.
+
+    There is one statement, or one for each of several outcomes, times the forms that the email may be stored in. ``rows`` is the most rows:
+    one more than the page has.
+    """
     forms = email_forms(wanted.email) or ("",)
     return [
         statement
@@ -166,7 +169,8 @@ def _statements_of_form(wanted: QueueFilter, *, before: EntryId | None, rows: in
 
 
 def filed_bounds_of_ids(entry_ids: Sequence[EntryId]) -> tuple[datetime, datetime]:
-    """Nothing is filed before it was made, and a UUIDv7 says when that was. Other ids (there are none of ours) exclude nothing."""
+    """Returns bounds of ``filed_at``. An entry is filed after it was made, and its UUIDv7 has that time. An id of another form, which this
+    service never makes, excludes nothing."""
     milliseconds = min(entry_id.int for entry_id in entry_ids) >> 80
     return _filed_bounds(_EPOCH + timedelta(milliseconds=min(milliseconds, _LATEST_MILLISECONDS)) - _ID_SLACK)
 
@@ -177,20 +181,20 @@ def _filed_bounds(created_after: datetime | None) -> tuple[datetime, datetime]:
 
 
 def _id_bounds(wanted: QueueFilter) -> tuple[UUID, UUID]:
-    """From the first, below the second."""
+    """Returns the first id of the time window and the id after it."""
     lowest = _FIRST_ID if wanted.created_after is None else _smallest_id(wanted.created_after, -_ID_SLACK)
     end = _LAST_ID if wanted.created_before is None else _smallest_id(wanted.created_before, _ID_SLACK)
     return lowest, end
 
 
 def _smallest_id(time: datetime, shift: timedelta) -> UUID:
-    """At or below every UUIDv7 of that millisecond and later. Far-off times end at the first and last id."""
+    """Returns the lower bound of all UUIDv7 from that millisecond on. Far-off times give the first or last id."""
     milliseconds = (time - _EPOCH + shift) // timedelta(milliseconds=1)
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
 def _retention(state: EntryState) -> int:
-    """Where entries of this state are kept: 0 the hot table, 1 the short history, 2 the long one."""
+    """Returns where entries of this state are kept: 0 the hot table, 1 the short history, 2 the long history."""
     if state.is_live:
         return 0
     return 1 if state in (EntryState.PROCESSED, EntryState.SKIPPED) else 2
@@ -205,11 +209,11 @@ async def _newest(connection: Connection, statements: Sequence[PageStatement], r
         statement, parameters = statements[0]
         return await connection.fetch(statement, *parameters)
     found: list[asyncpg.Record] = []
-    # one snapshot: an entry that moves between two of them would else be missed or appear twice
+    # One snapshot: otherwise an entry that moves between two statements would be missed or appear twice.
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for statement, parameters in statements:
             found += await connection.fetch(statement, *parameters)
-    once = {row["entry_id"]: row for row in found}  # an entry may have one form as account email and another as billing email
+    once = {row["entry_id"]: row for row in found}  # an entry may match one form as account email and another as billing email
     return [once[entry_id] for entry_id in sorted(once, reverse=True)[:rows]]
 
 

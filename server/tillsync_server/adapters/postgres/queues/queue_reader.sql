@@ -1,11 +1,11 @@
 -- name: list_by_states
--- A page of the entries in any of some states ($3 is never NULL here: all states where none is asked for), newest first: one index probe
--- for each state that is asked for. The states stand as literals, so that the planner knows how many entries are in each: of a rare one
--- among millions it would otherwise walk the primary key to the end.
+-- Returns a page of the entries in any of the states of $3, newest first, by one index probe for each state. $3 is never NULL here: without
+-- a state filter it has all states. The states are literals, so that the planner knows how many entries have each. For a rare state among
+-- millions of entries it would otherwise read the primary key to the end.
 -- Indexes: entry_by_state, entry_history_by_state.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -32,13 +32,13 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_outcome
--- A page of the entries with one outcome, as outcome or as cause, newest first; of several outcomes ($4) it is asked once for each. An
--- entry that has another of them as its outcome is left to that one. One outcome at a time, so that the planner knows how many entries
--- have it: of a rare one among millions it would otherwise walk the primary key to the end.
+-- Returns a page of the entries with one outcome, as outcome or as cause, newest first. For several outcomes ($4) it runs once for each. An
+-- entry whose outcome is another one of $4 is left to that run. One outcome at a time, so that the planner knows how many entries have it.
+-- For a rare outcome among millions of entries it would otherwise read the primary key to the end.
 -- Indexes: entry_by_outcome, entry_by_cause, entry_history_by_outcome, entry_history_by_cause.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted; $19 this outcome. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts; $19 this outcome. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -53,10 +53,10 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_order
--- A page of one order's entries, newest first. Indexes: entry_live, entry_history_by_subject.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- Returns a page of one order's entries, newest first. Indexes: entry_live, entry_history_by_subject.
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -68,11 +68,12 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_epos_customer
--- A page of one till customer's entries, newest first. An entry of the Customers Queue names its customer as its subject from the start,
--- in epos_customer_id perhaps only after a run. Indexes: entry_by_epos_customer, entry_live, entry_history_by_epos_customer and _by_subject.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- Returns a page of one till customer's entries, newest first. An entry of the Customers Queue has its customer as subject from the start,
+-- in epos_customer_id perhaps only after a run.
+-- Indexes: entry_by_epos_customer, entry_live, entry_history_by_epos_customer and _by_subject.
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -87,10 +88,10 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_woo_customer
--- A page of one shop customer's entries, newest first. Indexes: entry_by_woo_customer, entry_history_by_woo_customer.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- Returns a page of one shop customer's entries, newest first. Indexes: entry_by_woo_customer, entry_history_by_woo_customer.
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -102,11 +103,11 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_email
--- A page of the entries with one normalised email, newest first. Indexes: entry_by_account_email, entry_by_billing_email,
+-- Returns a page of the entries with one normalised email, newest first. Indexes: entry_by_account_email, entry_by_billing_email,
 -- entry_history_by_account_email, entry_history_by_billing_email.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -121,11 +122,11 @@ FROM (
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_text
--- A page of the entries that contain a text, newest first, among the account's newest $20 entries of the time window ($12 to $19). The
--- LIMIT inside is the fence: the planner cannot walk further. Indexes: entry_pkey, entry_history_by_id.
--- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- Returns a page of the entries that contain a text, newest first. It searches the account's newest $20 entries of the time window ($12 to
+-- $19). The inner LIMIT stops the planner from reading further. Indexes: entry_pkey, entry_history_by_id.
+-- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+-- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
@@ -146,7 +147,7 @@ WHERE e.queue = $2
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: get
--- Entries by id. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out partitions), $5 whether attempts are wanted.
+-- Returns entries by id. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out partitions), $5 with attempts.
 -- Indexes: entry_pkey, entry_history_by_id. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
@@ -156,7 +157,7 @@ FROM queue_entry e
 WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[]) AND e.filed_at >= $3 AND e.filed_at < $4
 
 -- name: of_subject
--- The newest entries of one subject. $1 account, $2 kind, $3 subject, $4 most rows, $5 whether attempts are wanted.
+-- Returns the newest entries of one subject. $1 account, $2 kind, $3 subject, $4 most rows, $5 with attempts.
 -- Indexes: entry_live, entry_history_by_subject. Takes no lock.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
@@ -167,20 +168,21 @@ WHERE e.account_id = $1 AND e.kind = $2 AND e.subject_id = $3
 ORDER BY e.entry_id DESC LIMIT $4
 
 -- name: lane_status
--- Whether and why an account's entries wait, and the database's time. $1 account. Indexes: primary keys of lane and account_side. No lock.
+-- Returns the open problems and probe times of an account's sides, and the database's time. $1 account. Indexes: primary keys of lane and
+-- account_side. Takes no lock.
 SELECT till_probe_at, till_reason, till_text, till_since, till_entry_id, shop_probe_at, shop_reason, shop_text, shop_since, shop_entry_id,
   now() AS at
 FROM account_state WHERE account_id = $1
 
 -- name: state_counts
--- How many entries of a queue are in each state, counted to $3 at most. $1 account, $2 queue.
+-- Returns how many entries of a queue are in each state. Counting stops at $3. $1 account, $2 queue, $3 cap.
 -- Indexes: entry_by_state, entry_history_by_state. Takes no lock.
 SELECT s.state, (SELECT count(*) FROM (SELECT FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2 AND q.state = s.state
   LIMIT $3) AS counted) AS entries
 FROM unnest('{1,2,3,4,5,6}'::smallint[]) AS s(state)
 
 -- name: waiting
--- How many entries of an account wait (PENDING), counted to $2 at most; no row for an unknown account. $1 account.
+-- Returns how many entries of an account are PENDING; no row for an unknown account. Counting stops at $2. $1 account, $2 cap.
 -- Index: entry_due_by_queue. Takes no lock.
 SELECT (SELECT count(*) FROM (SELECT FROM entry e WHERE e.account_id = lane.account_id AND e.state = 1 LIMIT $2) AS counted) AS entries
 FROM lane WHERE lane.account_id = $1

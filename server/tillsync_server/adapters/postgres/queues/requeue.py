@@ -1,4 +1,4 @@
-"""Works off what changes of settings left to queue (table ``requeue``): a chunk at a time under the lane's lock, by any process."""
+"""Enqueues the subjects that a change of settings or links concerns (table ``requeue``), one chunk at a time under the lane's lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RERUN_HELD_ORDERS = load("queues/rerun_held_orders")
 CHUNK = 500
 _CANDIDATES = 16
 _BUSY_LANE_SECONDS = 1.0
-"""Until the next try where another session holds the lanes of everything that waits."""
+"""Delay before the next try if other sessions lock the lanes of all waiting requeues."""
 
 _SUBJECTS = {
     Requeue.LINKED_CUSTOMERS: (_LINKED_CUSTOMERS, EntryKind.CUSTOMER),
@@ -42,18 +42,18 @@ _SUBJECTS = {
 
 
 class PostgresRequeue:
-    """Any number of processes may run it."""
+    """Runs waiting requeues. Any number of processes may run it at once."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
 
     async def run_chunk(self) -> bool:
-        """As :meth:`run`. False when there was nothing that could be done now."""
+        """Runs one chunk as :meth:`run`. Returns False if no chunk could run now."""
         return await self.run() == 0.0
 
     async def run(self) -> float | None:
-        """One chunk of at most 500 rows. Returns the seconds until there may be more to do: 0 after a chunk, None where nothing waits."""
+        """Runs one chunk of at most 500 rows. Returns the seconds until the next try: 0 after a chunk, None if no requeue waits."""
         async with self._database.acquire() as connection:
             waiting = [(AccountId(row["account_id"]), Requeue(row["what"])) for row in await connection.fetch(_WAITING, _CANDIDATES)]
             shuffle(waiting)  # several processes rarely choose the same lane
@@ -62,7 +62,7 @@ class PostgresRequeue:
                     async with connection.transaction():
                         leased = await self._run_chunk_of(connection, account_id, what)
                 except asyncpg.LockNotAvailableError:
-                    continue  # a busy account does not hold up the others
+                    continue  # a locked lane delays no other account
                 if leased:
                     self._notifier.live_work(account_id)
                 elif leased is not None:
@@ -73,7 +73,7 @@ class PostgresRequeue:
         return _BUSY_LANE_SECONDS if waiting else None
 
     async def _run_chunk_of(self, connection: Connection, account_id: AccountId, what: Requeue) -> bool | None:
-        """Whether the lane is leased; None when another process was faster."""
+        """Returns whether the lane is leased. None: another process has finished this requeue."""
         lane = await connection.fetchrow(_LOCK_LANE, account_id)
         cursor = await connection.fetchrow(_LOCK, account_id, int(what))
         if lane is None or cursor is None:

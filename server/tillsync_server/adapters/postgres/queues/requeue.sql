@@ -1,37 +1,38 @@
 -- name: requeue_waiting
--- What changes of settings left to queue, oldest first. $1 most rows. The table is all but empty. Takes no lock.
+-- Returns waiting requeues, oldest first. $1 most rows. The table has few rows. Takes no lock.
 SELECT account_id, what FROM requeue ORDER BY create_time, account_id, what LIMIT $1
 
 -- name: requeue_lock
--- Where one requeueing stands; no row when another process has ended it. $1 account, $2 what. Runs after `lock_lane` in its transaction.
--- Index: requeue primary key.
+-- Locks one requeue and returns its position; no row if another process has finished it. $1 account, $2 what. Runs after `lock_lane` in its
+-- transaction. Index: requeue primary key.
 SELECT after_id, after_entry_id FROM requeue WHERE account_id = $1 AND what = $2 FOR UPDATE
 
 -- name: requeue_move
--- How far one requeueing has come. $1 account, $2 what, $3 the last subject, $4 the last entry. After `requeue_lock` in its transaction.
+-- Stores the position of one requeue. $1 account, $2 what, $3 the last subject, $4 the last entry. After `requeue_lock` in its transaction.
 UPDATE requeue SET after_id = $3, after_entry_id = $4 WHERE account_id = $1 AND what = $2
 
 -- name: requeue_delete
--- One requeueing is done. $1 account, $2 what. After `requeue_lock` in its transaction.
+-- Deletes a finished requeue. $1 account, $2 what. After `requeue_lock` in its transaction.
 DELETE FROM requeue WHERE account_id = $1 AND what = $2
 
 -- name: requeue_linked_customers
--- The next linked till customers. $1 account, $2 after this one, $3 most rows. Index: link primary key. Under the lane's lock.
+-- Returns the next linked till customers. $1 account, $2 after this one, $3 most rows. Index: link primary key. Under the lane's lock.
 SELECT epos_customer_id AS subject_id FROM link WHERE account_id = $1 AND epos_customer_id > $2 ORDER BY epos_customer_id LIMIT $3
 
 -- name: requeue_known_types
--- The next known customer types. $1 account, $2 after this one, $3 most rows. Index: customer_type primary key. Under the lane's lock.
+-- Returns the next known customer types. $1 account, $2 after this one, $3 most rows. Index: customer_type primary key. Under the lane's
+-- lock.
 SELECT epos_customer_type_id AS subject_id FROM customer_type
 WHERE account_id = $1 AND epos_customer_type_id > $2 ORDER BY epos_customer_type_id LIMIT $3
 
 -- name: requeue_pending_removals
--- The next till customers with a pending removal. $1 account, $2 after this one, $3 most rows. Index: shop_removal_by_epos.
+-- Returns the next till customers with a pending removal. $1 account, $2 after this one, $3 most rows. Index: shop_removal_by_epos.
 -- Under the lane's lock.
 SELECT DISTINCT epos_customer_id AS subject_id FROM shop_removal
 WHERE account_id = $1 AND epos_customer_id > $2 ORDER BY epos_customer_id LIMIT $3
 
 -- name: rerun_held_orders
--- The next held orders run again, in order of arrival, with fresh attempts; their answers are open again. $1 account, $2 after this entry
+-- Requeues the next held orders, in order of arrival, with fresh attempts; their answers are PENDING again. $1 account, $2 after this entry
 -- (NULL: from the first), $3 most rows, $4 the database's time. Under the lane's lock. Indexes: entry_by_state, entry and order_match
 -- primary keys.
 WITH held AS MATERIALIZED (

@@ -1,1 +1,1 @@
-"""Each till's request allowance, what is known of the till, create intents, and sales to be read."""
+"""Storage for each till: its request allowance, what is known of it, create intents, and sales that wait to be read."""

@@ -1,4 +1,4 @@
-"""Create intents: at most one create under way for one till and normalised email. Each change is committed by itself."""
+"""Stores create intents: at most one create in progress for one till and normalised email. Each change commits by itself."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ class PostgresIntents:
         settle_seconds: float,
         replaces: tuple[Intent, ...] = (),
     ) -> Intent | None:
-        """``replaces`` that is not done is replaced only past its ``settled_at`` by the database's clock, whatever the caller's says.
+        """Replaces an intent of ``replaces`` only if it is done, or past its ``settled_at`` by the database's clock.
 
-        One transaction: the lost attempt keeps the row that stands in its way locked, so nobody can clear it before it is read. Keys are
-        locked in one order everywhere."""
+        All keys are opened in one transaction, in one order everywhere. A refused insert keeps the present row locked, so that no session
+        clears the row before it is read.
+        """
         dead = {intent.email: _exact(intent) for intent in replaces}
         try:
             async with self._database.acquire() as connection, connection.transaction():
@@ -65,22 +66,22 @@ class PostgresIntents:
         await self._execute(_MARK_UNKNOWN, till_id, emails, owner)
 
     async def complete(self, till_id: TillId, emails: tuple[str, ...], owner: str, customer_id: EposCustomerId) -> None:
-        """Also of an intent that was marked unknown: a later search of the same owner found the customer."""
+        """Also completes an intent that was marked unknown: a later search of the same owner found the customer."""
         await self._execute(_COMPLETE, till_id, emails, owner, customer_id)
 
     async def clear(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
-        """An intent that is unknown or done is not cleared."""
+        """Leaves intents that are unknown or done."""
         await self._execute(_CLEAR, till_id, emails, owner)
 
     async def _execute(self, statement: str, till_id: TillId, emails: tuple[str, ...], *parameters: object) -> None:
-        """Key by key, each committed by itself. Stopped in between, the others settle."""
+        """Runs the statement key by key, each in its own commit. After an interruption the other intents settle."""
         async with self._database.acquire() as connection:
             for email in emails:
                 await connection.execute(statement, till_id, email, *parameters)
 
 
 class _StandsError(Exception):
-    """Rolls back what was opened under other keys."""
+    """Rolls back the intents that were opened under other keys."""
 
     def __init__(self, intent: Intent) -> None:
         super().__init__()

@@ -1,13 +1,13 @@
 -- name: get_intent
--- The intent of one email, with the database's time. $1 till, $2 normalised email. Index: intent primary key.
+-- Returns the intent of one email, with the database's time. $1 till, $2 normalised email. Index: intent primary key.
 SELECT state, account_id, epos_customer_id, settled_at, create_time, now() AS read_at FROM intent WHERE till_id = $1 AND email = $2
 
 -- name: open_intent
--- Open the intent to create, if nothing stands in the way. No row: something does, and ON CONFLICT holds it locked until the end of the
--- transaction, also where WHERE refuses the update.
--- $1 till, $2 normalised email, $3 account, $4 owner, $5 seconds until it is settled. $6..$10: the intent that may be replaced (state,
--- account, customer, settled_at, create_time), all NULL for none; it must still be exactly that one, and settled by the database's
--- clock unless it is done. Makes the till's row where there is none. Locks: the intent. Index: intent primary key.
+-- Opens the intent to create, if no other intent stands in the way. No row: one does, and ON CONFLICT keeps it locked until the transaction
+-- ends, even if WHERE refuses the update.
+-- $1 till, $2 normalised email, $3 account, $4 owner, $5 seconds until it settles. $6 to $10: the intent that may be replaced (state,
+-- account, customer, settled_at, create_time), all NULL for none. It must still be exactly that intent, and be done or settled by the
+-- database's clock. Inserts the till's row if it does not exist. Locks: the intent. Index: intent primary key.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING)
 INSERT INTO intent AS i (till_id, email, state, account_id, owner, settled_at, create_time)
@@ -22,18 +22,18 @@ WHERE i.state = $6::smallint AND i.account_id = $7::text AND i.epos_customer_id 
 RETURNING true
 
 -- name: mark_intent_unknown
--- The create was not answered readably. $1 till, $2 normalised email, $3 owner: another's intent is not touched.
+-- Marks that the create got no readable answer. $1 till, $2 normalised email, $3 owner (intents of other owners stay).
 -- Index: intent primary key. Locks: that row.
 UPDATE intent SET state = 2 WHERE till_id = $1 AND email = $2 AND owner = $3 AND state = 1
 
 -- name: complete_intent
--- The till customer of an intent is known. $1 till, $2 normalised email, $3 owner: another's intent is not touched, $4 customer.
+-- Stores the till customer of an intent. $1 till, $2 normalised email, $3 owner (intents of other owners stay), $4 customer.
 -- Index: intent primary key. Locks: that row.
 UPDATE intent SET state = 3, epos_customer_id = $4 WHERE till_id = $1 AND email = $2 AND owner = $3 AND state IN (1, 2)
 
 -- name: clear_intent
--- The create was refused, or provably never sent. $1 till, $2 normalised email, $3 owner: another's intent, one that is done and one
--- whose create may have reached the till are not touched. Index: intent primary key. Locks: that row.
+-- Deletes the intent of a create that was refused or provably never sent. $1 till, $2 normalised email, $3 owner. Intents of other owners
+-- stay, and so do intents that are done or whose create may have reached the till. Index: intent primary key. Locks: that row.
 DELETE FROM intent WHERE till_id = $1 AND email = $2
   /* invariant: intents-are-cleared-by-their-owner */ AND owner = $3::text /* /invariant: intents-are-cleared-by-their-owner */
   AND state = 1

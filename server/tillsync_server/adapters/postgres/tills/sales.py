@@ -1,4 +1,4 @@
-"""Sales that wait to be read: a row each, and in the till's row the time of its next one."""
+"""Stores sales that wait to be read: a row for each sale, and the time of the till's next read in the till's row."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 
 class PostgresSales:
-    """Implements :class:`tillsync_server.ports.sales.SaleStore`. ``till_share``: of the till's limit, what we take."""
+    """Implements :class:`tillsync_server.ports.sales.SaleStore`. ``till_share`` is the part of the till's limit that we take."""
 
     def __init__(self, database: Database, notifier: Notifier, *, till_share: float = 1.0) -> None:
         self._database = database
         self._notifier = notifier
         self._pace = 60.0 * ALLOWANCE_SHARE / till_share
-        """Seconds between two reads times the till's requests a minute."""
+        """Seconds between two reads, multiplied by the till's requests a minute."""
 
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
         told = sorted(set(transaction_ids))

@@ -1,11 +1,13 @@
 -- name: insert_or_lock_till
--- The row of a till, made where it is missing, locked in either case. $1 till. Locks: the till (after lanes).
+-- Locks the row of a till, and inserts it if it does not exist. $1 till. Locks: the till (after lanes).
 INSERT INTO till AS t (till_id) VALUES ($1) ON CONFLICT (till_id) DO UPDATE SET till_id = t.till_id
 
 -- name: add_sales
--- Sales of a till to be read, or told again. $1 till, $2 account, $3 transactions, each once, $4 most that may wait. Nothing is added where
--- more than $4 would wait. A till that has a time for its next sale keeps it: that is its pace, or a pause. Returns how many were taken.
--- After `insert_or_lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sales.
+-- Adds sales of a till to read, or raises the revision of sales that wait already. $1 till, $2 account, $3 transactions, each once, $4 most
+-- that may wait. Adds nothing if more than $4 would wait. A till that has a time for its next sale keeps it, because that is its pace or a
+-- pause. Returns how many were added or raised. After `insert_or_lock_till` in its transaction. Indexes: primary keys of till_sale and
+-- till.
+-- Locks: the sales.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 waiting AS MATERIALIZED (SELECT count(*) AS sales FROM (SELECT FROM till_sale WHERE till_id = $1 LIMIT $4) AS w),
 added AS (
@@ -21,16 +23,16 @@ woken AS (
 SELECT count(*) FROM added
 
 -- name: lock_ready_for_sales
--- Tills of which a sale may be read now, locked. $1 most tills. Index: till_sales_due. Locks: the tills; one that is locked is passed over,
--- as whoever has it comes by again.
+-- Locks tills of which a sale may be read now. $1 most tills. Index: till_sales_due. Locks: the tills. It skips a locked till, because the
+-- session with the lock asks for its sales again.
 SELECT till_id FROM till WHERE sales_due_at <= now() ORDER BY sales_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: claim_sales
--- The oldest due sale of each till, charged with an attempt, and when the till's next one may be read. $1 tills, $2 seconds until a sale
--- whose reader died is due again, $3 seconds between two reads of a till times its requests a minute, $4 most seconds until a
--- till is looked at again whose sales are put off. A till without any has no time.
--- After `lock_ready_for_sales` in its transaction, and a statement of its own: what was committed before the lock is seen.
--- Indexes: till_sale_due, primary keys of account and till. Locks: the sales.
+-- Claims the oldest due sale of each till, charges an attempt, and stores when the till's next sale may be read. $1 tills, $2 seconds until
+-- a sale whose reader died is due again, $3 seconds between two reads of a till multiplied by its requests a minute, $4 most seconds until
+-- a till with only postponed sales is checked again. A till without sales gets no time.
+-- After `lock_ready_for_sales` in its transaction, as a statement of its own: its snapshot has everything
+-- committed before the lock. Indexes: till_sale_due, primary keys of account and till. Locks: the sales.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 due AS MATERIALIZED (
   SELECT oldest.till_id, oldest.transaction_id FROM unnest($1::text[]) AS t(till_id) CROSS JOIN clock CROSS JOIN LATERAL (
@@ -54,12 +56,13 @@ SELECT till_id, transaction_id, account_id, revision, attempt_count, extract(epo
 FROM claimed ORDER BY till_id
 
 -- name: finish_sale
--- A sale that was read, unless it was told again meanwhile. $1 till, $2 transaction, $3 revision. Index: till_sale primary key. Locks: it.
+-- Deletes a sale that was read, unless a later call raised its revision. $1 till, $2 transaction, $3 revision. Index: till_sale primary
+-- key. Locks: the sale.
 DELETE FROM till_sale WHERE till_id = $1 AND transaction_id = $2 AND revision = $3 RETURNING 1
 
 -- name: postpone_sale
--- Have a sale read again. $1 till, $2 transaction, $3 in so many seconds. After `insert_or_lock_till` in its transaction. Indexes: primary keys
--- of till_sale and till. Locks: the sale.
+-- Makes a sale due again. $1 till, $2 transaction, $3 seconds until then. After `insert_or_lock_till` in its transaction. Indexes: primary
+-- keys of till_sale and till. Locks: the sale.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 moved AS (
   UPDATE till_sale s SET due_at = clock.at + make_interval(secs => $3) FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2
@@ -67,14 +70,14 @@ moved AS (
 UPDATE till SET sales_due_at = coalesce(till.sales_due_at, moved.due_at) FROM moved WHERE till.till_id = moved.till_id
 
 -- name: pause_sales
--- Read no sale of a till for a while. $1 till, $2 transaction, whose attempt is given back, $3 seconds. After `insert_or_lock_till` in its
--- transaction. Indexes: primary keys of till_sale and till. Locks: the sale.
+-- Pauses the reading of a till's sales. $1 till, $2 transaction, whose attempt is not charged after all, $3 seconds. After
+-- `insert_or_lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sale.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 moved AS (
   UPDATE till_sale s SET due_at = clock.at, attempt_count = s.attempt_count - 1 FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2)
 UPDATE till SET sales_due_at = clock.at + make_interval(secs => $3) FROM clock WHERE till.till_id = $1
 
 -- name: seconds_until_sale
--- Seconds until a sale of the next till may be read (negative: it may be read now). No row: no sale waits. Takes no lock.
+-- Returns the seconds until a sale of the next till may be read (negative: now). No row: no sale waits. Takes no lock.
 -- Index: till_sales_due.
 SELECT extract(epoch FROM sales_due_at - clock_timestamp())::float8 FROM till WHERE sales_due_at IS NOT NULL ORDER BY sales_due_at LIMIT 1

@@ -1,4 +1,4 @@
-"""The till's request allowance: a token bucket in table ``till``, shared by all processes; takes of one process share a statement."""
+"""The till's request allowance: a token bucket in table ``till``, shared by all processes. One statement serves several callers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tillsync_server.ports.tills import TakenRequests
 
 LONGEST_WAIT_SECONDS = 10.0
 DEFAULT_SHARE = 0.5
-"""The till's limit is one number for all apps of the company."""
+"""Part of the till's limit that we take. The limit is one number for all apps of the company."""
 BUSY_SECONDS = 3600.0
-"""Half is taken for so long after the till refused a request that our part of its limit had room for."""
+"""How long half of our part is taken after the till refused a request although our part was not used up."""
 
 _TAKE = load("tills/take")
 _LOCK_TILL = load("tills/lock_till")
@@ -32,12 +32,12 @@ _LINGER_SECONDS = 0.001
 
 
 def burst(per_minute: int) -> int:
-    """Requests that may leave at once after a silence: what a second brings, at least one."""
+    """Returns how many requests may be sent at once after a pause: the requests of one second, at least one."""
     return max(1, per_minute // 60)
 
 
 def tokens_per_second(per_minute: int) -> float:
-    """So much that a burst and a minute's refill together never exceed ``per_minute`` within any sixty seconds."""
+    """Returns the refill rate at which a burst and a minute's refill never exceed ``per_minute`` in any sixty seconds."""
     return (per_minute - burst(per_minute) + 1) / 60
 
 
@@ -46,26 +46,26 @@ class _Ask:
     till_id: TillId
     per_minute: int
     longest_wait: float
-    """0: what is there now."""
+    """Seconds. 0: only requests that are available now."""
     wanted: tuple[int, ...]
-    """Requests that may be granted one without the other, in order."""
+    """Numbers of requests, granted one by one and in order."""
 
     @property
     def terms(self) -> tuple[TillId, int, float]:
-        """Of one till only questions on the same terms share a statement."""
+        """For one till, only callers with equal terms share a statement."""
         return self.till_id, self.per_minute, self.longest_wait
 
 
 @dataclass(slots=True)
 class _Line:
-    """Callers that wait for one till's row, which another session holds, or which is not there yet."""
+    """Callers that wait for one till's row, which another session has locked or which does not exist yet."""
 
     batcher: MicroBatcher[_Ask, list[asyncpg.Record]]
     callers: int = field(default=0)
 
 
 class PostgresTillBudget:
-    """Implements :class:`tillsync_server.ports.tills.TillBudget`. ``share``: of the till's limit, what we take."""
+    """Implements :class:`tillsync_server.ports.tills.TillBudget`. ``share`` is the part of the till's limit that we take."""
 
     def __init__(self, database: Database, *, share: float = DEFAULT_SHARE) -> None:
         self._database = database
@@ -76,12 +76,12 @@ class PostgresTillBudget:
         self._lines: dict[tuple[TillId, int, float], _Line] = {}
 
     def allowance(self, per_minute: int) -> int:
-        """Requests a minute that we take of the till's limit."""
+        """Returns our part of the till's limit, in requests a minute."""
         return max(1, int(per_minute * self._share))
 
     async def reserve(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
-        """In order of the calls; a larger take never lets a later smaller one pass. AllowanceSpent and Throttled carry the seconds after
-        which the allowance, or the pause, has room again."""
+        """Serves callers in order: a later smaller take never passes a larger one. AllowanceSpent and Throttled carry the seconds until the
+        allowance has room or the pause ends."""
         [row] = await self._ask(_Ask(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))
         if row["paused_seconds"] > 0:
             raise _paused(row["paused_seconds"])
@@ -98,7 +98,8 @@ class PostgresTillBudget:
         return TakenRequests(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
 
     async def _ask(self, ask: _Ask) -> list[asyncpg.Record]:
-        """A row for each of ``wanted``, one at least. Together with questions to other tills; behind those who wait for this till's row."""
+        """Returns a row for each of ``wanted``, at least one. Callers of several tills share a statement. If callers already wait for this
+        till's row, the new caller waits behind them."""
         line = self._lines.get(ask.terms)
         if line is None:
             rows = await self._asking.submit(ask)
@@ -114,12 +115,12 @@ class PostgresTillBudget:
                 self._lines.pop(ask.terms, None)
 
     async def _ask_free(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
-        """None: its till's row is locked or missing, or the statement asks that till on other terms."""
+        """Returns None for a till whose row is locked or missing, or that the statement asks on other terms."""
         async with self._database.acquire() as connection:
             return await self._taken(connection, asks)
 
     async def _ask_locked(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record]]:
-        """All of one till: waits for its row, and makes it where there is none."""
+        """Serves callers of one till. It waits for the till's row, and inserts the row if it does not exist."""
         till_id = asks[0].till_id
         async with self._database.acquire() as connection, connection.transaction():
             if not await connection.fetchval(_LOCK_TILL, till_id):
@@ -158,7 +159,7 @@ def _half(allowance: int) -> int:
 
 
 def _pace(allowance: int) -> tuple[float, float]:
-    """Tokens a second, and the burst."""
+    """Returns tokens a second and the burst."""
     return tokens_per_second(allowance), float(burst(allowance))
 
 
@@ -169,7 +170,7 @@ def _paused(seconds: float) -> Throttled:
 def _by_ask(
     asks: Sequence[_Ask], numbers: Mapping[tuple[TillId, int, float], int], rows: Sequence[asyncpg.Record]
 ) -> list[list[asyncpg.Record] | None]:
-    """Its rows, those of its till where it wants nothing; None: the till has none, or was not asked on these terms."""
+    """Returns each caller's rows, or those of its till if it wants no request. None: the till has no rows, or was asked on other terms."""
     of_till: dict[int, list[asyncpg.Record]] = {}
     for row in rows:  # in order of the callers
         of_till.setdefault(row["till_number"], []).append(row)

@@ -1,25 +1,25 @@
 -- name: lock_till
--- Wait for a till's row, as one statement of a transaction. $1 till. Returns whether the till has one. Index: till primary key.
+-- Locks a till's row and waits for it, as one statement of a transaction. $1 till. Returns whether the row exists. Index: till primary key.
 SELECT true FROM till WHERE till_id = $1 FOR NO KEY UPDATE
 
 -- name: ensure_till
--- The row of a till that has none yet. $1 till. An existing one is left alone. Index: till primary key.
+-- Inserts a till's row if it does not exist. $1 till. Index: till primary key.
 INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING
 
 -- name: take
--- Take requests of tills' allowances: token buckets in virtual time, shared by all processes; one statement that commits by itself.
+-- Takes requests of tills' allowances: token buckets in virtual time, shared by all processes. One statement, which commits by itself.
 -- Per till, numbered from 1: $1 tills, $2 tokens a second, $3 burst, $4 and $5 the same while another app of the till is busy, $6 longest
--- wait in seconds: above 0 for orders, which book ahead; 0 for live and bulk work, which takes what is there.
+-- wait in seconds: above 0 for orders, which book ahead; 0 for live and bulk work, which takes only what is available.
 -- Per caller, in order: $7 till number, $8 requests wanted.
--- Returns a row for each caller; for a till of none, one without position. No row: another session holds the till's row locked, or the till
--- has no bucket yet (`lock_till`, `ensure_till`).
--- Tokens below zero are waits that are booked. A caller's wait counts everybody before it; those who would wait longer than $6, and all
--- while the till is paused, book nothing. Where orders booked nine requests since live or bulk work took one, one is booked for it too.
--- The bucket is decided on by the value that the lock returned, never by the snapshot's.
--- next_seconds, for live and bulk work: until a request is there, or until the tenth may be, if orders book all that comes meanwhile.
--- Locks: the tills' rows, SKIP LOCKED: no till holds up another. Index: till primary key.
--- The commit does not wait for the disk: every request would wait for it, and a crash of the database forgets no more than what was taken
--- in its last second, when nobody asks any till for longer than that.
+-- Returns a row for each caller; for a till without callers, one row without position. No row: another session has locked the till's row,
+-- or the till has no bucket yet (`lock_till`, `ensure_till`).
+-- Tokens below zero are booked waits. A caller's wait includes all callers before it. A caller that would wait longer than $6 books
+-- nothing, and no caller books anything while the till is paused. After orders booked nine requests since the last one of live or bulk
+-- work, one is booked for that work even if no token is available. The bucket is decided on by the value that the lock returned, never by
+-- the snapshot's. next_seconds, for live and bulk work: seconds until a request is available, or until the tenth is due if orders book
+-- everything before it. Locks: the tills' rows, SKIP LOCKED, so that no till delays another. Index: till primary key.
+-- The commit does not wait for the disk, because each request would wait for it. A crash of the database loses at most the takes of its
+-- last second, and no process asks a till during the restart, which lasts longer.
 WITH clock AS MATERIALIZED (SELECT now() AS at, set_config('synchronous_commit', 'off', true)),
 asked AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::float8[]) WITH ORDINALITY
@@ -35,7 +35,7 @@ pace AS MATERIALIZED (
 bucket AS MATERIALIZED (
   SELECT pace.till_id, pace.till_number, pace.passed_over, greatest(clock.at, pace.refilled_at) AS at, pace.a_second, pace.longest_wait,
     pace.longest_wait > 0 AS for_orders,
-    -- another process may have refilled it at a later time than this statement began
+    -- another process may have refilled it at a time after this statement began
     least(pace.burst, pace.tokens + greatest(0, extract(epoch FROM clock.at - pace.refilled_at)::float8) * pace.a_second) AS tokens,
     greatest(0, extract(epoch FROM pace.paused_until - clock.at)::float8) AS paused_seconds
   FROM pace CROSS JOIN clock),
@@ -66,7 +66,7 @@ SELECT decided.position, decided.till_number, decided.wait_seconds::float8 AS wa
 FROM decided LEFT JOIN granted USING (till_number) ORDER BY decided.position
 
 -- name: pause
--- Nobody asks this till anything for $2 seconds; a longer pause that stands is kept. $1 till. What the bucket had saved up is gone.
+-- Pauses all requests to a till for $2 seconds; a longer present pause stays. $1 till. Saved tokens are lost.
 -- Locks: the till's row. Index: till primary key.
 WITH clock AS MATERIALIZED (SELECT now() AS at, now() + make_interval(secs => $2) AS until)
 INSERT INTO till AS t (till_id, refilled_at, paused_until) SELECT $1, clock.at, clock.until FROM clock
@@ -74,9 +74,9 @@ ON CONFLICT (till_id) DO UPDATE SET paused_until = greatest(t.paused_until, excl
   refilled_at = greatest(t.refilled_at, excluded.refilled_at)
 
 -- name: note_busy
--- The till refused a request although our part of its limit was not used up: another app of the company is busy. $1 till, $2 seconds for
--- which half is taken, $3 our part of $4, the till's limit. Where $3 is the whole limit, only if tokens are left: $5 a second, $6 burst.
--- Locks: the till's row. Index: till primary key.
+-- Notes that another app of the company is busy: the till refused a request although our part of its limit was not used up. $1 till, $2
+-- seconds for which half is taken, $3 our part of $4, the till's limit. If $3 is the whole limit, it is noted only if tokens are left: $5 a
+-- second, $6 burst. Locks: the till's row. Index: till primary key.
 WITH clock AS MATERIALIZED (SELECT now() AS at, now() + make_interval(secs => $2) AS until),
 t AS MATERIALIZED (SELECT till_id, tokens, refilled_at, busy_since, busy_until FROM till WHERE till_id = $1 FOR NO KEY UPDATE),
 busy AS MATERIALIZED (

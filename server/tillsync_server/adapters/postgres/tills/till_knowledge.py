@@ -1,4 +1,4 @@
-"""What is known of a till under one configuration: search proofs and successful reads, by the database's clock."""
+"""Stores what is known of a till under one configuration: search proofs and successful reads, by the database's clock."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _FORGET_READABLE = load("tills/forget_readable_rows")
 _UNREAD_CUSTOMERS = load("tills/unread_customers")
 
 UNREAD_ROW_DAYS = 7
-"""A row that no list page has shown for so long is forgotten: the page may not be read any more."""
+"""A row that no list page has shown for so many days is deleted, because its page may not be read any more."""
 _MOST_UNREAD_OF_A_PAGE = 200
 _READ_NOTED_EVERY_SECONDS = 15.0
-"""Reads are many and count for ten minutes: noting every one would be a commit each. A note is old by so much at most."""
+"""Reads are frequent and a stored read counts for ten minutes. Storing every one would cost a commit each. The stored time is at most this
+much too old."""
 _MAX_REMEMBERED = 20_000
 
 
@@ -57,7 +58,7 @@ class PostgresTillKnowledge:
             await connection.execute(_NOTE_KINDS, till_id, configuration, sorted(kinds), proven)
 
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None:
-        """With ``last_page`` always; without, not more often than every 15 s a process."""
+        """Stores the read always if ``last_page`` is given, otherwise at most every 15 s per process."""
         if last_page is not None or self._is_due(till_id, configuration, of_types=False):
             await self._note_read(till_id, configuration, of_types=False, last_page=last_page)
 
@@ -72,7 +73,7 @@ class PostgresTillKnowledge:
                 ids, reasons = [row.customer_id for row in kept.values()], [row.reason for row in kept.values()]
                 await connection.execute(_NOTE_UNREAD, till_id, page.number, list(kept), ids, reasons)
             elif not await connection.fetchval(_HAS_UNREAD, till_id):
-                return  # nearly every till: hundreds of ids need not be sent for nothing
+                return  # nearly every till: hundreds of ids are not sent in vain
             readable = [row.epos_customer_id for row in page.rows]
             await connection.execute(_FORGET_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
 
@@ -103,5 +104,5 @@ class PostgresTillKnowledge:
 
 
 def _key(page: int, row: UnreadRow) -> str:
-    """Of a row without an id: its place, which its next reading replaces."""
+    """Returns the row's id, or its place on the page if it has none. The next read of the page replaces a place."""
     return str(row.customer_id) if row.customer_id is not None else f"row {row.position} of page {page}"

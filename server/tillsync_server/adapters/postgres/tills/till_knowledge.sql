@@ -1,10 +1,10 @@
 -- name: knowledge
--- What is known of a till under one configuration. $1 till, $2 configuration. Index: till_knowledge primary key.
+-- Returns what is known of a till under one configuration. $1 till, $2 configuration. Index: till_knowledge primary key.
 SELECT search_proven_at, kinds_proven_at, customers_read_at, types_read_at, last_page
 FROM till_knowledge WHERE till_id = $1 AND configuration = $2
 
 -- name: note_search
--- The till's search is proven ($3 true), or found to be no proof. $1 till, $2 configuration. Makes the till's row where there is none.
+-- Stores that the till's search is proven ($3 true) or disproved. $1 till, $2 configuration. Inserts the till's row if it does not exist.
 -- Index: till_knowledge primary key. Locks: that row.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING)
@@ -13,8 +13,8 @@ SELECT $1, $2, CASE WHEN $3::boolean THEN clock.at END FROM clock
 ON CONFLICT (till_id, configuration) DO UPDATE SET search_proven_at = excluded.search_proven_at
 
 -- name: note_read
--- A read of the till succeeded: of customers ($3), of types ($4); $5 the last list page of a completed scan, or NULL.
--- $1 till, $2 configuration. Makes the till's row where there is none. Index: till_knowledge primary key. Locks: that row.
+-- Stores a successful read of customers ($3) or types ($4); $5 the last list page of a completed scan, or NULL.
+-- $1 till, $2 configuration. Inserts the till's row if it does not exist. Index: till_knowledge primary key. Locks: that row.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING)
 INSERT INTO till_knowledge AS k (till_id, configuration, customers_read_at, types_read_at, last_page)
@@ -23,8 +23,8 @@ ON CONFLICT (till_id, configuration) DO UPDATE SET customers_read_at = greatest(
   types_read_at = greatest(k.types_read_at, excluded.types_read_at), last_page = coalesce(excluded.last_page, k.last_page)
 
 -- name: note_kinds
--- The till's search is proven for these kinds of emails ($4 true), or found to be wrong for them; other kinds stay. $1 till,
--- $2 configuration, $3 kinds. Makes the till's row where there is none. Index: till_knowledge primary key. Locks: that row.
+-- Stores that the till's search is proven for these kinds of emails ($4 true) or is wrong for them; other kinds stay. $1 till,
+-- $2 configuration, $3 kinds. Inserts the till's row if it does not exist. Index: till_knowledge primary key. Locks: that row.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING),
 kinds AS MATERIALIZED (
@@ -35,8 +35,9 @@ SELECT $1, $2, coalesce(kinds.proven, '{}') FROM kinds
 ON CONFLICT (till_id, configuration) DO UPDATE SET kinds_proven_at = (k.kinds_proven_at - $3::text[]) || excluded.kinds_proven_at
 
 -- name: note_unread_rows
--- Rows of a list page that cannot be read. $1 till, $2 page, then by position $3 keys, $4 customer ids or NULL, $5 reasons (no content of
--- the row). Makes the till's row where there is none. Index: unread_row primary key. Locks: those rows, in the order of their keys.
+-- Stores rows of a list page that cannot be read. $1 till, $2 page, then by position $3 keys, $4 customer ids or NULL, $5 reasons (no
+-- content of the row). Inserts the till's row if it does not exist. Index: unread_row primary key. Locks: those rows, in the order of their
+-- keys.
 WITH known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING)
 INSERT INTO unread_row AS u (till_id, key, page, epos_customer_id, reason, first_time, last_time)
 SELECT $1, r.key, $2, r.epos_customer_id, r.reason, now(), now()
@@ -44,15 +45,15 @@ FROM unnest($3::text[], $4::bigint[], $5::text[]) AS r(key, epos_customer_id, re
 ON CONFLICT (till_id, key) DO UPDATE SET page = excluded.page, reason = excluded.reason, last_time = excluded.last_time
 
 -- name: forget_readable_rows
--- Rows that can be read again, or are not there any more: those of page $2 but for the keys $3 that it shows now, those of the customers $4,
--- wherever they stood, and what no page has shown for $5 days. $1 till. Index: unread_row primary key. Locks: those rows.
+-- Deletes rows that are readable again or gone: rows of page $2 except the keys $3 that it shows now, rows of the customers $4 on any page,
+-- and rows that no page has shown for $5 days. $1 till. Index: unread_row primary key. Locks: those rows.
 DELETE FROM unread_row WHERE till_id = $1 AND ((page = $2 AND key <> ALL ($3::text[])) OR epos_customer_id = ANY ($4::bigint[])
   OR last_time < now() - make_interval(days => $5))
 
 -- name: has_unread_rows
--- Whether any row of the till's list could not be read when it was last met. $1 till. Index: unread_row primary key.
+-- Returns whether the till's list has a row that could not be read at its last read. $1 till. Index: unread_row primary key.
 SELECT EXISTS (SELECT FROM unread_row WHERE till_id = $1)
 
 -- name: unread_customers
--- Customers of a till whose row cannot be read, ascending. $1 till, $2 rows at most. Index: unread_row primary key.
+-- Returns customers of a till whose row cannot be read, ascending. $1 till, $2 most rows. Index: unread_row primary key.
 SELECT epos_customer_id FROM unread_row WHERE till_id = $1 AND epos_customer_id IS NOT NULL ORDER BY epos_customer_id LIMIT $2

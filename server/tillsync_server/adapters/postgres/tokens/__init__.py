@@ -1,1 +1,1 @@
-"""Bearer tokens."""
+"""Storage of bearer tokens."""

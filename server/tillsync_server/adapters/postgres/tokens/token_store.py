@@ -1,4 +1,4 @@
-"""Bearer tokens in PostgreSQL: only hashes are stored. Statements in ``tokens.sql``."""
+"""Stores bearer tokens as hashes only. The statements are in ``tokens.sql``."""
 
 from __future__ import annotations
 
