@@ -1,8 +1,8 @@
-"""SQL statements by name, from the topic files of the rooms: ``engine/lease`` is a statement of a file ``engine/….sql``.
+"""Loads SQL statements by name from the topic files of the rooms: ``engine/lease`` is a statement of a file ``engine/….sql``.
 
 A statement begins with the line ``-- name: lease`` (the form of aiosql). Comment lines follow: purpose, parameters, the index relied on,
-the locks taken. A name is unique in its room. The files are read once, when this module is imported. The text is part of the program, hence
-LiteralString: nothing of a request ever gets into it.
+the locks taken. A name is unique in its room. The files are read once, when this module is imported. A statement is part of the program and
+never contains text of a request, hence LiteralString.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAME_LINE = re.compile(r"^\s*--\s*name\s*:(.*)$", re.MULTILINE)
 
 
 def read_statements(root: Path) -> dict[str, LiteralString]:
-    """The statements of ``root/<room>/<topic>.sql``, by ``room/name``. ValueError for a file that is not as the module says."""
+    """Returns the statements of ``root/<room>/<topic>.sql`` by ``room/name``. Raises ValueError for a file of another form."""
     found: dict[str, LiteralString] = {}
     for path in sorted(root.glob("*/*.sql")):
         preamble, *parts = _NAME_LINE.split(path.read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ STATEMENTS: Mapping[str, LiteralString] = MappingProxyType(read_statements(Path(
 
 
 def load(name: str) -> LiteralString:
-    """The statement ``name``, such as ``engine/lease``. LookupError, thus at the import of the module that uses it, when there is none."""
+    """Returns the statement ``name``, such as ``engine/lease``. Raises LookupError for an unknown name, at import of the caller."""
     if name not in STATEMENTS:
         raise LookupError(f"no topic file has the statement {name} (`-- name: {name.rpartition('/')[2]}` in room {name.partition('/')[0]})")
     return STATEMENTS[name]

@@ -1,1 +1,1 @@
-"""Connections to one PostgreSQL: the pool, its checks, and notifications."""
+"""Connections to PostgreSQL: the pool, its checks, and notifications."""

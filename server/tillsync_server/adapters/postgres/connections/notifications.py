@@ -1,4 +1,4 @@
-"""NOTIFY and LISTEN on one connection: coalesced hints, one channel per schema. Polling is the floor under each hint."""
+"""Sends and receives hints by NOTIFY and LISTEN: one connection, one channel per schema, coalesced. Polling replaces lost hints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tillsync_server.domain.ids import AccountId, EntryId
 _LOG = structlog.get_logger(__name__)
 _MIN_INTERVAL_SECONDS = 0.001
 _CROWD_INTERVAL_SECONDS = 0.01
-"""Between two messages of a busy process, because each wakes every listener. Hints of the meantime share the next message."""
+"""Delay between two messages of a busy process, because each message wakes every listener. Later hints share the next message."""
 _CROWD = 8
 _MAX_IDS_PER_MESSAGE = 150  # a NOTIFY payload holds less than 8000 bytes
 _RECONNECT_SECONDS = 1.0
@@ -50,7 +50,7 @@ class PostgresNotifications:
         self._finished_listeners: list[Callable[[EntryId], None]] = []
         self._tasks = BackgroundTasks()
         self.listening = asyncio.Event()
-        """Set while the LISTEN connection stands."""
+        """Set while the LISTEN connection is open."""
 
     # Notifier
 
@@ -113,7 +113,7 @@ class PostgresNotifications:
     def on_accounts_changed(self, listener: Callable[[], None]) -> None:
         self._signal_listeners[_ACCOUNTS_CHANGED].append(listener)
 
-    # life
+    # lifecycle
 
     def start(self) -> None:
         self._tasks.start(self._send(), name="notify")
@@ -135,12 +135,12 @@ class PostgresNotifications:
                     async with self._database.acquire() as connection:
                         await self._notify(connection, payloads)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                _LOG.warning("notify_failed", error=type(error).__name__)  # a hint was lost: polling is the floor
+                _LOG.warning("notify_failed", error=type(error).__name__)  # the hints are lost, and polling finds their work
             await asyncio.sleep(_CROWD_INTERVAL_SECONDS if is_crowd else _MIN_INTERVAL_SECONDS)
 
     async def _notify(self, connection: Connection, payloads: list[str]) -> None:
         await connection.execute(
-            # a hint need not wait for the disk: its work is committed already
+            # The commit need not wait for the disk: the work of a hint is committed already.
             "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
             self._channel,
             payloads,

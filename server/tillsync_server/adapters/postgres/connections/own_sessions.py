@@ -1,7 +1,7 @@
-"""Checks at start that each connection has a session of PostgreSQL to itself, and that the database takes writes.
+"""Checks at start that each connection has its own session of PostgreSQL, and that the database takes writes.
 
-Between us and PostgreSQL a pooler may give each transaction whichever session is free. Then prepared statements vanish, LISTEN hears
-nothing and advisory locks stay in sessions of others. None of this shows while one client is connected, so two connections take turns here.
+A pooler may give each transaction any free session. Then prepared statements vanish, LISTEN receives nothing, and advisory locks stay in
+sessions of other clients. A single client sees none of this, so the check alternates between two connections.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = "SELECT set_config('tillsync.session', $1, false)"
 _SEEN = "SELECT pg_backend_pid() AS pid, current_setting('tillsync.session', true) AS marker"
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ROUNDS = 2
-"""One is enough for PgBouncer, with server_round_robin or without. A pooler that chooses at random may need more."""
+"""One round is enough for PgBouncer, with server_round_robin or without. A pooler that chooses at random may need more."""
 _NOT_OURS = (
     asyncpg.InvalidSQLStatementNameError,  # 26000: prepared in another session
     asyncpg.DuplicatePreparedStatementError,  # 42P05: prepared by another client
@@ -30,7 +30,7 @@ _NOT_OURS = (
 
 
 class SharedSessionError(UnusableDatabaseError):
-    """A connection's transactions run in sessions that other connections use too."""
+    """The transactions of a connection run in sessions that other connections use too."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -40,7 +40,7 @@ class SharedSessionError(UnusableDatabaseError):
 
 
 class SingleSessionError(UnusableDatabaseError):
-    """A second connection waits for the first one to end."""
+    """A second connection waits until the first one ends."""
 
     def __init__(self) -> None:
         super().__init__("it gives one session at a time: tillsync needs TILLSYNC_DB_POOL_SIZE sessions and one more in each process")
@@ -60,10 +60,10 @@ class _Seen(NamedTuple):
 
 
 async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted: Mapping[str, str], *, seconds: float) -> None:
-    """Raises UnusableDatabaseError with the remedy, or what connecting raises. Creates nothing.
+    """Checks the sessions of two connections. Raises UnusableDatabaseError with the remedy, or connection errors. Creates nothing.
 
-    ``opened_with``: the settings of a session. ``wanted``: those that must be there. ``seconds``: for each connection and statement.
-    About thirty round trips on two connections.
+    ``opened_with``: the settings of a session. ``wanted``: those that must be present. ``seconds``: timeout of each connection and
+    statement. It takes about thirty round trips on two connections.
     """
     async with _connected(dsn, opened_with, seconds) as first, _connected(dsn, opened_with, seconds) as second:
         try:
@@ -74,7 +74,7 @@ async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted:
 
 @asynccontextmanager
 async def _connected(dsn: str, opened_with: Mapping[str, str], seconds: float) -> AsyncIterator[_Connection]:
-    """Without prepared statements that have a name: those fail behind a pooler before anything could be told."""
+    """Opens a connection without named prepared statements, which would fail behind a pooler before the check can report."""
     connection: _Connection = await asyncpg.connect(
         dsn, server_settings=dict(opened_with), timeout=seconds, command_timeout=seconds, statement_cache_size=0
     )
@@ -96,15 +96,15 @@ async def _require_usable(first: _Connection, second: _Connection, wanted: Mappi
     for _ in range(_ROUNDS):
         await _require_same(first, own)
         try:
-            # with one session for all, this is the session that the first connection has just left
+            # with a single session for all, this is the session that the first connection has just released
             await _require_apart(second, first, own)
         except TimeoutError as error:
             raise SingleSessionError from error
-    await first.fetchval(_MARK, "")  # a pooler may keep the session, and hand it on as it is
+    await first.fetchval(_MARK, "")  # a pooler may keep the session and give it to another client unchanged
 
 
 async def _begin(connection: _Connection) -> None:
-    """PgBouncer with pool_mode=statement ends a connection at its first BEGIN."""
+    """Begins a transaction. PgBouncer with pool_mode=statement ends a connection at its first BEGIN."""
     transaction = connection.transaction()
     try:
         await transaction.start()
@@ -114,7 +114,7 @@ async def _begin(connection: _Connection) -> None:
 
 
 async def _require_apart(second: _Connection, first: _Connection, own: _Seen) -> None:
-    """While ``second`` keeps the session of its transaction, ``first`` must still have its own."""
+    """Checks that ``first`` keeps its session while ``second`` holds its own in a transaction."""
     async with second.transaction():
         theirs = await _seen(second)
         if theirs.pid == own.pid or theirs.marker == own.marker:

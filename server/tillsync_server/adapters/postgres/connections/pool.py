@@ -1,4 +1,4 @@
-"""The connection pool: one schema through search_path, plans that follow the tables, renewed after a failover."""
+"""The connection pool: one schema through search_path, plans that follow the tables, new connections after a failover."""
 
 from __future__ import annotations
 
@@ -33,46 +33,46 @@ DATABASE_GONE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # answers that the driver cannot follow, such as those of a transaction pooler
+    asyncpg.InternalClientError,  # the driver cannot follow the answers, such as those of a transaction pooler
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,  # class 53: connections, memory, disk
     asyncpg.LockNotAvailableError,  # lock_timeout
     asyncpg.DeadlockDetectedError,
-    asyncpg.QueryCanceledError,  # a statement_timeout of the operator's
+    asyncpg.QueryCanceledError,  # statement_timeout, set by the operator
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process was stopped in a transaction
     *_FAILOVER_ERRORS,
 )
-"""The database cannot be asked this now: requests get UNAVAILABLE, workers wait; nothing accepted is lost."""
+"""Errors of a database that cannot serve now. Requests get UNAVAILABLE, workers wait, and accepted work is kept."""
 
 _IDLE_IN_TRANSACTION_MS = 10_000
-"""A process that stands still inside a transaction (a paused machine, a line cut without a word) keeps its lane locked, whatever the lease
-says: nobody can take it over, nobody can enqueue. Our transactions never wait for anything but the database."""
+"""A process that freezes inside a transaction (paused machine, broken network path) keeps its lane locked whatever the lease says. No
+process could take the lane over or enqueue on it. Our transactions wait only for the database."""
 _ANSWER_SECONDS = 7.0
-"""A statement that is not answered by then is given up: the line may be cut without a word, or the server stand still. Ours take a second
-or two at most; callers wait ten seconds by default, and are to be told UNAVAILABLE before."""
+"""A statement without an answer in this time is given up: the network path may be broken, or the server frozen. Our statements take at most
+a second or two. Callers wait ten seconds by default, and must get UNAVAILABLE before that."""
 _HEARD_SECONDS = 3.0
-"""A database that has answered anybody within so long is there."""
+"""A database that has answered any statement within this time counts as reachable."""
 _SILENCE_SECONDS = 1.0
-"""So long after it did not answer nobody asks it again: who waited for one that was given up does not wait as long once more."""
+"""How long no statement is sent after the database did not answer. A caller whose statement was given up does not wait as long again."""
 _RELEASE_SECONDS = 1.0
-"""For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
+"""How long the database may take to confirm that the statement of a cancelled caller has ended. After that its connection is ended."""
 
 _READ_BACK = ("search_path", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
-"""Without these the service would not be what it says; a plan or a name in a list harms nobody."""
+"""Settings that the service's guarantees need. The others (plans, application name) may be dropped without harm."""
 _CLOSED = "the database is closed: this process is stopping"
 
 
 async def _leaves_nothing_behind(_connection: object) -> None:
-    """Instead of asyncpg's own reset (UNLISTEN, RESET ALL, advisory locks: a round trip at each release): no statement of ours changes
-    a pooled connection's session. An open transaction is rolled back before this is called."""
+    """Replaces asyncpg's reset (UNLISTEN, RESET ALL, advisory locks), which costs a round trip at each release. Our statements do not
+    change the session of a pooled connection. An open transaction is rolled back before this call."""
 
 
 class Database:
-    """One schema of one PostgreSQL. Session pooling or direct connections only (prepared statements, LISTEN).
+    """One schema of one PostgreSQL. It needs session pooling or direct connections (prepared statements, LISTEN).
 
     ``dsn`` may name several hosts with ``target_session_attrs=read-write``. PostgreSQL chooses between one plan for all parameters and a
-    new one for each call: to plan the engine's statements costs two to three times what it costs to run them for one entry. A plan that was
-    made while a table was small lasts until the table is analyzed, and five minutes at most: asyncpg prepares a statement anew then.
+    new plan for each call: planning the engine's statements costs two to three times as much as running them for one entry. A plan that was
+    made while a table was small lasts until the table is analyzed, and five minutes at most, when asyncpg prepares the statement again.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Database:
         self._closed = False
 
     async def open(self) -> None:
-        """Make the pool; raises what connecting raises, and InterfaceError after :meth:`close`."""
+        """Opens the pool. Raises connection errors, and InterfaceError after :meth:`close`."""
         async with self._opening:
             self._require_open()
             if self._pool is None:
@@ -120,16 +120,16 @@ class Database:
                     reset=_leaves_nothing_behind,
                     init=self._prepare,
                 )
-                if self._closed:  # while the pool was made
+                if self._closed:  # closed while the pool was made
                     await self._close_pool()
                     self._require_open()
 
     async def require_own_sessions(self) -> None:
-        """Before anything is stored. Raises UnusableDatabaseError with the remedy, or what connecting raises."""
+        """Checks the connections before anything is stored. Raises UnusableDatabaseError with the remedy, or connection errors."""
         await require_own_sessions(self.dsn, self._server_settings, self._wanted, seconds=self._acquire_timeout)
 
     async def close(self) -> None:
-        """Final: whoever asks for a connection afterwards gets an InterfaceError. Bounded in time, even if the database never answers."""
+        """Closes the pool for good: later callers of :meth:`acquire` get InterfaceError. It ends in bounded time even without an answer."""
         self._closed = True
         await self._tasks.stop()
         await self._close_pool()
@@ -140,7 +140,7 @@ class Database:
             await _close(pool)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        """A connection outside the pool (LISTEN), which ends when the database does not answer any more."""
+        """Opens a connection outside the pool (LISTEN), which ends when the database no longer answers."""
         self._require_open()
         connection: WatchedConnection = await asyncpg.connect(
             self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
@@ -158,12 +158,12 @@ class Database:
         return {name: self._server_settings[name] for name in _READ_BACK}
 
     async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        """Of each connection as it is made."""
+        """Prepares each new connection."""
         self._end_when_silent(connection)
         await require_settings(connection, self._wanted)
 
     def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        """Without it the end of a transaction would wait as long again for what was given up."""
+        """Ends the connection after a statement without an answer. Otherwise the end of its transaction would wait as long again."""
 
         def ended(statement: LoggedQuery) -> None:
             if isinstance(statement.exception, TimeoutError):
@@ -176,7 +176,7 @@ class Database:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A pooled connection. After a failover error every idle connection of the pool is renewed."""
+        """Borrows a pooled connection. After a failover error every idle connection of the pool is renewed."""
         if self._pool is None:
             await self.open()
         pool = self._pool
@@ -195,8 +195,8 @@ class Database:
             raise asyncpg.InterfaceError(_CLOSED)
 
     def _not_answered(self, seconds: float) -> None:
-        """After ``seconds``. Where others get their answers it was a long statement, or no connection was free; else nobody is there: every
-        other connection leads to the same silence, and asking on is in vain for a moment."""
+        """Handles a statement without an answer after ``seconds``. If other statements get answers, it was a long statement or no
+        connection was free. Otherwise the database does not answer at all: idle connections are renewed, and nothing is sent for 1 s."""
         now = time.monotonic()
         if now - self._answered_at < _HEARD_SECONDS:
             _LOG.warning("statement_given_up", seconds=seconds)
@@ -218,15 +218,15 @@ class Database:
             yield connection
         except TimeoutError:
             connection.terminate()
-            await asyncio.sleep(0)  # `ended` has been called for, and is to be over before anybody asks again
+            await asyncio.sleep(0)  # runs the scheduled `ended` callback before the next statement
             raise
         finally:
-            # what the caller got, or was told, stands; a connection that cannot be given back in order is ended by the pool, or was before
+            # The caller's result or error stands. A connection that cannot be returned in order has ended, or the pool ends it.
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await pool.release(connection, timeout=_RELEASE_SECONDS)
 
     async def _expire(self) -> None:
-        """Every connection that is idle now is made anew."""
+        """Renews every connection that is idle now."""
         if self._pool is not None:
             await self._pool.expire_connections()
 

@@ -1,4 +1,4 @@
-"""The settings a session was opened with, read back: a pooler between us and PostgreSQL may drop them without a word."""
+"""Reads back the settings that a session was opened with, because a pooler in front of PostgreSQL may drop them silently."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _PRESENT = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(nam
 
 
 class UnusableDatabaseError(asyncpg.InterfaceError):
-    """The database, or the way to it, is not fit for the service. Its text says so in one sentence, with the remedy."""
+    """The database, or the connection to it, cannot serve tillsync. The message is one sentence, with the remedy."""
 
 
 class SettingsDroppedError(UnusableDatabaseError):
-    """The session lacks settings it was opened with. Nothing may be asked of it: without ``search_path`` the tables of another schema would
-    be read and written, without ``lock_timeout`` a lock would be waited for without end."""
+    """The session lacks settings that it was opened with, and must not be used. Without ``search_path`` statements would use the tables of
+    another schema. Without ``lock_timeout`` a statement could wait for a lock without end."""
 
 
 async def require_settings(connection: asyncpg.Connection[asyncpg.Record], wanted: Mapping[str, str]) -> None:
-    """``wanted``: by lower-case name, in the unit of pg_settings. Raises SettingsDroppedError with the remedy."""
+    """Checks ``wanted``: settings by lower-case name, in the unit of pg_settings. Raises SettingsDroppedError with the remedy."""
     present = {row["name"]: row["setting"] for row in await connection.fetch(_PRESENT, list(wanted))}
     dropped = [f"{name} is {present.get(name)!r} instead of {value!r}" for name, value in wanted.items() if present.get(name) != value]
     if dropped:

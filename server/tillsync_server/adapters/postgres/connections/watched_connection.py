@@ -1,4 +1,4 @@
-"""A connection that waits for notifications, and checks now and then that the server still answers."""
+"""A connection that waits for notifications and regularly checks that the server answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _ANSWER_SECONDS = 5.0
 
 
 class WatchedConnection(asyncpg.Connection):
-    """For LISTEN. A line that is cut without a word, or a server that stands still, closes nothing: the connection would wait for ever,
-    and a NOTIFY on it too. After :meth:`watch` the connection ends, and calls its termination listeners, when a statement or the check
-    every 15 s is not answered within 5 s."""
+    """Connection for LISTEN. A broken network path or a frozen server closes no connection, so LISTEN and NOTIFY would wait for ever.
+
+    After :meth:`watch`, a statement or the check every 15 s must be answered within 5 s. Otherwise the connection ends and calls its
+    termination listeners.
+    """
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -30,7 +32,7 @@ class WatchedConnection(asyncpg.Connection):
         self._tasks.start(self._check(), name="watch-connection")
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """One at a time, also beside the checks. TimeoutError: the connection has been ended."""
+        """Runs one statement at a time, also beside the checks. TimeoutError means that the connection has been ended."""
         async with self._turn:
             try:
                 return await super().execute(query, *args, timeout=_ANSWER_SECONDS if timeout is None else timeout)
@@ -39,7 +41,7 @@ class WatchedConnection(asyncpg.Connection):
                 raise
 
     async def _check(self) -> None:
-        """Ends with the connection."""
+        """Checks the server until the connection ends."""
         while not self.is_closed():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):

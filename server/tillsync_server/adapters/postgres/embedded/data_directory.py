@@ -1,4 +1,4 @@
-"""The data directory: one owner at a time, made whole or not at all, never trusted to be clean."""
+"""The data directory. It has one owner at a time. Its cluster is created completely or not at all, and a crash may leave files behind."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tillsync_server.adapters.postgres.embedded.environment import program_envir
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
 
-_SOCKET_PATH_LIMIT = 90  # a unix socket path ends at about 100 characters; its file name takes some
+_SOCKET_PATH_LIMIT = 90  # a unix socket path is limited to about 100 characters, including its file name
 
 
 class DataDirectory:
-    """``root``/postgres is PostgreSQL's own, ``root``/postgres.lock ours, ``root``/run the socket's (or a short one in /tmp)."""
+    """``root``/postgres belongs to PostgreSQL, ``root``/postgres.lock to us. The socket is in ``root``/run, or in /tmp for a long path."""
 
     def __init__(self, root: Path, run_as: RunAs) -> None:
         self.root = root.absolute()
@@ -38,7 +38,7 @@ class DataDirectory:
             )
 
     def lock(self) -> None:
-        """Held until `unlock` or the end of the process; a second instance fails at once."""
+        """Locks the directory until `unlock` or the end of the process. A second instance fails at once."""
         lock = (self.root / "postgres.lock").open("a+", encoding="utf-8")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,7 +56,7 @@ class DataDirectory:
         self._lock = lock
 
     def open_log(self) -> IO[bytes]:
-        """For PostgreSQL's own words; its owner's alone, also one that an earlier release left open to others."""
+        """Opens PostgreSQL's log, readable by its owner only, also if an earlier release left it readable for others."""
         log = open(self.log_path, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
         os.fchmod(log.fileno(), 0o600)
         return log
@@ -70,7 +70,7 @@ class DataDirectory:
             self._temporary_socket_dir = None
 
     def socket_directory(self) -> Path:
-        """A 0700 directory of the PostgreSQL user, short enough for a socket."""
+        """Returns a directory of the PostgreSQL user, mode 0700, with a path short enough for a socket."""
         wanted = self.root / "run"
         if len(str(wanted)) <= _SOCKET_PATH_LIMIT:
             wanted.mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ class DataDirectory:
         return wanted
 
     def made_by(self) -> int | None:
-        """The major version of PostgreSQL that made the cluster, or None where there is no cluster yet."""
+        """Returns the major version of PostgreSQL that made the cluster, or None without a cluster."""
         try:
             return int((self.cluster / "PG_VERSION").read_text(encoding="ascii"))
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class DataDirectory:
             raise EmbeddedPostgresError(f"{self.cluster}/PG_VERSION names no version: restore the directory from a backup") from None
 
     def make_cluster(self, binaries: Binaries) -> None:
-        """initdb into a temporary directory, then rename: a killed first start leaves no half-made cluster."""
+        """Runs initdb in a temporary directory and renames it, so that a killed first start leaves no partial cluster."""
         if self.made_by() is not None:
             return
         partial = self.root / f"postgres.{os.getpid()}.partial"
@@ -116,9 +116,9 @@ class DataDirectory:
         partial.rename(self.cluster)
 
     def settle_stale_pid_file(self) -> int | None:
-        """The pid of a PostgreSQL that still runs on this cluster; a stale or recycled postmaster.pid is removed.
+        """Returns the pid of a PostgreSQL that still runs on this cluster. Otherwise removes a stale postmaster.pid and returns None.
 
-        PostgreSQL itself only asks whether the pid lives: one taken over by any other process would keep it from starting.
+        PostgreSQL only checks whether the pid is alive, so another process with a reused pid would keep it from starting.
         """
         pid_file = self.cluster / "postmaster.pid"
         try:

@@ -9,6 +9,6 @@ _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "TZ", "TMPDIR")
 
 
 def program_environment() -> dict[str, str]:
-    """What PostgreSQL's programs need of ours, and nothing else: the service's own holds its key and tokens, and whoever may read the
-    environment of PostgreSQL's processes would read them; PG… variables of a shell would change what is started."""
+    """Returns the variables that PostgreSQL's programs need. The service's environment holds its key and tokens, which any reader of
+    PostgreSQL's environment could read. PG… variables of a shell would change what is started."""
     return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}

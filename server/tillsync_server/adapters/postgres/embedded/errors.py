@@ -1,7 +1,7 @@
-"""What can go wrong with the embedded PostgreSQL."""
+"""The error of the embedded PostgreSQL."""
 
 from __future__ import annotations
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """The embedded PostgreSQL cannot run. The message says why and what to do."""
+    """The embedded PostgreSQL cannot run. The message has the reason and the remedy."""

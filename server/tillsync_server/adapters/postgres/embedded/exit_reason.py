@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL's own log why a server ended: one message, without the values that it quotes."""
+"""Reads from PostgreSQL's log why a server ended: one message, without the values that it quotes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_LENGTH: Final = 300
 
 _MESSAGE = re.compile(r"^(?:.* )?\[(?P<pid>\d+)\] (?P<level>FATAL|PANIC|LOG): +(?P<text>.*)$")
 _PROGRAM = re.compile(r"^postgres: (?P<text>.*)$")
-"""Before the log is set up, a failure is written without time and process."""
+"""Form of a failure before the log is set up: it has no time and no process id."""
 _ENDED_CHILD = re.compile(r"\(PID (?P<pid>\d+)\) (?:exited|was terminated)")
 _SHUTDOWN = re.compile(r"(?:performing|received) \w+ shutdown")
 _QUOTED = re.compile(r'(?P<parameter>parameter )?"(?P<value>[^"]*)"')
@@ -24,12 +24,12 @@ _VALUES = re.compile(r"=\s*\([^)]*\)|'[^']*'")
 
 
 def exit_reason(log: Path, since: int, postmaster: int) -> str:
-    """The first FATAL or PANIC message of the server, else of the child that the server ended with, else the first PANIC. Without any:
-    what the server says of the child, or of a shutdown.
+    """Returns the first FATAL or PANIC message of the server, else of the child that the server ended with, else the first PANIC. Without
+    any, returns what the server says about the child or about a shutdown.
 
-    ``since``: the size of the log in bytes when this server began. ``postmaster``: its process id. A session's FATAL is no reason: it ends
-    that session only. A full disk takes no log either, so it is looked at. Quoted texts are left out unless they name a file of PostgreSQL:
-    they may be values. At most 300 characters.
+    ``since``: the size of the log in bytes when this server started. ``postmaster``: its process id. A session's FATAL ends only that
+    session, so it is no reason. A full disk takes no log, so the free space is checked. Quoted texts may be values, and are left out unless
+    they name a file of PostgreSQL. The result has at most 300 characters.
     """
     lines = _lines_of(log, since)
     found = [match for line in lines if (match := _MESSAGE.match(line)) is not None]
@@ -48,7 +48,7 @@ def exit_reason(log: Path, since: int, postmaster: int) -> str:
 
 
 def without_values(text: str) -> str:
-    """``could not write lock file "postmaster.pid": …`` stays; ``invalid input syntax for type integer: "Ada"`` loses its value."""
+    """Keeps ``could not write lock file "postmaster.pid": …``; removes the value in ``invalid input syntax for type integer: "Ada"``."""
 
     def kept(match: re.Match[str]) -> str:
         return match[0] if match["parameter"] or _FILE.fullmatch(match["value"]) else '"…"'
@@ -65,7 +65,7 @@ def _is_full(directory: Path) -> bool:
 
 
 def _lines_of(log: Path, since: int) -> list[str]:
-    """Of a long log its beginning and its end: a start that fails says so at once, a crash at last."""
+    """Returns the lines of the log. Of a long log it reads the beginning, where a failed start is, and the end, where a crash is."""
     try:
         with log.open("rb") as file:
             file.seek(since)

@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs. It refuses root, so root drops to `nobody`: no user is created, no ancestor directory is opened up."""
+"""The user that PostgreSQL runs as. PostgreSQL refuses root, so root changes to `nobody`. No user is created and no directory is opened."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class RunAs:
     gid: int
     name: str
     drops: bool
-    """We are root and must give that up for PostgreSQL."""
+    """The service runs as root and must change to this user for PostgreSQL."""
 
     def can_reach(self, path: Path) -> bool:
-        """Whether this user may pass through every ancestor of ``path`` and enter it."""
+        """Returns whether this user may enter ``path`` and every ancestor of it."""
         resolved = path.resolve()
         return all(self._can_enter(directory) for directory in (*reversed(resolved.parents), resolved) if directory.exists())
 
@@ -33,7 +33,7 @@ class RunAs:
 
 
 def run_as() -> RunAs:
-    """The present user, or `nobody` for root. initdb needs a passwd entry for the user it runs as."""
+    """Returns the present user, or `nobody` for root. initdb needs a passwd entry of the user it runs as."""
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         return RunAs(nobody.pw_uid, nobody.pw_gid, "nobody", drops=True)

@@ -1,6 +1,6 @@
-"""Run as a script by the supervisor: drop root, ask for SIGINT when the supervisor dies, become the program.
+"""Script that the supervisor runs: drops root, requests SIGINT when the supervisor dies, and becomes the program.
 
-A program of its own because PDEATHSIG is cleared by setuid and because forking with Python code is unsafe beside gRPC's threads.
+It is a separate program because setuid clears PDEATHSIG, and because a fork that runs Python code is unsafe beside gRPC's threads.
 Arguments: parent pid, uid, gid, program and its arguments. uid -1 keeps the user.
 """
 

@@ -1,4 +1,4 @@
-"""Starts PostgreSQL as a child, watches it, restarts it after a crash, stops it in bounded time. Never leaves an orphan."""
+"""Starts PostgreSQL as a child, watches it, restarts it after a crash, and stops it in bounded time. It never leaves an orphan."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "logging_collector": "off",
-    "log_error_verbosity": "terse",  # the details of a refused row are the row itself: emails of persons
+    "log_error_verbosity": "terse",  # the details of a refused row quote the row, which has emails of persons
 }
 
 
 class EmbeddedPostgres:
-    """One PostgreSQL cluster under ``data_dir``, reached by a unix socket that only its own user (and root) can open.
+    """One PostgreSQL cluster under ``data_dir``. Only its own user (and root) can open its unix socket.
 
-    ``durable`` False turns fsync off: for throw-away test databases only, a power cut may then lose everything.
+    ``durable`` False turns fsync off, so a power cut may lose everything: for throw-away test databases only.
     ``bin_dir``: a folder with PostgreSQL's programs, `WHEEL`, or None for the first in the order of `binaries`.
-    Use from the main thread: the kernel ties PDEATHSIG to the thread that spawned.
+    Use it from the main thread, because the kernel ties PDEATHSIG to the thread that spawned the child.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file: IO[bytes] | None = None
         self._log_begins = 0
-        """The log's size in bytes when the present server was started."""
+        """Size of the log in bytes at the start of the present server."""
         self._tasks = BackgroundTasks()
         self._program: Path | None = None
 
@@ -79,7 +79,7 @@ class EmbeddedPostgres:
         return f"postgresql://tillsync@/{quote(database)}?host={quote(str(self._socket_dir), safe='')}"
 
     async def start(self) -> str:
-        """Start (cold about a second, warm a tenth) and return the DSN. EmbeddedPostgresError says what to do."""
+        """Starts PostgreSQL (cold about one second, warm 0.1 s) and returns the DSN. Raises EmbeddedPostgresError with the remedy."""
         self._directory.prepare()
         self._directory.lock()
         try:
@@ -99,7 +99,7 @@ class EmbeddedPostgres:
         return self.dsn()
 
     async def stop(self) -> None:
-        """Fast shutdown, then immediate, then kill: at most about 20 seconds."""
+        """Stops PostgreSQL: fast shutdown, then immediate, then kill. It takes at most about 20 seconds."""
         await self._tasks.stop()
         process, self._process = self._process, None
         if process is not None:
@@ -141,11 +141,11 @@ class EmbeddedPostgres:
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a terminal's Ctrl-C is ours to handle: the service drains first
+            start_new_session=True,  # keeps a terminal's Ctrl-C from PostgreSQL: the service drains first
         )
 
     async def _wait_ready(self, seconds: float = 120.0) -> None:
-        """Recovery after a crash may take a while; the process ending is an error at once."""
+        """Waits for the first connection. Recovery after a crash may take a while; if the process ends, it raises at once."""
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
             assert self._process is not None
@@ -164,7 +164,7 @@ class EmbeddedPostgres:
             return
 
     async def _watch(self) -> None:
-        """Restart after a crash, ever more slowly. PostgreSQL recovers by itself; callers see a short outage."""
+        """Restarts PostgreSQL after each crash, with growing delays. PostgreSQL recovers its data itself; callers see a short outage."""
         failures = 0
         while True:
             assert self._process is not None
@@ -179,7 +179,7 @@ class EmbeddedPostgres:
             self._spawn()
 
     async def _end_predecessor(self) -> None:
-        """A PostgreSQL of a killed supervisor ends by itself (PDEATHSIG); wait for it, then insist."""
+        """Waits for the PostgreSQL of a killed supervisor, which ends through PDEATHSIG. After that it sends signals."""
         for sent in (None, signal.SIGQUIT, signal.SIGKILL):
             pid = self._directory.settle_stale_pid_file()
             if pid is None:
@@ -194,7 +194,7 @@ class EmbeddedPostgres:
         raise EmbeddedPostgresError(f"another PostgreSQL runs on {self._directory.cluster} and does not end: stop it first")
 
     def _reason(self) -> str:
-        """Why the present server ended."""
+        """Returns why the present server ended."""
         assert self._process is not None
         return exit_reason(self._directory.log_path, self._log_begins, self._process.pid)
 
@@ -203,7 +203,7 @@ class EmbeddedPostgres:
 
 
 async def _exited(process: subprocess.Popen[bytes]) -> None:
-    """Returns when the child has ended, by its pidfd: no thread, no polling, no child watcher of an event loop."""
+    """Waits by pidfd until the child has ended. It needs no thread, no polling and no child watcher of an event loop."""
     if process.poll() is not None:
         return
     loop, ended = asyncio.get_running_loop(), asyncio.Event()

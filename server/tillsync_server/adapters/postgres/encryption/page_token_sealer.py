@@ -1,15 +1,15 @@
-"""Page tokens that hold something of a person: unreadable outside this service."""
+"""Seals page tokens that contain personal data, so that only this service can read them."""
 
 from __future__ import annotations
 
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 
 _PURPOSE = "page token\n"
-"""Stands before the text, so that nothing else that the box has encrypted counts as a page token."""
+"""Prefix of the text. Other texts encrypted by the box are not accepted as page tokens."""
 
 
 class PageTokenSealer:
-    """Implements ports.privacy.Sealer. A token outlives a rotation as long as its key is in the list."""
+    """Implements ports.privacy.Sealer. After a rotation a token stays valid while its key is in the list."""
 
     def __init__(self, box: SecretBox) -> None:
         self._box = box

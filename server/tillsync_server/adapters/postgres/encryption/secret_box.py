@@ -1,7 +1,7 @@
-"""Credentials at rest: encrypted with Fernet (AES-128-CBC and HMAC) under keys that come from TILLSYNC_SECRET_KEY.
+"""Encrypts stored credentials with Fernet (AES-128-CBC and HMAC) under keys derived from TILLSYNC_SECRET_KEY.
 
-The setting is a comma list: the first key encrypts, all decrypt. To rotate, put a new key in front, restart every process, run the
-re-encryption (``PostgresAccounts.reencrypt``), then take the old key out.
+The setting is a comma list: the first key encrypts, all decrypt. To rotate, put a new key first, restart every process, run the
+re-encryption (``PostgresAccounts.reencrypt``), then remove the old key.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PURPOSE = b"tillsync credentials v1"
 
 
 class SecretKeyError(TillsyncError):
-    """TILLSYNC_SECRET_KEY is missing, too short, or not the key a stored secret was encrypted with. Never shows a key."""
+    """TILLSYNC_SECRET_KEY is missing, too short, or not the key that encrypted a stored secret. The message never shows a key."""
 
 
 class SecretBox:
-    """Encrypts and decrypts one text at a time. ``keys``: any texts of at least 32 characters; keys are derived by HKDF-SHA256."""
+    """Encrypts and decrypts one text at a time. ``keys`` are texts of at least 32 characters; HKDF-SHA256 derives the encryption keys."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         texts = [key.strip() for key in keys]
@@ -39,21 +39,21 @@ class SecretBox:
 
     @classmethod
     def from_setting(cls, setting: str) -> SecretBox:
-        """Of the comma list as it stands in TILLSYNC_SECRET_KEY."""
+        """Makes a box from the comma list of TILLSYNC_SECRET_KEY."""
         return cls([key for key in setting.split(",") if key.strip()])
 
     def encrypt(self, text: str) -> bytes:
         return self._all.encrypt(text.encode())
 
     def decrypt(self, stored: bytes) -> str:
-        """Raises SecretKeyError when no key fits."""
+        """Raises SecretKeyError if no key fits."""
         try:
             return self._all.decrypt(stored).decode()
         except InvalidToken as error:
             raise _wrong_key() from error
 
     def rotate(self, stored: bytes) -> bytes | None:
-        """The same secret under the first key; None when it is under it already. Raises SecretKeyError when no key fits."""
+        """Returns the secret encrypted with the first key. None: it already is. Raises SecretKeyError if no key fits."""
         try:
             self._first.decrypt(stored)
         except InvalidToken:

@@ -1,1 +1,1 @@
-"""Order events that a shop is to be told."""
+"""Storage of order events for shops."""

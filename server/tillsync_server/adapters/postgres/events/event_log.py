@@ -1,4 +1,4 @@
-"""Writing what a shop is to be told of its orders, in the transaction that changes them. Statements in ``events.sql``."""
+"""Records order events for shops, in the transaction that changes the orders. The statements are in ``events.sql``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _RECORD_OF_ENTRIES = load("events/record_of_entries")
 
 
 async def record_order_events(connection: Connection, orders: Iterable[tuple[AccountId, int]], at: datetime) -> int:
-    """These orders' answers have ended, are held, or are open again. After the answers are written, under the lanes' locks.
+    """Records events of orders whose answer has ended, is held, or is PENDING again. Returns how many events wait now.
 
-    Returns how many events wait now. If any does, the caller calls ``Notifier.order_events`` after the commit.
+    Call it after the answers are written, under the lanes' locks. If it returns any, call ``Notifier.order_events`` after the commit.
     """
     pairs = sorted(set(orders))
     if not pairs:
@@ -25,12 +25,12 @@ async def record_order_events(connection: Connection, orders: Iterable[tuple[Acc
 
 
 async def record_events_of_entries(connection: Connection, account_id: AccountId, entry_ids: Sequence[EntryId], at: datetime) -> int:
-    """The same, by the orders' live entries; those of other kinds are passed over."""
+    """Records events of the orders of these live entries. Entries of other kinds are skipped."""
     if not entry_ids:
         return 0
     return _written(await connection.execute(_RECORD_OF_ENTRIES, account_id, list(entry_ids), at))
 
 
 def _written(command_tag: str) -> int:
-    """Rows by PostgreSQL's command tag, for example ``INSERT 0 3``."""
+    """Returns the rows of PostgreSQL's command tag, for example ``INSERT 0 3``."""
     return int(command_tag.rpartition(" ")[2])

@@ -1,4 +1,4 @@
-"""The outbox of order events as its sender uses it. Statements in ``events.sql``; what writes into it is ``event_log``."""
+"""The outbox of order events as its sender uses it. The statements are in ``events.sql``; ``event_log`` writes the events."""
 
 from __future__ import annotations
 

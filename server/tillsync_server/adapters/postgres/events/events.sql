@@ -1,8 +1,8 @@
 -- name: record
--- Orders ended, are held, or are held no more: their next event, in the place of one not yet told. $1 accounts, $2 orders (no pair twice),
--- $3 the database's time. Only where the account has a bridge; an answer that is open again says something only after decision.needed.
--- After the order's answer in its transaction, under the lane's lock. Locks: the events, in order. Indexes: primary keys of order_event,
--- order_match and account.
+-- Records the next event of orders that ended, are held, or are no longer held. It replaces an event that was not sent yet. $1 accounts,
+-- $2 orders (no pair twice), $3 the database's time. Only accounts with a bridge get events. An answer that is PENDING again gets one only
+-- after decision.needed. After the order's answer in its transaction, under the lane's lock. Locks: the events, in order.
+-- Indexes: primary keys of order_event, order_match and account.
 INSERT INTO order_event AS o (account_id, order_id, sequence, type, entry_id, state, outcome, event_time)
 SELECT m.account_id, m.order_id, 1, CASE m.state WHEN 4 THEN 2 WHEN 1 THEN 3 ELSE 1 END, m.entry_id, m.state, m.outcome, $3
 FROM unnest($1::text[], $2::bigint[]) AS t(account_id, order_id)
@@ -15,8 +15,9 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = o.sequence + 1, type
   state = excluded.state, outcome = excluded.outcome, event_time = excluded.event_time
 
 -- name: record_of_entries
--- The same for the orders of live entries. $1 account, $2 entries, $3 the database's time. After the order's answer in its transaction,
--- under the lane's lock. Locks: the events, in order. Indexes: primary keys of entry, order_event, order_match and account.
+-- Records events as `record` does, for the orders of live entries. $1 account, $2 entries, $3 the database's time. After the order's answer
+-- in its transaction, under the lane's lock. Locks: the events, in order. Indexes: primary keys of entry, order_event, order_match and
+-- account.
 INSERT INTO order_event AS o (account_id, order_id, sequence, type, entry_id, state, outcome, event_time)
 SELECT m.account_id, m.order_id, 1, CASE m.state WHEN 4 THEN 2 WHEN 1 THEN 3 ELSE 1 END, m.entry_id, m.state, m.outcome, $3
 FROM entry e
@@ -29,9 +30,9 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = o.sequence + 1, type
   state = excluded.state, outcome = excluded.outcome, event_time = excluded.event_time
 
 -- name: claim
--- Take the right to send the events of accounts that have some waiting and whose next try is due. $1 most accounts, $2 seconds it holds.
--- The recursion steps from account to account, so the cost is that of the accounts with waiting events. Locks: the rows taken, in account
--- order; of two that want one at the same moment, the second sees the first one's lease and gets nothing.
+-- Leases accounts with waiting events whose next try is due, to send their events. $1 most accounts, $2 lease seconds.
+-- The recursion steps from account to account, so the cost grows with the accounts that have waiting events. Locks: the rows taken, in
+-- account order. If two sessions want one row at a time, the second sees the first one's lease and gets nothing.
 -- Indexes: order_event_waiting, primary keys of account and event_delivery.
 WITH RECURSIVE clock AS MATERIALIZED (SELECT now() AS at),
 waiting AS (
@@ -52,9 +53,10 @@ WHERE d.lease_expires_at <= excluded.next_try_at AND d.next_try_at <= excluded.n
 RETURNING account_id, lease_token, failures
 
 -- name: acknowledge
--- The shop has taken these events. $1 account, $2 orders, $3 the sequences sent, $4 the sequence the shop holds where it held a newer one
--- (or NULL). A newer event made meanwhile stays waiting. A shop that is ahead of us (our database was restored) gets the event again above
--- what it holds. Locks: the events, in order, then what was refused of them. Indexes: primary keys of order_event and refused_event.
+-- Stores that the shop has taken these events. $1 account, $2 orders, $3 the sequences sent, $4 the sequence in the shop if it has a newer
+-- one (or NULL). A newer event recorded since stays waiting. If the shop is ahead of us (our database was restored), the event is sent
+-- again with a higher sequence than the shop's. Locks: the events, in order, then their refused events. Indexes: primary keys of
+-- order_event and refused_event.
 WITH told AS MATERIALIZED (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS t(order_id, sequence, held)),
 locked AS MATERIALIZED (
@@ -68,16 +70,16 @@ FROM told JOIN locked USING (order_id)
 WHERE o.account_id = $1 AND o.order_id = told.order_id
 
 -- name: release
--- Give back the right to send an account's events, if it is still ours. $1 account, $2 token, $3 failures in a row, $4 seconds until the
+-- Releases the lease of an account's events, if it still has the token. $1 account, $2 token, $3 failures in a row, $4 seconds until the
 -- next try. Index: event_delivery primary key.
 UPDATE event_delivery d SET lease_expires_at = clock.at, failures = $3, next_try_at = clock.at + make_interval(secs => $4)
 FROM (SELECT now() AS at) AS clock
 WHERE d.account_id = $1 AND d.lease_token = $2
 
 -- name: refuse
--- The shop's bridge could not read these events: they are passed over, and kept. $1 account, $2 orders, $3 the sequences sent, $4 the fields
--- it names. A newer event made meanwhile stays waiting. Locks: the events, in order, then what was refused of them. Indexes: primary keys
--- of order_event and refused_event.
+-- Stores events that the shop's bridge could not read. They no longer wait, and are kept. $1 account, $2 orders, $3 the sequences sent, $4
+-- the fields that the bridge names. A newer event recorded since stays waiting. Locks: the events, in order, then their refused events.
+-- Indexes: primary keys of order_event and refused_event.
 WITH refused AS MATERIALIZED (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS t(order_id, sequence, field)),
 locked AS MATERIALIZED (
@@ -92,8 +94,8 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(r.sequence,
   told_time = excluded.told_time
 
 -- name: resend
--- What bridges refused is told again; returns how many. $1 only what was told so many seconds ago, $2 most. Locks: the events, in order,
--- then what was refused of them. Indexes: refused_event_by_time, primary keys of order_event and refused_event.
+-- Makes refused events wait again, to resend them; returns how many. $1 seconds since they were sent, at least, $2 most. Locks: the events,
+-- in order, then their refused events. Indexes: refused_event_by_time, primary keys of order_event and refused_event.
 WITH due AS MATERIALIZED (
   SELECT account_id, order_id FROM refused_event WHERE told_time <= now() - make_interval(secs => $1) ORDER BY told_time LIMIT $2),
 locked AS MATERIALIZED (
@@ -107,8 +109,8 @@ opened AS (
 SELECT count(*) FROM due
 
 -- name: seconds_until_due
--- Seconds until the next account's events may be sent (negative: they may be sent now); NULL: no account with a bridge has any waiting.
--- An account counts from the end of its lease, and from its next try. Takes no lock. The recursion steps from account to account, as in
+-- Returns the seconds until the next account's events may be sent (negative: now). NULL: no account with a bridge has waiting events.
+-- An account's events may be sent after its lease and its next try. Takes no lock. The recursion steps from account to account, as in
 -- `claim`. Indexes: order_event_waiting, primary keys of account and event_delivery.
 WITH RECURSIVE waiting AS (
   (SELECT account_id FROM order_event WHERE sequence > delivered ORDER BY account_id LIMIT 1)
@@ -121,34 +123,34 @@ JOIN account a ON a.account_id = w.account_id AND a.shop_bridge_secret IS NOT NU
 LEFT JOIN event_delivery d ON d.account_id = w.account_id
 
 -- name: waiting
--- The longest waiting events of an account, each with how many orders wait for a person. $1 account, $2 most rows, $3 orders counted at
--- most. Takes no lock. Indexes: order_event_waiting, entry_by_state (not looked at where no event waits).
+-- Returns the longest waiting events of an account, each with the number of held orders. $1 account, $2 most rows, $3 cap of counted
+-- orders. Takes no lock. Indexes: order_event_waiting, entry_by_state (not read if no event waits).
 SELECT order_id, sequence, type, entry_id, state, outcome,
   (SELECT count(*) FROM (SELECT FROM entry WHERE entry.account_id = $1 AND queue = 2 AND entry.state = 4 LIMIT $3) AS held) AS held_count
 FROM order_event
 WHERE account_id = $1 AND sequence > delivered ORDER BY event_time, order_id LIMIT $2
 
 -- name: try_now
--- The way to the shop has changed: its events are tried again at once. $1 account, $2 the database's time. Under the lane's lock.
+-- Makes a shop's events due at once, after a change of the way to the shop. $1 account, $2 the database's time. Under the lane's lock.
 -- Index: event_delivery primary key.
 UPDATE event_delivery SET failures = 0, next_try_at = $2 WHERE account_id = $1
 
 -- name: reopen_of_account
--- The shop's bridge may have been updated: what it refused is told again. $1 account. Locks: the events, in order. Indexes: primary keys of
--- refused_event and order_event.
+-- Makes the refused events of an account wait again, because its bridge may have been updated. $1 account. Locks: the events, in order.
+-- Indexes: primary keys of refused_event and order_event.
 WITH locked AS MATERIALIZED (
   SELECT o.order_id FROM refused_event r JOIN order_event o USING (account_id, order_id)
   WHERE r.account_id = $1 ORDER BY o.order_id FOR NO KEY UPDATE OF o)
 UPDATE order_event o SET delivered = least(o.delivered, o.sequence - 1) FROM locked WHERE o.account_id = $1 AND o.order_id = locked.order_id
 
 -- name: discard
--- Another shop, or none: what the former one was still to be told is nobody's business any more. Sequences stay. $1 account.
+-- Discards waiting events after the shop was changed or removed: they are about the old shop. Sequences stay. $1 account.
 -- Under the lane's lock. Locks: the events, in order. Index: order_event_waiting.
 WITH locked AS MATERIALIZED (
   SELECT order_id FROM order_event WHERE account_id = $1 AND sequence > delivered ORDER BY order_id FOR NO KEY UPDATE)
 UPDATE order_event o SET delivered = o.sequence FROM locked WHERE o.account_id = $1 AND o.order_id = locked.order_id
 
 -- name: forget_refused
--- Another shop, or none: what the former one refused is nobody's business any more. $1 account. After `discard`, under the lane's lock.
--- Index: refused_event primary key.
+-- Deletes refused events after the shop was changed or removed: they are about the old shop. $1 account. After `discard`, under the
+-- lane's lock. Index: refused_event primary key.
 DELETE FROM refused_event WHERE account_id = $1

@@ -1,1 +1,1 @@
-"""Recurring work on the database: retention, rekeying of emails, and health."""
+"""Recurring work on the database: retention, new form of emails, and health."""

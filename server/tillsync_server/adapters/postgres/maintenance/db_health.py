@@ -1,4 +1,4 @@
-"""Health of the database for readiness probe, metrics and status: whether it answers, how deep the queues are, and who keeps dead rows."""
+"""Measures the database for readiness probe, metrics and status: whether it answers, queue depth, and transactions that keep dead rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANSWER_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class QueueSample:
-    """``live_entries`` is an estimate; the lanes are counted."""
+    """A measurement of the queues. ``live_entries`` is an estimate; lanes are counted."""
 
     live_entries: int
     lanes: int
@@ -29,10 +29,10 @@ class QueueSample:
     paused: int
     with_problem: int
     oldest_ready_seconds: float
-    """How long the most overdue lane has been waiting for a worker: the one figure to alarm on."""
+    """How long the most overdue lane has waited for a worker. This is the figure to alert on."""
     oldest_foreign: ForeignTransaction | None = None
     sees_all_sessions: bool = True
-    """False: a transaction of another role may be open unseen."""
+    """False: the role cannot see transactions of other roles, so one may be open."""
 
 
 class DatabaseHealth:
@@ -40,7 +40,7 @@ class DatabaseHealth:
         self._database = database
 
     async def answers(self) -> bool:
-        """Within two seconds, as a primary."""
+        """Returns whether the database answers as a primary within two seconds."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS), self._database.acquire() as connection:
                 return bool(await connection.fetchval(_ANSWERS))
@@ -48,7 +48,7 @@ class DatabaseHealth:
             return False
 
     async def sample(self) -> QueueSample:
-        """Raises what the database raises."""
+        """Raises the errors of the database."""
         async with self._database.acquire() as connection:
             lanes = await connection.fetchrow(_LANES)
             entries = await connection.fetchval(_ENTRIES)
@@ -68,7 +68,7 @@ class DatabaseHealth:
 
 
 async def oldest_foreign_transaction(connection: Connection) -> tuple[ForeignTransaction | None, bool]:
-    """And whether the connection's role sees the sessions of other roles."""
+    """Returns the oldest foreign transaction, and whether the connection's role sees the sessions of other roles."""
     row = await connection.fetchrow(_FOREIGN)
     assert row is not None
     if row["kind"] is None:

@@ -1,9 +1,9 @@
 -- name: answers
--- Whether the database answers, and as a primary: a standby accepts no work. Parameters: none; no tables, no locks.
+-- Returns whether the database answers as a primary. A standby accepts no work. Parameters: none; no tables, no locks.
 SELECT NOT pg_is_in_recovery()
 
 -- name: lane_gauges
--- How the lanes stand, for the metrics; sampled, never asked for by a request.
+-- Returns counts of lanes by state, for the metrics. It is sampled, and never runs in a request.
 -- Parameters: none. Reads the lane table once (one small row an account); no index, no locks.
 SELECT
   count(*) AS lanes,
@@ -16,14 +16,15 @@ SELECT
 FROM lane
 
 -- name: entry_estimate
--- About how many live entries (PENDING and HELD) there are: the statistics' own count of live rows, exact to some per cent and free at
--- any size. Parameters: none. Reads one row of statistics; no locks.
+-- Estimates the live entries (PENDING and HELD) from the statistics' count of live rows. It is exact to some per cent, and costs the same
+-- at any size. Parameters: none. Reads one row of statistics; no locks.
 SELECT greatest(pg_stat_get_live_tuples('entry'::regclass), 0) AS live_entries
 
 -- name: oldest_foreign_transaction
--- The oldest transaction in this database that is none of tillsync's and keeps dead rows: of a session that holds a snapshot or has written,
--- or a prepared one. Always one row; kind is NULL where there is none. sees_all: whether this role sees what sessions of other roles do.
--- tillsync's own sessions have the application name of the one that asks. Parameters: none. Reads the views of sessions; no locks.
+-- Returns the oldest transaction in this database that is not tillsync's and keeps dead rows: one of a session that holds a snapshot or has
+-- written, or a prepared one. It always returns one row; kind is NULL without such a transaction. sees_all: whether this role sees sessions
+-- of other roles. tillsync's own sessions have the application name of the asking session. Parameters: none. Reads the views of sessions;
+-- no locks.
 WITH foreign_transaction AS (
   SELECT 'session' AS kind, pid, application_name AS name, usename::text AS role, state, xact_start AS began
   FROM pg_stat_activity

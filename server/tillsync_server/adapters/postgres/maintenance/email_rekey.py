@@ -1,8 +1,8 @@
-"""Brings what is stored to the present form of emails, chunk by chunk, while the service runs (table ``email_rekey``).
+"""Rewrites stored emails to the present form, chunk by chunk, while the service runs (table ``email_rekey``).
 
-Until it is done, everything is looked up under the form before too (``domain.emails.email_forms``), so nobody waits for it. Any number of
-processes may work at it: a chunk that two of them do is the same chunk twice. Each table is read at least twice, an hour apart, because
-processes of the release before may still write their form while they are replaced.
+Until it has finished, look-ups also use the previous form (``domain.emails.email_forms``), so nothing waits for it. Any number of processes
+may run it: two processes that work on one chunk write the same values. Each table is read at least twice, an hour apart, because processes
+of the previous release may write their form until they are replaced.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ PASS_AGAIN_SECONDS = 3600.0
 _LOG = structlog.get_logger(__name__)
 
 Change = tuple[Any, ...]
-"""Id, what was read, what is to stand there: the columns of the statement behind the account."""
+"""Id, stored values, new values: the columns of the statement after the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """``what`` of email_rekey. ``first``: an id before all others."""
+    """A table to rewrite, one ``what`` of email_rekey. ``first`` is an id before all others."""
 
     name: str
     read: LiteralString
@@ -56,7 +56,7 @@ def _entry_change(row: asyncpg.Record) -> Change | None:
 
 
 def _match_change(row: asyncpg.Record) -> Change | None:
-    """The hash is made anew where it is the one of these very facts: those of an entry may be older."""
+    """Makes a new hash only if the stored one is of exactly these facts. An entry's facts may be older."""
     before = row["account_email"], row["billing_email"], row["facts_hash"]
     facts = None if row["facts"] is None else OrderFacts.from_json(json.loads(row["facts"]))
     if facts is not None and before[2] in facts.facts_hashes():
@@ -72,7 +72,7 @@ def _intent_change(row: asyncpg.Record) -> Change | None:
 
 
 def _form(given: str | None, stored: str | None) -> str | None:
-    """Of what the order gave where that is kept, else of what is stored. What was erased stays so."""
+    """Returns the present form of the order's email if it is stored, else of the stored key. An erased email stays erased."""
     return None if stored is None else normalise_email(stored if given is None else given) or None
 
 
@@ -85,13 +85,13 @@ _TABLES = {
 
 
 class PostgresEmailRekey:
-    """The recurring work of a process."""
+    """Runs the rewrite as recurring work of a process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def run_chunk(self) -> bool:
-        """Whether there is more to do at once. An account that is busy has the chunk come again later."""
+        """Runs one chunk. Returns whether more can be done at once. If an account is locked, the chunk is run again later."""
         async with self._database.acquire() as connection:
             state = await connection.fetchrow(_NEXT)
             if state is None:
@@ -114,7 +114,7 @@ class PostgresEmailRekey:
         return True
 
     async def _write(self, table: _Table, rows: Sequence[asyncpg.Record]) -> int:
-        """Returns how many rows were to be changed."""
+        """Returns how many rows needed a change."""
         changed = 0
         for key, of_key in groupby(rows, key=lambda row: str(row["key"])):
             changes = [change for row in of_key if (change := table.change(row)) is not None]
@@ -130,7 +130,7 @@ class PostgresEmailRekey:
                     try:
                         await connection.execute(_REKEY_INTENT, key, before, after)
                     except asyncpg.UniqueViolationError:
-                        continue  # opened there at this very moment: the old one is forgotten after its time
+                        continue  # an intent was opened under the new form at this moment: retention deletes the old one
             return
         try:
             async with locked_lane(self._database, AccountId(key)) as lane:

@@ -1,4 +1,4 @@
-"""What time takes: finished entries' partitions (made a month ahead, dropped by retention), and what has long done its work.
+"""Retention. It makes the partitions of finished entries a month ahead, drops outdated ones, and deletes old intents, tokens and versions.
 
 The functions for partitions are in the first migration.
 """
@@ -19,48 +19,48 @@ _FORGET_VERSIONS = load("maintenance/forget_versions")
 
 WEEKS_AHEAD = 5
 SHORT_RETENTION_DAYS = 14
-"""PROCESSED and SKIPPED."""
+"""Retention of PROCESSED and SKIPPED entries."""
 LONG_RETENTION_DAYS = 90
-"""FAILED and DISMISSED."""
+"""Retention of FAILED and DISMISSED entries."""
 INTENT_RETENTION_DAYS = 30
-"""Create intents that are done, counted from when the till could no longer surprise us: each holds an email address."""
+"""Retention of create intents that are done, counted from when they settled. Each holds an email address."""
 TOKEN_RETENTION_DAYS = 90
-"""Revoked tokens."""
+"""Retention of revoked tokens."""
 VERSION_RETENTION_DAYS = 30
-"""Versions of writes to shop customers without link, removal or live entry, counted from the write. A new version is at least the
-database's time in microseconds, so it is higher as long as the database's clock does not go back by so many days."""
+"""Retention of versions of writes to shop customers without link, removal or live entry, counted from the write. A new version is at least
+the database's time in microseconds, so it is higher unless the database's clock goes back by so many days."""
 _FORGOTTEN_AT_ONCE = 10_000
 _MAINTENANCE_SECONDS = 120.0
-"""Nobody waits for it, and taking a week of a large history off the disk may take long."""
+"""No caller waits for it, and deleting a week of a large history from the disk may take long."""
 _LOG = structlog.get_logger(__name__)
 
 
 class PostgresHistory:
-    """Any number of processes may call it, whenever: there is nothing to do most of the time."""
+    """Runs retention. Any number of processes may call it at any time; most calls find nothing to do."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def maintain(self) -> None:
-        """Make the partitions a month ahead, drop what is past its retention (14 and 90 days), forget long settled create intents
-        (30 days) and long revoked tokens (90).
+        """Makes the partitions a month ahead. Drops partitions past their retention (14 and 90 days). Deletes create intents that settled
+        30 days ago, tokens revoked 90 days ago, and versions of writes from 30 days ago that nothing needs.
 
-        First makes, then drops: a drop that must wait for readers (it takes an exclusive lock, for a second at most) spoils nothing.
+        It makes partitions before it drops any. A drop takes an exclusive lock, may wait a second for readers, and may fail without harm.
         """
         async with self._database.acquire() as connection:
             try:
                 made: int = await connection.fetchval(_ENSURE_PARTITIONS, WEEKS_AHEAD, timeout=_MAINTENANCE_SECONDS)
-            except asyncpg.DuplicateTableError:  # another process made them at this very moment
+            except asyncpg.DuplicateTableError:  # another process made them at this moment
                 made = 0
-            except asyncpg.LockNotAvailableError:  # a month ahead: there is time
+            except asyncpg.LockNotAvailableError:  # the partitions are for the month ahead, so a later run is early enough
                 _LOG.warning("history_partitions_postponed")
                 made = 0
             try:
                 rows = await connection.fetch(_DROP_PARTITIONS, SHORT_RETENTION_DAYS, LONG_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)
                 dropped = [row["name"] for row in rows]
-            except asyncpg.UndefinedTableError:  # another process dropped them at this very moment
+            except asyncpg.UndefinedTableError:  # another process dropped them at this moment
                 dropped = []
-            except asyncpg.LockNotAvailableError:  # readers are at it: next time
+            except asyncpg.LockNotAvailableError:  # readers hold the lock: the next run drops them
                 _LOG.info("history_drop_postponed")
                 dropped = []
         if made or dropped:

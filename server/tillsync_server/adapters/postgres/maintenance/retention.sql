@@ -1,27 +1,28 @@
 -- name: ensure_partitions
--- Make the missing weekly partitions of entry_history from now on. $1 weeks ahead. Locks: entry_history_short and _long, when one is missing.
+-- Makes the missing weekly partitions of entry_history from now on. $1 weeks ahead. Locks: entry_history_short and _long, if one is
+-- missing.
 SELECT ensure_history_partitions(now(), $1)
 
 -- name: drop_partitions
--- Drop the partitions of entry_history whose last week ended more than $1 days (PROCESSED, SKIPPED) or $2 days (FAILED, DISMISSED) ago.
--- Locks: those partitions and their parents, exclusively, when there are any.
+-- Drops the partitions of entry_history whose last week ended more than $1 days (PROCESSED, SKIPPED) or $2 days (FAILED, DISMISSED) ago.
+-- Locks: those partitions and their parents, exclusively, if there are any.
 SELECT drop_history_partitions(now() - make_interval(days => $1), now() - make_interval(days => $2)) AS name
 
 -- name: forget_intents
--- Forget create intents that have long done their work: their customer is in the till and found by every search. Each holds an email.
--- $1 days since they settled, $2 rows at most. Open and unknown ones stay until they are settled and replaced. Index: primary key.
+-- Deletes create intents that are done and settled long ago: every search finds their customer in the till. Each holds an email. $1 days
+-- since they settled, $2 most rows. Open and unknown intents stay until they settle and are replaced. Index: primary key.
 DELETE FROM intent WHERE (till_id, email) IN (
   SELECT till_id, email FROM intent WHERE state = 3 AND settled_at < now() - make_interval(days => $1) LIMIT $2)
 
 -- name: forget_tokens
--- Forget tokens that were revoked long ago. $1 days. There are few: no index.
+-- Deletes tokens that were revoked long ago. $1 days. The table is small: no index.
 DELETE FROM token WHERE revoke_time < now() - make_interval(days => $1)
 
 -- name: forget_versions
--- Forget the versions last written for shop customers to whom nothing is to be written: no link, no pending removal, no live entry. $1 days
--- since the write, $2 rows at most. A new version is at least the database's time in microseconds (links/next_versions), so every one that
--- is drawn later is higher than what is forgotten, unless the clock goes back by so many days. Locks: those rows. Indexes:
--- link_account_id_woo_customer_id_key, shop_removal primary key, entry_by_woo_customer.
+-- Deletes the last versions of shop customers that get no more writes: no link, no pending removal, no live entry. $1 days since the write,
+-- $2 most rows. A new version is at least the database's time in microseconds (`draw_versions`, migration 0013), so each later version is
+-- higher than the deleted one, unless the clock goes back by so many days. Locks: those rows. Indexes: link_account_id_woo_customer_id_key,
+-- shop_removal primary key, entry_by_woo_customer.
 WITH limits AS (SELECT (extract(epoch FROM now() - make_interval(days => $1)) * 1000000)::bigint AS oldest)
 DELETE FROM shop_version v USING limits
 WHERE v.last_version < limits.oldest AND (v.account_id, v.subject_kind, v.subject_id) IN (

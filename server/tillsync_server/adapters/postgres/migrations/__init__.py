@@ -1,7 +1,8 @@
-"""Migrations: Alembic's revision graph over plain `.sql` files, run through asyncpg's own `execute`.
+"""Applies migrations: plain `.sql` files in the order of Alembic's revision graph, run by asyncpg's `execute`.
 
-Alembic's asyncpg dialect takes neither multi-statement files nor several hosts, so only its script directory (order, heads, branches)
-and its `alembic_version` table are used. Numbered, expand-then-contract: the previous release's code must run on the new schema.
+Alembic's asyncpg dialect supports neither files of several statements nor several hosts. So only its script directory (order, heads,
+branches) and its `alembic_version` table are used. Migrations are numbered and expand before they contract: the previous release's code
+must run on the new schema.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _ADVISORY_LOCK = 0x7411_5C0D
 
 
 class SchemaOutdatedError(RuntimeError):
-    """The database needs `tillsync migrate` first."""
+    """The database schema is older than this release: run `tillsync migrate` first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """``in_transaction`` False: one statement, such as CREATE INDEX CONCURRENTLY."""
+    """One migration. ``in_transaction`` is false for a single statement such as CREATE INDEX CONCURRENTLY."""
 
     name: str
     sql: str
@@ -38,17 +39,17 @@ class Revision:
 
 
 def revisions() -> list[Revision]:
-    """All revisions, oldest first."""
+    """Returns all revisions, oldest first."""
     return [_revision_of(script) for script in reversed(list(_scripts()))]
 
 
 def revision_names() -> list[str]:
-    """Their numbers, oldest first, from the file names alone: `versions/r0001_….py`."""
+    """Returns the revision numbers, oldest first, from the file names alone: `versions/r0001_….py`."""
     return sorted(path.stem[1:5] for path in (_HERE / "versions").glob("r*.py"))
 
 
 def _scripts() -> Iterator[Script]:
-    # imported only where something is to be applied: it would stay in every server's memory (20 MB)
+    # Imported only if a revision is to be applied: Alembic would stay in every server's memory (20 MB).
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory(str(_HERE), version_locations=[str(_HERE / "versions")]).walk_revisions()
@@ -60,7 +61,7 @@ def _revision_of(script: Script) -> Revision:
 
 
 async def applied_revision(connection: asyncpg.Connection[asyncpg.Record]) -> str | None:
-    """The revision the connection's schema stands at, or None before the first."""
+    """Returns the revision of the connection's schema, or None before the first."""
     if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
         return None
     stored: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
@@ -68,9 +69,9 @@ async def applied_revision(connection: asyncpg.Connection[asyncpg.Record]) -> st
 
 
 async def require_current(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Raises SchemaOutdatedError with the remedy unless every revision of this release is applied.
+    """Raises SchemaOutdatedError with the remedy if a revision of this release is not applied.
 
-    A newer schema is fine: migrations expand before they contract, so this release runs on the next one's schema.
+    A newer schema is accepted. Migrations expand before they contract, so this release runs on the next one's schema.
     """
     applied = await applied_revision(connection)
     known = revision_names()
@@ -81,7 +82,7 @@ async def require_current(connection: asyncpg.Connection[asyncpg.Record]) -> Non
 
 
 async def migrate(dsn: str, *, schema: str = "tillsync") -> list[str]:
-    """Bring ``schema`` to the newest revision; returns the names of those applied now. Safe to run from several hosts at once."""
+    """Migrates ``schema`` to the newest revision and returns the applied revisions. Several hosts may run it at once."""
     connection = await asyncpg.connect(dsn, server_settings={"search_path": schema})
     try:
         await require_settings(connection, {"search_path": schema})
@@ -94,7 +95,7 @@ async def migrate(dsn: str, *, schema: str = "tillsync") -> list[str]:
         applied = await applied_revision(connection)
         names = revision_names()
         if applied is not None and (applied == names[-1] or applied not in names):
-            return []  # up to date, or a newer release migrated already
+            return []  # up to date, or already migrated by a newer release
         pending = [revision for revision in revisions() if applied is None or names.index(revision.name) > names.index(applied)]
         for revision in pending:
             await _apply_with_retries(connection, revision)
@@ -117,7 +118,7 @@ async def _apply_with_retries(connection: asyncpg.Connection[asyncpg.Record], re
         except asyncpg.LockNotAvailableError:
             if not remaining:
                 raise
-            await asyncio.sleep(1.0)  # let the queue of waiters behind our lock drain before the next try
+            await asyncio.sleep(1.0)  # lets the sessions that wait behind our lock finish before the next try
 
 
 async def _stamp(connection: asyncpg.Connection[asyncpg.Record], revision: Revision) -> None:

@@ -1,1 +1,1 @@
-"""What is kept about one person."""
+"""Storage of one person's data: export and erasure."""

@@ -1,7 +1,8 @@
 -- name: named_with
--- Which customers the records with an email name. $1 account, $2 forms of the email, $3 most of each kind. The till customer of an
--- order that another account email decided about is not named; its shop customer stands apart (billed). What went to the default customer
--- (outcome 14) names nobody. Takes no lock. Indexes: order_match_by_… and entry_by_… and entry_history_by_… account_email, billing_email, intent_by_account.
+-- Returns the customers in the records with an email. $1 account, $2 forms of the email, $3 most of each kind. If another account email
+-- decided an order, its till customer is left out and its shop customer is returned separately (billed). The till customer of an order that
+-- went to the default customer (outcome 14) is left out. Takes no lock. Indexes: order_match_by_…, entry_by_… and entry_history_by_… of
+-- account_email and billing_email, intent_by_account.
 WITH found AS MATERIALIZED (
   SELECT woo_customer_id, epos_customer_id, candidate_ids, outcome, true AS is_own
   FROM order_match WHERE account_id = $1 AND account_email = ANY ($2::text[])
@@ -23,14 +24,14 @@ SELECT
   ARRAY(SELECT DISTINCT woo_customer_id FROM found WHERE NOT is_own AND woo_customer_id IS NOT NULL ORDER BY 1 LIMIT $3) AS billed
 
 -- name: joined
--- The links of any of these customers. $1 account, $2 till and $3 shop customers. Takes no lock. Indexes: link primary key,
+-- Returns the links of any of these customers. $1 account, $2 till and $3 shop customers. Takes no lock. Indexes: link primary key,
 -- link_account_id_woo_customer_id_key.
 SELECT epos_customer_id, woo_customer_id, woo_gone_at IS NULL AS is_crossed, woo_registered_at, create_time FROM link
 WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer_id = ANY ($3::bigint[]))
 ORDER BY epos_customer_id
 
 -- name: links
--- The person's links. $1 account, $2 till and $3 shop customers, $4 after this till customer, $5 most rows. Takes no lock.
+-- Returns the person's links. $1 account, $2 till and $3 shop customers, $4 after this till customer, $5 most rows. Takes no lock.
 -- Indexes: link primary key, link_account_id_woo_customer_id_key.
 SELECT epos_customer_id, woo_customer_id, origin, create_time, as_of, epos_read_at, woo_registered_at, epos_gone_at,
   woo_gone_at FROM link
@@ -38,28 +39,29 @@ WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer
 ORDER BY epos_customer_id LIMIT $5
 
 -- name: link_marks
--- Unlinked by hand. $1 account, $2 shop customers, $3 after this one, $4 most rows. Takes no lock. Index: link_mark primary key.
+-- Returns the marks of shop customers unlinked by hand. $1 account, $2 shop customers, $3 after this one, $4 most rows. Takes no lock.
+-- Index: link_mark primary key.
 SELECT woo_customer_id, create_time FROM link_mark
 WHERE account_id = $1 AND woo_customer_id = ANY ($2::bigint[]) AND woo_customer_id > $3 ORDER BY woo_customer_id LIMIT $4
 
 -- name: removals
--- Values that are still to be removed from the shop. $1 account, $2 till and $3 shop customers, $4 after this shop customer, $5 most rows.
--- Takes no lock. Indexes: shop_removal primary key, shop_removal_by_epos.
+-- Returns the pending removals of values from the shop. $1 account, $2 till and $3 shop customers, $4 after this shop customer, $5 most
+-- rows. Takes no lock. Indexes: shop_removal primary key, shop_removal_by_epos.
 SELECT woo_customer_id, epos_customer_id, create_time FROM shop_removal
 WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer_id = ANY ($3::bigint[])) AND woo_customer_id > $4
 ORDER BY woo_customer_id LIMIT $5
 
 -- name: removals_waiting
--- How many of the person's values are still to be removed from the shop, or are being removed. $1 account, $2 till and $3 shop customers.
--- Takes no lock. Indexes: shop_removal primary key, shop_removal_by_epos, entry_live.
+-- Counts the person's pending removals of values from the shop, and the entries that may be running one. $1 account, $2 till and $3 shop
+-- customers. Takes no lock. Indexes: shop_removal primary key, shop_removal_by_epos, entry_live.
 SELECT count(*) FROM (
   SELECT epos_customer_id FROM shop_removal
   WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer_id = ANY ($3::bigint[]))
   UNION SELECT subject_id FROM entry WHERE account_id = $1 AND kind = 1 AND subject_id = ANY ($2::bigint[])) AS waiting
 
 -- name: entries
--- The person's entries, live and finished, oldest first. $1 account, $2 emails, $3 shop and $4 till customers, $5 after this entry,
--- $6 most rows. What went to the default customer (outcome 14) is not the till customer's own. Takes no lock. Indexes: entry_live and
+-- Returns the person's entries, live and finished, oldest first. $1 account, $2 emails, $3 shop and $4 till customers, $5 after this entry,
+-- $6 most rows. Orders of the default customer (outcome 14) are not the till customer's own. Takes no lock. Indexes: entry_live and
 -- entry_history_by_subject, entry_by_… and entry_history_by_… account_email, billing_email, woo_customer, epos_customer, _by_id.
 SELECT q.entry_id, q.kind, q.subject_id, q.state, q.outcome, q.comment, q.notes, q.epos_customer_id, q.woo_customer_id, q.order_number,
   q.subject_label, q.account_email, q.billing_email, q.candidate_ids, q.facts, q.attempts, q.create_time, q.finish_time
@@ -76,9 +78,9 @@ WHERE q.account_id = $1 AND q.entry_id = ANY (ARRAY(
 ORDER BY q.entry_id
 
 -- name: live_entries
--- The person's live entries, but those that remove our values from the shop. $1 account, $2 emails, $3 shop and $4 till customers,
--- $5 most rows. Under the lane's lock. Indexes: entry_by_account_email, entry_by_billing_email, entry_by_woo_customer, entry_by_epos_customer,
--- entry_live, shop_removal_by_epos.
+-- Returns the person's live entries, except those that remove our values from the shop. $1 account, $2 emails, $3 shop and $4 till
+-- customers, $5 most rows. Under the lane's lock. Indexes: entry_by_account_email, entry_by_billing_email, entry_by_woo_customer,
+-- entry_by_epos_customer, entry_live, shop_removal_by_epos.
 SELECT e.entry_id, e.kind, e.subject_id FROM entry e
 WHERE e.account_id = $1 AND e.entry_id = ANY (ARRAY(
   SELECT entry_id FROM entry WHERE account_id = $1 AND account_email = ANY ($2::text[])
@@ -91,7 +93,7 @@ WHERE e.account_id = $1 AND e.entry_id = ANY (ARRAY(
 ORDER BY e.entry_id LIMIT $5
 
 -- name: finished_entries
--- The person's finished entries. $1 account, $2 emails, $3 shop and $4 till customers, $5 most rows. Under the lane's lock.
+-- Returns the person's finished entries. $1 account, $2 emails, $3 shop and $4 till customers, $5 most rows. Under the lane's lock.
 -- Indexes: entry_history_by_… account_email, billing_email, woo_customer, epos_customer, subject.
 SELECT entry_id FROM entry_history WHERE account_id = $1 AND account_email = ANY ($2::text[])
 UNION SELECT entry_id FROM entry_history WHERE account_id = $1 AND billing_email = ANY ($2::text[])
@@ -102,8 +104,8 @@ UNION SELECT entry_id FROM entry_history WHERE account_id = $1 AND kind = 1 AND 
 ORDER BY entry_id LIMIT $5
 
 -- name: matches
--- The answers of the person's orders. $1 account, $2 emails, $3 shop and $4 till customers, $5 after this order, $6 most rows.
--- What went to the default customer (outcome 14) is not the till customer's own. Takes no lock. Indexes: order_match_by_account_email,
+-- Returns the answers of the person's orders. $1 account, $2 emails, $3 shop and $4 till customers, $5 after this order, $6 most rows.
+-- Orders of the default customer (outcome 14) are not the till customer's own. Takes no lock. Indexes: order_match_by_account_email,
 -- order_match_by_billing_email, order_match_by_woo_customer, order_match_by_epos_customer, primary key.
 SELECT m.order_id, m.entry_id, m.state, m.outcome, m.comment, m.notes, m.epos_customer_id, m.woo_customer_id, m.account_email,
   m.billing_email, m.candidate_ids, m.create_time
@@ -113,7 +115,7 @@ WHERE m.account_id = $1 AND m.order_id > $5 AND (m.account_email = ANY ($2::text
 ORDER BY m.order_id LIMIT $6
 
 -- name: emails_of_orders
--- The addresses that orders of these customers gave. $1 account, $2 shop and $3 till customers. Takes no lock.
+-- Returns the email addresses in orders of these customers. $1 account, $2 shop and $3 till customers. Takes no lock.
 -- Indexes: order_match_by_woo_customer, order_match_by_epos_customer.
 SELECT DISTINCT e.email FROM order_match m CROSS JOIN LATERAL (VALUES (m.account_email), (m.billing_email)) AS e(email)
 WHERE m.account_id = $1 AND e.email IS NOT NULL AND (m.woo_customer_id = ANY ($2::bigint[])
@@ -121,16 +123,16 @@ WHERE m.account_id = $1 AND e.email IS NOT NULL AND (m.woo_customer_id = ANY ($2
 LIMIT 1000
 
 -- name: events
--- What the shop was, or is to be, told of orders. $1 account, $2 orders, $3 after this order, $4 most rows. Takes no lock.
+-- Returns the sent and waiting events of orders. $1 account, $2 orders, $3 after this order, $4 most rows. Takes no lock.
 -- Index: order_event primary key.
 SELECT order_id, sequence, delivered, type, entry_id, state, outcome, event_time FROM order_event
 WHERE account_id = $1 AND order_id = ANY ($2::bigint[]) AND order_id > $3 AND (entry_id IS NOT NULL OR outcome IS NOT NULL)
 ORDER BY order_id LIMIT $4
 
 -- name: intents
--- Creates of the person at the till, by the account that made them. $1 account, $2 emails, $3 till customers, $4 emails of the person's
--- orders, $5 after this email (of the till), $6 most rows. An order's email may be another person's: of those only a create that has no
--- customer, or may still bring one, counts. Takes no lock. Index: intent_by_account.
+-- Returns the person's create intents of this account. $1 account, $2 emails, $3 till customers, $4 emails of the person's orders, $5 after
+-- this email (of the till), $6 most rows. An order's email may be another person's. By such an email ($4) only an intent counts that has no
+-- customer, or that has not settled. Takes no lock. Index: intent_by_account.
 SELECT till_id, email, state, epos_customer_id, settled_at, create_time, settled_at > now() AS is_unsettled FROM intent
 WHERE account_id = $1 AND (email || ' ' || till_id) > $5
   AND (email = ANY ($2::text[]) OR epos_customer_id = ANY ($3::bigint[])
@@ -138,13 +140,13 @@ WHERE account_id = $1 AND (email || ' ' || till_id) > $5
 ORDER BY email || ' ' || till_id LIMIT $6
 
 -- name: delete_entries
--- What happened to a till customer is about the person as a whole: it goes. $1 account, $2 entries. Under the
--- lane's lock. Index: entry_history_by_id.
+-- Deletes finished entries of till customers, because such an entry is about the person as a whole. $1 account, $2 entries.
+-- Under the lane's lock. Index: entry_history_by_id.
 DELETE FROM entry_history WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND kind = 1
 
 -- name: strip_entries
--- What an order came to stays, without the person; a FAILED one is closed with it. $1 account, $2 entries, $3 the note that takes the place
--- of the others, $4 the database's time. Under the lane's lock. Index: entry_history_by_id.
+-- Removes the person from finished order entries; their results stay. A FAILED entry is dismissed. $1 account, $2 entries, $3 the note that
+-- replaces the others, $4 the database's time. Under the lane's lock. Index: entry_history_by_id.
 UPDATE entry_history h SET subject_label = 'order ' || coalesce(nullif(h.order_number, ''), h.subject_id::text), account_email = NULL,
   billing_email = NULL, woo_customer_id = NULL, epos_customer_id = NULL, candidate_ids = NULL, facts = NULL, notes = $3,
   state = CASE WHEN h.state = 5 THEN 6 ELSE h.state END, update_time = $4,
@@ -153,15 +155,15 @@ UPDATE entry_history h SET subject_label = 'order ' || coalesce(nullif(h.order_n
 WHERE h.account_id = $1 AND h.entry_id = ANY ($2::uuid[]) AND h.kind = 3
 
 -- name: strip_matches
--- Answers without the person; those of live entries are left for the next call. $1 account, $2 orders, $3 the note that takes the place of
--- the others, $4 the database's time. Under the lane's lock. Index: order_match primary key.
+-- Removes the person from answers; those of live entries stay until the next call. $1 account, $2 orders, $3 the note that replaces the
+-- others, $4 the database's time. Under the lane's lock. Index: order_match primary key.
 UPDATE order_match SET account_email = NULL, billing_email = NULL, woo_customer_id = NULL, epos_customer_id = NULL, candidate_ids = NULL,
   notes = $3, facts_hash = decode(repeat('00', 16), 'hex'), state = CASE WHEN state = 5 THEN 6 ELSE state END, update_time = $4
 WHERE account_id = $1 AND order_id = ANY ($2::bigint[]) AND state NOT IN (1, 4)
 RETURNING order_id
 
 -- name: strip_events
--- Of an event only the order's number, its state and its sequence stay: the sequence is never reset. $1 account, $2 orders.
+-- Reduces events to the order's number, its state and its sequence, which is never reset. $1 account, $2 orders.
 -- Under the lane's lock. Locks: the events, in order. Index: order_event primary key.
 WITH locked AS MATERIALIZED (
   SELECT order_id FROM order_event WHERE account_id = $1 AND order_id = ANY ($2::bigint[]) AND (entry_id IS NOT NULL OR outcome IS NOT NULL)
@@ -170,24 +172,24 @@ UPDATE order_event o SET entry_id = NULL, outcome = NULL FROM locked WHERE o.acc
 RETURNING o.order_id
 
 -- name: delete_intents
--- Creates that the till can no longer surprise us with. $1 account, $2 tills, $3 emails, $4 the database's time. Under the lane's lock.
+-- Deletes settled intents. $1 account, $2 tills, $3 emails, $4 the database's time. Under the lane's lock.
 -- Locks: those rows. Index: intent primary key.
 DELETE FROM intent i USING unnest($2::text[], $3::text[]) AS t(till_id, email)
 WHERE i.till_id = t.till_id AND i.email = t.email AND i.account_id = $1 AND i.settled_at <= $4
 
 -- name: delete_links
--- The person's links. $1 account, $2 till and $3 shop customers. Under the lane's lock. Indexes: link primary key,
+-- Deletes the person's links. $1 account, $2 till and $3 shop customers. Under the lane's lock. Indexes: link primary key,
 -- link_account_id_woo_customer_id_key.
 DELETE FROM link WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer_id = ANY ($3::bigint[]))
 RETURNING epos_customer_id, woo_customer_id, woo_gone_at
 
 -- name: delete_link_marks
--- $1 account, $2 shop customers: their marks of being unlinked by hand go. Under the lane's lock. Index: link_mark primary key.
+-- Deletes the marks of shop customers unlinked by hand. $1 account, $2 shop customers. Under the lane's lock. Index: link_mark primary key.
 DELETE FROM link_mark WHERE account_id = $1 AND woo_customer_id = ANY ($2::bigint[]) RETURNING woo_customer_id
 
 -- name: delete_versions
--- The versions last written for the person's shop customers, where nothing is to be written any more and the next version is sure to be
--- higher. $1 account, $2 shop customers, $3 the database's time in microseconds. Under the lane's lock. Index: shop_version primary key.
+-- Deletes the last versions of the person's shop customers that get no more writes, if the next version is certain to be higher. $1
+-- account, $2 shop customers, $3 the database's time in microseconds. Under the lane's lock. Index: shop_version primary key.
 DELETE FROM shop_version v WHERE v.account_id = $1 AND v.subject_kind = 1 AND v.subject_id = ANY ($2::bigint[]) AND v.last_version < $3
   AND NOT EXISTS (SELECT FROM link l WHERE l.account_id = $1 AND l.woo_customer_id = v.subject_id)
   AND NOT EXISTS (SELECT FROM shop_removal r WHERE r.account_id = $1 AND r.woo_customer_id = v.subject_id)

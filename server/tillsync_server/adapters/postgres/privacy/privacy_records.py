@@ -1,4 +1,4 @@
-"""What is kept about a person, in words a person reads: rows of the tables as records of an export."""
+"""Maps rows about a person to records of an export, with readable labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything kept about one person: found, counted, erased. Statements in ``privacy.sql``; an export's words in ``privacy_records``."""
+"""Finds, counts and erases one person's stored data. Statements are in ``privacy.sql``, the texts of an export in ``privacy_records``."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _WANT_REMOVAL = load("links/want_removal")
 
 ERASED_NOTE = "erased on request"
 CHUNK = 500
-"""Rows a transaction under the lane's lock touches (invariant 7)."""
+"""Most rows that a transaction under the lane's lock changes (invariant 7)."""
 _MOST = 100_000
 _MOST_NAMED = 50
 _NIL = UUID(int=0)
 _AFTERMATH = timedelta(minutes=2)
-"""An attempt that was under way when its entry was closed is over by then, and what it began at the till shows as an intent."""
+"""After this time an attempt that was running when its entry was dismissed has ended, and a create that it began shows as an intent."""
 _UNSETTLED = "Epos Now may still store a customer whose creation was not answered: it is kept until that is settled."
 _LEADS_THERE = "It leads to a customer that Epos Now may still store, and is kept until that is settled."
 IN_THE_SHOP = "Points, credit and type that tillsync wrote are still in the shop: the next write to the shop removes them."
@@ -68,7 +68,7 @@ _UNDER_WAY = "An attempt was under way when its entry was closed: what leads to 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The person as the statements take it. ``order_emails``: which addresses a create may have been begun for."""
+    """The person, as the statements take it. ``order_emails`` are addresses for which a create may have been started."""
 
     person: Person
     order_emails: list[str]
@@ -86,7 +86,7 @@ class _Known:
         return list(self.person.woo_customer_ids)
 
     def leads_to_unproven(self, row: asyncpg.Record) -> bool:
-        """The way from an email to a number that is not known to be this person's yet."""
+        """Returns whether the row leads from an email to a number that is not proven to be this person's."""
         named = {row["epos_customer_id"], *(row.get("candidate_ids") or ())}
         return bool(named & set(self.person.unproven_epos)) or row.get("woo_customer_id") in self.person.unproven_woo
 
@@ -134,7 +134,7 @@ class PostgresPrivacy:
     async def _erase(self, account_id: AccountId, known: _Known) -> ErasureResult:
         counts = dict.fromkeys(PersonCategory, 0)
         wait_until = await self._close_live(account_id, known, counts)
-        # The ways to a create that may still surprise us are its order's answer and the link: they go only when none is left.
+        # A create that may still reach the till is found by its order's answer and by the link, so these stay until no such create is left.
         deleted, unsettled, unproven = await self._erase_intents(account_id, known)
         counts[PersonCategory.CREATE_INTENT] = deleted
         await self._erase_finished(account_id, known, counts)
@@ -155,7 +155,7 @@ class PostgresPrivacy:
         return ErasureResult(_positive(counts), _kept_for_now(kept_for_now, at))
 
     async def _close_live(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> datetime | None:
-        """Until when an attempt that was under way may leave something behind; None: none was."""
+        """Dismisses live entries. Returns until when an attempt that was running may leave data behind. None: no attempt was running."""
         wait_until: datetime | None = None
         while True:
             async with locked_lane(self._database, account_id) as lane:
@@ -190,7 +190,7 @@ class PostgresPrivacy:
         await lane.connection.execute(_STRIP_ENTRIES, lane.account_id, ids, ERASED_NOTE, lane.at)
 
     async def _erase_intents(self, account_id: AccountId, known: _Known) -> tuple[int, list[asyncpg.Record], int]:
-        """How many went, those that may still surprise us, and how many lead to a number that is not proven."""
+        """Returns how many intents were deleted, those that have not settled, and how many lead to a number that is not proven."""
         async with locked_lane(self._database, account_id) as lane:
             rows = await _rows(lane.connection, account_id, known, PersonCategory.CREATE_INTENT, "", _MOST)
             settled = [row for row in rows if not row["is_unsettled"] and not known.leads_to_unproven(row)]
@@ -201,7 +201,7 @@ class PostgresPrivacy:
         return len(settled), unsettled, len(rows) - len(settled) - len(unsettled)
 
     async def _erase_answers(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> int:
-        """How many stay, as they lead to a number that is not proven."""
+        """Returns how many answers stay because they lead to a number that is not proven."""
         after, kept = 0, 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
@@ -219,13 +219,13 @@ class PostgresPrivacy:
             after = rows[-1]["order_id"]
 
     async def _erase_links(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> tuple[int, datetime]:
-        """How many shop customers still have our values, and the database's time. The removals are queued anew by each call: an entry
-        that gave up on one left it to the next."""
+        """Returns how many shop customers still have our values, and the database's time. Each call enqueues the removals again, because an
+        entry that gave up on a removal leaves it to the next entry."""
         async with locked_lane(self._database, account_id) as lane:
             connection = lane.connection
             links = await connection.fetch(_DELETE_LINKS, account_id, known.epos, known.woo)
             if links:
-                await connection.execute(_RAISE_CONFIG_VERSION, account_id)  # nothing is decided on a link that is gone
+                await connection.execute(_RAISE_CONFIG_VERSION, account_id)  # voids decisions that rest on a deleted link
             there = [row for row in links if row["woo_gone_at"] is None]
             woo, epos = [row["woo_customer_id"] for row in there], [row["epos_customer_id"] for row in there]
             # invariant: erased-links-leave-no-values
@@ -233,7 +233,7 @@ class PostgresPrivacy:
             removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
             for former in sorted({row["epos_customer_id"] for row in removals}):
                 await lane.queue_customer(former)
-            await decide_again(lane, epos=[row["epos_customer_id"] for row in links])  # what waits because of the link
+            await decide_again(lane, epos=[row["epos_customer_id"] for row in links])  # requeues orders held because of the link
             counts[PersonCategory.LINK] = len(links)
             counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
             await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
@@ -293,7 +293,7 @@ _WORDS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
 
 
 def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> ErasureResult:
-    """What an erasure would come to."""
+    """Returns what an erasure would delete and keep."""
     unsettled = [row for row in found[PersonCategory.CREATE_INTENT] if row["is_unsettled"]]
     counts = {category: len(rows) for category, rows in found.items()}
     linked = {row["woo_customer_id"] for row in found[PersonCategory.LINK] if row["woo_gone_at"] is None}

@@ -1,4 +1,4 @@
--- Everything lives in one schema (search_path); no extension; every key begins with account_id or till_id.
+-- All tables are in one schema (search_path). No extension is used. Every key begins with account_id or till_id.
 
 CREATE TABLE account (
   account_id text PRIMARY KEY CHECK (account_id ~ '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$'),
@@ -18,7 +18,7 @@ CREATE TABLE account (
   epos_v4_type_field smallint NOT NULL DEFAULT 1 CHECK (epos_v4_type_field BETWEEN 1 AND 4),
   epos_requests_per_minute integer NOT NULL DEFAULT 300 CHECK (epos_requests_per_minute BETWEEN 1 AND 100000),
   shop_base_url text NOT NULL DEFAULT '',
-  -- encrypted (adapters/postgres/encryption/secret_box.py); NULL where none is set
+  -- encrypted (adapters/postgres/encryption/secret_box.py); NULL if not set
   epos_api_key bytea, epos_api_secret bytea, epos_webhook_key bytea, epos_webhook_secret bytea,
   shop_consumer_key bytea, shop_consumer_secret bytea, shop_bridge_secret bytea,
   create_time timestamptz NOT NULL DEFAULT now(),
@@ -26,10 +26,10 @@ CREATE TABLE account (
 );
 CREATE INDEX account_by_till ON account (till_id, account_id);
 
--- One row per account: the single line of execution. Always locked before anything else of the account, in account order.
+-- One row per account: its single line of execution. It is locked before any other row of the account, in account order.
 CREATE TABLE lane (
   account_id text PRIMARY KEY REFERENCES account,
-  -- when it next has work (any, and live), a pause already counted in; meaningless while leased, made anew by the release
+  -- when the lane next has work (any, and live), with pauses counted in; not used while leased, set by the release
   next_run_at timestamptz NOT NULL DEFAULT 'infinity',
   next_live_at timestamptz NOT NULL DEFAULT 'infinity',
   lease_owner text,
@@ -46,11 +46,11 @@ CREATE TABLE lane (
   problem_entry_id uuid,
   CHECK ((lease_owner IS NULL) = (lease_expires_at IS NULL))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
--- one index each serves both "ready" and "lease ran out"
+-- Each index finds both ready lanes and lanes whose lease ran out.
 CREATE INDEX lane_ready ON lane ((coalesce(lease_expires_at, next_run_at)));
 CREATE INDEX lane_ready_live ON lane ((coalesce(lease_expires_at, next_live_at)));
 
--- The hot table: live entries only (PENDING 1, HELD 4). Finished ones move to entry_history in the statement that ends them.
+-- The hot table has live entries only (PENDING 1, HELD 4). The statement that ends an entry moves it to entry_history.
 CREATE TABLE entry (
   account_id text NOT NULL,
   entry_id uuid NOT NULL,
@@ -76,7 +76,7 @@ CREATE TABLE entry (
   account_email text,
   billing_email text,
   candidate_ids bigint[],
-  -- what a person chose for this order (ResolveOrderCustomer); new facts drop it
+  -- the till customer that a person chose for this order (ResolveOrderCustomer); new facts clear it
   chosen_epos_customer_id bigint,
   facts jsonb,
   attempts jsonb NOT NULL DEFAULT '[]',
@@ -86,7 +86,7 @@ CREATE TABLE entry (
   PRIMARY KEY (account_id, entry_id),
   CHECK ((kind = 3) = (queue = 2))
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- one live entry per subject (invariant 5); also finds by subject
+-- One live entry per subject (invariant 5). The index also finds entries by subject.
 CREATE UNIQUE INDEX entry_live ON entry (account_id, kind, subject_id);
 CREATE INDEX entry_due ON entry (account_id, priority, due_at, entry_id) WHERE state = 1;
 CREATE INDEX entry_by_state ON entry (account_id, queue, state, entry_id DESC);
@@ -131,7 +131,7 @@ CREATE TABLE entry_history (
 ) PARTITION BY LIST (retention);
 CREATE TABLE entry_history_short PARTITION OF entry_history FOR VALUES IN (1) PARTITION BY RANGE (finish_time);
 CREATE TABLE entry_history_long PARTITION OF entry_history FOR VALUES IN (2) PARTITION BY RANGE (finish_time);
--- one entry by its id, and the text search's walk over an account's newest entries
+-- finds one entry by its id, and an account's newest entries for the text search
 CREATE INDEX entry_history_by_id ON entry_history (account_id, entry_id);
 CREATE INDEX entry_history_by_state ON entry_history (account_id, queue, state, entry_id DESC);
 CREATE INDEX entry_history_by_subject ON entry_history (account_id, kind, subject_id, entry_id DESC);
@@ -144,8 +144,8 @@ CREATE INDEX entry_history_by_woo_customer ON entry_history (account_id, queue, 
 CREATE INDEX entry_history_by_account_email ON entry_history (account_id, account_email, entry_id DESC) WHERE account_email IS NOT NULL;
 CREATE INDEX entry_history_by_billing_email ON entry_history (account_id, billing_email, entry_id DESC) WHERE billing_email IS NOT NULL;
 
--- Live and finished entries as one list: a statement over it is one snapshot, so an entry that moves appears exactly once. The planner
--- takes the view apart, and every index above serves it. ``filed_at`` and ``retention`` only leave out partitions.
+-- Live and finished entries as one list. A statement over it has one snapshot, so an entry that moves appears exactly once. The planner
+-- inlines the view, so every index above serves it. ``filed_at`` and ``retention`` only leave out partitions.
 CREATE VIEW queue_entry AS
 SELECT account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count, coalesced_count, outcome,
   cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email, billing_email, candidate_ids,
@@ -158,7 +158,7 @@ SELECT account_id, entry_id, queue, kind, subject_id, state, priority, force, en
   facts, attempts, retried_from, create_time, update_time, NULL::timestamptz, finish_time, finish_time, retention
 FROM entry_history;
 
--- The answer of an order; outlives its entry, names the current one.
+-- The answer of an order. It outlives the order's entries and names the current one.
 CREATE TABLE order_match (
   account_id text NOT NULL REFERENCES account,
   order_id bigint NOT NULL CHECK (order_id > 0),
@@ -182,7 +182,7 @@ CREATE TABLE order_match (
 CREATE INDEX order_match_by_account_email ON order_match (account_id, account_email) WHERE account_email IS NOT NULL;
 CREATE INDEX order_match_by_billing_email ON order_match (account_id, billing_email) WHERE billing_email IS NOT NULL;
 
--- One till customer, one shop customer: unique in both directions within an account.
+-- A link of one till customer with one shop customer, unique in both directions within an account.
 CREATE TABLE link (
   account_id text NOT NULL REFERENCES account,
   epos_customer_id bigint NOT NULL CHECK (epos_customer_id > 0),
@@ -199,7 +199,7 @@ CREATE TABLE link (
 );
 CREATE INDEX link_broken ON link (account_id, epos_customer_id) WHERE epos_gone_at IS NOT NULL OR woo_gone_at IS NOT NULL;
 
--- Unlinked by hand: not linked again by itself until a person links.
+-- Shop customers that a person unlinked. They are not linked automatically until a person links them.
 CREATE TABLE link_mark (
   account_id text NOT NULL REFERENCES account,
   woo_customer_id bigint NOT NULL,
@@ -207,7 +207,7 @@ CREATE TABLE link_mark (
   PRIMARY KEY (account_id, woo_customer_id)
 );
 
--- Last write_version sent per shop customer (subject_kind 1) or customer type (2); outlives links.
+-- The last write_version sent for a shop customer (subject_kind 1) or customer type (2). It outlives links.
 CREATE TABLE shop_version (
   account_id text NOT NULL REFERENCES account,
   subject_kind smallint NOT NULL CHECK (subject_kind IN (1, 2)),
@@ -216,7 +216,7 @@ CREATE TABLE shop_version (
   PRIMARY KEY (account_id, subject_kind, subject_id)
 );
 
--- Shop customers whose values a DeleteLink wants removed; done by the till customer's next entry.
+-- Shop customers whose values a DeleteLink wants removed. The till customer's next entry removes them.
 CREATE TABLE shop_removal (
   account_id text NOT NULL REFERENCES account,
   woo_customer_id bigint NOT NULL,
@@ -226,7 +226,7 @@ CREATE TABLE shop_removal (
 );
 CREATE INDEX shop_removal_by_epos ON shop_removal (account_id, epos_customer_id);
 
--- Types this account has ever been asked about; switching sync on re-queues them.
+-- Customer types that this account has read. Switching sync on requeues them.
 CREATE TABLE customer_type (
   account_id text NOT NULL REFERENCES account,
   epos_customer_type_id bigint NOT NULL,
@@ -237,8 +237,8 @@ CREATE TABLE customer_type (
   PRIMARY KEY (account_id, epos_customer_type_id)
 );
 
--- What a change of settings has yet to queue, in chunks: what 1 linked customers, 2 known types, 3 held orders, 4 pending removals.
--- Written in the transaction of the change, worked off by any process, gone when done.
+-- Requeues after a change of settings, run in chunks: what 1 linked customers, 2 known types, 3 held orders, 4 pending removals.
+-- The transaction of the change writes the row, any process runs it, and the last chunk deletes it.
 CREATE TABLE requeue (
   account_id text NOT NULL REFERENCES account,
   what smallint NOT NULL CHECK (what BETWEEN 1 AND 4),
@@ -248,13 +248,13 @@ CREATE TABLE requeue (
   PRIMARY KEY (account_id, what)
 );
 
--- One Epos Now company, shared by its accounts: the request budget (a token bucket).
+-- One Epos Now company, shared by its accounts, with its request allowance (a token bucket).
 CREATE TABLE till (
   till_id text PRIMARY KEY,
   tokens double precision NOT NULL DEFAULT 0,
   refilled_at timestamptz NOT NULL DEFAULT now(),
   paused_until timestamptz,
-  -- of list page 1: two tills of the same address that share some look like one company
+  -- customer ids of list page 1: two tills of one address that share some are probably one company
   sample_customer_ids bigint[]
 );
 
@@ -268,7 +268,7 @@ CREATE TABLE till_knowledge (
   PRIMARY KEY (till_id, configuration)
 );
 
--- Never a twin: at most one create under way per till and normalised email. state 1 open, 2 unknown, 3 done.
+-- Create intents prevent twins: at most one create in progress per till and normalised email. state 1 open, 2 unknown, 3 done.
 CREATE TABLE intent (
   till_id text NOT NULL REFERENCES till,
   email text NOT NULL,

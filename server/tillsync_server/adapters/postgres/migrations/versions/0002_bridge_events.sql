@@ -1,5 +1,5 @@
--- What shops with a bridge are told of their orders: one row an order, in which a newer event takes the place of an older one. sequence
--- goes up with each event and is never reset; delivered is the highest one the shop has taken.
+-- Order events for shops with a bridge: one row an order, in which a newer event replaces an older one. sequence rises with each event and
+-- is never reset; delivered is the highest sequence that the shop has taken.
 CREATE TABLE order_event (
   account_id text NOT NULL REFERENCES account,
   order_id bigint NOT NULL CHECK (order_id > 0),
@@ -16,7 +16,7 @@ CREATE TABLE order_event (
 ) WITH (fillfactor = 80);
 CREATE INDEX order_event_waiting ON order_event (account_id, event_time, order_id) WHERE sequence > delivered;
 
--- Who sends an account's events just now (one at a time), and when the next try is.
+-- The lease to send an account's events (one process at a time), and the time of the next try.
 CREATE TABLE event_delivery (
   account_id text PRIMARY KEY REFERENCES account,
   lease_token bigint NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE event_delivery (
   next_try_at timestamptz NOT NULL
 );
 
--- ErasePerson and ExportPerson ask by the till customer of an answer or of a create, and by the shop customer of an answer.
+-- ErasePerson and ExportPerson search by the till customer of an answer or of a create, and by the shop customer of an answer.
 CREATE INDEX order_match_by_woo_customer ON order_match (account_id, woo_customer_id) WHERE woo_customer_id IS NOT NULL;
 CREATE INDEX order_match_by_epos_customer ON order_match (account_id, epos_customer_id) WHERE epos_customer_id IS NOT NULL;
 CREATE INDEX intent_by_account ON intent (account_id, epos_customer_id);

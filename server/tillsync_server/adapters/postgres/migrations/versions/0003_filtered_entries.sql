@@ -1,6 +1,6 @@
--- The filter of ListQueue, once: what every statement `queues/list_by_…` checks beside the index condition that it is named after. NULL where
--- a filter is not set. The planner puts the function's body in its place (one SELECT, STABLE, not STRICT, no SET), so that the indexes under
--- the view and the leaving out of partitions (filed_…, kept_as) work as if it stood there; the EXPLAIN guards of the tests watch over that.
+-- The filter of ListQueue: the conditions that every statement `queues/list_by_…` checks besides the index condition in its name. NULL: the
+-- filter is not set. The planner inlines the function (one SELECT, STABLE, not STRICT, no SET), so the indexes under the view and the
+-- exclusion of partitions (filed_…, kept_as) work. The EXPLAIN guards of the tests check that.
 CREATE FUNCTION filtered_entries(
   of_account text, of_queue smallint, any_state smallint[], any_outcome smallint[], epos_customer bigint, woo_customer bigint,
   shop_order bigint, email text, containing text, created_from timestamptz, created_before timestamptz, ids_from uuid,

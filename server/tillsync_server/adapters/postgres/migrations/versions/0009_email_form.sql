@@ -1,10 +1,10 @@
--- For which kinds of emails, beside plain ones, the till's search is proven: kind (a sign, "outside ascii", a length) → when. The kinds are
--- few (domain/email_kinds.py).
+-- The kinds of emails, besides plain ones, for which the till's search is proven: kind (a sign, "outside ascii", a length) → when. The
+-- kinds are few (domain/email_kinds.py).
 ALTER TABLE till_knowledge ADD COLUMN kinds_proven_at jsonb NOT NULL DEFAULT '{}';
 
--- How far what is stored has come to the present form of emails (domain/emails.py), form 2: what 1 finished entries, 2 live entries,
--- 3 answers, 4 create intents. Read in order of the keys, in chunks, at least twice; any process. A later form sets the rows back. The first
--- reading waits for an hour: processes of the release before, which look under their form only, are replaced until then.
+-- Progress of the rewrite of stored emails to the present form (domain/emails.py), form 2: what 1 finished entries, 2 live entries, 3
+-- answers, 4 create intents. Any process reads each table in order of its keys, in chunks, at least twice. A later form sets the rows back.
+-- The first pass waits an hour, until processes of the previous release, which look up only their form, are replaced.
 CREATE TABLE email_rekey (
   what smallint PRIMARY KEY CHECK (what BETWEEN 1 AND 4),
   form smallint NOT NULL,

@@ -1,5 +1,5 @@
--- The sides of an account (1 till, 2 shop) that have ever had a problem, and what they are met with. problem_reason NULL: the side is well.
--- When an ill side is probed stands in the lane, under whose lock this row is written too.
+-- The sides of an account (1 till, 2 shop) that have ever had a problem, and the problem. problem_reason NULL: the side is well. The lane
+-- has the time of an ill side's probe, and its lock also guards this row.
 CREATE TABLE account_side (
   account_id text NOT NULL REFERENCES account,
   side smallint NOT NULL CHECK (side IN (1, 2)),
@@ -8,14 +8,14 @@ CREATE TABLE account_side (
   problem_text text,
   problem_since timestamptz,
   problem_entry_id uuid,
-  -- the entry that opened the last problem, and how often it did so in a row; they outlive the problem
+  -- the entry that opened the last problem, and how often in a row; both outlive the problem
   opened_by uuid,
   times_opened integer NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, side)
 );
 
--- till_probe_at, shop_probe_at: when the ill side is probed; NULL: it is well. next_run_at and next_live_at are of work whose sides are well;
--- next_probe_at is when work that waits for an ill side may probe it. The previous release goes on with paused_until and problem_….
+-- till_probe_at, shop_probe_at: when the ill side is probed; NULL: it is well. next_run_at and next_live_at are for work whose sides are
+-- well; next_probe_at is when work that waits for an ill side may probe it. The previous release still uses paused_until and problem_….
 ALTER TABLE lane ADD COLUMN till_probe_at timestamptz, ADD COLUMN shop_probe_at timestamptz,
   ADD COLUMN next_probe_at timestamptz NOT NULL DEFAULT 'infinity';
 INSERT INTO account_side (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id)
@@ -27,7 +27,7 @@ WHERE problem_reason IS NOT NULL AND problem_side IS NOT NULL;
 CREATE INDEX lane_probe ON lane (next_probe_at) WHERE lease_expires_at IS NULL AND next_probe_at < 'infinity';
 CREATE INDEX entry_due_by_queue ON entry (account_id, queue, priority, due_at, entry_id) WHERE state = 1;
 
--- How an account's lane stands and why: one row an account.
+-- The lane of an account with the problems of its sides, one row an account.
 CREATE VIEW account_state AS
 SELECT lane.account_id, lane.config_version, lane.till_probe_at, lane.shop_probe_at,
   till.problem_reason AS till_reason, till.problem_text AS till_text, till.problem_since AS till_since, till.problem_entry_id AS till_entry_id,

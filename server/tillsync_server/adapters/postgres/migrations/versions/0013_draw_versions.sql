@@ -1,9 +1,9 @@
--- Draws versions for writes to the shop, stores them as last sent, and takes back the content hashes of their subjects. No row: the lease
--- has another owner or token, or the account's update_time is not settings_of (NULL: not asked). kind 1: shop customers, 2: types. lowest:
--- versions to go above, by position. linked_to, by position: the till customer that a shop customer must be linked to. removals: shop
--- customers whose removal must still be wanted. A shop customer for which neither holds gets no version; linked_to NULL: all get one.
--- The lock and each look are statements of their own, so each look sees what was committed before the lock was had. One statement would
--- look at settings, links and removals with a snapshot older than its lock, and write values on a link that another session took away.
+-- Draws versions for writes to the shop, stores them as last sent, and clears the content hashes of their subjects. No row: the lease has
+-- another owner or token, or the account's update_time is not settings_of (NULL: not checked). kind 1: shop customers, 2: types. lowest:
+-- versions to exceed, by position. linked_to, by position: the till customer that a shop customer must be linked to. removals: shop
+-- customers whose removal must still be pending. A shop customer for which neither holds gets no version; linked_to NULL: all get one.
+-- The lock and each read are separate statements, so each read sees everything committed before the lock. A single statement would read
+-- settings, links and removals in a snapshot older than its lock, and write values on a link that another session has deleted.
 -- Locks: the lane, then links or types. Indexes: primary keys of lane, account, shop_removal, customer_type and shop_version; both of link.
 CREATE FUNCTION draw_versions(of_account text, of_owner text, of_token bigint, kind smallint, subjects bigint[], lowest bigint[],
   settings_of timestamptz, linked_to bigint[], removals bigint[]) RETURNS TABLE (subject bigint, version bigint)

@@ -1,27 +1,27 @@
--- While another session holds a snapshot open, no dead version leaves a table or an index. These changes keep statements from reading them.
+-- While another session holds a snapshot open, dead versions stay in tables and indexes. These changes keep statements from reading them.
 
--- No waiting entry of the lane is due before this time, so claims and releases begin there and not at the oldest dead entry of
--- entry_due_by_queue. Releases and renewals raise it; whoever makes an entry due earlier lowers it under the lane's lock. The previous
--- release does not lower it: it makes no entry due before its transaction began, and the bound stays ten seconds behind the time of the
--- transaction that raises it, longer than such a transaction lasts.
+-- No waiting entry of the lane is due before this time, so claims and releases start there and not at the oldest dead entry of
+-- entry_due_by_queue. Releases and renewals raise it. A statement that makes an entry due earlier lowers it under the lane's lock. The
+-- previous release does not lower it. It makes no entry due before its transaction began, and the bound stays ten seconds behind the time
+-- of the transaction that raises it, longer than such a transaction lasts.
 ALTER TABLE lane ADD COLUMN due_from timestamptz NOT NULL DEFAULT '-infinity';
 
--- Each lease, release and wake-up makes a version of the lane and an entry in each index. With the token in the key, a look-up by account and
--- token, and the check for duplicates, read the versions of one lease. One lane an account: it is inserted with its account, whose key is
--- unique, and nowhere else.
+-- Each lease, release and wake-up makes a version of the lane and an entry in each index. With the token in the key, look-ups by account
+-- and token, and the check for duplicates, read only the versions of one lease. An account has one lane: the lane is inserted only together
+-- with its account, whose key is unique.
 ALTER TABLE lane DROP CONSTRAINT lane_pkey, ADD CONSTRAINT lane_pkey PRIMARY KEY (account_id, lease_token);
 
--- The functions below that read `entry` and `lane` forbid sorts and bitmaps: the index that has the order is then the only way. The planner
--- counts live rows, finds one or two, and would take any index of the account, with every dead entry in it.
+-- The functions below that read `entry` and `lane` forbid sorts and bitmaps, so that only the index with the order can be used. The planner
+-- counts live rows, finds one or two, and would otherwise use any index of the account, with every dead entry in it.
 
--- The highest token that a lane has in the caller's snapshot; NULL: there is no such lane. Index: lane_pkey, backwards.
+-- Returns the highest token of a lane in the caller's snapshot; NULL: no such lane. Index: lane_pkey, backwards.
 CREATE FUNCTION newest_token(of_account text) RETURNS bigint LANGUAGE plpgsql STABLE
 SET enable_sort = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
   RETURN (SELECT lease_token FROM lane WHERE account_id = of_account ORDER BY lease_token DESC LIMIT 1);
 END $$;
 
--- Due entries of one class, the oldest first, without those in flight. due_from: the lane's bound. Index: entry_due_by_queue.
+-- Returns due entries of one class, the oldest first, without those in flight. due_from: the lane's bound. Index: entry_due_by_queue.
 CREATE FUNCTION due_entries(
   of_account text, of_queue smallint, of_priority smallint, due_from timestamptz, most integer, in_flight uuid[]
 ) RETURNS SETOF entry LANGUAGE plpgsql STABLE
@@ -33,9 +33,9 @@ BEGIN
   END IF;
 END $$;
 
--- When a lane next has work, from its entries and its sides: live and any work whose sides are well, work that may probe an ill side, and
--- first_due, the earliest waiting entry, whatever its sides. NULL: none. due_from: the lane's bound, or '-infinity'.
--- A function and not a view, because its callers look with a snapshot of their own, taken under the lane's lock.
+-- Returns when a lane next has work, from its entries and its sides: live and any work whose sides are well, work that may probe an ill
+-- side, and first_due, the earliest waiting entry, whatever its sides. NULL: none. due_from: the lane's bound, or '-infinity'.
+-- It is a function and not a view, because its callers need a snapshot of its own, taken under the lane's lock.
 -- Index: entry_due_by_queue (four probes, from the bound).
 CREATE FUNCTION lane_times(
   of_account text, till_probe_at timestamptz, shop_probe_at timestamptz, due_from timestamptz,
@@ -67,17 +67,17 @@ BEGIN
   run_at := least(live_at, bulk_order, bulk_customer);
 END $$;
 
--- The highest bound that a lane may have, asked under its lock: no waiting entry is due before it, nor will be one of a transaction that
--- waits for the lock now. first_due: of lane_times; NULL: no entry waits.
+-- Returns the highest bound that a lane may have, when called under its lock. No waiting entry is due before it, and no entry of a
+-- transaction that waits for the lock now will be. first_due: from lane_times; NULL: no entry waits.
 CREATE FUNCTION due_bound(first_due timestamptz, at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
   SELECT least(/* invariant: due-bounds-stop-at-waiting-entries */ first_due, /* /invariant: due-bounds-stop-at-waiting-entries */
     at /* invariant: due-bounds-wait-for-open-transactions */ - interval '10 seconds' /* /invariant: due-bounds-wait-for-open-transactions */)
 $$;
 
--- Gives leased lanes back. clean_runs resets the lapses. A lane whose lease has another owner or token stays as it is. True: a released lane
--- is ready; it goes to the back of the line.
--- The lock and the look at the entries are two statements: each takes a snapshot of its own, so the look sees every hint that was
--- committed before the lock was had. One statement would look with a snapshot older than its lock, and lose such a hint.
+-- Releases leased lanes. clean_runs resets the lapses. A lane whose lease has another owner or token stays as it is. True: a released lane
+-- is ready; it queues behind the other ready lanes.
+-- The lock and the read of the entries are two statements with a snapshot each, so the read sees every hint that was committed before the
+-- lock. A single statement would read in a snapshot older than its lock, and lose such a hint.
 -- Locks: the lanes, in account order.
 CREATE FUNCTION release_lanes(account_ids text[], owners text[], tokens bigint[], clean_runs boolean[]) RETURNS boolean
 LANGUAGE plpgsql AS $$
@@ -105,8 +105,8 @@ BEGIN
   RETURN is_any_ready;
 END $$;
 
--- Renews leases, and raises the bounds of lanes that are leased for long. Returns the accounts whose lease is still the owner's. Two
--- statements for the reason that release_lanes has. Locks: the lanes, in account order.
+-- Renews leases, and raises the bounds of lanes that stay leased for long. Returns the accounts whose lease still has the owner. It uses
+-- two statements for the same reason as release_lanes. Locks: the lanes, in account order.
 CREATE FUNCTION renew_lanes(account_ids text[], owners text[], tokens bigint[], lease_seconds double precision) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,4 +1,4 @@
-"""The first schema: accounts, lanes, entries and history, orders, links, tills, tokens."""
+"""First schema: accounts, lanes, entries and history, orders, links, tills, tokens."""
 
 revision = "0001"
 down_revision = None

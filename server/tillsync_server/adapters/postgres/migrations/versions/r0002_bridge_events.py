@@ -1,4 +1,4 @@
-"""What shops with a bridge are told of their orders; and what finding everything about one person needs."""
+"""Order events for shops with a bridge, and indexes that find the data of one person."""
 
 revision = "0002"
 down_revision = "0001"

@@ -1,4 +1,4 @@
-"""The filter of ListQueue as one function, which its statements share."""
+"""The filter of ListQueue as one function, shared by its statements."""
 
 revision = "0003"
 down_revision = "0002"

@@ -1,4 +1,4 @@
-"""Order events that a bridge refused, to be told again."""
+"""Order events that a bridge refused, kept to be resent."""
 
 revision = "0004"
 down_revision = "0003"

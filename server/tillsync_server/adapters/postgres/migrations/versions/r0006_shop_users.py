@@ -1,4 +1,4 @@
-"""When shop users registered; held orders by their candidates."""
+"""Registration times of shop users, and an index of held orders by candidate."""
 
 revision = "0006"
 down_revision = "0005"

@@ -1,4 +1,4 @@
-"""Sales whose customer is to be read from the till."""
+"""Sales whose customer must be read from the till."""
 
 revision = "0007"
 down_revision = "0006"

@@ -1,4 +1,4 @@
-"""What is wrong with accounts without stopping them: unreadable rows of the till, stray output of the shop."""
+"""Problems that do not stop an account: unreadable rows of the till, stray output of the shop."""
 
 revision = "0008"
 down_revision = "0007"

@@ -1,4 +1,4 @@
-"""Search proofs per kind of emails, and the second form of emails."""
+"""Search proofs by kind of email, and the second form of emails."""
 
 revision = "0009"
 down_revision = "0008"

@@ -1,4 +1,4 @@
-"""Whether emails of shop accounts are confirmed."""
+"""Whether the emails of shop accounts are confirmed."""
 
 revision = "0010"
 down_revision = "0009"

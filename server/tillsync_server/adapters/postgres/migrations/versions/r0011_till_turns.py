@@ -1,4 +1,4 @@
-"""Who goes first at a till, and whether another app is busy there."""
+"""Turns of classes of work at a till, and whether another app is busy there."""
 
 revision = "0011"
 down_revision = "0010"

@@ -1,4 +1,4 @@
-"""One state for each side of an account; lanes are given back by one statement."""
+"""State of each side of an account, and the times of its probes in the lane."""
 
 revision = "0012"
 down_revision = "0011"

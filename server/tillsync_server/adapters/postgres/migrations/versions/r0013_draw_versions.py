@@ -1,4 +1,4 @@
-"""Versions for writes to the shop are drawn by one statement."""
+"""A function that draws versions for writes to the shop."""
 
 revision = "0013"
 down_revision = "0012"

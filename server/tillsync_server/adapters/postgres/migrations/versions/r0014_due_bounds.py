@@ -1,4 +1,4 @@
-"""Lower bounds of due times, and lanes found by their token."""
+"""Lower bounds of due times, and a key of lanes with their token."""
 
 revision = "0014"
 down_revision = "0013"
