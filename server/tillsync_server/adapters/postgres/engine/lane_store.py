@@ -178,7 +178,7 @@ def _lease(owner: str, row: asyncpg.Record) -> LaneLease:
 
 
 def _paused_sides(till: tuple[float | None, int | None], shop: tuple[float | None, int | None]) -> dict[Side, PausedSide]:
-    """Takes seconds until the probe (NULL: the side is well) and failures of each side. Returns the ill sides."""
+    """Takes seconds until the probe (NULL: the side is not paused) and failures of each side. Returns the paused sides."""
     return {
         side: PausedSide(failures or 0, seconds)
         for side, (seconds, failures) in ((Side.TILL, till), (Side.SHOP, shop))

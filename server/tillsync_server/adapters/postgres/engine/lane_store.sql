@@ -1,5 +1,5 @@
 -- name: lease
--- Leases ready lanes, lanes whose lease ran out, and lanes whose ill side is due for a probe. Returns when the next lane is ready.
+-- Leases ready lanes, lanes whose lease ran out, and lanes whose paused side is due for a probe. Returns when the next lane is ready.
 -- $1 most lanes, $2 most of them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe, $6 time from which the search
 -- starts (NULL: all lanes). The last row has no account. Its seconds run until the next lane not leased here is ready, is due for a probe
 -- (if $5 allows one) or loses its lease; negative: one is due already; NULL: there is none. Its look_from is the $6 of the next call. No
@@ -71,7 +71,7 @@ SELECT renew_lanes($1, $2, $3, $4) AS account_id
 SELECT release_lanes($1, $2, $3, $4)
 
 -- name: claim
--- Returns due entries of leased lanes, in order of their classes, and the account's ill sides. Writes nothing. It is a statement of its
+-- Returns due entries of leased lanes, in order of their classes, and the account's paused sides. Writes nothing. It is a statement of its
 -- own, so that its snapshot has everything committed before it.
 -- $1 accounts; $2 owners and $3 tokens of the leases (a lost lease returns no row); limits: $4 live orders, $5 live customers and types,
 -- $6 bulk orders, $7 bulk customers and types; $8 entries in flight. Each lane returns at least one row, with the number of its request
@@ -248,8 +248,8 @@ FROM (SELECT number, NULL::boolean AS as_decided FROM run
 GROUP BY number
 
 -- name: times_opened
--- Returns how often in a row an entry opened the problem of a side that is well now. $1 account, $2 side, $3 entry. No row: another entry
--- opened the last problem, or the side is ill.
+-- Returns how often in a row an entry opened the problem of a side that is not paused now. $1 account, $2 side, $3 entry. No row: another
+-- entry opened the last problem, or the side is paused.
 -- Index: account_side primary key. Takes no lock.
 SELECT times_opened FROM account_side WHERE account_id = $1 AND side = $2 AND opened_by = $3 AND problem_reason IS NULL
 

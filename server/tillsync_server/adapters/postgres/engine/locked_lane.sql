@@ -26,7 +26,7 @@ WHERE account_id = $1
 -- name: wake_lane
 -- Wakes one locked lane that got due work. $1 account, $2 when the work is due, $3 whether it is live.
 -- It decides on the row's values under the lock. The release of a leased lane looks for due work itself; an entry that is due before the
--- bound of a leased lane lowers the bound. The statement does not check whether the work waits for an ill side. If it does, the lane is
+-- bound of a leased lane lowers the bound. The statement does not check whether the work waits for a paused side. If it does, the lane is
 -- leased once without work, and its release stores the time of the probe. Index: lane_pkey.
 UPDATE lane SET next_run_at = least(next_run_at, $2), next_live_at = CASE WHEN $3::boolean THEN least(next_live_at, $2) ELSE next_live_at END,
   due_from = least(due_from, $2)

@@ -11,11 +11,11 @@ WHERE m.account_id = $1 AND m.order_id = ANY ($2::bigint[])
 -- $1 account, $2 the database's time, $3 owner and $4 seconds of the lease (NULL: no lease); columns: $5 entry ids, $6 order ids, $7 order
 -- keys, $8 facts hashes, $9 order numbers, $10 labels, $11 account and $12 billing emails (normalised), $13 shop customers, $14 facts,
 -- $15 retried_from, $16 notes, $17 whether the entry is new (others were updated before). Under the lane's lock.
--- A lane is leased only if it sleeps, has no other due work and no ill side. Ready lanes that wait for a slot are leased first, and an ill
--- side waits for its probe. The release of a leased lane looks for due work itself; an entry that is due before its bound lowers the bound.
--- The statement does not check whether the work waits for an ill side. If it does, the lane is leased once without work, and its release
--- stores the time of the probe. Returns the token and the lapses of a leased lane, else no row or NULL. Indexes: entry_live, order_match
--- primary key, lane_pkey.
+-- A lane is leased only if it sleeps, has no other due work and no paused side. Ready lanes that wait for a slot are leased first, and a
+-- paused side waits for its probe. The release of a leased lane looks for due work itself; an entry that is due before its bound lowers the
+-- bound. The statement does not check whether the work waits for a paused side. If it does, the lane is leased once without work, and its
+-- release stores the time of the probe. Returns the token and the lapses of a leased lane, else no row or NULL. Indexes: entry_live,
+-- order_match primary key, lane_pkey.
 WITH o AS MATERIALIZED (
   SELECT * FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
     $14::jsonb[], $15::uuid[], $16::text[], $17::boolean[])
@@ -71,7 +71,7 @@ FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bi
 WHERE e.account_id = $1 AND e.kind = 3 AND e.subject_id = t.order_id
 
 -- name: answerable
--- Returns the order entries that are not about to run: finished (no longer in the hot table), HELD, or not due within $3 seconds. An ill
+-- Returns the order entries that are not about to run: finished (no longer in the hot table), HELD, or not due within $3 seconds. A paused
 -- till delays them to its probe. $1 accounts, $2 entry ids, $3 seconds. Reads only. Indexes: primary keys of entry and lane.
 SELECT w.entry_id
 FROM unnest($1::text[], $2::uuid[]) AS w(account_id, entry_id)

@@ -28,7 +28,7 @@ class LaneStatus:
 
     at: datetime
     probe_times: Mapping[Side, datetime]
-    """The time of the next probe of each ill side."""
+    """The time of the next probe of each paused side."""
     problems: tuple[Problem, ...]
     """Open problems, the oldest first."""
 

@@ -1,6 +1,6 @@
-"""Actions of people on entries: retry and dismiss. Each chunk is one transaction under the lane's lock.
+"""Actions of people on entries: requeue and dismiss. Each chunk is one transaction under the lane's lock.
 
-The statements are in ``queue_actions.sql``. ``domain.requeue_plan`` decides what a retry does to each entry.
+The statements are in ``queue_actions.sql``. ``domain.requeue_plan`` decides what a requeue does to each entry.
 """
 
 from __future__ import annotations

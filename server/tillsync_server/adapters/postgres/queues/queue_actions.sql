@@ -1,5 +1,5 @@
 -- name: action_entries
--- Returns the columns that retry and dismissal decide on. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out
+-- Returns the columns that requeue and dismissal decide on. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out
 -- partitions). Indexes: entry_pkey, entry_history_by_id. Under the lane's lock; a dry run takes none.
 SELECT entry_id, kind, subject_id, state, priority, force, facts FROM queue_entry
 WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND filed_at >= $3 AND filed_at < $4
@@ -24,7 +24,7 @@ answers AS (
 SELECT entry_id, priority, due_at FROM again
 
 -- name: set_retried_from
--- Stores which finished entry each new entry retries. $1 account, $2 new entry ids, $3 finished entry ids, by position.
+-- Stores the finished entry that each new entry is the successor of. $1 account, $2 new entry ids, $3 finished entry ids, by position.
 -- Under the lane's lock. Index: entry primary key.
 UPDATE entry e SET retried_from = t.retried_from
 FROM unnest($2::uuid[], $3::uuid[]) AS t(entry_id, retried_from)

@@ -1,5 +1,5 @@
--- The sides of an account (1 till, 2 shop) that have ever had a problem, and the problem. problem_reason NULL: the side is well. The lane
--- has the time of an ill side's probe, and its lock also guards this row.
+-- The sides of an account (1 till, 2 shop) that have ever had a problem, and the problem. problem_reason NULL: the side is not paused. The
+-- lane has the time of a paused side's probe, and its lock also guards this row.
 CREATE TABLE account_side (
   account_id text NOT NULL REFERENCES account,
   side smallint NOT NULL CHECK (side IN (1, 2)),
@@ -14,8 +14,9 @@ CREATE TABLE account_side (
   PRIMARY KEY (account_id, side)
 );
 
--- till_probe_at, shop_probe_at: when the ill side is probed; NULL: it is well. next_run_at and next_live_at are for work whose sides are
--- well; next_probe_at is when work that waits for an ill side may probe it. The previous release still uses paused_until and problem_….
+-- till_probe_at, shop_probe_at: when the paused side is probed; NULL: it is not paused. next_run_at and next_live_at are for work that
+-- waits for no side; next_probe_at is when work that waits for a paused side may probe it. The previous release still uses paused_until and
+-- problem_….
 ALTER TABLE lane ADD COLUMN till_probe_at timestamptz, ADD COLUMN shop_probe_at timestamptz,
   ADD COLUMN next_probe_at timestamptz NOT NULL DEFAULT 'infinity';
 INSERT INTO account_side (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id)

@@ -33,7 +33,7 @@ BEGIN
   END IF;
 END $$;
 
--- Returns when a lane next has work, from its entries and its sides: live and any work whose sides are well, work that may probe an ill
+-- Returns when a lane next has work, from its entries and its sides: live and any work that waits for no side, work that may probe a paused
 -- side, and first_due, the earliest waiting entry, whatever its sides. NULL: none. due_from: the lane's bound, or '-infinity'.
 -- It is a function and not a view, because its callers need a snapshot of its own, taken under the lane's lock.
 -- Index: entry_due_by_queue (four probes, from the bound).
