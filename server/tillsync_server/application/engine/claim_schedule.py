@@ -41,14 +41,14 @@ class ClaimSchedule:
         """Without news no claim is worth it before."""
         return max(min(self._next_due_at, self._floor_at) - self._clock(), 0.0)
 
-    def worth_claiming(self, room: Callable[[WorkClass], int]) -> dict[WorkClass, int]:
-        """The limits of the next claim; empty when none would bring anything. ``room``: how many entries of a class may start."""
+    def due_classes(self) -> list[WorkClass]:
+        """The classes whose entries a claim may bring now, in their order."""
         if self.seconds_until_next <= 0:
             if self._next_due_at > self._clock():
                 self._floor_seconds = min(self._floor_seconds * 2, self._shortest_floor * _LONGEST_FLOOR)
             self._next_due_at = math.inf
             self._all_may_be_due()
-        return {work_class: most for work_class in WorkClass if work_class in self._may_be_due and (most := room(work_class)) > 0}
+        return [work_class for work_class in WorkClass if work_class in self._may_be_due]
 
     def claim_sent(self, limits: Iterable[WorkClass]) -> None:
         """News that comes before the answer counts for the next claim."""

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
-from tillsync_server.application.engine.in_flight import InFlight, RunState
+from tillsync_server.application.engine.in_flight import InFlight, RunsInFlight, RunState
 from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
@@ -22,7 +22,6 @@ from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, CompletionResult
 
 _LOG = structlog.get_logger(__name__)
-_Ended = Callable[[InFlight], None]
 
 
 class LaneResults:
@@ -31,6 +30,7 @@ class LaneResults:
     def __init__(
         self,
         lane: LeasedLane,
+        in_flight: RunsInFlight,
         schedule: ClaimSchedule,
         statements: LaneStatements,
         fault_verdict: Callable[[ClaimedEntry], Verdict],
@@ -38,19 +38,20 @@ class LaneResults:
         sides: LaneSides,
     ) -> None:
         self._lane = lane
+        self._in_flight = in_flight
         self._schedule = schedule
         self._statements = statements
         self._fault_verdict = fault_verdict
         self._policy = policy
         self._sides = sides
 
-    def store(self, run: InFlight, verdict: Verdict, failures: int, ended: _Ended) -> None:
-        """``failures``: of the side whose problem the verdict tells, in a row. ``ended``: called once the result is stored, or never will
-        be."""
+    def store(self, run: InFlight, verdict: Verdict, failures: int) -> None:
+        """Ends the run once its result is stored or refused. ``failures``: of the side whose problem the verdict names, in a row."""
         completion = self._completion(run, verdict, failures)
+        # a callback and not an awaited future: with thousands of entries at once a future of each costs more than the rest
         # the database refused the first verdict where there is one already
         done = self._stored if run.state is RunState.DECIDED else self._first_stored
-        self._statements.complete(completion, partial(done, run, completion, ended))
+        self._statements.complete(completion, partial(done, run, completion))
         run.state = RunState.DECIDED
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
@@ -66,16 +67,16 @@ class LaneResults:
             self._schedule.look_again()
         return Completion(self._lane.lease, run.entry, decision, self._lane.clock.now() - run.started_at, pause, mended)
 
-    def _first_stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: CompletionResult | BaseException) -> None:
+    def _first_stored(self, run: InFlight, completion: Completion, stored: CompletionResult | BaseException) -> None:
         if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
-            self._stored(run, completion, ended, stored)
+            self._stored(run, completion, stored)
             return
         self._not_stored(completion)
         # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
         self._log_refused(run, stored)
-        self.store(run, self._fault_verdict(run.entry), 0, ended)
+        self.store(run, self._fault_verdict(run.entry), 0)
 
-    def _stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: CompletionResult | BaseException) -> None:
+    def _stored(self, run: InFlight, completion: Completion, stored: CompletionResult | BaseException) -> None:
         if isinstance(stored, Exception):
             self._log_refused(run, stored)
             self._not_stored(completion)
@@ -91,7 +92,7 @@ class LaneResults:
         if (problem := completion.decision.problem) is not None:
             self._sides.failure_stored(problem.side, completion.pause_seconds)
             self._schedule.due_in(self._sides.seconds_until_probe)
-        ended(run)
+        self._in_flight.end(run)
 
     def _log_refused(self, run: InFlight, error: Exception) -> None:
         _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)

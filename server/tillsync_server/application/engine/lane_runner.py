@@ -15,7 +15,7 @@ from operator import attrgetter
 import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
-from tillsync_server.application.engine.in_flight import InFlight
+from tillsync_server.application.engine.in_flight import InFlight, RunsInFlight
 from tillsync_server.application.engine.lane_results import LaneResults
 from tillsync_server.application.engine.lane_runs import LaneRuns
 from tillsync_server.application.engine.lane_sides import LaneSides
@@ -66,8 +66,11 @@ class LaneRunner:
             self._schedule.claim_sent(WorkClass)
         self._sides = LaneSides(lease.account_id, lease.paused_sides, services.probes, services.proven, lane.clock.now, lane.changed)
         self._schedule.due_in(self._sides.seconds_until_probe)
-        results = LaneResults(lane, self._schedule, services.statements, services.handler.fault_verdict, settings.retry, self._sides)
-        self._runs = LaneRuns(lane, self._schedule, self._sides, services.slots, results)
+        self._in_flight = RunsInFlight(lane.changed, services.slots)
+        results = LaneResults(
+            lane, self._in_flight, self._schedule, services.statements, services.handler.fault_verdict, settings.retry, self._sides
+        )
+        self._runs = LaneRuns(lane, self._in_flight, self._schedule, self._sides, results)
         self._parts = 0
         """Calls of the flows under way."""
         self._asks_sides = False
@@ -84,6 +87,7 @@ class LaneRunner:
 
     async def run(self) -> None:
         """Returns when the lane is to be released; every claimed entry is then stored, or left as it was."""
+        # the flows give each verdict to the runs by a plain call: a stream of verdicts would cost a queue and a wake-up for every entry
         work = self._services.handler.open(self.lane, self._runs)
         try:
             async with asyncio.TaskGroup() as parts:
@@ -108,9 +112,9 @@ class LaneRunner:
             parts.create_task(self._run_part(work, part))
         if started:
             await asyncio.sleep(0)
-        if self._worth_claiming():
+        if self._claim_limits():
             return
-        if len(self._runs) or self._parts:
+        if len(self._in_flight) or self._parts:
             await self._changed_or_due()
         else:
             self.lane.end(LaneState.YIELDED if self._seconds_over() > 0 else LaneState.DRAINED)
@@ -119,7 +123,7 @@ class LaneRunner:
         """How many more entries of the class may start: of the lane's room, the process's, and what their sides allow."""
         if self._seconds_over(work_class) > 0:
             return 0
-        runs, slots = self._runs, self._services.slots
+        runs, slots = self._in_flight, self._services.slots
         running, of_class = len(runs), runs.count(work_class)
         # invariant: no-class-fills-the-lane
         kept = sum(max(self._reserve - runs.count(other), 0) for other in WorkClass if other is not work_class)
@@ -135,14 +139,15 @@ class LaneRunner:
         most = self._settings.bulk_lease_seconds if work_class.is_bulk else self._settings.live_lease_seconds
         return self.lane.clock.now() - self._first_at - most
 
-    def _worth_claiming(self) -> dict[WorkClass, int]:
-        return self._schedule.worth_claiming(self._room)
+    def _claim_limits(self) -> dict[WorkClass, int]:
+        """The most entries of each class for the next claim; empty when a claim would bring nothing."""
+        return {work_class: most for work_class in self._schedule.due_classes() if (most := self._room(work_class)) > 0}
 
     async def _claim(self) -> list[ClaimedEntry]:
         if self._leased_entries:
             entries, self._leased_entries = self._leased_entries, ()
             return self._take(entries)
-        limits = self._worth_claiming()
+        limits = self._claim_limits()
         if not limits and not (self._asks_sides and self._sides.is_any_ill):
             return []
         self._asks_sides = False
@@ -151,7 +156,7 @@ class LaneRunner:
         unproven = [most for work_class, most in limits.items() if not self._sides.are_proven(work_class)]
         try:
             with self._services.slots.kept_for(max(limits.values(), default=0), max(unproven, default=0)):
-                answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._runs.entry_ids))
+                answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._in_flight.entry_ids))
         except self._services.statements.database_gone:
             self.lane.end(LaneState.STOPPING)  # what runs may end, and is stored once the database answers
             return []
@@ -167,7 +172,7 @@ class LaneRunner:
         taken: list[ClaimedEntry] = []
         for work_class, entries in itertools.groupby(claimed, key=attrgetter("work_class")):
             of_class = list(itertools.islice(entries, max(self._room(work_class), 0)))
-            self._runs.take(of_class)
+            self._in_flight.add(of_class, is_unproven=not self._sides.are_proven(work_class))
             taken += of_class
         if len(taken) < len(claimed):
             self._schedule.look_again()
@@ -187,8 +192,8 @@ class LaneRunner:
     async def _runs_ended(self) -> None:
         """Bounded by the worker's stop and the lease. Blocked entries are left: nothing starts any more."""
         # invariant: ended-lanes-leave-blocked-entries
-        self._runs.leave_blocked()
-        while (len(self._runs) or self._parts) and not self.lane.is_lost:
+        self._in_flight.drop_blocked()
+        while (len(self._in_flight) or self._parts) and not self.lane.is_lost:
             self.lane.changed.clear()
             await self.lane.changed.wait()
         if self.lane.is_lost:

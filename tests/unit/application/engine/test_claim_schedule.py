@@ -10,7 +10,6 @@ from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry
 
 LIMITS = claim_limits(2)
-ROOM = LIMITS.__getitem__
 
 
 def schedule(clock: FakeClock | None = None, floor_seconds: float = 1000) -> ClaimSchedule:
@@ -21,32 +20,36 @@ def orders(count: int) -> list[ClaimedEntry]:
     return [order_entry(till_account(), order_facts(number)) for number in range(1, count + 1)]
 
 
+def limits_of(claims: ClaimSchedule, room: dict[WorkClass, int] = LIMITS) -> dict[WorkClass, int]:
+    return {work_class: room[work_class] for work_class in claims.due_classes() if room[work_class] > 0}
+
+
 def claim(claims: ClaimSchedule, brought: list[ClaimedEntry], room: dict[WorkClass, int] | None = None) -> None:
-    limits = claims.worth_claiming((room or LIMITS).__getitem__)
+    limits = limits_of(claims, room or LIMITS)
     claims.claim_sent(limits)
     claims.claim_answered(limits, brought)
 
 
 def test_a_claim_that_brought_less_than_its_limit_is_not_repeated() -> None:
     claims = schedule()
-    assert claims.worth_claiming(ROOM) == LIMITS
+    assert limits_of(claims) == LIMITS
     claim(claims, orders(1))
-    assert claims.worth_claiming(ROOM) == {}
+    assert limits_of(claims) == {}
 
 
 def test_a_class_that_came_back_full_is_claimed_again_and_no_other() -> None:
     claims = schedule()
     claim(claims, orders(2))
-    assert claims.worth_claiming(ROOM) == {WorkClass.ORDER: 2}
+    assert limits_of(claims) == {WorkClass.ORDER: 2}
 
 
 def test_news_during_a_claim_makes_it_worth_another_one() -> None:
     claims = schedule()
-    limits = claims.worth_claiming(ROOM)
+    limits = limits_of(claims)
     claims.claim_sent(limits)
     claims.look_again()
     claims.claim_answered(limits, [])
-    assert claims.worth_claiming(ROOM) == LIMITS
+    assert limits_of(claims) == LIMITS
 
 
 def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
@@ -57,9 +60,9 @@ def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
     claims.due_in(60)
     assert claims.seconds_until_next == 30
     clock.set(129)
-    assert claims.worth_claiming(ROOM) == {}
+    assert limits_of(claims) == {}
     clock.set(130)
-    assert claims.worth_claiming(ROOM) == LIMITS
+    assert limits_of(claims) == LIMITS
 
 
 def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
@@ -67,17 +70,17 @@ def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
     claims = schedule(clock, floor_seconds=1.0)
     claim(claims, [])
     clock.advance(0.9)
-    assert claims.worth_claiming(ROOM) == {}
+    assert limits_of(claims) == {}
     clock.advance(0.1)
-    assert claims.worth_claiming(ROOM) == LIMITS
+    assert limits_of(claims) == LIMITS
 
 
 def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
     claims = schedule()
     full = LIMITS | {WorkClass.BULK: 0}
     claim(claims, [], full)
-    assert claims.worth_claiming(full.__getitem__) == {}
-    assert claims.worth_claiming(ROOM) == {WorkClass.BULK: 2}
+    assert limits_of(claims, full) == {}
+    assert limits_of(claims) == {WorkClass.BULK: 2}
 
 
 def test_a_lane_that_nothing_comes_to_is_asked_less_and_less_until_there_is_news() -> None:
