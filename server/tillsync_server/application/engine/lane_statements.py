@@ -12,6 +12,7 @@ from zlib import crc32
 import structlog
 
 from tillsync_server.application.concurrency.micro_batcher import Done, MicroBatcher
+from tillsync_server.application.engine.lease_signal import LeaseSignal
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult, Completion, CompletionResult, LaneLease, LaneStore
@@ -41,20 +42,19 @@ class WorkerCounters:
 
 
 class LaneStatements:
-    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now. ``caught_up`` is called when a statement
-    has ended and no more wait than the next ones take."""
+    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now."""
 
     def __init__(
         self,
         store: LaneStore,
         counters: WorkerCounters,
         database_gone: tuple[type[BaseException], ...],
-        caught_up: Callable[[], None] = lambda: None,
+        lease_signal: LeaseSignal | None = None,
     ) -> None:
         self.database_gone = database_gone
         self._store = store
         self._counters = counters
-        self._caught_up = caught_up
+        self._lease_signal = lease_signal or LeaseSignal()
         self._stopped = asyncio.Event()
         self._claims: MicroBatcher[ClaimRequest, ClaimResult] = MicroBatcher(
             self._claim, name="claim", max_items=_CLAIMS_AT_ONCE, linger_seconds=0.001, retry_singly=False
@@ -116,7 +116,7 @@ class LaneStatements:
 
     def _ended(self) -> None:
         if not self.are_behind:
-            self._caught_up()
+            self._lease_signal.database_caught_up()
 
     async def _release(self, lanes: Sequence[LeasedLane]) -> Sequence[Exception | None]:
         await self._store.release([lane.lease for lane in lanes], clean=[lane.state is LaneState.DRAINED for lane in lanes])

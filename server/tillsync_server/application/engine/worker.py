@@ -19,6 +19,7 @@ from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServi
 from tillsync_server.application.engine.lane_statements import LaneStatements, WorkerCounters
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.lease_renewal import LeaseRenewal
+from tillsync_server.application.engine.lease_signal import LeaseSignal
 from tillsync_server.application.engine.leased_lane import AccountReader, LaneState, LeasedLane
 from tillsync_server.application.engine.lost_answers import LostAnswers
 from tillsync_server.application.engine.settings import EngineSettings
@@ -66,7 +67,8 @@ class Worker:
         self._settings = settings
         self._accounts = accounts
         self._clock = clock
-        self._statements = LaneStatements(store, self.counters, database_gone, self._database_caught_up)
+        self._lease_signal = LeaseSignal()
+        self._statements = LaneStatements(store, self.counters, database_gone, self._lease_signal)
         self._renewal = LeaseRenewal(store, lease_seconds=settings.lease_seconds, clock=clock)
         self._lost_answers = LostAnswers(store, lease_seconds=settings.lease_seconds, clock=clock)
         self._offers = itertools.count(1)
@@ -75,15 +77,12 @@ class Worker:
         self._told_early: Recent[AccountId, None] = Recent(_TOLD_EARLY_KEPT)
         """Lanes without a runner for which live work was told: the answer to the statement that leases the lane may be on its way."""
         self._lane_tasks: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
         self._skipped_seconds = _SKIPPED_SECONDS
         self._lease_again_seconds = settings.poll_floor_seconds
-        self._database_is_behind = False
-        """Lanes are ready that were left because the database has enough to do."""
         self._stopping = False
         self._leasing: asyncio.Task[None] | None = None
         self._main: asyncio.Task[None] | None = None
-        wakeups.on_lanes_ready(self._wake.set)
+        wakeups.on_lanes_ready(self._lease_signal.set)
         wakeups.on_live_work(self._look_again)
 
     @property
@@ -96,7 +95,7 @@ class Worker:
     async def stop(self) -> None:
         """Give every lane back: runs get a grace, then they are cancelled. Bounded in time, even if the database never answers."""
         self._stopping = True
-        self._wake.set()
+        self._lease_signal.set()
         for runner in self._runners.values():
             # invariant: stops-end-lanes
             runner.lane.end(LaneState.STOPPING)
@@ -158,7 +157,10 @@ class Worker:
     # leasing
 
     def offer(self, most: int) -> LaneOffer | None:
-        """To whoever now stores what makes up to ``most`` lanes due. None: without room for them, or while others wait."""
+        """Returns an offer for the store of a call that makes up to ``most`` lanes due. None without room for them, or while others wait.
+
+        The offer calls back: the store starts the lane in the turn in which its commit returns, before the entry's caller is answered.
+        """
         slots = self.slots
         if self._leasing is None or self._stopping or slots.are_missing or self._statements.are_behind or most > slots.free_lanes:
             return None
@@ -168,13 +170,13 @@ class Worker:
 
     async def _lease_lanes(self) -> None:
         while not self._stopping:
-            self._wake.clear()
+            self._lease_signal.event.clear()
             self._lease_again_seconds = self._settings.poll_floor_seconds
             await asyncio.sleep(0)  # lanes leased just now ask for their claims: whether the database is behind shows then
             await self._guarded("lease", self._lease)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._lease_again_seconds):
-                    await self._wake.wait()
+                    await self._lease_signal.event.wait()
 
     async def _lease(self) -> None:
         slots, asked_at = self.slots, self._clock()
@@ -182,7 +184,7 @@ class Worker:
         # invariant: bulk-lanes-wait-for-the-database
         bulk_limit = 0 if is_behind else min(slots.free_lanes_for_bulk, _BULK_LEASED_AT_ONCE)
         if self.probes.free <= 0:
-            self.probes.wake_when_free(self._wake)
+            self.probes.wake_when_free(self._lease_signal.event)
         leased = await self._store.lease(
             self.owner,
             limit=min(left, _LEASED_AT_ONCE),
@@ -194,11 +196,11 @@ class Worker:
             self._start_lane(asked_at, lease)
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
-        self._database_is_behind = is_ready and is_behind
+        self._lease_signal.waits_for_database = is_ready and is_behind
         # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
         slots.are_missing = is_ready and (is_behind or slots.free_lanes <= slots.live_reserved_lanes)
         if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _BULK_LEASED_AT_ONCE):
-            self._wake.set()  # a slot was freed before it was known to be missing, or there are more
+            self._lease_signal.set()  # a slot was freed before it was known to be missing, or there are more
         if leased.leases or not is_ready:
             self._skipped_seconds = _SKIPPED_SECONDS
         if due is not None and due > 0:
@@ -206,10 +208,6 @@ class Worker:
         elif is_ready and not slots.are_missing:
             self._lease_again_seconds = min(self._lease_again_seconds, self._skipped_seconds)
             self._skipped_seconds *= 2
-
-    def _database_caught_up(self) -> None:
-        if self._database_is_behind:
-            self._wake.set()
 
     def _start_lane(self, asked_at: float, lease: LaneLease, entries: Sequence[ClaimedEntry] = ()) -> None:
         """``entries``: claimed with the lease."""
@@ -248,4 +246,4 @@ class Worker:
         else:
             await self._guarded("release", lambda: self._statements.release(lane))
         if self.slots.are_missing:
-            self._wake.set()
+            self._lease_signal.set()

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 from tillsync_server.application.engine.lane_statements import LaneStatements, WorkerCounters
+from tillsync_server.application.engine.lease_signal import LeaseSignal
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.lanes import ClaimRequest, ClaimResult, LaneLease, LaneStore
 
@@ -19,7 +20,12 @@ class _Away:
 async def test_a_claim_that_fails_tells_that_nothing_waits_any_more() -> None:
     """The worker leases no bulk lanes while claims wait for the database: nothing else would tell it to go on."""
     told: list[bool] = []
-    statements = LaneStatements(cast(LaneStore, _Away()), WorkerCounters(), (OSError,), lambda: told.append(statements.are_behind))
+
+    class Signal(LeaseSignal):
+        def database_caught_up(self) -> None:
+            told.append(statements.are_behind)
+
+    statements = LaneStatements(cast(LaneStore, _Away()), WorkerCounters(), (OSError,), Signal())
     request = ClaimRequest(LaneLease(AccountId("shop-a"), "worker-1", 7, lapses=0, paused_sides={}), {}, ())
     with pytest.raises(ConnectionError):
         await statements.claim(request)
