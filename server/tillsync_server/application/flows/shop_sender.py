@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tillsync_server.application.flows.failure_verdicts import effect_unknown
@@ -22,13 +22,12 @@ _UNANSWERED_COST = 8
 
 
 class ShopSender:
-    """One per lease and configuration. ``queue_again`` takes a write that the shop did not get to, though it got to others."""
+    """One per lease and configuration."""
 
-    def __init__(self, context: LaneContext, queue_again: Callable[[QueuedWrite], None]) -> None:
+    def __init__(self, context: LaneContext) -> None:
         self._context = context
         self._services = context.services
         self._settings = context.services.settings
-        self._queue_again = queue_again
 
     async def send(self, items: list[QueuedWrite]) -> None:
         """Sends the batch, and in parts what must be sent again. Every item without a result gets the error that is raised here.
@@ -130,7 +129,7 @@ class ShopSender:
         progress = any(result.status is not WriteStatus.NOT_DONE for result in results)
         for item, result in answers:
             if result.status is WriteStatus.NOT_DONE and progress and not item.result.done():
-                self._queue_again(item)
+                item.must_queue_again = True
             else:
                 item.tell(result)
 

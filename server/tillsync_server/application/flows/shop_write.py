@@ -35,6 +35,8 @@ class QueuedWrite:
     write: ShopWrite
     queued_at: float
     result: asyncio.Future[WriteResult]
+    must_queue_again: bool = False
+    """Set by the sender: the shop did not get to this write, though it got to others of its request."""
     is_overdue: bool = False
     """The shop did not get to it: the next request takes it."""
 

@@ -32,7 +32,7 @@ class ShopWriter:
         self._services = context.services
         self._settings = context.services.settings
         self._queue: list[QueuedWrite] = []
-        self._sender = ShopSender(context, self._queue_again)
+        self._sender = ShopSender(context)
         self._tasks = TaskScope()
         self._batches_under_way = 0
         self._in_flight: set[WooCustomerId] = set()
@@ -162,12 +162,14 @@ class ShopWriter:
         self._batches_under_way -= 1
         self._in_flight.difference_update(item.write.woo_customer_id for item in items)
         fault = None if task.cancelled() else task.exception()
-        waiting = set(map(id, self._queue))
         for item in items:
-            if id(item) not in waiting and not item.result.done():
-                fail([item], fault) if fault is not None else item.result.cancel()
+            if item.result.done():
+                continue
+            if item.must_queue_again:
+                item.must_queue_again, item.is_overdue = False, True
+                self._queue.append(item)
+            elif fault is not None:
+                fail([item], fault)
+            else:
+                item.result.cancel()
         self._state_changed()
-
-    def _queue_again(self, item: QueuedWrite) -> None:
-        item.is_overdue = True
-        self._queue.append(item)
