@@ -12,16 +12,14 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from tillsync_server.application.concurrency.task_scope import task_group
+from tillsync_server.application.flows.waiting_reads import ScanCrowd
 from tillsync_server.domain.errors import Unreadable, UpstreamError
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCustomer
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
 _PATIENCE_SHARE = 8
 """The scan spends up to an eighth of the single reads that it could save on finding out whether pages pay."""
 _UNREADABLE_PAGES = 4
 """After so many unreadable pages the scan ends."""
-
-ServePage = Callable[[tuple[ListedCustomer, ...], int, datetime], int]
-"""Takes the rows, the tick and the time at which the page was asked for; returns how many waiting customers the page served."""
 
 
 class PageScan:
@@ -31,25 +29,23 @@ class PageScan:
         self,
         read_page: Callable[[int], Awaitable[CustomerPage]],
         *,
-        is_wanted: Callable[[], int],
-        serve: ServePage,
+        crowd: ScanCrowd,
         last_page: int | None,
         sufficed: int = 0,
         at_once: int,
         now: Callable[[], datetime],
         tick: Callable[[], int],
     ) -> None:
-        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading. ``sufficed``: so many pages
-        served an earlier crowd. ``tick``: orders page requests and the questions of the crowd."""
+        """``last_page``: of an earlier whole reading. ``sufficed``: so many pages served an earlier crowd. ``tick``: orders page requests
+        and the questions of the crowd."""
         self._read_page = read_page
-        self._left = is_wanted
-        self._serve = serve
+        self._crowd = crowd
         self._known_last_page = last_page
         self._at_once = at_once
         self._now = now
         self._tick = tick
-        self._crowd = is_wanted()
-        self._sufficed = sufficed if sufficed < self._crowd else 0
+        self._crowd_size = crowd.left
+        self._sufficed = sufficed if sufficed < self._crowd_size else 0
         self._under_way = 0
         self._page_done = asyncio.Event()
         self._seen: set[Hashable] = set()
@@ -83,7 +79,7 @@ class PageScan:
             self.last_page = self._last_with_rows
 
     def _goes_on(self, number: int) -> bool:
-        if self._ended or not self._left():
+        if self._ended or not self._crowd.left:
             return False
         if number > MAX_LIST_PAGES:
             self.pages_at_least = MAX_LIST_PAGES
@@ -91,8 +87,8 @@ class PageScan:
         if self._known_last_page is not None:
             # beyond it only one page at a time: it may have grown
             return number <= self._known_last_page or not self._under_way
-        if number > max(self._served + self._crowd // _PATIENCE_SHARE, self._sufficed):  # pages under way are spent too
-            self.pages_at_least = max(self._crowd, self._estimate())
+        if number > max(self._served + self._crowd_size // _PATIENCE_SHARE, self._sufficed):  # pages under way are spent too
+            self.pages_at_least = max(self._crowd_size, self._estimate())
             return False
         return number <= self._estimate() or not self._under_way
 
@@ -100,7 +96,7 @@ class PageScan:
         """Pages until all are found, if they lie evenly."""
         if not self._served:
             return self.pages_read + self._at_once
-        return math.floor(self.pages_read * self._crowd / self._served)
+        return math.floor(self.pages_read * self._crowd_size / self._served)
 
     async def _read(self, number: int) -> None:
         try:
@@ -129,4 +125,4 @@ class PageScan:
             return
         self._last_with_rows = max(self._last_with_rows, number)
         self._seen |= keys
-        self._served += self._serve(page.rows, asked_at, as_of)
+        self._served += self._crowd.serve(page.rows, asked_at, as_of)

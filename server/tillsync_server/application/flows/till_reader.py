@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.page_scan import PageScan
-from tillsync_server.application.flows.single_reads import PendingRead, ReadCustomer, SingleReads
+from tillsync_server.application.flows.single_reads import SingleReads
+from tillsync_server.application.flows.waiting_reads import PendingRead, ReadCustomer, ScanCrowd, WaitingReads
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.ports.till import ListedCustomer
 
 
 class TillReader:
@@ -30,15 +29,9 @@ class TillReader:
         self._settings = context.services.settings
         self._tick = itertools.count().__next__
         """Two questions may share a time of the clock; they never share a tick."""
-        self._waiting: dict[EposCustomerId, PendingRead] = {}
-        """Asked for and not started: later askers join."""
-        self._crowd: dict[EposCustomerId, PendingRead] = {}
-        """Of these, the reads for which it is not decided yet whether pages or single reads serve them."""
-        self._found: list[tuple[PendingRead, ReadCustomer]] = []
-        """Brought by pages, and not delivered yet."""
-        self._delivery: asyncio.Handle | None = None
+        self._waiting = WaitingReads(self._settings.page_delivery_seconds)
         self._tasks = TaskScope()
-        self._single_reads = SingleReads(context, self._tasks, self._forget)
+        self._single_reads = SingleReads(context, self._tasks, self._waiting)
         self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
         self._is_gathered = False
@@ -54,17 +47,17 @@ class TillReader:
         """Raises UpstreamError of a single read (Missing: of this very customer), and RunInterrupted. LIVE reads go first."""
         if self._tasks.is_closed:
             raise RunInterrupted("the lease has ended")
-        read = self._waiting.get(customer_id)
+        read = self._waiting.of(customer_id)
         if read is None:
             read = PendingRead(customer_id, self._tick(), is_live, asyncio.get_running_loop().create_future())
-            self._waiting[customer_id] = read
+            self._waiting.add(read)
             self._enqueue(read)
         else:
             read.askers += 1
             read.asked_at = self._tick()  # a page under way is too old for this asker
             if is_live and not read.is_live:
                 read.is_live = True
-                self._crowd.pop(customer_id, None)
+                self._waiting.crowd.pop(customer_id, None)
                 self._enqueue(read)
         try:
             return await asyncio.shield(read.result)
@@ -72,18 +65,17 @@ class TillReader:
             read.askers -= 1
             if not read.askers and not read.result.done():
                 read.result.cancel()  # no asker is left
-                self._forget(read)
+                self._waiting.remove(read)
 
     async def close(self) -> None:
         """Ends every read: no request and no task outlives it, and whoever waits is cancelled."""
-        for handle in (self._turn, self._delivery):
-            if handle is not None:
-                handle.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
+        self._waiting.stop_delivery()
         try:
             await self._tasks.close()
         finally:
-            for read in [*self._waiting.values(), *(read for read, _ in self._found)]:
-                read.result.cancel()
+            self._waiting.cancel_all()
 
     # one by one
 
@@ -114,24 +106,19 @@ class TillReader:
     def _would_wait_for_slots(self) -> bool:
         """All slots are busy while a crowd gathers: LIVE reads join it."""
         gathers = self._gathering is not None and not self._scanning
-        return gathers and self._single_reads.are_live_slots_busy and len(self._crowd) >= self._settings.crowd
+        return gathers and self._single_reads.are_live_slots_busy and len(self._waiting.crowd) >= self._settings.crowd
 
     def _join_crowd(self, reads: Sequence[PendingRead]) -> None:
-        self._crowd.update((read.customer_id, read) for read in reads)
-        if self._crowd and self._gathering is None:
+        self._waiting.crowd.update((read.customer_id, read) for read in reads)
+        if self._waiting.crowd and self._gathering is None:
             self._gathering = self._tasks.start(self._gather())
-
-    def _forget(self, read: PendingRead) -> None:
-        for reads in (self._waiting, self._crowd):
-            if reads.get(read.customer_id) is read:
-                del reads[read.customer_id]
 
     # by pages
 
     async def _gather(self) -> None:
         """Waits until no read has come for a while, then decides for all. Reads that come during a scan gather anew."""
         try:
-            while self._crowd:
+            while self._waiting.crowd:
                 began = self._services.clock()
                 while (pause := self._gathering_left(began)) > 0:  # noqa: ASYNC110 - each arrival moves the end
                     await asyncio.sleep(pause)
@@ -155,18 +142,18 @@ class TillReader:
 
     async def _read_crowd(self) -> None:
         """By pages where that pays; single reads serve the rest."""
-        crowd = list(self._waiting.values())
+        crowd = self._waiting.all
         try:
             if len(crowd) >= self._settings.crowd:
                 await self._scan(crowd)
         except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
             for read in crowd:
-                if self._waiting.get(read.customer_id) is read:
-                    self._forget(read)
+                if read in self._waiting:
+                    self._waiting.remove(read)
                     read.fail(error)
-        self._deliver_found()
+        self._waiting.deliver_found()
         for read in crowd:
-            if self._crowd.pop(read.customer_id, None) is not None:
+            if self._waiting.crowd.pop(read.customer_id, None) is not None:
                 self._single_reads.add(read)
 
     async def _scan(self, crowd: Sequence[PendingRead]) -> None:
@@ -175,13 +162,10 @@ class TillReader:
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
             return
 
-        def left() -> int:
-            return sum(self._waiting.get(read.customer_id) is read for read in crowd)
-
+        scan_crowd = ScanCrowd(crowd, self._waiting)
         scan = PageScan(
-            partial(context.list_page, request_class=min(read.request_class for read in crowd)),
-            is_wanted=left,
-            serve=self._serve_page,
+            partial(context.till_access.list_page, request_class=min(read.request_class for read in crowd)),
+            crowd=scan_crowd,
             last_page=known.last_page,
             sufficed=self._pages_sufficed,
             at_once=self._settings.page_concurrency,
@@ -190,30 +174,7 @@ class TillReader:
         )
         await scan.run()
         self._pages_at_least = max(self._pages_at_least, scan.pages_at_least)
-        if not left():
+        if not scan_crowd.left:
             self._pages_sufficed = max(self._pages_sufficed, scan.pages_read)
         if scan.pages_read:
             await context.deletion_check.note_customers_read(last_page=scan.last_page)
-
-    def _serve_page(self, rows: Sequence[ListedCustomer], asked_at: int, as_of: datetime) -> int:
-        """Returns how many reads the page serves: only those that were asked for before the page was."""
-        served = 0
-        for row in rows:
-            read = self._waiting.get(row.epos_customer_id)
-            if read is not None and read.asked_at < asked_at and not read.result.done():
-                self._forget(read)
-                self._found.append((read, ReadCustomer(row.read(), as_of)))
-                served += 1
-        if self._found and self._delivery is None:
-            seconds = self._settings.page_delivery_seconds
-            self._delivery = asyncio.get_running_loop().call_later(seconds, self._deliver_found)
-        return served
-
-    def _deliver_found(self) -> None:
-        """Delivers the customers of several pages together, so that their shop writes share a request."""
-        if self._delivery is not None:
-            self._delivery.cancel()
-            self._delivery = None
-        found, self._found = self._found, []
-        for read, customer in found:
-            read.deliver(customer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,16 +14,24 @@ from fakes.till import FakeTill
 from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
+from tillsync_server.application.flows.waiting_reads import PendingRead, ScanCrowd, WaitingReads
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.ports.till import CustomerPage, ListedCustomer
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.ports.till import CustomerPage
+
+
+def crowd_of(customer_ids: Iterable[int]) -> ScanCrowd:
+    waiting, loop = WaitingReads(delivery_seconds=0.0), asyncio.get_running_loop()
+    for customer_id in customer_ids:
+        waiting.add(PendingRead(EposCustomerId(customer_id), asked_at=-1, is_live=False, result=loop.create_future()))
+    return ScanCrowd(waiting.all, waiting)
 
 
 def scan_of(till: FakeTill) -> PageScan:
     """100 customers wait, and no page serves one."""
     return PageScan(
         till.list_customers,
-        is_wanted=lambda: 100,
-        serve=lambda rows, asked_at, as_of: 0,
+        crowd=crowd_of(range(1_000_001, 1_000_101)),
         last_page=9,
         at_once=3,
         now=lambda: datetime.now(UTC),
@@ -90,19 +99,10 @@ async def test_a_small_crowd_reads_as_many_pages_as_sufficed_before(sufficed: in
     till = FakeTill()
     for _ in range(1_200):
         till.add()
-    left = 44
-
-    def serve(rows: tuple[ListedCustomer, ...], asked_at: int, as_of: datetime) -> int:
-        nonlocal left
-        served = 44 if rows[0].epos_customer_id == first_of_page_6 else 0
-        left -= served
-        return served
-
-    first_of_page_6 = (await till.list_customers(6)).rows[0].epos_customer_id
+    crowd = crowd_of(row.epos_customer_id for row in (await till.list_customers(6)).rows[:44])
     scan = PageScan(
         till.list_customers,
-        is_wanted=lambda: left,
-        serve=serve,
+        crowd=crowd,
         last_page=None,
         sufficed=sufficed,
         at_once=3,
@@ -111,4 +111,4 @@ async def test_a_small_crowd_reads_as_many_pages_as_sufficed_before(sufficed: in
     )
     await scan.run()
     assert scan.pages_read == pages
-    assert left == (0 if pages == 6 else 44)
+    assert crowd.left == (0 if pages == 6 else 44)

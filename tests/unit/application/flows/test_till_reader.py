@@ -10,8 +10,8 @@ from fakes.clock import START
 from support.shop_flow_world import ShopWorld, till_customer
 from support.till_reads import ids_of, read_all, scattered
 from support.virtual_time import on_virtual_time
-from tillsync_server.application.flows.single_reads import ReadCustomer
 from tillsync_server.application.flows.till_reader import TillReader
+from tillsync_server.application.flows.waiting_reads import ReadCustomer
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Missing, RunInterrupted, ServerFailure, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
