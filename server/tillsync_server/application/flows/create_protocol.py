@@ -13,7 +13,7 @@ A settled intent proves nothing by itself: it is replaced only after a search th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -38,6 +38,7 @@ from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.intent import Intent, IntentState
 from tillsync_server.domain.matching import creation_obstacle, ids_shown
 from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.ports.lanes import ClaimedEntry
 from tillsync_server.ports.till import WritePermit
 
 _OUTCOME = Outcome.CUSTOMER_NOT_MATCHED
@@ -124,12 +125,10 @@ class CreateProtocol:
         self._owner = context.lane.owner_tag
         self._emails = emails
 
-    async def find_or_create(
-        self, customer: NewTillCustomer, *, is_still_valid: Callable[[], Awaitable[bool]] | None = None
-    ) -> Holders | Verdict:
+    async def find_or_create(self, customer: NewTillCustomer, *, for_order: ClaimedEntry | None = None) -> Holders | Verdict:
         """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted.
 
-        ``is_still_valid``: asked last before a create is sent, whether what it rests on is as it was (invariant 6). None: not asked.
+        ``for_order``: nothing is created if the entry's facts, links or settings have changed when the create is sent (invariant 6).
         """
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
         keys, dead = self._intent_keys(customer.email), dict[str, Intent]()
@@ -161,7 +160,7 @@ class CreateProtocol:
             # invariant: standing-intents-block-creates
             if standing is None:
                 permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
-                return await self._create(customer, keys, permit, is_still_valid)
+                return await self._create(customer, keys, permit, for_order)
             answer = await self._look_at(standing, email)
             if answer is not None:
                 return answer
@@ -235,14 +234,14 @@ class CreateProtocol:
         return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
 
     async def _create(
-        self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, is_still_valid: Callable[[], Awaitable[bool]] | None
+        self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, for_order: ClaimedEntry | None
     ) -> Holders | Verdict:
         """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
         intents, owner = self._services.intents, self._owner
         try:
             await self._lane.renew_if_needed()
             # invariant: creates-rest-on-current-facts
-            if is_still_valid is not None and not await is_still_valid():
+            if for_order is not None and not await self._services.order_linker.is_still_valid(self._lane.lease, for_order):
                 raise RunInterrupted("settings, links or the order have changed")
             customer_id = await self._context.till.create_customer(customer, permit)
         # invariant: stopped-creates-keep-their-intent

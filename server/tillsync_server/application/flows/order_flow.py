@@ -162,10 +162,7 @@ class OrderFlow:
         if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         if plan.creates:
-            linker, lease = self._services.order_linker, self._context.lane.lease
-            answer = await self._creation.find_or_create(
-                new_customer(facts, plan.email), is_still_valid=lambda: linker.is_still_valid(lease, entry)
-            )
+            answer = await self._creation.find_or_create(new_customer(facts, plan.email), for_order=entry)
             if isinstance(answer, Verdict):
                 return answer
             if len(answer.customer_ids) > 1:

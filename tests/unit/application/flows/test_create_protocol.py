@@ -9,7 +9,7 @@ import pytest
 from fakes.lanes import FakeLane
 from fakes.till import EmailMatch, LostAnswer
 from support.engine import NoAccounts
-from support.flow_world import TILL, FlowWorld, order_facts, till_account
+from support.flow_world import TILL, FlowWorld, order_entry, order_facts, till_account
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.leased_lane import LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
@@ -41,7 +41,7 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.intent import IntentState
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.ports.lanes import LaneLease
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 ACCOUNT, OTHER = till_account("shop-1"), till_account("shop-2")
 ADA = "ada@example.test"
@@ -103,12 +103,16 @@ async def test_nobody_has_it_intent_create_once_done(world: FlowWorld) -> None:
 
 @pytest.mark.catches("creates-rest-on-current-facts")
 async def test_what_changed_after_the_intent_sends_no_create_and_leaves_no_intent(world: FlowWorld) -> None:
-    async def is_still_valid() -> bool:
+    order = order_entry(ACCOUNT, order_facts())
+
+    async def is_still_valid(lease: LaneLease, entry: ClaimedEntry) -> bool:
+        assert entry is order
         assert world.intents.of(ADA) is not None, "asked last"
         return False
 
+    world.links.is_still_valid = is_still_valid  # type: ignore[method-assign]
     with pytest.raises(RunInterrupted):
-        await protocol(world).find_or_create(CUSTOMER, is_still_valid=is_still_valid)
+        await protocol(world).find_or_create(CUSTOMER, for_order=order)
     assert world.till.count("create_customer") == 0
     assert world.intents.of(ADA) is None
 
