@@ -6,17 +6,16 @@ One reading serves every email that waits when the reading begins.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
+from tillsync_server.application.flows.search_requests import SearchRequests
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.domain.matching import email_key, email_keys
 from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCustomer, UnreadRow
-
-ReadPage = Callable[[int], Awaitable[CustomerPage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,13 @@ class CustomerList:
     """Reads the whole list for all who wait when it begins; who comes later gets the next reading, as a proof must be younger than
     the question. The first in line reads for the others; when it is cancelled the next one begins anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: SearchRequests) -> None:
+        self._requests = requests
         self._waiting: list[_Wanted] = []
         self._reading = asyncio.Lock()
         self._samples: dict[str, str] = {}
 
-    async def read_for(self, email: str, read_page: ReadPage) -> ListReading:
+    async def read_for(self, email: str) -> ListReading:
         wanted = _Wanted(email_key(email))
         self._waiting.append(wanted)
         last_page = 0
@@ -54,18 +54,18 @@ class CustomerList:
             async with self._reading:
                 reads_itself = not wanted.served
                 if reads_itself:
-                    last_page = await self._read(list(self._waiting), read_page)
+                    last_page = await self._read(list(self._waiting))
         finally:
             self._waiting.remove(wanted)
         if wanted.error is not None:
             raise wanted.error
         return ListReading(wanted.rows, tuple(self._samples.values()), last_page, reads_itself)
 
-    async def _read(self, wanted: list[_Wanted], read_page: ReadPage) -> int:
-        reading = _WholeList((each.email for each in wanted), self._samples)
+    async def _read(self, wanted: list[_Wanted]) -> int:
+        reading = _WholeList(self._requests, (each.email for each in wanted), self._samples)
         error: UpstreamError | None = None
         try:
-            await reading.read(read_page)
+            await reading.read()
         except UpstreamError as failed:
             error = failed
         for each in wanted:
@@ -76,7 +76,8 @@ class CustomerList:
 class _WholeList:
     """One reading of the list, from its first page to its end."""
 
-    def __init__(self, emails: Iterable[str], samples: dict[str, str]) -> None:
+    def __init__(self, requests: SearchRequests, emails: Iterable[str], samples: dict[str, str]) -> None:
+        self._requests = requests
         self.rows: dict[str, list[TillCustomer]] = {email: [] for email in emails}
         self.unclear: dict[str, Unreadable] = {}
         """Emails that may stand in a row that cannot be read."""
@@ -85,11 +86,11 @@ class _WholeList:
         self._seen: set[Hashable] = set()
         self._unread: list[UnreadRow] = []
 
-    async def read(self, read_page: ReadPage) -> None:
+    async def read(self) -> None:
         """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
         not end proves nothing."""
         while True:
-            page = await read_page(self.pages + 1)
+            page = await self._requests.page_of_reading(self.pages + 1)
             fresh = [row for row in page.with_emails if row.epos_customer_id not in self._seen]
             fresh_unread = [row for row in page.unknown if row.key not in self._seen]
             if not fresh and not fresh_unread:

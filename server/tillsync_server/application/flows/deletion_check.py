@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.application.flows.till_access import TillAccess
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing, UpstreamError
-from tillsync_server.ports.till import CustomerPage
 
 _NOTED_EVERY_SECONDS = 15.0
 """Reads are many and count for ten minutes."""
@@ -32,20 +32,13 @@ class _Resource:
 class DeletionCheck:
     """One per lease and configuration."""
 
-    def __init__(
-        self,
-        services: FlowServices,
-        account: Account,
-        list_page: Callable[[int], Awaitable[CustomerPage]],
-        list_types: Callable[[], Awaitable[object]],
-    ) -> None:
+    def __init__(self, services: FlowServices, account: Account, till_access: TillAccess) -> None:
         self._services = services
         self._till_id = account.till_id
         self._configuration = account.till_configuration
         # types have an API version of their own: a change of it needs its own proof
         self._types_configuration = f"{account.till_configuration}|types {account.epos.customer_type_api_version.name}"
-        self._list_page = list_page
-        self._list_all_types = list_types
+        self._till_access = till_access
         self._customers = _Resource()
         self._types = _Resource()
 
@@ -118,11 +111,11 @@ class DeletionCheck:
         return (await self._services.knowledge.get(self._till_id, self._types_configuration)).types_read_at
 
     async def _list_customers(self) -> None:
-        (await self._list_page(1)).check()
+        (await self._till_access.list_page(1)).check()
         await self.note_customers_read()
 
     async def _list_types(self) -> None:
-        await self._list_all_types()
+        await self._till_access.list_types()
         await self.note_types_read()
 
 

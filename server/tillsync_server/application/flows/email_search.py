@@ -17,14 +17,11 @@ from typing import assert_never
 from tillsync_server.application.flows.customer_list import CustomerList
 from tillsync_server.application.flows.kind_proofs import REMEMBERED_SECONDS, SAMPLES, KindProofs, usable_samples
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.search_requests import SearchRequests
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
-from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.matching import exact_matches, resembling_customers, search_texts, with_swapped_case
-from tillsync_server.ports.till import CustomerPage, EmailSearch, ListedCustomer
-
-_SHORT_WAITS = 5
-_SHORT_WAIT_SECONDS = 20.0
+from tillsync_server.ports.till import ListedCustomer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,10 @@ class CustomersByEmail:
         self._services = context.services
         self._till_id = context.account.till_id
         self._configuration = context.account.till_configuration
-        self._till = context.till
-        self._list_page = context.list_page
         self._deletion_check = context.deletion_check
-        self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
-        self._list = CustomerList()
-        self._kinds = KindProofs(
-            context.services, self._till_id, self._configuration, search=self._search, read_page=self._page_of_customers
-        )
+        self._requests = SearchRequests(context)
+        self._list = CustomerList(self._requests)
+        self._kinds = KindProofs(context.services, self._till_id, self._configuration, self._requests)
         self._proving = asyncio.Lock()
         self._known: tuple[_Search, float] | None = None
         """With the time on the process's clock until when it is believed."""
@@ -76,7 +69,7 @@ class CustomersByEmail:
         texts = search_texts(email)
         rows: list[TillCustomer] = []
         for text in texts:
-            answer = await self._search(text)
+            answer = await self._requests.search(text)
             if answer.filter_ignored:
                 return await self.find_in_list(email)
             answer.check()  # a row that the till found by this email and nobody can read: neither "found" nor "nobody"
@@ -103,36 +96,11 @@ class CustomersByEmail:
 
     async def find_in_list(self, email: str) -> Found:
         """A completed reading of the whole list is proof, whatever the search says."""
-        reading = await self._list.read_for(email, self._page_in_time)
+        reading = await self._list.read_for(email)
         if reading.completed_here:
             await self._deletion_check.note_customers_read(last_page=reading.last_page or None)
             await self._kinds.learn(reading.samples)
         return _found(reading.rows, email)
-
-    async def _search(self, text: str) -> EmailSearch:
-        async with self._slots:
-            return await self._till.search_by_email(text)
-
-    async def _page_of_customers(self, number: int) -> CustomerPage:
-        page = await self._page(number)
-        await self._deletion_check.note_customers_read()
-        return page
-
-    async def _page(self, number: int) -> CustomerPage:
-        async with self._slots:
-            return await self._list_page(number)
-
-    async def _page_in_time(self, number: int) -> CustomerPage:
-        """A long reading is not thrown away because the till's allowance is short for a moment; a limit the till itself tells of is."""
-        for _ in range(_SHORT_WAITS):
-            try:
-                return await self._page(number)
-            except Throttled as throttled:
-                wait = throttled.retry_after_seconds
-                if throttled.status is not None or wait is None or wait > _SHORT_WAIT_SECONDS:
-                    raise
-                await asyncio.sleep(wait)
-        return await self._page(number)
 
     # what the search is worth
 
@@ -157,7 +125,7 @@ class CustomersByEmail:
         return proven_at is not None and self._services.now() - proven_at < valid
 
     async def _try_out(self) -> _Search:
-        page = await self._page_of_customers(1)
+        page = await self._requests.customers_page(1)
         if not page.rows and not page.unread:
             return _Search.NOBODY_THERE
         worth = await self._worth_for(_samples(page.with_emails))
@@ -173,7 +141,7 @@ class CustomersByEmail:
         for email in samples:
             other = with_swapped_case(email)
             for text in ([other] if other else []) + [email]:
-                answer = await self._search(text)
+                answer = await self._requests.search(text)
                 if answer.filter_ignored:
                     return _Search.BY_LIST
                 if exact_matches(answer.rows, email):

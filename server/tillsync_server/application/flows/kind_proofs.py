@@ -7,14 +7,14 @@ the search has found another email of the same kind, and otherwise the whole lis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.application.flows.search_requests import SearchRequests
 from tillsync_server.domain.email_kinds import covers, email_kinds
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.matching import exact_matches, with_swapped_case
-from tillsync_server.ports.till import CustomerPage, EmailSearch
 
 SAMPLES = 3
 """Customers tried as proof: one may have been deleted or renamed between the list and the search."""
@@ -29,15 +29,12 @@ class KindProofs:
         services: FlowServices,
         till_id: TillId,
         configuration: str,
-        *,
-        search: Callable[[str], Awaitable[EmailSearch]],
-        read_page: Callable[[int], Awaitable[CustomerPage]],
+        requests: SearchRequests,
     ) -> None:
         self._services = services
         self._till_id = till_id
         self._configuration = configuration
-        self._search = search
-        self._read_page = read_page
+        self._requests = requests
         self._trying = asyncio.Lock()
         self._proven: dict[str, float] = {}
         """With the time on the process's clock until when it is believed; the same for ``_doubted``."""
@@ -57,7 +54,7 @@ class KindProofs:
                 return False
             await self._recall()
             if missing := self._missing(kinds):
-                page = await self._read_page(1)
+                page = await self._requests.customers_page(1)
                 await self._try([row.email for row in page.with_emails], missing)
             return not self._missing(kinds)
 
@@ -91,8 +88,8 @@ class KindProofs:
 
     async def _is_found(self, email: str) -> bool:
         """In other capitals where it has letters: the order's spelling may be another one."""
-        answer = await self._search(with_swapped_case(email) or email)
-        return not answer.filter_ignored and bool(exact_matches(answer.rows, email))
+        answer = await self._requests.search(respelled(email) or email)
+        return not answer.filter_ignored and bool(same_email(answer.rows, email))
 
     async def _recall(self) -> None:
         valid = timedelta(seconds=self._services.settings.search_proof_seconds)

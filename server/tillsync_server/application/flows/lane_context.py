@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 from tillsync_server.application.flows.deletion_check import DeletionCheck
 from tillsync_server.application.flows.failure_verdicts import FailureClassifier
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.side_gates import ClassGate, SideGates
+from tillsync_server.application.flows.till_access import TillAccess
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.handler import LaneRun
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopClient
-from tillsync_server.ports.till import CustomerPage, TillClient
+from tillsync_server.ports.till import TillClient
 
 
 class _ShopOfAccount:
@@ -44,8 +42,8 @@ class LaneContext:
         self.lane = lane
         self.account = account
         self.gates = gates or SideGates(account.account_id, services.windows)
-        self._tills: dict[RequestClass, TillClient] = {}
-        self.deletion_check = DeletionCheck(services, account, self.list_page, self.list_types)
+        self.till_access = TillAccess(services, account, self.gates[Side.TILL])
+        self.deletion_check = DeletionCheck(services, account, self.till_access)
         self._ungated_shop = _ShopOfAccount(services, account, None)
         # the classifier probes also for an entry that met its failure before the gate closed
         self.failures = FailureClassifier(
@@ -59,11 +57,7 @@ class LaneContext:
         return self.till_of(RequestClass.ORDER)
 
     def till_of(self, request_class: RequestClass) -> TillClient:
-        till = self._tills.get(request_class)
-        if till is None:
-            gate = ClassGate(self.gates[Side.TILL], request_class)
-            till = self._tills[request_class] = self.services.tills.client(self.account, request_class, gate)
-        return till
+        return self.till_access.client(request_class)
 
     def shop_of(self, request_class: RequestClass) -> ShopClient:
         """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
@@ -73,13 +67,3 @@ class LaneContext:
     def shop_of_orders(self) -> ShopClient:
         """Without the gate: orders need only the till, and do not wait for the shop. Raises CredentialsRefused."""
         return self._ungated_shop()
-
-    async def list_types(self) -> Sequence[TillCustomerType]:
-        return await self.till.list_customer_types()
-
-    async def list_page(self, number: int, request_class: RequestClass = RequestClass.ORDER) -> CustomerPage:
-        """A page of the till's customers; what of it cannot be read is noted."""
-        page = await self.till_of(request_class).list_customers(number)
-        with suppress(*self.services.database_gone):  # a page that was read is not lost because it cannot be noted
-            await self.services.knowledge.note_list_page(self.account.till_id, page)
-        return page
