@@ -6,8 +6,8 @@ import asyncio
 import random
 
 from support.shop_flow_world import ShopWorld
-from tillsync_server.application.flows.waiting_reads import ReadCustomer
 from tillsync_server.application.flows.till_reader import TillReader
+from tillsync_server.application.flows.waiting_reads import ReadCustomer
 from tillsync_server.ports.tills import TillKnowledge
 
 

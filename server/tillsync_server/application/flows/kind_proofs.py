@@ -88,8 +88,8 @@ class KindProofs:
 
     async def _is_found(self, email: str) -> bool:
         """In other capitals where it has letters: the order's spelling may be another one."""
-        answer = await self._requests.search(respelled(email) or email)
-        return not answer.filter_ignored and bool(same_email(answer.rows, email))
+        answer = await self._requests.search(with_swapped_case(email) or email)
+        return not answer.filter_ignored and bool(exact_matches(answer.rows, email))
 
     async def _recall(self) -> None:
         valid = timedelta(seconds=self._services.settings.search_proof_seconds)
