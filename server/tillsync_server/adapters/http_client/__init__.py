@@ -1,4 +1,4 @@
-"""HTTP out of this process, shared by the till's and the shop's adapters."""
+"""The HTTP client of outgoing requests. The adapters of till and shop share it."""
 
 from tillsync_server.adapters.http_client.address_guard import AddressRefused, AllowedHosts, GuardedResolver
 from tillsync_server.adapters.http_client.answer import Answer

@@ -1,7 +1,8 @@
-"""Which addresses a request may go to (SSRF): decided on resolved addresses, at connect time.
+"""Address guard against SSRF. It checks resolved addresses at connect time.
 
-aiohttp connects to exactly the addresses its resolver returned, and to an IP literal without asking the resolver. So the guard is the
-resolver (a name that is rebound to a private address is refused at that connect), and literals are checked before the connect.
+aiohttp connects only to addresses that its resolver returned. So :class:`GuardedResolver` checks names at each connect, also a name that
+is rebound to a private address. aiohttp connects to an IP literal without its resolver, so ``AllowedHosts.check_literal`` checks literals
+before the connect.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# What `ipaddress` of Python 3.11 still calls global, or classifies differently between patch releases.
+# Networks that `ipaddress` of Python 3.11 calls global, or classifies differently between patch releases.
 _NEVER_PUBLIC: tuple[tuple[IPNetwork, str], ...] = tuple(
     (ipaddress.ip_network(network), kind)
     for network, kind in (
@@ -42,11 +43,11 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(OSError):
-    """The address is not public and not allow-listed. An OSError, because that is what aiohttp expects of a resolver."""
+    """The address is neither public nor allow-listed. It is an OSError, because aiohttp expects that of a resolver."""
 
 
 def _embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:
-    """The IPv4 address an IPv6 one stands for (mapped, NAT64): a translation must not lead inside."""
+    """Returns the IPv4 address inside a mapped or NAT64 IPv6 address, or None. A translation must not reach an internal host."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:
@@ -55,10 +56,10 @@ def _embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:
 
 
 def kind_of_inner_address(address: IPAddress) -> str | None:
-    """Why an address is no public unicast address (``"loopback"``, ``"private"`` …), or None when it is one."""
+    """Returns the kind of an address that is not public unicast (``"loopback"``, ``"private"`` …), or None for a public one."""
     inner = _embedded_ipv4(address)
     if inner is not None:
-        # NAT64 is how IPv6-only hosts reach the public IPv4 net; no honest name is published as a mapped address.
+        # IPv6-only hosts reach the public IPv4 net by NAT64. No legitimate name resolves to a mapped address.
         return kind_of_inner_address(inner) or (None if address in _NAT64 else "IPv4-mapped")
     if address in _METADATA:
         return "cloud metadata"
@@ -87,7 +88,7 @@ def _parse_address(text: str) -> IPAddress | None:
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The allow-list ``TILLSYNC_ALLOWED_HOSTS``: host names, ``host:port`` and CIDRs that may be inner addresses."""
+    """The allow-list ``TILLSYNC_ALLOWED_HOSTS``: host names, ``host:port`` and CIDRs that may have internal addresses."""
 
     hosts: frozenset[str] = frozenset()
     host_ports: frozenset[tuple[str, int]] = frozenset()
@@ -96,7 +97,10 @@ class AllowedHosts:
 
     @classmethod
     def parse(cls, items: str | Iterable[str], *, allow_loopback: bool = False) -> AllowedHosts:
-        """``"shop.internal, till.internal:8443, 10.1.0.0/16, [fd12::1]:443"``. ValueError names the item that is none of these."""
+        """Parses a list such as ``"shop.internal, till.internal:8443, 10.1.0.0/16, [fd12::1]:443"``.
+
+        Raises ValueError, which names the invalid item.
+        """
         hosts: set[str] = set()
         host_ports: set[tuple[str, int]] = set()
         networks: list[IPNetwork] = []
@@ -121,7 +125,7 @@ class AllowedHosts:
         return cls(frozenset(hosts), frozenset(host_ports), tuple(networks), allow_loopback)
 
     def refusal(self, host: str, port: int, address: str) -> str | None:
-        """Why ``host`` at ``address`` may not be connected to, or None. The address is not told: it may be a secret."""
+        """Returns why a connect to ``host`` at ``address`` is refused, or None. The text omits the address, which may be a secret."""
         name = host.lower().rstrip(".")
         parsed = _parse_address(address)
         if parsed is None:
@@ -138,14 +142,14 @@ class AllowedHosts:
         return f"{host} has a {kind} address, which is refused; if it is meant, add {item} to TILLSYNC_ALLOWED_HOSTS"
 
     def check_literal(self, host: str, port: int) -> None:
-        """Raises AddressRefused for an IP literal that may not be connected to. Names pass: the resolver sees them."""
+        """Raises AddressRefused for an IP literal that is refused. It accepts every name, because the resolver checks names."""
         looks_numeric = ":" in host or host.rstrip(".").rpartition(".")[2].isdigit()
         if looks_numeric and (reason := self.refusal(host, port, host)) is not None:
             raise AddressRefused(reason)
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves through ``inner`` and keeps only addresses that may be connected to; none left is AddressRefused."""
+    """Resolves with ``inner`` and returns only allowed addresses. Raises AddressRefused when all addresses are refused."""
 
     def __init__(self, inner: AbstractResolver, allowed: AllowedHosts) -> None:
         self._inner = inner
@@ -154,7 +158,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         try:
             answers = await self._inner.resolve(host, port, family)
-        except UnicodeError as error:  # a label that is empty or too long, from the resolver's IDNA codec
+        except UnicodeError as error:  # The resolver's IDNA codec raises it for a label that is empty or too long.
             raise OSError(f"{host} is no host name") from error
         usable: list[ResolveResult] = []
         reason: str | None = None

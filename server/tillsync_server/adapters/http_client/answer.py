@@ -1,4 +1,4 @@
-"""What came back: read whole, capped, undecided. Each adapter says what its statuses mean."""
+"""The answer to an outgoing request: status, headers and the whole body up to a limit. Each adapter interprets the statuses."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
 
 _TEXT_BYTES = 128 * 1024
-"""Of a body that is read as text: four bytes for each character that is looked at (cleaning)."""
+"""Maximum bytes of a body that are decoded as text: four bytes for each character that ``cleaning`` reads."""
 _CHARSET = re.compile(
     r"utf[-_]?(?:8|16|32)(?:[-_]?[bl]e)?|(?:us[-_]?)?ascii|iso[-_]?8859[-_]\d{1,2}|latin[-_]?\d{1,2}|(?:windows[-_]?|cp)125\d"
     r"|koi8[-_][ru]|gb2312|gbk|gb18030|big5|shift[-_]?jis|euc[-_](?:jp|kr)",
     re.IGNORECASE,
 )
-"""Those of web pages. Python knows others that raise whatever is asked of them (undefined, idna) or take a minute for four megabytes
-(punycode), and it keeps every name it was ever asked for."""
+"""Charsets of web pages. Other codecs of Python always raise (undefined, idna) or take a minute for four megabytes (punycode). Python also
+caches every codec name that it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Any status but a redirect. ``body`` is decompressed; of an error answer (status ≥ 400) only its first 64 KiB are kept."""
+    """An answer with any status but a redirect. ``body`` is decompressed. An error answer (status ≥ 400) keeps the first 64 KiB."""
 
     side: Side
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes = field(repr=False)
     content_type: str
-    """Lower case, without parameters; empty when the answer has none."""
+    """Media type in lower case, without parameters. Empty when the answer has no Content-Type."""
     charset: str = "utf-8"
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -46,19 +46,19 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """A page for people. Some proxies forget the content type, so the text is looked at unless it says JSON."""
+        """Whether the body is an HTML page. Some proxies omit the content type, so the text decides unless the type is JSON."""
         if self.content_type.endswith("json"):
             return False
         return self.content_type in ("text/html", "application/xhtml+xml") or is_html(self._decoded())
 
     @property
     def text(self) -> str:
-        """The body as one clean line (see :func:`clean_text`); empty when there is none. Never for a note or a log."""
+        """The body as one clean line (see :func:`clean_text`); empty without a body. Do not put it into a note or a log."""
         return clean_text(self._decoded(), self.secrets)
 
     @property
     def description(self) -> str:
-        """What the body is, for notes, which never quote one: it may hold what an export or an erasure would not find there."""
+        """Kind and size of the body. Notes use it because they never quote a body: export and erasure do not search notes."""
         return described(self._decoded(), is_page=self.is_html)
 
     @property
@@ -71,7 +71,7 @@ class Answer:
         return retry_after_seconds(self.headers.get("Retry-After"))
 
     def json(self) -> Any:
-        """The body as JSON; fractions are Decimal, never float. Raises Unreadable."""
+        """Parses the body as JSON; fractions become Decimal, never float. Raises Unreadable."""
 
         def refuse(constant: str) -> NoReturn:
             raise ValueError(f"{constant} is no number")
@@ -87,5 +87,5 @@ class Answer:
         start, charset = self.body[:_TEXT_BYTES], self.charset.strip()
         try:
             return start.decode(charset if _CHARSET.fullmatch(charset) else "utf-8", "replace")
-        except LookupError:  # such as iso-8859-99
+        except LookupError:  # An unknown charset such as iso-8859-99.
             return start.decode("utf-8", "replace")

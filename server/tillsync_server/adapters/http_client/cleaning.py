@@ -1,4 +1,4 @@
-"""Text of the other side, made fit for notes and comments: no markup, no control characters, no credentials, no whole email."""
+"""Cleans texts of the till or shop for notes and comments. It removes markup, control characters and credentials, and masks emails."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tillsync_server.domain.emails import mask_email
 
 MAX_TEXT_LENGTH = 500
 _MAX_RAW_LENGTH = 32_768
-"""Longer answers are read as far as this: bounds the work a hostile answer can cause."""
+"""Maximum characters of a text that are read. It bounds the work that a hostile answer can cause."""
 
 _REDACTED = "[redacted]"
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body)\b", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-"""Taken out before parsing: thousands of comments that never end cost the parser a second."""
+"""Comments are removed before parsing, because thousands of unclosed comments cost the parser a second."""
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
-# Categories Cc and Cf (bidi overrides and zero-width characters included), lone surrogates and the line separators.
+# Characters of the categories Cc and Cf, including bidi overrides and zero-width characters, and lone surrogates.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -38,7 +38,7 @@ _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}?(?:@|%40)[\w-]{1,63}(?:\.[\w
 
 
 class _Page(HTMLParser):
-    """Collects title and visible text."""
+    """Collects the title and the visible text of an HTML page."""
 
     _SILENT = frozenset({"script", "style", "head", "noscript", "template", "svg"})
     _MAX_DEPTH = 50
@@ -74,7 +74,7 @@ class _Page(HTMLParser):
 
 
 def is_html(text: str) -> bool:
-    """A page for people, where the contract promises data or a plain sentence."""
+    """Whether a text is an HTML page."""
     return _HTML.search(text[:2048]) is not None
 
 
@@ -92,10 +92,10 @@ def _without_markup(text: str) -> str:
     text = _COMMENT.sub(" ", text)
     try:
         page = _page_of(text)
-    except AssertionError:  # html.parser refuses a marked section that is none, such as "<![0"
+    except AssertionError:  # html.parser raises it for an invalid marked section such as "<![0".
         page = _page_of(text.replace("<![", " "))
     title = _folded("".join(page.title))
-    body = _TAG.sub(" ", "".join(page.text))  # a tag that only appeared when entities were resolved
+    body = _TAG.sub(" ", "".join(page.text))  # Resolving entities can create new tags.
     if not html:
         return f"{title} {body}" if title else body
     return f"HTML page: {title or _folded(body) or 'without a text'}"
@@ -106,7 +106,7 @@ def _folded(text: str) -> str:
 
 
 def _basic(match: re.Match[str]) -> str:
-    # "Basic customer" is ordinary till language: only what decodes to "user:password" is a credential.
+    # Texts of the till may contain words such as "Basic customer". Only a token that decodes to "user:password" is a credential.
     token = match[1]
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_" if set(token) & set("-_") else None)
@@ -121,7 +121,7 @@ def _spellings(secret: str) -> set[str]:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without the given secrets (also base64- and URL-encoded), anything that looks like a credential, and whole emails."""
+    """Removes ``secrets`` (also base64- and URL-encoded) and everything that looks like a credential, and masks emails."""
     known = {spelling for secret in secrets if len(secret) >= 4 for spelling in _spellings(secret)}
     for spelling in sorted(known, key=len, reverse=True):
         text = text.replace(spelling, _REDACTED)
@@ -135,6 +135,6 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def clean_text(text: str, secrets: Iterable[str] = (), *, max_length: int = MAX_TEXT_LENGTH) -> str:
-    """One plain line of at most ``max_length`` characters; an HTML page becomes ``HTML page: <its title>``."""
+    """Returns one plain line of at most ``max_length`` characters. An HTML page becomes ``HTML page: <its title>``."""
     line = _folded(redact(_folded(_without_markup(text[:_MAX_RAW_LENGTH])), secrets))
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"

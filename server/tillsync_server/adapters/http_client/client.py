@@ -1,4 +1,4 @@
-"""The one way out of the process over HTTP: guarded addresses, no redirects, capped answers, no surprises in the exceptions."""
+"""The HTTP client of all requests to till and shop. It guards addresses, refuses redirects, limits answers and maps exceptions."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _SIDE_NAMES = {Side.TILL: "Epos Now", Side.SHOP: "the shop"}
 class HttpClientSettings:
     allowed_hosts: AllowedHosts = field(default_factory=AllowedHosts)
     max_answer_bytes: int = 8 * MIB
-    """Largest body of an answer, after decompression."""
+    """Maximum bytes of an answer's body after decompression."""
     connect_timeout_seconds: float = 10.0
-    """DNS, TCP and TLS together; part of a read's total timeout, before a write's."""
+    """Limit of DNS, TCP and TLS together. For a read it is part of the total timeout. For a write it precedes the permit's time."""
     dns_cache_seconds: int = 10
-    """How long a resolved (and checked) address is used again. 0 asks for every connect."""
+    """Lifetime of a resolved and checked address. 0 resolves at every connect."""
 
 
 class HttpClient:
-    """Made inside the running loop, one per process, shared by all accounts; ``close`` it at the end.
+    """The one HTTP client of a process, shared by all accounts. Create it inside the running event loop, and ``close`` it at the end.
 
-    Certificates are checked against the system's store (or ``ssl_context``); proxies of the environment are not used, because they
-    would connect in our place, behind the address guard.
+    It checks certificates against the system's store (or ``ssl_context``). It ignores proxies of the environment, because a proxy would
+    connect on its own, without the address guard.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class HttpClient:
         self._fresh = self._session(force_close=True)
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
-        # No limit of connections here: one slow host would take them all. The lanes bound what is in flight.
+        # The connector has no limit, because one slow host would use all connections. The lanes limit the requests in flight.
         connector = aiohttp.TCPConnector(
             resolver=GuardedResolver(self._resolver, self._settings.allowed_hosts),
             limit=0,
@@ -75,8 +75,8 @@ class HttpClient:
             trace_configs=[sending_trace()],
             trust_env=False,
         )
-        # aiohttp would send an idempotent request again by itself when the connection ends without an answer: past the till's
-        # budget, and unseen by the caller. What is tried again is decided by the adapters (aiohttp's own test client turns it off too).
+        # aiohttp would resend an idempotent request when the connection ends without an answer. That retry would use no allowance of the
+        # till, and the caller would not see it. The adapters decide about retries. aiohttp's own test client turns it off too.
         session._retry_connection = False
         return session
 
@@ -99,16 +99,16 @@ class HttpClient:
         fresh_connection: bool = False,
         secrets: Sequence[str] = (),
     ) -> Answer:
-        """Send one request, read the whole answer.
+        """Sends one request and reads the whole answer. Every status but 3xx returns an Answer.
 
-        ``timeout_seconds`` is the total; with a ``permit`` (every write) the answer must be there within what the permit allows,
-        counted from the moment it was asked, right before the bytes leave. ``fresh_connection``: for requests that must not
-        meet a connection the other side is just closing. ``secrets`` never appear in any text of the answer or of an error.
+        ``timeout_seconds`` limits the whole request. Every write has a ``permit``; the answer must then arrive within the seconds that
+        the permit allows, counted from its last check, right before the bytes leave. ``fresh_connection`` opens a new connection, because
+        the other side may be closing a pooled one. ``secrets`` never appear in a text of the answer or of an error.
 
-        A str ``url`` is encoded as needed; pass ``URL(text, encoded=True)`` for one that is encoded already.
+        A str ``url`` is encoded as needed; pass ``URL(text, encoded=True)`` for an encoded one.
 
-        Raises Unreachable (nothing left), Unanswered (something may have), Misaddressed (redirect, bad address), Unreadable (too large,
-        not HTTP), and what the permit raises (nothing left). Every status but 3xx is an Answer.
+        Raises Unreachable (no byte was sent), Unanswered (bytes may have been sent), Misaddressed (redirect, bad address), Unreadable (too
+        large, not HTTP), and the permit's errors (no byte was sent).
         """
         target = self._checked_url(side, url)
         state = SendingState(permit, timeout_seconds)
@@ -138,7 +138,7 @@ class HttpClient:
                         charset=response.charset or "utf-8",
                         secrets=tuple(secrets),
                     )
-        except (aiohttp.ClientError, OSError) as error:  # OSError: TimeoutError and AddressRefused are among them
+        except (aiohttp.ClientError, OSError) as error:  # OSError includes TimeoutError and AddressRefused.
             _translate(side, target, error, state, timeout_seconds, secrets)
 
     def _checked_url(self, side: Side, url: str | URL) -> URL:
@@ -155,7 +155,10 @@ class HttpClient:
 
 
 async def _read_capped(side: Side, response: aiohttp.ClientResponse, cap: int) -> bytes:
-    """Chunks come decompressed, so a small bomb counts with its full size. Error bodies are only read for their text."""
+    """Reads the body up to ``cap`` bytes. Raises Unreadable for a larger one; an error body is cut instead.
+
+    Chunks are decompressed, so a compression bomb counts with its full size.
+    """
     is_error = response.status >= 400
     limit = min(cap, _ERROR_BODY_BYTES) if is_error else cap
     body = bytearray()
@@ -163,12 +166,12 @@ async def _read_capped(side: Side, response: aiohttp.ClientResponse, cap: int) -
         async for chunk in response.content.iter_chunked(64 * 1024):
             body += chunk
             if len(body) > limit:
-                response.close()  # the rest is not wanted: the connection is of no further use
+                response.close()  # The connection has unread bytes, so it cannot be reused.
                 if is_error:
                     return bytes(body[:limit])
                 raise Unreadable(side, f"the answer is larger than {limit} bytes", status=response.status)
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
-        # The status already says that it failed: a torn error page must not hide it.
+        # The status already shows the failure, and an incomplete error page must not hide it.
         if not is_error:
             raise
     return bytes(body)
@@ -213,7 +216,7 @@ def _translate(
 
 
 def _obstacle(host: str, error: aiohttp.ClientError | OSError, cause: Exception, detail: str, secrets: Sequence[str]) -> str:
-    """What kept a request from leaving."""
+    """Returns the reason why a request could not be sent."""
     match error:
         case _ if isinstance(cause, AddressRefused):
             return f"address refused: {detail}"

@@ -1,9 +1,9 @@
-"""An answer of the other side told without quoting it: what it is, how long, the names of its keys or of its first tag.
+"""Descriptions of bodies that do not quote them: kind, size, and the names of JSON keys or of the first tag.
 
-A body may hold a person (a row of the till, a cached page that greets somebody), and neither export nor erasure looks into notes. So a note
-says of a body what this module says. It quotes nothing but an *error sentence*: the one field or line in which the other side is documented
-to tell what is wrong, without whatever may be a value. The comment of TYPE_REQUEST_FAILED is the answer's own text, as its catalogue entry
-says: customer types are no persons.
+A body may hold personal data (a row of the till, a cached page with a name), and export and erasure do not search notes. So notes use the
+descriptions of this module. Only an *error sentence* is quoted. It is the field or line in which the other side is documented to state the
+error, and possible values are removed from it. The comment of TYPE_REQUEST_FAILED is the answer's own text, as its catalogue entry says,
+because customer types are no personal data.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ _TAG = re.compile(r"<([A-Za-z][A-Za-z0-9:-]{0,29})")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,79}[0-9]{0,2}")
 _QUOTED = re.compile(r""""[^"]*"|(?<!\w)'[^']*'|“[^”]*”|‘[^’]*’|«[^»]*»|`[^`]*`""")
 _NUMBER = re.compile(r"\+?\d(?:[\s()./-]?\d){4,}")
-"""Five digits and more: a phone, a card, a date of birth. Ids of customers are no loss: the note has them from elsewhere."""
+"""Numbers of five or more digits: a phone, a card, a date of birth. A removed customer id is no loss, because the note states it too."""
 _STRUCTURE = re.compile(r"[{}<>\[\]]")
 UNKNOWN_NAME = "…"
 
 
 def name_of(text: object) -> str:
-    """A key, field or code as it may stand in a note: an identifier, or "…"."""
+    """Returns a key, field or code when it is an identifier, else "…". Notes may contain the result."""
     return text if isinstance(text, str) and _NAME.fullmatch(text) else UNKNOWN_NAME
 
 
 def described(body: str, *, is_page: bool) -> str:
-    """``JSON object with Forename, Surname and 3 more keys, 512 characters``, ``HTML page of 1,204 characters``, ``no text``."""
+    """Returns kind and size of a body.
+
+    Examples: ``JSON object with Forename, Surname and 3 more keys, 512 characters``, ``HTML page of 1,204 characters``, ``no text``.
+    """
     text = body.strip().removeprefix("\ufeff").strip()
     if not text:
         return "no text"
@@ -62,9 +65,11 @@ def _json_kind(value: Any) -> str:
 
 
 def error_sentence(text: str, secrets: Iterable[str] = ()) -> str:
-    """The other side's own sentence about what is wrong, without what may be a value: quoted text, five digits and more, credentials;
-    emails are masked. Empty where it is no sentence but data or markup, or too long for one. What is left can still name a person in plain
-    words: no system that we know does that, and a person's name there is not told from any other word."""
+    """Returns the other side's error sentence. Quoted text, numbers of five or more digits and credentials are removed; emails are masked.
+
+    It returns "" when ``text`` is data or markup, or longer than MAX_SENTENCE_LENGTH. A name of a person in plain words would stay, because
+    it looks like any other word. No known system puts one there.
+    """
     line = clean_text(text, secrets, max_length=MAX_SENTENCE_LENGTH + 1)
     if len(line) > MAX_SENTENCE_LENGTH or _STRUCTURE.search(line.replace("[redacted]", "")):
         return ""

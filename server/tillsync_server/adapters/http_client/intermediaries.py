@@ -1,8 +1,8 @@
-"""Who answers in place of the till or the shop: a bot check, a firewall, a page of the host. Known by headers and by marks in the body.
+"""Recognises intermediaries that answer instead of till or shop: a bot check, a firewall, a page of the host.
 
-The marks are the vendors' own and may change. So they decide little: an adapter takes a page for a page by status and type, and a probe
-decides whether all entries meet it. A mark adds the name and the remedy, and tells a page of status 2xx or 5xx from one of the site itself.
-The words of an answer are looked at here and in ``epos/throttling.py``, and nowhere else.
+Headers and marks in the body identify them. The marks are texts of the vendors and may change, so they decide little. An adapter recognises
+a page by status and content type, and a probe decides whether all entries meet it. A mark adds the name and the remedy. It also separates a
+page with status 2xx or 5xx from a page of the site itself. Only this module and ``epos/throttling.py`` decide by words of an answer.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from tillsync_server.adapters.http_client.answer import Answer
 from tillsync_server.adapters.http_client.describing import error_sentence
 
 _LOOKED_AT = 64 * 1024
-"""Bytes of a body. A challenge and a page of an error are shorter, or begin with what tells them."""
+"""Bytes of a body that are searched for marks. Challenges and error pages are shorter, or have their marks at the beginning."""
 _MAX_REFUSAL = 4096
-"""Bytes of an object that only refuses. Answers with data are mostly longer, and are not parsed twice."""
+"""Maximum bytes of a JSON object that is only an error. Answers with data are mostly longer and so are not parsed twice."""
 
 
 class IntermediaryKind(Enum):
     BOT_CHECK = auto()
-    """It wants JavaScript, a cookie or a captcha."""
+    """A page that requires JavaScript, a cookie or a captcha."""
     FIREWALL = auto()
     LOGIN = auto()
-    """A login page in place of the answer."""
+    """A login page instead of the answer."""
     HOST = auto()
-    """The host has switched the site off, or its web server answers by itself."""
+    """The host has switched the site off, or its web server answers instead of the site."""
     GATEWAY = auto()
-    """A proxy says that the server behind it does not answer (5xx)."""
+    """A proxy reports that its upstream server does not answer (5xx)."""
     MAINTENANCE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Intermediary:
-    """``name``: of the product, as its settings call it; empty where the mark does not say."""
+    """The system that answers. ``name`` is the product's name in its settings; empty when the mark does not identify it."""
 
     kind: IntermediaryKind
     name: str = ""
@@ -115,7 +115,7 @@ _SAYING_KEYS = ("message", "error", "detail", "title", "reason", "error_descript
 
 
 def intermediary_of(answer: Answer) -> Intermediary | None:
-    """None: no mark. An answer that holds the data of an API has none, whatever its texts say."""
+    """Returns the intermediary that sent an answer, or None without a mark. Texts inside JSON data of an API are no marks."""
     server = answer.headers.get("Server", "").lower()
     if answer.headers.get("cf-mitigated", "").lower() == "challenge":
         return Intermediary(IntermediaryKind.BOT_CHECK, "Cloudflare")
@@ -130,8 +130,10 @@ def intermediary_of(answer: Answer) -> Intermediary | None:
 
 
 def refusal_of(answer: Answer) -> str | None:
-    """What an answer says that is an object of nothing but an error's words, as ``{"message": "access denied"}``; made fit for a note, and
-    empty where it is no sentence. None: it is no such object."""
+    """Returns the error sentence of a JSON object that has only error fields, such as ``{"message": "access denied"}``.
+
+    The sentence is cleaned for notes, and "" when it is no sentence. The result is None for any other body.
+    """
     if len(answer.body) > _MAX_REFUSAL or not answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3)."""
+"""Parser of ``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_SECONDS = 86_400.0
-"""A longer wait than a day is somebody's mistake; the entry would outlive its attempts."""
+"""Maximum wait, a day. A longer value is a mistake of the sender; the entry would outlive its attempts."""
 
 
 def _now() -> datetime:
@@ -15,7 +15,7 @@ def _now() -> datetime:
 
 
 def retry_after_seconds(value: str | None, now: Callable[[], datetime] = _now) -> float | None:
-    """Seconds to wait from now, 0 to a day; None when there is no header or it cannot be read."""
+    """Returns the seconds to wait from now, 0 to a day, or None without a readable header."""
     text = (value or "").strip()
     if not text:
         return None
@@ -23,8 +23,8 @@ def retry_after_seconds(value: str | None, now: Callable[[], datetime] = _now) -
         return min(float(text[:12]), MAX_SECONDS)
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter: a year or a zone of twenty digits
+    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits.
         return None
-    if when.tzinfo is None:  # "-0000": UTC without saying so
+    if when.tzinfo is None:  # "-0000" means UTC, and parsedate_to_datetime sets no zone for it.
         when = when.replace(tzinfo=UTC)
     return min(max((when - now()).total_seconds(), 0.0), MAX_SECONDS)

@@ -1,8 +1,8 @@
-"""The write permit, asked in the last step before bytes leave (invariant 3), and the record of whether any could have left.
+"""Checks the write permit in the last step before bytes leave (invariant 3), and records whether bytes may have left.
 
-aiohttp 3.14: ``StreamWriter.write_headers`` awaits ``on_request_headers_sent`` and only then puts the headers in a buffer; the buffer goes
-out together with the first body chunk, after ``on_request_chunk_sent`` (in a task of its own before Python 3.12), or at once where there
-is no body. An exception in either hook therefore leaves the wire silent. test_write_permission.py holds aiohttp to that.
+In aiohttp 3.14 ``StreamWriter.write_headers`` awaits ``on_request_headers_sent`` and then buffers the headers. It sends the buffer with the
+first body chunk, after ``on_request_chunk_sent`` (in a task of its own before Python 3.12). Without a body it sends the buffer at once.
+So an exception in either hook sends nothing. test_write_permission.py checks that aiohttp keeps this order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tillsync_server.ports.till import WritePermit
 
 
 class SendingState:
-    """One request on its way. ``may_have_left`` stays False while it is certain that not one byte was written."""
+    """Sending state of one request. ``may_have_left`` is False as long as certainly no byte was written."""
 
     def __init__(self, permit: WritePermit | None, timeout_seconds: float) -> None:
         self.may_have_left = False
@@ -36,7 +36,7 @@ class SendingState:
         self.may_have_left = True
 
     def before_chunk(self) -> None:
-        # Between the headers' hook and the first chunk lies a turn of the event loop: long enough to have been stopped in.
+        # The event loop runs between the headers' hook and the first chunk. The process may be paused there, so the permit is asked again.
         self._chunks += 1
         # invariant: permit-before-body
         if self._chunks == 1:
@@ -57,7 +57,7 @@ class SendingState:
 
 
 def sending_trace() -> aiohttp.TraceConfig:
-    """Calls the :class:`SendingState` given as ``trace_request_ctx``."""
+    """Returns a trace that calls the :class:`SendingState` of ``trace_request_ctx``."""
 
     async def headers(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
         context.trace_request_ctx.before_headers()
