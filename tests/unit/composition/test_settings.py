@@ -186,8 +186,8 @@ def test_a_worker_alone_asks_loopback_only_where_it_is_named() -> None:
     assert not load_settings({}).hosts(serves=False).allow_loopback
     assert not load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts(serves=False).allow_loopback
     named = load_settings({"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}).hosts(serves=False)
-    assert named.refusal("127.0.0.1", 8000, "127.0.0.1") is None
-    refusal = load_settings({}).hosts(serves=False).refusal("127.0.0.1", 8000, "127.0.0.1")
+    assert named.refusal_reason("127.0.0.1", 8000, "127.0.0.1") is None
+    refusal = load_settings({}).hosts(serves=False).refusal_reason("127.0.0.1", 8000, "127.0.0.1")
     assert refusal is not None
     assert "add 127.0.0.1:8000 to TILLSYNC_ALLOWED_HOSTS" in refusal
 

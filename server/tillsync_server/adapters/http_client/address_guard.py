@@ -55,12 +55,12 @@ def _embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped
 
 
-def kind_of_inner_address(address: IPAddress) -> str | None:
+def kind_of_internal_address(address: IPAddress) -> str | None:
     """Returns the kind of an address that is not public unicast (``"loopback"``, ``"private"`` …), or None for a public one."""
     inner = _embedded_ipv4(address)
     if inner is not None:
         # IPv6-only hosts reach the public IPv4 net by NAT64. No legitimate name resolves to a mapped address.
-        return kind_of_inner_address(inner) or (None if address in _NAT64 else "IPv4-mapped")
+        return kind_of_internal_address(inner) or (None if address in _NAT64 else "IPv4-mapped")
     if address in _METADATA:
         return "cloud metadata"
     for flag, kind in (
@@ -124,13 +124,13 @@ class AllowedHosts:
                 raise ValueError(f"TILLSYNC_ALLOWED_HOSTS: {raw.strip()!r} has no port between 1 and 65535 after the colon")
         return cls(frozenset(hosts), frozenset(host_ports), tuple(networks), allow_loopback)
 
-    def refusal(self, host: str, port: int, address: str) -> str | None:
+    def refusal_reason(self, host: str, port: int, address: str) -> str | None:
         """Returns why a connect to ``host`` at ``address`` is refused, or None. The text omits the address, which may be a secret."""
         name = host.lower().rstrip(".")
         parsed = _parse_address(address)
         if parsed is None:
             return f"{host} is not written as a proper IP address"
-        kind = kind_of_inner_address(parsed)
+        kind = kind_of_internal_address(parsed)
         if kind is None or name in self.hosts or (name, port) in self.host_ports:
             return None
         candidates = [candidate for candidate in (parsed, _embedded_ipv4(parsed)) if candidate is not None]
@@ -144,7 +144,7 @@ class AllowedHosts:
     def check_literal(self, host: str, port: int) -> None:
         """Raises AddressRefused for an IP literal that is refused. It accepts every name, because the resolver checks names."""
         looks_numeric = ":" in host or host.rstrip(".").rpartition(".")[2].isdigit()
-        if looks_numeric and (reason := self.refusal(host, port, host)) is not None:
+        if looks_numeric and (reason := self.refusal_reason(host, port, host)) is not None:
             raise AddressRefused(reason)
 
 
@@ -163,7 +163,7 @@ class GuardedResolver(AbstractResolver):
         usable: list[ResolveResult] = []
         reason: str | None = None
         for answer in answers:
-            refusal = self._allowed.refusal(host, port, answer["host"])
+            refusal = self._allowed.refusal_reason(host, port, answer["host"])
             if refusal is None:
                 usable.append(answer)
             else:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from multidict import CIMultiDictProxy
 
 from tillsync_server.adapters.http_client.cleaning import clean_text, is_html
-from tillsync_server.adapters.http_client.describing import described
+from tillsync_server.adapters.http_client.describing import describe_body
 from tillsync_server.adapters.http_client.retry_after import retry_after_seconds
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
@@ -59,7 +59,7 @@ class Answer:
     @property
     def description(self) -> str:
         """Kind and size of the body. Notes use it because they never quote a body: export and erasure do not search notes."""
-        return described(self._decoded(), is_page=self.is_html)
+        return describe_body(self._decoded(), is_page=self.is_html)
 
     @property
     def status_text(self) -> str:

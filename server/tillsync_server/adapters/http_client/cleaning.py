@@ -40,36 +40,36 @@ _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}?(?:@|%40)[\w-]{1,63}(?:\.[\w
 class _Page(HTMLParser):
     """Collects the title and the visible text of an HTML page."""
 
-    _SILENT = frozenset({"script", "style", "head", "noscript", "template", "svg"})
+    _HIDDEN_TAGS = frozenset({"script", "style", "head", "noscript", "template", "svg"})
     _MAX_DEPTH = 50
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.title: list[str] = []
         self.text: list[str] = []
-        self._silent: list[str] = []
+        self._open_hidden_tags: list[str] = []
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "title" and not self.title:
             self._in_title = True
-        elif tag in self._SILENT and len(self._silent) < self._MAX_DEPTH:
-            self._silent.append(tag)
+        elif tag in self._HIDDEN_TAGS and len(self._open_hidden_tags) < self._MAX_DEPTH:
+            self._open_hidden_tags.append(tag)
         elif tag == "body":
-            self._silent.clear()
+            self._open_hidden_tags.clear()
         self.text.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
             self._in_title = False
-        elif tag in self._silent:
-            del self._silent[self._silent.index(tag) :]
+        elif tag in self._open_hidden_tags:
+            del self._open_hidden_tags[self._open_hidden_tags.index(tag) :]
         self.text.append(" ")
 
     def handle_data(self, data: str) -> None:
         if self._in_title:
             self.title.append(data)
-        elif not self._silent:
+        elif not self._open_hidden_tags:
             self.text.append(data)
 
 
@@ -78,34 +78,34 @@ def is_html(text: str) -> bool:
     return _HTML.search(text[:2048]) is not None
 
 
-def _page_of(text: str) -> _Page:
+def _parse_page(text: str) -> _Page:
     page = _Page()
     page.feed(text)
     page.close()
     return page
 
 
-def _without_markup(text: str) -> str:
+def _strip_markup(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
     html = is_html(text)
     text = _COMMENT.sub(" ", text)
     try:
-        page = _page_of(text)
+        page = _parse_page(text)
     except AssertionError:  # html.parser raises it for an invalid marked section such as "<![0".
-        page = _page_of(text.replace("<![", " "))
-    title = _folded("".join(page.title))
+        page = _parse_page(text.replace("<![", " "))
+    title = _to_one_line("".join(page.title))
     body = _TAG.sub(" ", "".join(page.text))  # Resolving entities can create new tags.
     if not html:
         return f"{title} {body}" if title else body
-    return f"HTML page: {title or _folded(body) or 'without a text'}"
+    return f"HTML page: {title or _to_one_line(body) or 'without a text'}"
 
 
-def _folded(text: str) -> str:
+def _to_one_line(text: str) -> str:
     return " ".join(_CONTROL.sub("", text.replace("\u2028", " ").replace("\u2029", " ")).split())
 
 
-def _basic(match: re.Match[str]) -> str:
+def _redact_basic(match: re.Match[str]) -> str:
     # Texts of the till may contain words such as "Basic customer". Only a token that decodes to "user:password" is a credential.
     token = match[1]
     try:
@@ -122,10 +122,10 @@ def _spellings(secret: str) -> set[str]:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Removes ``secrets`` (also base64- and URL-encoded) and everything that looks like a credential, and masks emails."""
-    known = {spelling for secret in secrets if len(secret) >= 4 for spelling in _spellings(secret)}
-    for spelling in sorted(known, key=len, reverse=True):
+    all_spellings = {spelling for secret in secrets if len(secret) >= 4 for spelling in _spellings(secret)}
+    for spelling in sorted(all_spellings, key=len, reverse=True):
         text = text.replace(spelling, _REDACTED)
-    text = _BASIC.sub(_basic, text)
+    text = _BASIC.sub(_redact_basic, text)
     text = _BEARER.sub(rf"\1 {_REDACTED}", text)
     text = _WOO_KEY.sub(_REDACTED, text)
     text = _CONNECT_STRING.sub(_REDACTED, text)
@@ -136,5 +136,5 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 def clean_text(text: str, secrets: Iterable[str] = (), *, max_length: int = MAX_TEXT_LENGTH) -> str:
     """Returns one plain line of at most ``max_length`` characters. An HTML page becomes ``HTML page: <its title>``."""
-    line = _folded(redact(_folded(_without_markup(text[:_MAX_RAW_LENGTH])), secrets))
+    line = _to_one_line(redact(_to_one_line(_strip_markup(text[:_MAX_RAW_LENGTH])), secrets))
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"

@@ -55,8 +55,8 @@ class HttpClient:
         self._settings = settings or HttpClientSettings()
         self._resolver = resolver or aiohttp.DefaultResolver()
         self._ssl: ssl.SSLContext | bool = ssl_context or True
-        self._pooled = self._session(force_close=False)
-        self._fresh = self._session(force_close=True)
+        self._pooled_session = self._session(force_close=False)
+        self._fresh_session = self._session(force_close=True)
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
         # The connector has no limit, because one slow host would use all connections. The lanes limit the requests in flight.
@@ -81,8 +81,8 @@ class HttpClient:
         return session
 
     async def close(self) -> None:
-        await self._pooled.close()
-        await self._fresh.close()
+        await self._pooled_session.close()
+        await self._fresh_session.close()
         await self._resolver.close()
 
     async def request(
@@ -112,7 +112,7 @@ class HttpClient:
         """
         target = self._checked_url(side, url)
         state = SendingState(permit, timeout_seconds)
-        session = self._fresh if fresh_connection else self._pooled
+        session = self._fresh_session if fresh_connection else self._pooled_session
         cap = max_answer_bytes or self._settings.max_answer_bytes
         try:
             async with asyncio.timeout(timeout_seconds) as deadline:
@@ -128,7 +128,7 @@ class HttpClient:
                     trace_request_ctx=state,
                 ) as response:
                     if 300 <= response.status < 400:
-                        raise _redirected(side, target, response, secrets)
+                        raise _redirect_error(side, target, response, secrets)
                     return Answer(
                         side=side,
                         status=response.status,
@@ -139,7 +139,7 @@ class HttpClient:
                         secrets=tuple(secrets),
                     )
         except (aiohttp.ClientError, OSError) as error:  # OSError includes TimeoutError and AddressRefused.
-            _translate(side, target, error, state, timeout_seconds, secrets)
+            _raise_upstream_error(side, target, error, state, timeout_seconds, secrets)
 
     def _checked_url(self, side: Side, url: str | URL) -> URL:
         name = _SIDE_NAMES[side]
@@ -177,7 +177,7 @@ async def _read_capped(side: Side, response: aiohttp.ClientResponse, cap: int) -
     return bytes(body)
 
 
-def _redirected(side: Side, target: URL, response: aiohttp.ClientResponse, secrets: Sequence[str]) -> Misaddressed:
+def _redirect_error(side: Side, target: URL, response: aiohttp.ClientResponse, secrets: Sequence[str]) -> Misaddressed:
     location = response.headers.get("Location", "")
     try:
         to = target.join(URL(location)).with_query(None).with_fragment(None).with_user(None).human_repr() if location else ""
@@ -193,7 +193,7 @@ def _redirected(side: Side, target: URL, response: aiohttp.ClientResponse, secre
     )
 
 
-def _translate(
+def _raise_upstream_error(
     side: Side, target: URL, error: aiohttp.ClientError | OSError, state: SendingState, timeout_seconds: float, secrets: Sequence[str]
 ) -> NoReturn:
     if state.refusal is not None:
@@ -202,7 +202,7 @@ def _translate(
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     detail = clean_text(str(cause), secrets, max_length=200)
     if not state.may_have_left:
-        raise Unreachable(side, f"not reached: {_obstacle(host, error, cause, detail, secrets)}") from error
+        raise Unreachable(side, f"not reached: {_unsent_reason(host, error, cause, detail, secrets)}") from error
     match error:
         case TimeoutError():
             seconds = f"{state.seconds_allowed:.1f}".removesuffix(".0")
@@ -215,7 +215,7 @@ def _translate(
             raise Unanswered(side, f"{host} closed the connection before a whole answer: {detail or type(error).__name__}") from error
 
 
-def _obstacle(host: str, error: aiohttp.ClientError | OSError, cause: Exception, detail: str, secrets: Sequence[str]) -> str:
+def _unsent_reason(host: str, error: aiohttp.ClientError | OSError, cause: Exception, detail: str, secrets: Sequence[str]) -> str:
     """Returns the reason why a request could not be sent."""
     match error:
         case _ if isinstance(cause, AddressRefused):

@@ -31,7 +31,7 @@ def name_of(text: object) -> str:
     return text if isinstance(text, str) and _NAME.fullmatch(text) else UNKNOWN_NAME
 
 
-def described(body: str, *, is_page: bool) -> str:
+def describe_body(body: str, *, is_page: bool) -> str:
     """Returns kind and size of a body.
 
     Examples: ``JSON object with Forename, Surname and 3 more keys, 512 characters``, ``HTML page of 1,204 characters``, ``no text``.
@@ -47,10 +47,10 @@ def described(body: str, *, is_page: bool) -> str:
     except (ValueError, RecursionError):
         tag = _TAG.match(text)
         return f"text of {size} that begins with the tag {tag[1]}" if tag else f"text of {size}"
-    return f"{_json_kind(value)}, {size}"
+    return f"{_describe_json(value)}, {size}"
 
 
-def _json_kind(value: Any) -> str:
+def _describe_json(value: Any) -> str:
     match value:
         case dict() if value:
             keys = [name_of(key) for key in list(value)[:_MAX_KEYS]]

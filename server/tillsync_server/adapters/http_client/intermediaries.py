@@ -17,9 +17,9 @@ from typing import Any
 from tillsync_server.adapters.http_client.answer import Answer
 from tillsync_server.adapters.http_client.describing import error_sentence
 
-_LOOKED_AT = 64 * 1024
+_SEARCHED_BYTES = 64 * 1024
 """Bytes of a body that are searched for marks. Challenges and error pages are shorter, or have their marks at the beginning."""
-_MAX_REFUSAL = 4096
+_MAX_REFUSAL_BYTES = 4096
 """Maximum bytes of a JSON object that is only an error. Answers with data are mostly longer and so are not parsed twice."""
 
 
@@ -111,7 +111,7 @@ _REFUSAL_KEYS = frozenset(
         "detail", "details", "title", "reason", "type", "data", "ray_id", "request_id", "requestid", "incident_id", "ip", "timestamp",
     }
 )  # fmt: skip
-_SAYING_KEYS = ("message", "error", "detail", "title", "reason", "error_description")
+_SENTENCE_KEYS = ("message", "error", "detail", "title", "reason", "error_description")
 
 
 def intermediary_of(answer: Answer) -> Intermediary | None:
@@ -123,7 +123,7 @@ def intermediary_of(answer: Answer) -> Intermediary | None:
         return Intermediary(IntermediaryKind.BOT_CHECK, "AWS WAF")
     if answer.status in _CLOUDFLARE_GATEWAY and ("cf-ray" in answer.headers or server == "cloudflare"):
         return Intermediary(IntermediaryKind.GATEWAY, "Cloudflare")
-    start = answer.body[:_LOOKED_AT]
+    start = answer.body[:_SEARCHED_BYTES]
     if answer.content_type.endswith("json") and _DATA.match(start) is not None and refusal_of(answer) is None:
         return None
     return next((intermediary for intermediary, marks in _BODY_MARKS if marks.search(start) is not None), None)
@@ -134,17 +134,17 @@ def refusal_of(answer: Answer) -> str | None:
 
     The sentence is cleaned for notes, and "" when it is no sentence. The result is None for any other body.
     """
-    if len(answer.body) > _MAX_REFUSAL or not answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if len(answer.body) > _MAX_REFUSAL_BYTES or not answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return None
     try:
-        return _refusal_in(json.loads(answer.body.decode("utf-8-sig")), answer.secrets)
+        return _refusal_sentence(json.loads(answer.body.decode("utf-8-sig")), answer.secrets)
     except (ValueError, RecursionError):
         return None
 
 
-def _refusal_in(value: Any, secrets: tuple[str, ...]) -> str | None:
+def _refusal_sentence(value: Any, secrets: tuple[str, ...]) -> str | None:
     if not isinstance(value, Mapping) or not {str(key).lower() for key in value} <= _REFUSAL_KEYS:
         return None
-    lower = {str(key).lower(): said for key, said in value.items()}
-    said = next((text for key in _SAYING_KEYS if isinstance(text := lower.get(key), str) and text.strip()), None)
-    return None if said is None else error_sentence(said, secrets)
+    lower = {str(key).lower(): field for key, field in value.items()}
+    sentence = next((text for key in _SENTENCE_KEYS if isinstance(text := lower.get(key), str) and text.strip()), None)
+    return None if sentence is None else error_sentence(sentence, secrets)

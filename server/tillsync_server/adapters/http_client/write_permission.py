@@ -32,7 +32,7 @@ class SendingState:
     def before_headers(self) -> None:
         self._chunks = 0
         # invariant: permit-before-headers
-        self._ask()
+        self._check_permit()
         self.may_have_left = True
 
     def before_chunk(self) -> None:
@@ -40,9 +40,9 @@ class SendingState:
         self._chunks += 1
         # invariant: permit-before-body
         if self._chunks == 1:
-            self._ask()
+            self._check_permit()
 
-    def _ask(self) -> None:
+    def _check_permit(self) -> None:
         if self._permit is None:
             return
         try:

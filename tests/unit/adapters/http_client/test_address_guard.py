@@ -9,7 +9,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from support.raw_http import raw_server
 from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
-from tillsync_server.adapters.http_client.address_guard import kind_of_inner_address
+from tillsync_server.adapters.http_client.address_guard import kind_of_internal_address
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreachable
 
@@ -79,26 +79,26 @@ INNER = {
 
 @pytest.mark.parametrize(("address", "kind"), INNER.items())
 def test_inner_addresses_are_told_apart(address: str, kind: str) -> None:
-    assert kind_of_inner_address(ipaddress.ip_address(address)) == kind
+    assert kind_of_internal_address(ipaddress.ip_address(address)) == kind
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2606:4700::1111", "64:ff9b::808:808", "172.32.0.1", "100.128.0.1"])
 def test_public_addresses_pass(address: str) -> None:
-    assert kind_of_inner_address(ipaddress.ip_address(address)) is None
+    assert kind_of_internal_address(ipaddress.ip_address(address)) is None
 
 
 def test_the_allow_list_takes_hosts_ports_and_networks() -> None:
     allowed = AllowedHosts.parse("Shop.internal, till.internal:8443, 10.1.0.0/16, [fd12::1]:443, 192.168.7.7, [fd13::2]")
-    assert allowed.refusal("shop.internal.", 1234, "10.9.9.9") is None
-    assert allowed.refusal("till.internal", 8443, "10.9.9.9") is None
-    assert allowed.refusal("till.internal", 8444, "10.9.9.9") is not None
-    assert allowed.refusal("other.internal", 80, "10.1.2.3") is None
-    assert allowed.refusal("other.internal", 80, "::ffff:10.1.2.3") is None
-    assert allowed.refusal("other.internal", 80, "10.2.2.3") is not None
-    assert allowed.refusal("fd12::1", 443, "fd12::1") is None
-    assert allowed.refusal("fd12::1", 80, "fd12::1") is not None
-    assert allowed.refusal("other.internal", 80, "192.168.7.7") is None
-    assert allowed.refusal("other.internal", 80, "fd13::2") is None
+    assert allowed.refusal_reason("shop.internal.", 1234, "10.9.9.9") is None
+    assert allowed.refusal_reason("till.internal", 8443, "10.9.9.9") is None
+    assert allowed.refusal_reason("till.internal", 8444, "10.9.9.9") is not None
+    assert allowed.refusal_reason("other.internal", 80, "10.1.2.3") is None
+    assert allowed.refusal_reason("other.internal", 80, "::ffff:10.1.2.3") is None
+    assert allowed.refusal_reason("other.internal", 80, "10.2.2.3") is not None
+    assert allowed.refusal_reason("fd12::1", 443, "fd12::1") is None
+    assert allowed.refusal_reason("fd12::1", 80, "fd12::1") is not None
+    assert allowed.refusal_reason("other.internal", 80, "192.168.7.7") is None
+    assert allowed.refusal_reason("other.internal", 80, "fd13::2") is None
 
 
 @pytest.mark.parametrize("item", ["https://shop.internal", "shop.internal:0", "shop.internal:http", "10.0.0.0/64", "a b", "user@host:80"])
@@ -110,14 +110,14 @@ def test_an_item_that_is_none_of_these_is_named(item: str) -> None:
 
 def test_loopback_is_allowed_only_where_asked_for_and_nothing_else_with_it() -> None:
     allowed = AllowedHosts(allow_loopback=True)
-    assert allowed.refusal("localhost", 80, "127.0.0.1") is None
-    assert allowed.refusal("localhost", 80, "::1") is None
-    assert "link-local" in str(allowed.refusal("metadata.example.test", 80, "169.254.1.1"))
-    assert "unspecified" in str(allowed.refusal("0.0.0.0", 80, "0.0.0.0"))
+    assert allowed.refusal_reason("localhost", 80, "127.0.0.1") is None
+    assert allowed.refusal_reason("localhost", 80, "::1") is None
+    assert "link-local" in str(allowed.refusal_reason("metadata.example.test", 80, "169.254.1.1"))
+    assert "unspecified" in str(allowed.refusal_reason("0.0.0.0", 80, "0.0.0.0"))
 
 
 def test_a_refusal_names_the_remedy_and_not_the_address() -> None:
-    refusal = AllowedHosts().refusal("shop.example.test", 443, "10.20.30.40")
+    refusal = AllowedHosts().refusal_reason("shop.example.test", 443, "10.20.30.40")
     assert refusal is not None
     assert "shop.example.test:443" in refusal
     assert "TILLSYNC_ALLOWED_HOSTS" in refusal

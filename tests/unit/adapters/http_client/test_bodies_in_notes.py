@@ -13,7 +13,7 @@ from support.raw_http import RawServer, http_answer, raw_server
 from support.shop_client import write
 from support.till_client import V2_ROW, text_answer, till_world
 from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
-from tillsync_server.adapters.http_client.describing import described, error_sentence, name_of
+from tillsync_server.adapters.http_client.describing import describe_body, error_sentence, name_of
 from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.domain.account import Account, ShopSettings
@@ -145,8 +145,8 @@ def test_what_an_error_sentence_loses(said: str, told: str) -> None:
     ],
 )
 def test_what_is_said_of_a_body(body: str, told: str) -> None:
-    assert described(body, is_page=False).startswith(told)
-    assert described("<html>", is_page=True) == "HTML page of 6 characters"
+    assert describe_body(body, is_page=False).startswith(told)
+    assert describe_body("<html>", is_page=True) == "HTML page of 6 characters"
 
 
 def test_only_an_identifier_is_a_name() -> None:
