@@ -1,4 +1,4 @@
-"""The shop through the bridge: every customer write goes through its bulk route, whether one or five hundred."""
+"""The shop client of an account with a bridge. It sends every customer write to the bridge's batch route, also a single one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HARMLESS = Harmless(_BATCH, {"items": []}, results_of(0))
 
 
 def _too_old(write: CustomerWrite) -> WriteResult:
-    """A bridge that needs every value gets none of a customer of whom one is not known."""
+    """Returns INVALID for a write with a missing value. A bridge of API 1 requires every value, so such a write is not sent to it."""
     field = write.values.gaps[0] if write.values is not None else "points"
     text = f"refused field: {field}: Epos Now serves no value for it: correct it in Epos Now, or update the tillsync bridge plugin"
     return WriteResult(status=WriteStatus.INVALID, field=field, error=Refused(Side.SHOP, text, field=field))
@@ -55,11 +55,11 @@ class BridgeClient:
         return self._knowledge.max_batch
 
     async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
-        """In several requests where the shop takes less than it did when the caller asked."""
+        """Writes customers. It splits the writes when ``max_batch`` has become smaller since the caller read it."""
         if len(writes) > BRIDGE_MAX_BATCH:
             raise ValueError(f"writes: at most {BRIDGE_MAX_BATCH}, not {len(writes)}")
         incomplete = {position for position, write in enumerate(writes) if write.values is not None and write.values.gaps}
-        # asked once per process: an older bridge refuses what it does not know
+        # An older bridge refuses unknown fields, so the client needs its API version. It reads the version once per process.
         names_persons = any(write.registered_at is not None or write.registered_before is not None for write in writes)
         if not (incomplete or names_persons) or await self._api() >= API_WITH_GAPS:
             return await self._write_all(writes, permit)
@@ -111,7 +111,7 @@ class BridgeClient:
         return known if known is not None else (await self.status()).api
 
     async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
-        """None done, and ``max_batch`` smaller than before, where the shop takes fewer at once."""
+        """Sends one batch. When the shop refuses its size, it lowers ``max_batch`` and returns no results."""
         api = self._knowledge.api or 1
         items = [customer_item(write, api) for write in part]
         try:
@@ -123,14 +123,14 @@ class BridgeClient:
             return []
         results = batch_results(answer, part)
         if any(result.status is WriteStatus.INVALID and result.field in NAMES_OF_PERSONS for result in results):
-            # the plugin is older than it was: it says so itself, and what it took is unchanged the second time
+            # The plugin was replaced by an older one. Read its API again and resend; items already written return UNCHANGED.
             await self.status()
             if (self._knowledge.api or 1) < api:
                 return await self._write(part, permit)
         return results
 
     async def _learn_max_batch(self, refused_items: int) -> None:
-        """The bridge's own word first; a web server's limit of bytes has none, so the half is tried."""
+        """Sets ``max_batch`` from the bridge's status. A web server's byte limit does not show there, so half of the items is used then."""
         await self.status()
         if self._knowledge.max_batch >= refused_items:
             self._knowledge.max_batch = refused_items // 2

@@ -1,4 +1,6 @@
-"""Telling the bridge what became of orders: POST ``events``, results by position (docs/bridge/wire.md)."""
+"""Sends order events to the bridge with POST ``events``. The bridge answers one result per event, in the same order
+(docs/bridge/wire.md).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from tillsync_server.ports.till import WritePermit
 
 _ROUTE = f"{NAMESPACE}/events"
 _MOST_SEQUENCE = 2**62
-"""Above it nothing that a shop claims to hold is believed: its next one must still fit in an int64."""
+"""Highest sequence number accepted from a shop. Higher ones are ignored, because the next number must fit in an int64."""
 
 
 class BridgeEvents:
@@ -31,7 +33,7 @@ class BridgeEvents:
         return await self._send_events(waiting.events, waiting.held_count, permit)
 
     async def _send_events(self, events: Sequence[OrderEvent], held_count: int, permit: WritePermit) -> list[EventResult]:
-        """In halves where the shop's web server takes fewer bytes."""
+        """Sends the events in one request. When the shop's web server refuses its size, it sends two halves."""
         content = {"events": [event_item(event, held_count) for event in events]}
         try:
             answer = await self._requests.write("POST", _ROUTE, content, permit, ours=results_of(len(events)))
@@ -60,7 +62,7 @@ def event_item(event: OrderEvent, held_count: int) -> dict[str, Any]:
 
 
 def event_results(value: Any, events: Sequence[OrderEvent]) -> list[EventResult]:
-    """Raises Unreadable unless there is exactly one result per event and each is that of its event."""
+    """Returns the results in the order of ``events``. Raises Unreadable unless each event has exactly one result at its position."""
     results = value.get("results") if isinstance(value, Mapping) else None
     if not isinstance(results, list):
         raise unreadable_error("it has no list of results")
@@ -80,7 +82,7 @@ def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
 
 
 def _refused_field(row: Mapping[str, Any], event: OrderEvent) -> str:
-    """The refused field, if the event has it. It goes into a warning and into the log, so nothing else that a shop says may stand in it."""
+    """Returns the refused field if the event has it, else a placeholder. Warning and log show it, so no other text of the shop may pass."""
     field = named_field(row)
     if field is None:
         return ""

@@ -1,4 +1,7 @@
-"""The bridge's items and results (docs/bridge/wire.md). int64 versions travel as texts: JavaScript and 32-bit PHP lose digits."""
+"""Items and results of the bridge's wire (docs/bridge/wire.md).
+
+int64 versions are sent as texts, because JavaScript and 32-bit PHP lose digits of large numbers.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 
 BRIDGE_APIS = (1, 2)
-"""Versions of this wire that the service speaks. A bridge of 1 refuses every field that 1 does not have, so none is sent to it. From 2 on
-a bridge passes over fields that it does not know, and keeps what it has where points, credit or type_id are left out."""
+"""Versions of the wire that the service speaks. A bridge of API 1 refuses every field that API 1 does not have, so none is sent to it. From
+API 2 on a bridge ignores unknown fields and keeps its stored value when points, credit or type_id is missing."""
 API_WITH_GAPS = 2
-"""From this version on an item may leave out points, credit or type_id, and says whom it is for."""
+"""From this version on an item may omit points, credit or type_id, and names its person by the time of registration."""
 NAMES_OF_PERSONS = frozenset({"registered", "registered_before"})
 _INT64_MAX = 2**63 - 1
 _PLACES = 6
-"""Decimal places that a bridge takes. A till computes with floats, and may serve more."""
+"""Decimal places that a bridge accepts. A till computes with floats and may serve more."""
 _READ_BACK = ("first_name", "last_name", "phone")
 _ON_THE_WIRE = {
     status.value: status
@@ -39,21 +42,24 @@ _ON_THE_WIRE = {
 
 
 def rfc3339(moment: datetime) -> str:
-    """``2026-01-02T03:04:05Z``. ValueError for a time without a zone."""
+    """Returns UTC such as ``2026-01-02T03:04:05Z``. Raises ValueError for a time without a zone."""
     if moment.tzinfo is None:
         raise ValueError("as_of: needs a time zone")
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def read_time_of(write: CustomerWrite) -> str:
-    """ValueError when values come without the time at which the till was read."""
+    """Returns the time of the till read in RFC 3339. Raises ValueError when the write has none."""
     if write.as_of is None:
         raise ValueError("as_of: values are written with the time of the till read that brought them")
     return rfc3339(write.as_of)
 
 
 def customer_item(write: CustomerWrite, api: int = 1) -> dict[str, Any]:
-    """``api``: what the bridge speaks; from 2 on it is told whom the write is for, and answers ``not_found`` for another person."""
+    """Returns the item of a write for a bridge of version ``api``.
+
+    From API 2 on the item names its person, and the bridge answers ``not_found`` when another person has the user id.
+    """
     head: dict[str, Any] = {"user_id": write.woo_customer_id, "version": str(write.version)}
     values = write.values
     if values is None:
@@ -86,7 +92,7 @@ def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
 
 
 def results_of(count: int) -> IsOurs:
-    """Whether a value is the answer to a batch of so many."""
+    """Returns a check whether a value is the answer to a batch of ``count`` items."""
     return lambda value: isinstance(value, Mapping) and isinstance(value.get("results"), list) and len(value["results"]) == count
 
 
@@ -103,7 +109,7 @@ def is_users(value: Any) -> bool:
 
 
 def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResult]:
-    """By position. Raises Unreadable unless there is exactly one result per item and each is that of its item's customer."""
+    """Returns the results in the order of ``writes``. Raises Unreadable unless each write has exactly one result at its position."""
     results = value.get("results") if isinstance(value, Mapping) else None
     if not isinstance(results, list):
         raise unreadable_error("it has no list of results")
@@ -119,7 +125,7 @@ def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResu
 
 
 def write_result(row: Any) -> WriteResult:
-    """Raises Unreadable."""
+    """Reads one result. Raises Unreadable."""
     status = row.get("status") if isinstance(row, Mapping) else None
     known = _ON_THE_WIRE.get(status) if isinstance(status, str) else None
     if known is None:
@@ -131,13 +137,13 @@ def write_result(row: Any) -> WriteResult:
 
 
 def _not_kept(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names and phone that the bridge wrote and did not find when it read them back. Bridges of before say nothing of it."""
+    """Returns the names and phone that the bridge wrote but did not read back. Older bridges do not report them."""
     said = row.get("not_kept")
     return tuple(name for name in _READ_BACK if name in said) if isinstance(said, list) else ()
 
 
 def named_field(row: Mapping[str, Any]) -> str | None:
-    """The refused field of a result, fit for a note and for the database: a broken site may name anything."""
+    """Returns the refused field of a result. A broken site may name anything, so :func:`name_of` cleans it for note and database."""
     field = row.get("field")
     return name_of(field) if isinstance(field, str) else None
 
@@ -149,7 +155,7 @@ def _version(value: Any) -> int | None:
 
 
 def shop_users(value: Any, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
-    """Those of ``ids`` that the bridge's ``customers`` has. Raises Unreadable."""
+    """Returns the users of ``ids`` that the bridge's ``customers`` answer contains. Raises Unreadable."""
     rows = value.get("customers") if isinstance(value, Mapping) else None
     if not isinstance(rows, list):
         raise unreadable_error("it has no list of customers")
@@ -163,7 +169,10 @@ def shop_users(value: Any, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, 
 
 
 def registered_time(said: Any) -> datetime | None:
-    """A text without a zone is UTC: WordPress keeps ``user_registered`` so. None: none is said. Raises Unreadable."""
+    """Parses a registration time, or returns None when it is missing. A text without a zone is UTC, as WordPress stores it.
+
+    Raises Unreadable.
+    """
     if said is None or said == "":
         return None
     try:
@@ -174,7 +183,7 @@ def registered_time(said: Any) -> datetime | None:
 
 
 def shop_status(value: Any) -> ShopStatus:
-    """Raises Unreadable, also when plugin and service have no version of this wire in common."""
+    """Reads the bridge's status. Raises Unreadable, also when plugin and service have no common version of the wire."""
     if not isinstance(value, Mapping):
         raise unreadable_error("the bridge's status is no object")
     api, max_batch = _newest_common_api(value), value.get("max_batch")
@@ -190,7 +199,7 @@ def shop_status(value: Any) -> ShopStatus:
 
 
 def _price_decimals(status: Mapping[str, Any]) -> int:
-    """Older bridges say nothing of it; more than a bridge takes is no number of decimals."""
+    """Returns the decimals of the shop's prices. Older bridges do not report them; a missing or invalid value gives the default."""
     said = status.get("price_decimals")
     if isinstance(said, bool) or not isinstance(said, int) or not 0 <= said <= MOST_PRICE_DECIMALS:
         return DEFAULT_PRICE_DECIMALS
@@ -198,7 +207,10 @@ def _price_decimals(status: Mapping[str, Any]) -> int:
 
 
 def _newest_common_api(status: Mapping[str, Any]) -> int:
-    """``api`` is the oldest version that the bridge speaks: a service of the time before ``apis`` looks at nothing else."""
+    """Returns the newest version that both sides speak. Raises Unreadable without one.
+
+    ``api`` is the oldest version of the bridge, because a service from before ``apis`` reads only ``api``.
+    """
     spoken = [status.get("api"), *(status["apis"] if isinstance(status.get("apis"), list) else [])]
     versions = {version for version in spoken if isinstance(version, int) and not isinstance(version, bool)}
     if not versions:

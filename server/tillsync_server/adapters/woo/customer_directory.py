@@ -1,4 +1,4 @@
-"""Who has an email in the shop: ``GET wc/v3/customers?email=``, by consumer keys. The bridge has no such route."""
+"""Finds shop customers by email with ``GET wc/v3/customers?email=``. It needs consumer keys, because the bridge has no such route."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from tillsync_server.domain.matching import search_texts
 
 _FIELDS = ("id", "email", "role")
 _QUERY = f"role=all&per_page=100&_fields={','.join(_FIELDS)}"
-"""Without ``role=all`` WooCommerce leaves out staff who also shop."""
+"""Without ``role=all`` WooCommerce omits staff who are also customers."""
 
 
 async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCustomerId]:
-    """Ascending. Raises UpstreamError. WooCommerce refuses what WordPress takes for no email (400): nobody has it."""
+    """Returns the ids of the shop customers with this email, in ascending order. Raises UpstreamError.
+
+    A 400 means that WordPress accepts no such email, so no customer has it.
+    """
     emails: dict[WooCustomerId, str] = {}
     for text in search_texts(email):
         try:
@@ -34,7 +37,7 @@ async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCu
 
 
 def _emails(value: Any) -> dict[WooCustomerId, str]:
-    """By shop user; empty where a row has none."""
+    """Returns the emails by shop user; "" for a row without an email. Raises Unreadable."""
     if not isinstance(value, list):
         raise unreadable_error("the list of its customers is no list")
     return dict(_email(row) for row in value)

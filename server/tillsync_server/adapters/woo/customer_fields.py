@@ -1,8 +1,8 @@
-"""What of a customer goes to ``wc/v3``, checked before it is sent and compared with what comes back. ``domain.shop_values`` has left out
-what the shop would not take; the check here is the last guard.
+"""Customer fields of ``wc/v3``: checks before sending, request bodies, and comparison with the answer.
 
-A batch of WooCommerce skips the schema (a bad email in one was taken and erased the stored one), so nothing unchecked goes into it, and
-email, password, role and consent never do.
+``domain.shop_values`` already omits values that the shop does not accept; the check here is the last guard. WooCommerce's batch route does
+not validate items against the schema: a malformed email erased the stored one. So this module validates each item. Email, password, role
+and consent are never sent.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ TYPE_META = "tillsync_customer_type_id"
 
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
 _ALTERED_BY_WORDPRESS = re.compile(r"[<\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]|%[a-f0-9]{2}", re.IGNORECASE)
-"""``sanitize_text_field`` removes or rewrites these without a word."""
+"""Characters that ``sanitize_text_field`` removes or rewrites without an error."""
 
 
 def invalid_result(write: CustomerWrite) -> WriteResult | None:
-    """INVALID with the first field that must not be sent; None when all may."""
+    """Returns INVALID with the first field that must not be sent, or None when all fields are valid."""
     values = write.values
     if write.woo_customer_id < 1:
         return _invalid("user_id", "is no id of a shop customer")
@@ -59,7 +59,7 @@ def _text_problem(text: str) -> str | None:
 
 
 def customer_body(write: CustomerWrite) -> dict[str, Any]:
-    """The body of one update. WooCommerce deletes a meta whose value is null."""
+    """Returns the body of one update. WooCommerce deletes a meta whose value is null."""
     values = write.values
     if values is None:
         return {"meta_data": _metas({POINTS_META: None, POINTS_AS_OF_META: None, CREDIT_META: None, TYPE_META: None})}
@@ -69,7 +69,7 @@ def customer_body(write: CustomerWrite) -> dict[str, Any]:
     if values.credit is not None:
         metas[CREDIT_META] = values.credit
     if not values.keeps_type:
-        # As text: usermeta is a text column, and a text comes back as it was sent.
+        # usermeta is a text column, so only a text comes back as it was sent.
         metas[TYPE_META] = None if values.type_id is None else str(values.type_id)
     body: dict[str, Any] = {"meta_data": _metas(metas)}
     if values.first_name is not None:
@@ -82,10 +82,11 @@ def customer_body(write: CustomerWrite) -> dict[str, Any]:
 
 
 def stored_result(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
-    """UPDATED when ``answer``, the customer as the shop has it now, holds our values of ``body``; otherwise ERROR naming what it lacks.
+    """Compares ``body`` with ``answer``, the customer as the shop stores it now.
 
-    Names and phone that are not as sent are told apart (``not_kept``): a table of three-byte characters drops an emoji without a word, and
-    our values arrive all the same.
+    Returns UPDATED when the metas of ``body`` are stored, otherwise ERROR with the first missing meta. Names and phone that differ are
+    listed in ``not_kept``, because a table of three-byte characters drops an emoji without an error and still stores the metas.
+    Raises Unreadable when the answer has no metas.
     """
     lacking = _not_stored(body, answer)
     if lacking is None:
@@ -99,8 +100,10 @@ def stored_result(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteRe
 
 
 def is_another_person(write: CustomerWrite, answer: Mapping[str, Any]) -> bool:
-    """Whether the user whom the shop answers about registered at another time than the one that the write is for. WooCommerce serves
-    WordPress' ``user_registered``, which is UTC, as the local time ``date_created``. Raises Unreadable."""
+    """Whether the user of ``answer`` registered at another time than the person of the write. Raises Unreadable.
+
+    WooCommerce serves WordPress's ``user_registered``, which is UTC, as the local time ``date_created``.
+    """
     registered_at = registered_time(answer.get("date_created")) if "date_created" in answer else None
     if registered_at is None or write.values is None:
         return False
@@ -135,7 +138,7 @@ def _metas(values: Mapping[str, str | None]) -> list[dict[str, str | None]]:
 
 
 def _folded(text: str) -> str:
-    """As ``sanitize_text_field`` stores it: outer white space off, inner runs one space."""
+    """Normalises white space as ``sanitize_text_field`` stores it: trimmed, each inner run one space."""
     return " ".join(text.split())
 
 

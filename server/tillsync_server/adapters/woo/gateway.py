@@ -1,4 +1,4 @@
-"""Makes shop clients over the process's one pool of outgoing connections, and keeps what was learnt about each shop."""
+"""Creates shop clients. All clients of a process share one HTTP client and the :class:`SiteKnowledge` of each account."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tillsync_server.ports.shop import ShopClient
 class WooGateway:
     """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory`` and ``ports.events.EventReceivers``.
 
-    ``warnings``: hears what stands around the data of answers. ``sleep``: between tries of a read. ``clock``: monotonic seconds.
+    ``warnings`` gets the stray output of answers. ``sleep`` waits between retries of a read. ``clock`` returns monotonic seconds.
     """
 
     def __init__(

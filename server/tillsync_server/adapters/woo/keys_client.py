@@ -1,4 +1,6 @@
-"""The shop without the bridge: user metas through ``wc/v3/customers``, in batches, or one by one where batches are refused."""
+"""The shop client of an account without a bridge. It writes user metas with ``wc/v3/customers``, in batches, or in single requests when the
+shop refuses batches.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,13 @@ from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 
 KEYS_MAX_BATCH = 100
-"""WooCommerce's limit of ``batch``; more is refused whole with 413."""
+"""WooCommerce's limit of ``batch``. It refuses a larger batch as a whole with 413."""
 _CUSTOMERS = "/wc/v3/customers"
 _BATCH = f"{_CUSTOMERS}/batch"
 _EMPTY_BATCH = Harmless(_BATCH, {"update": []}, lambda value: not value or (isinstance(value, Mapping) and "update" in value))
-"""WooCommerce answers it with an empty array or object."""
+"""A batch without items. WooCommerce answers it with an empty array or object."""
 ANOTHER_PERSON = "date_created"
-"""``WriteResult.field`` where the number belongs to another person than the one that the write was for."""
+"""``WriteResult.field`` when the user id belongs to another person than the write."""
 
 
 class KeysClient:
@@ -59,7 +61,7 @@ class KeysClient:
         return self._clock() < self._knowledge.batch_refused_until
 
     async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
-        """Versions are not sent: nothing in WooCommerce would compare them. What must not be sent is INVALID and stays here."""
+        """Writes customers. It sends no versions, because WooCommerce does not compare them. Invalid writes are INVALID and not sent."""
         if len(writes) > KEYS_MAX_BATCH:
             raise ValueError(f"writes: at most {KEYS_MAX_BATCH}, not {len(writes)}")
         kept = [invalid_result(write) for write in writes]
@@ -110,7 +112,7 @@ class KeysClient:
     async def _taken_from_strangers(
         self, writes: Sequence[CustomerWrite], results: list[WriteResult], permit: WritePermit
     ) -> list[WriteResult]:
-        """wc/v3 says whose number it is only with its answer: what another person got is taken away again at once."""
+        """Removes the values from users who turned out to be another person. wc/v3 shows the person only in the answer to the write."""
         for write, result in zip(writes, results, strict=True):
             if result.status is WriteStatus.NOT_FOUND and result.field == ANOTHER_PERSON:
                 await self._put(replace(write, values=None, as_of=None, registered_at=None, registered_before=None), permit)
@@ -133,9 +135,9 @@ class KeysClient:
         return [self._batch_result(row, write, body) for row, write, body in zip(rows, writes, bodies, strict=True)]
 
     def _batch_result(self, row: Any, write: CustomerWrite, body: Mapping[str, Any]) -> WriteResult:
-        """Raises Unreadable when the row is not that of this customer: then the whole answer is in doubt."""
+        """Reads the result of one item. Raises Unreadable for a row of another customer, because the whole answer is in doubt then."""
         failed = row.get("error") if isinstance(row, Mapping) else None
-        known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # 0: of an error, in other versions
+        known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # Other versions answer 0 in an error.
         if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
             raise unreadable_error(f"a result is not that of customer {write.woo_customer_id}")
         if failed is None:
@@ -160,7 +162,7 @@ class KeysClient:
         return _refused(refused)
 
     async def _put(self, write: CustomerWrite, permit: WritePermit) -> WriteResult:
-        """Raises what concerns more than this customer."""
+        """Writes one customer. Raises only errors that concern more than this customer."""
         body = customer_body(write)
         try:
             answer = await self._put_body(write, body, permit)
@@ -176,7 +178,7 @@ class KeysClient:
         route = f"{_CUSTOMERS}/{write.woo_customer_id}"
 
         def is_customer(value: Any) -> bool:
-            """With the metas that the result is compared by: no other object of the shop has both."""
+            """The result is compared by the metas. No other object of the shop has this id and metas."""
             return isinstance(value, Mapping) and value.get("id") == write.woo_customer_id and "meta_data" in value
 
         try:
@@ -185,13 +187,16 @@ class KeysClient:
             if error.status != 404:
                 raise
             await self.check_access()
-            # the address names this customer, and the list of customers can be read: what answers 404 is about this one
+            # The route names this customer, and the list of customers is readable. So the 404 concerns this customer.
             text = f"the shop does not serve this customer, others it does: {error.text}"[:500]
             raise Unreadable(Side.SHOP, text, status=404, body_text=error.body_text) from error
 
 
 def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:
-    """wc/v3 has no envelope of ours: its answer is known by the ids we sent, each in its place. 0 stands where one failed."""
+    """Whether a value is the answer to a batch of ``ids``. wc/v3 has no envelope of tillsync, so the ids must match by position.
+
+    The id of a failed item may be 0.
+    """
     rows = value.get("update") if isinstance(value, Mapping) else None
     if not isinstance(rows, list) or len(rows) != len(ids):
         return False

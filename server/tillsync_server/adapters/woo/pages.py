@@ -1,4 +1,4 @@
-"""What answers in place of the shop, in plain words and with its remedy."""
+"""Errors with a remedy for answers that an intermediary sends instead of the shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOGIN_REMEDY = "except /wp-json/ from the plugin or the password that asks for 
 
 
 def blocked_by(answer: Answer, intermediary: Intermediary | None) -> Blocked:
-    """``intermediary`` None: nothing tells who answers; mostly it is a firewall."""
+    """Returns the error of an answer from an intermediary. ``intermediary`` is None when it is unknown; mostly it is a firewall then."""
     told = answer.status_text
     if (refusal := refusal_of(answer)) is not None and refusal:
         told = f"HTTP {answer.status}: {refusal}"
@@ -50,7 +50,7 @@ def _words(intermediary: Intermediary | None) -> tuple[str, str, ShopCause]:
 
 
 def login_in_place_of(redirect: Misaddressed) -> Blocked | None:
-    """A redirect to WordPress' own login page: the address is right, and something asks for a login before the REST API."""
+    """Returns Blocked for a redirect to WordPress's login page, else None. The address is right, but the site requires a login for REST."""
     if redirect.status is None or _LOGIN_PAGE not in redirect.text:
         return None
     finding = f"the shop asks for a login before its REST API (HTTP {redirect.status}, a redirect to {_LOGIN_PAGE})"

@@ -1,7 +1,7 @@
-"""From an error answer of the shop to the upstream error tree: by status and by WordPress's error code, never by its words.
+"""Classifies error answers of the shop as upstream errors, by status and by WordPress's error code, never by texts.
 
-An answer without WordPress's error object comes from something before WordPress: web server, firewall, cache, maintenance page. Who that
-is, is told by :func:`blocked_by`.
+An answer without WordPress's error object comes from an intermediary: web server, firewall, cache, maintenance page. :func:`blocked_by`
+names the intermediary.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from tillsync_server.domain.errors import (
 
 NO_ROUTE = "rest_no_route"
 NO_SUCH_USER = frozenset({"wc_user_invalid_id", "woocommerce_rest_invalid_id", "rest_user_invalid_id"})
-"""What wc/v3 says of a customer that does not exist, by version; to a single request and inside a batch."""
+"""Error codes of wc/v3 for a customer that does not exist. They differ by version, and occur in single requests and in batches."""
 _MAX_TEXT = 500
 _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
 _OF_CREDENTIALS = ("rest_forbidden", "woocommerce_rest_", "tillsync_")
-"""Beginnings of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that switches REST off uses others."""
+"""Prefixes of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that disables REST uses other codes."""
 _BLOCK_AT_ANY_STATUS = (IntermediaryKind.BOT_CHECK, IntermediaryKind.FIREWALL, IntermediaryKind.LOGIN)
-"""Those that answer 503 as well, and do not mean that the shop failed."""
+"""Intermediaries that also answer 503. Their 503 does not mean that the shop failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sorted:
-    """``finding``: what was answered; ``remedy``: what to do about it. Together they are the error's text."""
+    """The class and texts of an upstream error. ``finding`` and ``remedy`` together are the error's text."""
 
     kind: type[UpstreamError]
     finding: str
@@ -63,16 +63,16 @@ class _Sorted:
 
 
 class BatchRefused(Refused):
-    """The whole batch is refused as such, untouched: too many items or too many bytes (413), or no right to batch."""
+    """The shop refuses the whole batch and writes no item: too many items or bytes (413), or no permission to batch."""
 
 
 def is_rest_absent(answer: Answer) -> bool:
-    """A 404 that WordPress's REST API did not say: there is none at this address."""
+    """Whether the address has no REST API: a 404 without WordPress's error object."""
     return answer.status == 404 and error_object(answer) is None
 
 
 def is_method_refused(answer: Answer) -> bool:
-    """A firewall's way of saying that it knows only GET and POST."""
+    """Whether an intermediary refuses the method. Some firewalls accept only GET and POST."""
     return answer.status in (403, 405, 501) and error_object(answer) is None
 
 
@@ -81,7 +81,7 @@ def is_no_route(answer: Answer) -> bool:
 
 
 def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float) -> UpstreamError | None:
-    """The error an answer stands for; None for 2xx. A Throttled always says for how long."""
+    """Returns the error of an answer, or None for 2xx. Throttled always has ``retry_after_seconds``."""
     if answer.is_success:
         return None
     error = error_object(answer)
@@ -97,7 +97,7 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
 
 
 def _by_any_server(answer: Answer, said: str, throttle_pause_seconds: float) -> _Sorted | None:
-    """Statuses that mean the same whoever answers."""
+    """Classifies statuses that mean the same from any server. Returns None for other statuses."""
     match answer.status:
         case 429:
             wait = answer.retry_after_seconds
@@ -113,10 +113,10 @@ def _by_any_server(answer: Answer, said: str, throttle_pause_seconds: float) -> 
 
 
 def _before_wordpress(answer: Answer, said: str, intermediary: Intermediary | None) -> _Sorted | None:
-    """Without WordPress's error object. None: whatever answers keeps the request from WordPress."""
+    """Classifies an answer without WordPress's error object. Returns None when an unknown intermediary blocks the request."""
     status, wait = answer.status, answer.retry_after_seconds
     if status == 503:
-        # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
+        # Maintenance affects the whole site. So the probe that follows a 5xx fails too, and the account waits.
         finding = f"the shop is in maintenance or overloaded ({said})"
         return _Sorted(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after_seconds=wait)
     if intermediary is not None and intermediary.kind is IntermediaryKind.GATEWAY:

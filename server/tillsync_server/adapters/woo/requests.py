@@ -1,4 +1,4 @@
-"""One request to the shop: address form found, method let through, signed, errors sorted; reads tried again when seconds can help."""
+"""Sends requests to the shop: finds an address form and method that pass, signs, classifies errors and retries reads."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ Heard = Callable[[str, StrayOutput | None], Awaitable[None]]
 _ID_AT_END = re.compile(r"/\d+\Z")
 
 INDEX_QUERY = "_fields=namespaces"
-"""The whole index of a site with many plugins is megabytes."""
+"""Limits the index to its namespaces. The whole index of a site with many plugins has megabytes."""
 _OFTEN_REFUSED = ("PUT", "DELETE")
 
 
 def is_index(value: Any) -> bool:
-    """WordPress's own index of its REST API."""
+    """Whether a value is the index of WordPress's REST API."""
     return isinstance(value, dict) and "namespaces" in value
 
 
@@ -60,14 +60,16 @@ def _plain_permalinks() -> Misaddressed:
 
 
 def _worth_another_try(error: BaseException) -> bool:
-    # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
+    # A Retry-After is longer than the retry time of this adapter, so the entry is postponed instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Harmless:
-    """A write that changes nothing, and that a shop answers whatever is in it: it shows whether a failure is one content's or everybody's.
-    ``ours``: knows its answer's envelope."""
+    """A write that changes nothing and that a shop always answers. It shows whether a failure concerns one content or all requests.
+
+    ``ours`` recognises the envelope of its answer.
+    """
 
     route: str
     content: Any
@@ -75,7 +77,7 @@ class Harmless:
 
 
 class ShopRequests:
-    """One shop, as one account may speak to it."""
+    """Requests to the shop of one account, with the account's credentials."""
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class ShopRequests:
         heard: Heard | None = None,
         gate: RequestGate | None = None,
     ) -> None:
-        """``heard``: told of every success, with the route asked and what stood around its data."""
+        """``heard`` is called for every success, with the route and the stray output around its data."""
         self._http = http
         self._settings = settings
         self._base_url = base_url
@@ -99,7 +101,7 @@ class ShopRequests:
         self._gate = gate
 
     async def read(self, route: str, query: str = "", *, ours: IsOurs) -> Any:
-        """The JSON of a GET, with retries. ``ours``: knows the answer's envelope among stray output. Raises UpstreamError."""
+        """Sends a GET, with retries, and returns its JSON. ``ours`` recognises the answer among stray output. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_another_try),
             stop=tenacity.stop_after_attempt(self._settings.read_attempts),
@@ -114,10 +116,11 @@ class ShopRequests:
     async def write(
         self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs, harmless: Harmless | None = None
     ) -> Any:
-        """The JSON of a success. Sent again only where the first answer proves that it did not reach WordPress. Raises UpstreamError.
+        """Sends a write and returns the JSON of its success. It resends only when the first answer proves that WordPress did not get it.
 
-        ``harmless``: sent where the answer does not come from the shop. It decides whose failure that is, so that one customer's odd name
-        does not stop the shop, and a firewall before the shop is not met customer by customer.
+        ``harmless`` is sent when an answer does not come from the shop. It shows whether the content or the whole shop is affected. So
+        one customer's odd name does not stop the shop, and a firewall stops the shop at once instead of failing customer by customer.
+        Raises UpstreamError, and what the permit raises.
         """
         try:
             return await self._write(method, route, content, permit, ours)
@@ -132,18 +135,21 @@ class ShopRequests:
         return await self._data(answer, route, ours)
 
     async def _blame(self, error: UpstreamError, harmless: Harmless, permit: WritePermit) -> NoReturn:
-        """Raises ``error``, marked where the harmless write fails too. Where that one passes, the content is at fault: Refused, or
-        Unreadable where the write may have had its effect."""
+        """Raises the error of a write after it has sent the harmless write.
+
+        When the harmless write fails too, it raises ``error``, marked as one of the whole side. When it succeeds, the content is the cause:
+        it raises Refused, or Unreadable when the first write may have had its effect.
+        """
         had_no_effect = error.status is not None and 300 <= error.status < 500
         try:
             await self._write("POST", harmless.route, harmless.content, permit, harmless.ours)
         except Refused:
-            pass  # in WordPress' own words: it gets through
+            pass  # WordPress itself answered, so requests reach it.
         except RunInterrupted:
-            raise error from None  # what the write did is as unknown as before
+            raise error from None  # The effect of the write is still unknown.
         except UpstreamError as second:
             if had_no_effect and isinstance(second, CredentialsRefused | BridgeMissing | Throttled):
-                raise  # it says more
+                raise  # The second error is more specific.
             error.is_of_whole_side = True
             raise error from None
         if isinstance(error, Unreadable):
@@ -176,11 +182,11 @@ class ShopRequests:
             answer = await send("POST")
             if not is_no_route(answer):
                 return answer
-            self._knowledge.tunnels_methods = False  # the override no longer gets through, if the route is there at all
+            self._knowledge.tunnels_methods = False  # An intermediary drops the override now, or the route does not exist.
         answer = await send(method)
         if is_method_refused(answer):
             tunnelled = await send("POST")
-            # No route for a POST: the override was dropped on the way, and the first answer is the one that names the cause.
+            # "No route" for the POST means that an intermediary dropped the override. The first answer then names the cause.
             if not is_method_refused(tunnelled) and not is_no_route(tunnelled):
                 self._knowledge.tunnels_methods = True
                 return tunnelled
@@ -195,7 +201,7 @@ class ShopRequests:
         try:
             answer = await self._send(tried, sent_method, method, route, query, body, permit)
         except Misaddressed as error:
-            # With plain permalinks WordPress itself redirects what it takes for the address of a page: the request was not carried out.
+            # With plain permalinks WordPress redirects an address that it takes for a page. It has not executed the request.
             if error.status is None:
                 raise
             redirect = error
@@ -216,11 +222,13 @@ class ShopRequests:
         return is_rest_absent(answer) or (is_read and answer.is_success and answer.is_html)
 
     async def _has_rest(self, form: RestForm) -> bool:
-        """By a read of the index, so that no write goes to an address where a REST API is only suspected. A refusal in WordPress's
-        words is proof as well."""
+        """Whether a form of address leads to a REST API. It reads the index, so that no write goes to an unproven address.
+
+        An error object of WordPress is proof as well.
+        """
         try:
             answer = await self._send(form, "GET", "GET", "/", INDEX_QUERY, None, None)
-        except (Misaddressed, Unreadable):  # a redirect, an endless page: not here
+        except (Misaddressed, Unreadable):  # A redirect or an oversized page: no REST API here.
             return False
         if not answer.is_success:
             return error_object(answer) is not None
@@ -248,12 +256,12 @@ class ShopRequests:
                     timeout_seconds=self._settings.timeout_seconds,
                     # invariant: shop-writes-need-a-permit
                     permit=permit,
-                    # A write on a connection that the web server is just closing would count as unanswered.
+                    # The web server may be closing a pooled connection, and a write on it would count as unanswered.
                     fresh_connection=permit is not None,
                     secrets=self._signer.secrets,
                 )
         except Misaddressed as error:
-            # The right address without our route behind it is what has to be entered in the account.
+            # The account needs the address without the route, so the route is removed from the error's text.
             error.text = error.text.replace(form.suffix(route), "")
             error.args = (error.text,)
             if (blocked := login_in_place_of(error)) is not None:

@@ -1,4 +1,4 @@
-"""Where a WordPress site has its REST API: three forms of address, of which its permalinks and web server let some through."""
+"""Addresses of a WordPress site's REST API. Permalinks and web server decide which of the three forms work."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class RestForm(Enum):
     PRETTY = "/wp-json"
     """Needs permalinks other than "Plain"."""
     INDEX = "/index.php/wp-json"
-    """Also with plain permalinks; needs a web server that passes PATH_INFO."""
+    """Works with plain permalinks too. Needs a web server that passes PATH_INFO."""
     QUERY = "/?rest_route="
-    """Works everywhere, but WooCommerce does not recognise its keys there (it looks for ``wp-json/wc/`` in the address)."""
+    """Works everywhere. WooCommerce does not recognise its keys there, because it looks for ``wp-json/wc/`` in the address."""
 
     def suffix(self, route: str) -> str:
-        """What stands behind the shop's base address. ``route``: as WordPress names it, ``/wc/v3/customers/batch``."""
+        """Returns the part after the shop's base address. ``route`` is WordPress's route, for example ``/wc/v3/customers/batch``."""
         return self.value + route
 
 
 def rest_url(base_url: str, form: RestForm, route: str, query: str = "") -> URL:
-    """``query``: encoded, without its question mark. Raises Misaddressed."""
+    """Returns the URL of a route. ``query`` is encoded, without the question mark. Raises Misaddressed."""
     try:
         base = URL(base_url.strip()).with_query(None).with_fragment(None)
     except ValueError as error:

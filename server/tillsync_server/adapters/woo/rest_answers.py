@@ -1,4 +1,4 @@
-"""Reading what a WordPress site answers: its JSON, also with other output around it, and its error objects."""
+"""Readers of a WordPress site's answers: JSON, also with stray output around it, and error objects."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, ShopCause, Unreadable
 
 IsOurs = Callable[[Any], bool]
-"""Whether a value has the form of the answer to a request: its envelope."""
+"""Checks whether a value has the envelope of the expected answer."""
 
 _MAX_STRAY = 64 * 1024
-"""Characters before, between and behind."""
+"""Maximum characters of stray output before the next JSON value."""
 _MAX_STARTS, _MAX_READ_IN_VAIN = 200, 2 * 1024 * 1024
-"""Bound the work on a hostile answer: one that is all brackets, and one of which every bracket begins what reads well nearly to its end."""
+"""Limits of the work on a hostile answer: brackets tried, and characters read without a value. Each bracket may begin a text that parses
+almost to its end."""
 _START = re.compile(r"[{\[]")
 _PLUGIN = re.compile(r"wp-content/(?:plugins|themes)/([A-Za-z0-9][A-Za-z0-9._-]{0,59})")
 
@@ -32,10 +33,10 @@ class WpError:
 
     code: str
     message: str
-    """As :func:`error_sentence` leaves it; empty where it is no sentence."""
+    """The result of :func:`error_sentence`; empty when the message is no sentence."""
     status: int | None = None
     field: str | None = None
-    """The first refused parameter, where it names some."""
+    """The first refused parameter, or None."""
 
     @property
     def said(self) -> str:
@@ -47,12 +48,12 @@ def unreadable_error(text: str, *, field: str | None = None) -> Unreadable:
 
 
 def is_list_of(*fields: str) -> IsOurs:
-    """Knows a list of wc/v3 whose rows have just the ``fields`` that were asked for: there is no envelope of ours."""
+    """Returns a check for a list of wc/v3 whose rows have exactly the requested ``fields``. wc/v3 has no envelope of tillsync."""
     return lambda value: isinstance(value, list) and all(isinstance(row, Mapping) and set(row) == set(fields) for row in value)
 
 
 def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
-    """None when ``value`` is no such object."""
+    """Reads an error object. Returns None when ``value`` is no such object."""
     if not isinstance(value, Mapping):
         return None
     code, message, data = value.get("code"), value.get("message"), value.get("data")
@@ -60,7 +61,7 @@ def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
         return None
     status = data.get("status") if isinstance(data, Mapping) else None
     params = data.get("params") if isinstance(data, Mapping) else None
-    # An object by name for invalid parameters, a list of names for missing ones.
+    # Invalid parameters are an object keyed by name, missing ones a list of names.
     first = next(iter(params), None) if isinstance(params, Mapping | list) else None
     return WpError(
         code=name_of(code),
@@ -72,18 +73,17 @@ def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A whole object or array in an answer, and what stands around it: None where nothing does."""
+    """The JSON value of an answer and its stray output, or None without stray output."""
 
     value: Any
     stray: StrayOutput | None = None
 
 
 def found_in(answer: Answer, is_ours: IsOurs) -> Found | None:
-    """The one whole object or array that is what we asked for, with whatever stands before and behind it. None: there is none, or more
-    than one, and nobody can tell which of them the shop means.
+    """Finds the expected object or array among stray output. Returns None when no value or more than one passes ``is_ours``.
 
-    ``is_ours`` makes that safe. What a plugin prints may hold JSON of its own, an answer that was cut off holds whole parts, and neither
-    has the envelope of the answer: the ids and the number of what we sent are compared after this as ever.
+    ``is_ours`` makes the search safe. Output of a plugin may contain JSON, and a truncated answer contains complete inner values. Neither
+    has the envelope of the answer. Callers still compare ids and count with the request.
     """
     text = answer.body.decode("utf-8-sig", "surrogateescape")
     found: tuple[Any, int, int] | None = None
@@ -102,11 +102,14 @@ def found_in(answer: Answer, is_ours: IsOurs) -> Found | None:
 
 
 class _TooCostlyError(Exception):
-    """Reading on would cost more than the answer is worth."""
+    """The search would exceed its limits of work."""
 
 
 def _whole_values(text: str) -> Iterator[tuple[Any, int, int]]:
-    """Objects and arrays with their place, none that stands inside another. Between two of them no more than ``_MAX_STRAY``."""
+    """Yields outer objects and arrays with start and end. It stops when more than ``_MAX_STRAY`` characters lead to the next one.
+
+    Raises _TooCostlyError.
+    """
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
     position, starts, read_in_vain = 0, 0, 0
     until = _MAX_STRAY
@@ -120,7 +123,7 @@ def _whole_values(text: str) -> Iterator[tuple[Any, int, int]]:
             read_in_vain += error.pos - start.start()
             position = start.end()
             continue
-        except (ValueError, RecursionError):  # which do not say how far they came
+        except (ValueError, RecursionError):  # These errors have no position.
             read_in_vain += len(text) - start.start()
             position = start.end()
             continue
@@ -143,7 +146,7 @@ def _is_utf8(text: str) -> bool:
 def _stray(before: str, behind: str) -> StrayOutput | None:
     printed, added = _visible(before), _visible(behind)
     if not printed and not added:
-        # one byte-order mark and blanks around JSON are nothing that anybody minds
+        # One byte-order mark and blanks around JSON are harmless.
         return StrayOutput(StrayKind.MARKS_BEFORE) if before.strip() or behind.strip() else None
     named = _PLUGIN.search(before if printed else behind)
     return StrayOutput(StrayKind.TEXT_BEFORE if printed else StrayKind.TEXT_BEHIND, named[1] if named else "")
@@ -154,7 +157,7 @@ def _visible(text: str) -> str:
 
 
 def json_of(answer: Answer, is_ours: IsOurs) -> Any:
-    """The JSON of an answer, also among stray output; None when it has none. For what is read to decide, never for results."""
+    """Returns the JSON of an answer, also among stray output, or None. Use it for decisions, never for results."""
     try:
         return answer.json()
     except Unreadable:
@@ -163,13 +166,15 @@ def json_of(answer: Answer, is_ours: IsOurs) -> Any:
 
 
 def error_object(answer: Answer) -> WpError | None:
-    """The error object of an answer. None: it does not come from WordPress's REST API."""
+    """Returns WordPress's error object. None means that the answer does not come from WordPress's REST API."""
     return wp_error_of(json_of(answer, lambda value: wp_error_of(value) is not None), answer.secrets)
 
 
 def data_of(answer: Answer, is_ours: IsOurs) -> Found:
-    """The JSON of a success, also among stray output. Raises Blocked where something before the shop answers, and Unreadable, saying what
-    stands there; with either the effect of a write is unknown."""
+    """Reads the JSON of a success, also among stray output.
+
+    Raises Blocked when an intermediary answers, and Unreadable for other bodies. In both cases the effect of a write is unknown.
+    """
     try:
         found = Found(answer.json())
     except Unreadable as error:

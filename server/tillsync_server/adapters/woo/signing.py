@@ -1,4 +1,4 @@
-"""How a request shows who sends it: the bridge's HMAC, or WooCommerce's consumer keys (Basic over TLS, OAuth 1.0a without)."""
+"""Request signers: the bridge's HMAC, or WooCommerce's consumer keys (Basic over TLS, OAuth 1.0a without TLS)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIGNATURE_VERSION = "v1"
 
 
 class Surface(Enum):
-    """Which routes of the shop are spoken to: it decides what a refusal means and what to do about it."""
+    """The routes of the shop that a client uses. They decide the meaning and remedy of a refusal."""
 
     BRIDGE = auto()
     KEYS = auto()
@@ -33,28 +33,30 @@ class RequestSigner(Protocol):
 
     @property
     def forms(self) -> tuple[RestForm, ...]:
-        """Addresses on which these credentials are recognised, best first."""
+        """Address forms on which the shop recognises these credentials, best first."""
         ...
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not show in any text."""
+        """Texts that must not appear in an error or a note."""
         ...
 
     @property
     def is_single_use(self) -> bool:
-        """The shop takes one signature once. aiohttp sends a PUT or DELETE again when a connection ends without an answer, so such
-        requests must go as POST."""
+        """Whether the shop accepts a signature only once. aiohttp resends a PUT or DELETE when a connection ends without an answer, so
+        such requests must be sent as POST."""
         ...
 
     def sign(self, url: URL, *, sent_method: str, method: str, route: str, body: bytes) -> tuple[URL, dict[str, str]]:
-        """The address and the further headers to send. ``method``: the effective one; ``sent_method``: that of the request line."""
+        """Returns the URL and the extra headers to send. ``method`` is the effective method, ``sent_method`` that of the request line."""
         ...
 
 
 class BridgeSigner:
-    """``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (docs/bridge/wire.md#who-calls); never the Authorization header,
-    which some web servers drop."""
+    """Signs with ``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (docs/bridge/wire.md#who-calls).
+
+    It never uses the Authorization header, because some web servers drop it.
+    """
 
     surface = Surface.BRIDGE
     forms = (RestForm.PRETTY, RestForm.INDEX, RestForm.QUERY)
@@ -72,7 +74,7 @@ class BridgeSigner:
 
 
 class BasicKeys:
-    """Consumer keys over https. WooCommerce looks at them only when PHP sees TLS (``is_ssl()``)."""
+    """Sends consumer keys as Basic over https. WooCommerce reads them only when PHP sees TLS (``is_ssl()``)."""
 
     surface = Surface.KEYS
     forms = (RestForm.PRETTY, RestForm.INDEX)
@@ -88,7 +90,10 @@ class BasicKeys:
 
 
 class OAuthKeys:
-    """Consumer keys over plain http: OAuth 1.0a without a token, in the query, where no web server drops it. The secret never travels."""
+    """Signs with consumer keys over plain http: OAuth 1.0a without a token. It never sends the secret.
+
+    The signature is in the query, because no web server drops the query.
+    """
 
     surface = Surface.KEYS
     forms = (RestForm.PRETTY, RestForm.INDEX)
@@ -99,13 +104,13 @@ class OAuthKeys:
         self._client = Client(key, client_secret=secret, signature_method=SIGNATURE_HMAC_SHA256, signature_type=SIGNATURE_TYPE_QUERY)
 
     def sign(self, url: URL, *, sent_method: str, method: str, route: str, body: bytes) -> tuple[URL, dict[str, str]]:
-        # A JSON body is no part of the signature (RFC 5849, 3.4.1.3.1); WooCommerce checks the method of the request line.
+        # The signature excludes a JSON body (RFC 5849, 3.4.1.3.1). WooCommerce checks the method of the request line.
         signed, _, _ = self._client.sign(str(url), http_method=cast(Any, sent_method))
         return URL(signed, encoded=True), {}
 
 
 def signer_for(shop: ShopSettings) -> RequestSigner:
-    """By what the shop has: a bridge secret wins, and then nothing falls back to keys. Raises CredentialsRefused without either."""
+    """Returns the signer of a shop. With a bridge secret it never falls back to keys. Raises CredentialsRefused without either."""
     if shop.has_bridge:
         return BridgeSigner(shop.bridge_secret)
     if not shop.consumer_key or not shop.consumer_secret:

@@ -1,4 +1,4 @@
-"""Customers written one request each, a few at a time; stops at the first failure that the others would meet as well."""
+"""Writes customers in single requests, a few concurrently. It stops at the first failure that the other writes would meet too."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from tillsync_server.ports.shop import WriteResult, WriteStatus
 async def write_one_by_one(
     put: Callable[[CustomerWrite], Awaitable[WriteResult]], writes: Sequence[CustomerWrite], *, at_once: int
 ) -> list[WriteResult]:
-    """By position. What stops the row is raised when nothing is known of any item yet; otherwise it stands at the items it left out:
-    NOT_DONE when the lease ended or the shop fell silent, ERROR when all would meet the same."""
+    """Returns the results in the order of ``writes``.
+
+    A failure that stops the writes is raised when no write has a result yet. Otherwise each skipped write is NOT_DONE when the lease ended
+    or the shop did not answer, and ERROR when every write would meet the same error.
+    """
     results: list[WriteResult | None] = [None] * len(writes)
     waiting = iter(range(len(writes)))
     stopped: RunInterrupted | UpstreamError | None = None
@@ -29,7 +32,7 @@ async def write_one_by_one(
             except (Unanswered, ServerFailure, Unreadable) as error:
                 results[position] = WriteResult(status=WriteStatus.ERROR, error=error)
                 if isinstance(error, Unanswered) or error.is_of_whole_side:
-                    stopped = stopped or error  # each further one would wait as long
+                    stopped = stopped or error  # Each further write would wait as long, or meet the same error.
             except (RunInterrupted, UpstreamError) as error:
                 stopped = stopped or error
 

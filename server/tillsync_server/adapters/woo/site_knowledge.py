@@ -1,4 +1,6 @@
-"""What was learnt about a shop while talking to it. Never stored: a restart learns it again at the cost of a request or two."""
+"""Facts about shops that the adapter learnt from their answers. They are kept in memory only; a restart learns them again with one or two
+requests.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,26 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 
 BRIDGE_MAX_BATCH = 500
-"""Most items of one ``customers/batch`` of the bridge (docs/bridge/wire.md#routes)."""
+"""Maximum items of one ``customers/batch`` request to the bridge (docs/bridge/wire.md#routes)."""
 
 
 @dataclass(slots=True)
 class SiteKnowledge:
     form: RestForm = RestForm.PRETTY
-    """The address form that led to a REST API."""
+    """The address form that leads to the REST API."""
     tunnels_methods: bool = False
-    """PUT and DELETE are refused on the way; POST with ``X-HTTP-Method-Override`` passes."""
+    """An intermediary refuses PUT and DELETE, and a POST with ``X-HTTP-Method-Override`` passes."""
     api: int | None = None
-    """The newest version of the bridge's wire that both sides speak, from ``status``. None: not asked yet."""
+    """The newest version of the bridge's wire that both sides speak, from ``status``. None before the first ``status``."""
     max_batch: int = BRIDGE_MAX_BATCH
-    """What the bridge takes in one batch, from ``status`` or learnt from a refusal."""
+    """Maximum items of one batch, from ``status`` or learnt from a refusal."""
     batch_refused_until: float = 0.0
-    """Monotonic seconds: until then wc/v3 writes go one by one."""
+    """Monotonic time. Until then wc/v3 customers are written in single requests."""
 
 
 @dataclass(slots=True)
 class SiteKnowledgeBook:
-    """One :class:`SiteKnowledge` per account, begun anew when address or credentials change."""
+    """Holds one :class:`SiteKnowledge` per account, and replaces it when address or credentials change."""
 
     _pages: dict[AccountId, tuple[tuple[str, str, str], SiteKnowledge]] = field(default_factory=dict)
 
