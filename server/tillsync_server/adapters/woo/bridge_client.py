@@ -20,7 +20,7 @@ from tillsync_server.adapters.woo.bridge_wire import (
     write_result,
 )
 from tillsync_server.adapters.woo.refusals import BatchRefused
-from tillsync_server.adapters.woo.requests import Harmless, ShopRequests
+from tillsync_server.adapters.woo.requests import NoOpWrite, ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable_error
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
@@ -33,7 +33,7 @@ from tillsync_server.ports.till import WritePermit
 
 NAMESPACE = "/wc-tillsync/v1"
 _BATCH = f"{NAMESPACE}/customers/batch"
-_HARMLESS = Harmless(_BATCH, {"items": []}, results_of(0))
+_NO_OP = NoOpWrite(_BATCH, {"items": []}, results_of(0))
 
 
 def _too_old(write: CustomerWrite) -> WriteResult:
@@ -115,7 +115,7 @@ class BridgeClient:
         api = self._knowledge.api or 1
         items = [customer_item(write, api) for write in part]
         try:
-            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit, ours=results_of(len(part)), harmless=_HARMLESS)
+            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit, ours=results_of(len(part)), no_op=_NO_OP)
         except BatchRefused:
             if len(part) == 1:
                 raise
@@ -137,7 +137,7 @@ class BridgeClient:
 
     async def _write_type(self, method: str, type_id: EposCustomerTypeId, body: dict[str, str], permit: WritePermit) -> WriteResult:
         route = f"{NAMESPACE}/customer-types/{type_id}"
-        answer: Any = await self._requests.write(method, route, body, permit, ours=is_write_result, harmless=_HARMLESS)
+        answer: Any = await self._requests.write(method, route, body, permit, ours=is_write_result, no_op=_NO_OP)
         if isinstance(answer, dict) and answer.get("id", type_id) != type_id:
             raise unreadable_error(f"it is not about customer type {type_id}")
         return write_result(answer)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused
-from tillsync_server.adapters.woo.requests import INDEX_QUERY, Harmless, ShopRequests, is_index
+from tillsync_server.adapters.woo.requests import INDEX_QUERY, NoOpWrite, ShopRequests, is_index
 from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable_error, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
@@ -29,7 +29,7 @@ KEYS_MAX_BATCH = 100
 """WooCommerce's limit of ``batch``. It refuses a larger batch as a whole with 413."""
 _CUSTOMERS = "/wc/v3/customers"
 _BATCH = f"{_CUSTOMERS}/batch"
-_EMPTY_BATCH = Harmless(_BATCH, {"update": []}, lambda value: not value or (isinstance(value, Mapping) and "update" in value))
+_NO_OP = NoOpWrite(_BATCH, {"update": []}, lambda value: not value or (isinstance(value, Mapping) and "update" in value))
 """A batch without items. WooCommerce answers it with an empty array or object."""
 ANOTHER_PERSON = "date_created"
 """``WriteResult.field`` when the user id belongs to another person than the write."""
@@ -126,7 +126,7 @@ class KeysClient:
         def is_ours(value: Any) -> bool:
             return _is_batch_of(value, ids)
 
-        answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=is_ours, harmless=_EMPTY_BATCH)
+        answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=is_ours, no_op=_NO_OP)
         rows = answer.get("update") if isinstance(answer, Mapping) else None
         if not isinstance(rows, list):
             raise unreadable_error("it has no list of updated customers")
@@ -182,7 +182,7 @@ class KeysClient:
             return isinstance(value, Mapping) and value.get("id") == write.woo_customer_id and "meta_data" in value
 
         try:
-            return await self._requests.write("PUT", route, body, permit, ours=is_customer, harmless=Harmless(route, {}, is_customer))
+            return await self._requests.write("PUT", route, body, permit, ours=is_customer, no_op=NoOpWrite(route, {}, is_customer))
         except Misaddressed as error:
             if error.status != 404:
                 raise

@@ -65,7 +65,7 @@ def _worth_another_try(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Harmless:
+class NoOpWrite:
     """A write that changes nothing and that a shop always answers. It shows whether a failure concerns one content or all requests.
 
     ``ours`` recognises the envelope of its answer.
@@ -114,35 +114,35 @@ class ShopRequests:
         return await retrying(self._read_once, route, query, ours)
 
     async def write(
-        self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs, harmless: Harmless | None = None
+        self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs, no_op: NoOpWrite | None = None
     ) -> Any:
         """Sends a write and returns the JSON of its success. It resends only when the first answer proves that WordPress did not get it.
 
-        ``harmless`` is sent when an answer does not come from the shop. It shows whether the content or the whole shop is affected. So
+        ``no_op`` is sent when an answer does not come from the shop. It shows whether the content or the whole shop is affected. So
         one customer's odd name does not stop the shop, and a firewall stops the shop at once instead of failing customer by customer.
         Raises UpstreamError, and what the permit raises.
         """
         try:
             return await self._write(method, route, content, permit, ours)
         except (Blocked, Unreadable, Misaddressed) as error:
-            if harmless is None or isinstance(error, BridgeMissing):
+            if no_op is None or isinstance(error, BridgeMissing):
                 raise
-            await self._blame(error, harmless, permit)
+            await self._attribute_failure(error, no_op, permit)
 
     async def _write(self, method: str, route: str, content: Any, permit: WritePermit, ours: IsOurs) -> Any:
         body = json.dumps(content, separators=(",", ":")).encode()
         answer = await self._by_a_method_that_passes(method, route, body, permit)
         return await self._data(answer, route, ours)
 
-    async def _blame(self, error: UpstreamError, harmless: Harmless, permit: WritePermit) -> NoReturn:
-        """Raises the error of a write after it has sent the harmless write.
+    async def _attribute_failure(self, error: UpstreamError, no_op: NoOpWrite, permit: WritePermit) -> NoReturn:
+        """Raises the error of a write after it has sent the no-op write.
 
-        When the harmless write fails too, it raises ``error``, marked as one of the whole side. When it succeeds, the content is the cause:
+        When the no-op write fails too, it raises ``error``, marked as one of the whole side. When it succeeds, the content is the cause:
         it raises Refused, or Unreadable when the first write may have had its effect.
         """
         had_no_effect = error.status is not None and 300 <= error.status < 500
         try:
-            await self._write("POST", harmless.route, harmless.content, permit, harmless.ours)
+            await self._write("POST", no_op.route, no_op.content, permit, no_op.ours)
         except Refused:
             pass  # WordPress itself answered, so requests reach it.
         except RunInterrupted:
