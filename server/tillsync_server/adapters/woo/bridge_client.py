@@ -13,7 +13,7 @@ from tillsync_server.adapters.woo.bridge_wire import (
     is_status,
     is_users,
     is_write_result,
-    results_of,
+    results_check,
     shop_status,
     shop_users,
     type_body,
@@ -33,7 +33,7 @@ from tillsync_server.ports.till import WritePermit
 
 NAMESPACE = "/wc-tillsync/v1"
 _BATCH = f"{NAMESPACE}/customers/batch"
-_NO_OP = NoOpWrite(_BATCH, {"items": []}, results_of(0))
+_NO_OP = NoOpWrite(_BATCH, {"items": []}, results_check(0))
 
 
 def _too_old(write: CustomerWrite) -> WriteResult:
@@ -93,10 +93,10 @@ class BridgeClient:
         if await self._api() < API_WITH_GAPS:
             raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
         wanted = ",".join(str(each) for each in ids)
-        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}", ours=is_users), ids)
+        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}", is_expected=is_users), ids)
 
     async def status(self) -> ShopStatus:
-        status = shop_status(await self._requests.read(f"{NAMESPACE}/status", ours=is_status))
+        status = shop_status(await self._requests.read(f"{NAMESPACE}/status", is_expected=is_status))
         self._knowledge.max_batch, self._knowledge.api = status.max_batch, status.api
         return status
 
@@ -115,7 +115,9 @@ class BridgeClient:
         api = self._knowledge.api or 1
         items = [customer_item(write, api) for write in part]
         try:
-            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit, ours=results_of(len(part)), no_op=_NO_OP)
+            answer = await self._requests.write(
+                "POST", _BATCH, {"items": items}, permit, is_expected=results_check(len(part)), no_op=_NO_OP
+            )
         except BatchRefused:
             if len(part) == 1:
                 raise
@@ -137,7 +139,7 @@ class BridgeClient:
 
     async def _write_type(self, method: str, type_id: EposCustomerTypeId, body: dict[str, str], permit: WritePermit) -> WriteResult:
         route = f"{NAMESPACE}/customer-types/{type_id}"
-        answer: Any = await self._requests.write(method, route, body, permit, ours=is_write_result, no_op=_NO_OP)
+        answer: Any = await self._requests.write(method, route, body, permit, is_expected=is_write_result, no_op=_NO_OP)
         if isinstance(answer, dict) and answer.get("id", type_id) != type_id:
             raise unreadable_error(f"it is not about customer type {type_id}")
         return write_result(answer)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tillsync_server.adapters.http_client.describing import UNKNOWN_NAME
 from tillsync_server.adapters.woo.bridge_client import NAMESPACE
-from tillsync_server.adapters.woo.bridge_wire import named_field, results_of
+from tillsync_server.adapters.woo.bridge_wire import named_field, results_check
 from tillsync_server.adapters.woo.refusals import BatchRefused
 from tillsync_server.adapters.woo.requests import ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable_error
@@ -36,7 +36,7 @@ class BridgeEvents:
         """Sends the events in one request. When the shop's web server refuses its size, it sends two halves."""
         content = {"events": [event_item(event, held_count) for event in events]}
         try:
-            answer = await self._requests.write("POST", _ROUTE, content, permit, ours=results_of(len(events)))
+            answer = await self._requests.write("POST", _ROUTE, content, permit, is_expected=results_check(len(events)))
         except BatchRefused:
             if len(events) == 1:
                 raise

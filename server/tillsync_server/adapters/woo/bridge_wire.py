@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tillsync_server.adapters.http_client import clean_text, name_of
-from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable_error
+from tillsync_server.adapters.woo.rest_answers import AnswerCheck, unreadable_error
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
@@ -91,7 +91,7 @@ def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
     }
 
 
-def results_of(count: int) -> IsOurs:
+def results_check(count: int) -> AnswerCheck:
     """Returns a check whether a value is the answer to a batch of ``count`` items."""
     return lambda value: isinstance(value, Mapping) and isinstance(value.get("results"), list) and len(value["results"]) == count
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tillsync_server.adapters.woo.requests import ShopRequests
-from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable_error
+from tillsync_server.adapters.woo.rest_answers import list_check, unreadable_error
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import WooCustomerId
@@ -26,7 +26,7 @@ async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCu
     emails: dict[WooCustomerId, str] = {}
     for text in search_texts(email):
         try:
-            rows = await requests.read("/wc/v3/customers", f"email={quote(text, safe='')}&{_QUERY}", ours=is_list_of(*_FIELDS))
+            rows = await requests.read("/wc/v3/customers", f"email={quote(text, safe='')}&{_QUERY}", is_expected=list_check(*_FIELDS))
         except Refused as refused:
             if refused.status == 400:
                 continue

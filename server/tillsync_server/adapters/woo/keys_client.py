@@ -13,7 +13,7 @@ from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused
 from tillsync_server.adapters.woo.requests import INDEX_QUERY, NoOpWrite, ShopRequests, is_index
-from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable_error, wp_error_of
+from tillsync_server.adapters.woo.rest_answers import list_check, unreadable_error, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
@@ -78,7 +78,7 @@ class KeysClient:
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         include = ",".join(str(each) for each in ids)
         query = f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created"
-        rows = await self._requests.read(_CUSTOMERS, query, ours=is_list_of("id", "date_created"))
+        rows = await self._requests.read(_CUSTOMERS, query, is_expected=list_check("id", "date_created"))
         if not isinstance(rows, list):
             raise unreadable_error("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
@@ -88,12 +88,12 @@ class KeysClient:
         _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
 
     async def check_access(self) -> None:
-        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", ours=is_list_of("id"))
+        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", is_expected=list_check("id"))
         if not isinstance(found, list):
             raise unreadable_error("the list of its customers is no list")
 
     async def probe(self) -> None:
-        index = await self._requests.read("/", INDEX_QUERY, ours=is_index)
+        index = await self._requests.read("/", INDEX_QUERY, is_expected=is_index)
         namespaces = index.get("namespaces") if isinstance(index, Mapping) else None
         if not isinstance(namespaces, list):
             raise unreadable_error("the index of its REST API has no namespaces")
@@ -123,10 +123,10 @@ class KeysClient:
         items = [{"id": write.woo_customer_id, **body} for write, body in zip(writes, bodies, strict=True)]
         ids = [write.woo_customer_id for write in writes]
 
-        def is_ours(value: Any) -> bool:
+        def is_expected(value: Any) -> bool:
             return _is_batch_of(value, ids)
 
-        answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=is_ours, no_op=_NO_OP)
+        answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, is_expected=is_expected, no_op=_NO_OP)
         rows = answer.get("update") if isinstance(answer, Mapping) else None
         if not isinstance(rows, list):
             raise unreadable_error("it has no list of updated customers")
@@ -182,7 +182,7 @@ class KeysClient:
             return isinstance(value, Mapping) and value.get("id") == write.woo_customer_id and "meta_data" in value
 
         try:
-            return await self._requests.write("PUT", route, body, permit, ours=is_customer, no_op=NoOpWrite(route, {}, is_customer))
+            return await self._requests.write("PUT", route, body, permit, is_expected=is_customer, no_op=NoOpWrite(route, {}, is_customer))
         except Misaddressed as error:
             if error.status != 404:
                 raise

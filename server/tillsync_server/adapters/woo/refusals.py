@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tillsync_server.adapters.http_client import Answer, Intermediary, IntermediaryKind, intermediary_of
 from tillsync_server.adapters.woo.pages import blocked_by
-from tillsync_server.adapters.woo.rest_answers import WpError, error_object
+from tillsync_server.adapters.woo.rest_answers import WpError, wp_error_in
 from tillsync_server.adapters.woo.signing import Surface
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
@@ -68,23 +68,23 @@ class BatchRefused(Refused):
 
 def is_rest_absent(answer: Answer) -> bool:
     """Whether the address has no REST API: a 404 without WordPress's error object."""
-    return answer.status == 404 and error_object(answer) is None
+    return answer.status == 404 and wp_error_in(answer) is None
 
 
 def is_method_refused(answer: Answer) -> bool:
     """Whether an intermediary refuses the method. Some firewalls accept only GET and POST."""
-    return answer.status in (403, 405, 501) and error_object(answer) is None
+    return answer.status in (403, 405, 501) and wp_error_in(answer) is None
 
 
 def is_no_route(answer: Answer) -> bool:
-    return answer.status == 404 and (error := error_object(answer)) is not None and error.code == NO_ROUTE
+    return answer.status == 404 and (error := wp_error_in(answer)) is not None and error.code == NO_ROUTE
 
 
 def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float) -> UpstreamError | None:
     """Returns the error of an answer, or None for 2xx. Throttled always has ``retry_after_seconds``."""
     if answer.is_success:
         return None
-    error = error_object(answer)
+    error = wp_error_in(answer)
     status = answer.status
     said = f"HTTP {status}: {error.said}" if error else answer.status_text
     intermediary = intermediary_of(answer) if error is None else None

@@ -16,7 +16,7 @@ from tillsync_server.adapters.http_client import Answer, HttpClient, intermediar
 from tillsync_server.adapters.woo.pages import login_in_place_of
 from tillsync_server.adapters.woo.refusals import error_of, is_method_refused, is_no_route, is_rest_absent
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
-from tillsync_server.adapters.woo.rest_answers import IsOurs, data_of, error_object, json_of
+from tillsync_server.adapters.woo.rest_answers import AnswerCheck, json_or_none, read_data, wp_error_in
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import RequestSigner
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
@@ -68,12 +68,12 @@ def _worth_another_try(error: BaseException) -> bool:
 class NoOpWrite:
     """A write that changes nothing and that a shop always answers. It shows whether a failure concerns one content or all requests.
 
-    ``ours`` recognises the envelope of its answer.
+    ``is_expected`` recognises the envelope of its answer.
     """
 
     route: str
     content: Any
-    ours: IsOurs
+    is_expected: AnswerCheck
 
 
 class ShopRequests:
@@ -100,8 +100,8 @@ class ShopRequests:
         self._heard = heard
         self._gate = gate
 
-    async def read(self, route: str, query: str = "", *, ours: IsOurs) -> Any:
-        """Sends a GET, with retries, and returns its JSON. ``ours`` recognises the answer among stray output. Raises UpstreamError."""
+    async def read(self, route: str, query: str = "", *, is_expected: AnswerCheck) -> Any:
+        """Sends a GET, with retries, and returns its JSON. ``is_expected`` recognises it among stray output. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_another_try),
             stop=tenacity.stop_after_attempt(self._settings.read_attempts),
@@ -111,10 +111,10 @@ class ShopRequests:
             sleep=self._sleep,
             reraise=True,
         )
-        return await retrying(self._read_once, route, query, ours)
+        return await retrying(self._read_once, route, query, is_expected)
 
     async def write(
-        self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs, no_op: NoOpWrite | None = None
+        self, method: str, route: str, content: Any, permit: WritePermit, *, is_expected: AnswerCheck, no_op: NoOpWrite | None = None
     ) -> Any:
         """Sends a write and returns the JSON of its success. It resends only when the first answer proves that WordPress did not get it.
 
@@ -123,16 +123,16 @@ class ShopRequests:
         Raises UpstreamError, and what the permit raises.
         """
         try:
-            return await self._write(method, route, content, permit, ours)
+            return await self._write(method, route, content, permit, is_expected)
         except (Blocked, Unreadable, Misaddressed) as error:
             if no_op is None or isinstance(error, BridgeMissing):
                 raise
             await self._attribute_failure(error, no_op, permit)
 
-    async def _write(self, method: str, route: str, content: Any, permit: WritePermit, ours: IsOurs) -> Any:
+    async def _write(self, method: str, route: str, content: Any, permit: WritePermit, is_expected: AnswerCheck) -> Any:
         body = json.dumps(content, separators=(",", ":")).encode()
         answer = await self._by_a_method_that_passes(method, route, body, permit)
-        return await self._data(answer, route, ours)
+        return await self._data(answer, route, is_expected)
 
     async def _attribute_failure(self, error: UpstreamError, no_op: NoOpWrite, permit: WritePermit) -> NoReturn:
         """Raises the error of a write after it has sent the no-op write.
@@ -142,7 +142,7 @@ class ShopRequests:
         """
         had_no_effect = error.status is not None and 300 <= error.status < 500
         try:
-            await self._write("POST", no_op.route, no_op.content, permit, no_op.ours)
+            await self._write("POST", no_op.route, no_op.content, permit, no_op.is_expected)
         except Refused:
             pass  # WordPress itself answered, so requests reach it.
         except RunInterrupted:
@@ -158,14 +158,14 @@ class ShopRequests:
         text = f"something before the shop refuses the content of this request, others pass: {error.text}"[:500]
         raise kind(Side.SHOP, text, status=error.status, body_text=error.body_text) from error
 
-    async def _read_once(self, route: str, query: str, ours: IsOurs) -> Any:
-        return await self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None), route, ours)
+    async def _read_once(self, route: str, query: str, is_expected: AnswerCheck) -> Any:
+        return await self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None), route, is_expected)
 
-    async def _data(self, answer: Answer, route: str, ours: IsOurs) -> Any:
+    async def _data(self, answer: Answer, route: str, is_expected: AnswerCheck) -> Any:
         error = error_of(answer, self._signer.surface, throttle_pause_seconds=self._settings.throttle_pause_seconds)
         if error is not None:
             raise error
-        found = data_of(answer, ours)
+        found = read_data(answer, is_expected)
         if self._heard is not None:
             await self._heard(_ID_AT_END.sub("", route), found.stray)
         return found.value
@@ -231,8 +231,8 @@ class ShopRequests:
         except (Misaddressed, Unreadable):  # A redirect or an oversized page: no REST API here.
             return False
         if not answer.is_success:
-            return error_object(answer) is not None
-        return is_index(json_of(answer, is_index))
+            return wp_error_in(answer) is not None
+        return is_index(json_or_none(answer, is_index))
 
     async def _send(
         self, form: RestForm, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None

@@ -15,12 +15,12 @@ from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, ShopCause, Unreadable
 
-IsOurs = Callable[[Any], bool]
+AnswerCheck = Callable[[Any], bool]
 """Checks whether a value has the envelope of the expected answer."""
 
 _MAX_STRAY = 64 * 1024
 """Maximum characters of stray output before the next JSON value."""
-_MAX_STARTS, _MAX_READ_IN_VAIN = 200, 2 * 1024 * 1024
+_MAX_STARTS, _MAX_WASTED_CHARACTERS = 200, 2 * 1024 * 1024
 """Limits of the work on a hostile answer: brackets tried, and characters read without a value. Each bracket may begin a text that parses
 almost to its end."""
 _START = re.compile(r"[{\[]")
@@ -47,7 +47,7 @@ def unreadable_error(text: str, *, field: str | None = None) -> Unreadable:
     return Unreadable(Side.SHOP, f"the shop's answer is not understood: {text}"[:500], field=field)
 
 
-def is_list_of(*fields: str) -> IsOurs:
+def list_check(*fields: str) -> AnswerCheck:
     """Returns a check for a list of wc/v3 whose rows have exactly the requested ``fields``. wc/v3 has no envelope of tillsync."""
     return lambda value: isinstance(value, list) and all(isinstance(row, Mapping) and set(row) == set(fields) for row in value)
 
@@ -72,66 +72,66 @@ def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AnswerData:
     """The JSON value of an answer and its stray output, or None without stray output."""
 
     value: Any
     stray: StrayOutput | None = None
 
 
-def found_in(answer: Answer, is_ours: IsOurs) -> Found | None:
-    """Finds the expected object or array among stray output. Returns None when no value or more than one passes ``is_ours``.
+def find_answer(answer: Answer, is_expected: AnswerCheck) -> AnswerData | None:
+    """Finds the expected object or array among stray output. Returns None when no value or more than one passes ``is_expected``.
 
-    ``is_ours`` makes the search safe. Output of a plugin may contain JSON, and a truncated answer contains complete inner values. Neither
-    has the envelope of the answer. Callers still compare ids and count with the request.
+    ``is_expected`` makes the search safe. Output of a plugin may contain JSON, and a truncated answer contains complete inner values.
+    Neither has the envelope of the answer. Callers still compare ids and count with the request.
     """
     text = answer.body.decode("utf-8-sig", "surrogateescape")
     found: tuple[Any, int, int] | None = None
     try:
-        for value, start, end in _whole_values(text):
+        for value, start, end in _outer_values(text):
             # invariant: stray-json-is-no-answer
-            if is_ours(value):
+            if is_expected(value):
                 if found is not None:
                     return None
                 found = value, start, end
-    except _TooCostlyError:
+    except _SearchTooCostly:
         return None
     if found is None or not _is_utf8(text[found[1] : found[2]]):
         return None
-    return Found(found[0], _stray(text[: found[1]], text[found[2] :]))
+    return AnswerData(found[0], _stray_output(text[: found[1]], text[found[2] :]))
 
 
-class _TooCostlyError(Exception):
+class _SearchTooCostly(Exception):
     """The search would exceed its limits of work."""
 
 
-def _whole_values(text: str) -> Iterator[tuple[Any, int, int]]:
+def _outer_values(text: str) -> Iterator[tuple[Any, int, int]]:
     """Yields outer objects and arrays with start and end. It stops when more than ``_MAX_STRAY`` characters lead to the next one.
 
-    Raises _TooCostlyError.
+    Raises _SearchTooCostly.
     """
-    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
-    position, starts, read_in_vain = 0, 0, 0
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+    position, starts, wasted_characters = 0, 0, 0
     until = _MAX_STRAY
     while (start := _START.search(text, position, until)) is not None:
         starts += 1
-        if starts > _MAX_STARTS or read_in_vain > _MAX_READ_IN_VAIN:
-            raise _TooCostlyError
+        if starts > _MAX_STARTS or wasted_characters > _MAX_WASTED_CHARACTERS:
+            raise _SearchTooCostly
         try:
             value, end = decoder.raw_decode(text, start.start())
         except json.JSONDecodeError as error:
-            read_in_vain += error.pos - start.start()
+            wasted_characters += error.pos - start.start()
             position = start.end()
             continue
         except (ValueError, RecursionError):  # These errors have no position.
-            read_in_vain += len(text) - start.start()
+            wasted_characters += len(text) - start.start()
             position = start.end()
             continue
         yield value, start.start(), end
         position, until = end, end + _MAX_STRAY
 
 
-def _refuse(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
 
 
@@ -143,8 +143,8 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _stray(before: str, behind: str) -> StrayOutput | None:
-    printed, added = _visible(before), _visible(behind)
+def _stray_output(before: str, behind: str) -> StrayOutput | None:
+    printed, added = _visible_text(before), _visible_text(behind)
     if not printed and not added:
         # One byte-order mark and blanks around JSON are harmless.
         return StrayOutput(StrayKind.MARKS_BEFORE) if before.strip() or behind.strip() else None
@@ -152,46 +152,46 @@ def _stray(before: str, behind: str) -> StrayOutput | None:
     return StrayOutput(StrayKind.TEXT_BEFORE if printed else StrayKind.TEXT_BEHIND, named[1] if named else "")
 
 
-def _visible(text: str) -> str:
+def _visible_text(text: str) -> str:
     return text.replace("\ufeff", "").strip()
 
 
-def json_of(answer: Answer, is_ours: IsOurs) -> Any:
+def json_or_none(answer: Answer, is_expected: AnswerCheck) -> Any:
     """Returns the JSON of an answer, also among stray output, or None. Use it for decisions, never for results."""
     try:
         return answer.json()
     except Unreadable:
-        found = found_in(answer, is_ours)
+        found = find_answer(answer, is_expected)
         return None if found is None else found.value
 
 
-def error_object(answer: Answer) -> WpError | None:
+def wp_error_in(answer: Answer) -> WpError | None:
     """Returns WordPress's error object. None means that the answer does not come from WordPress's REST API."""
-    return wp_error_of(json_of(answer, lambda value: wp_error_of(value) is not None), answer.secrets)
+    return wp_error_of(json_or_none(answer, lambda value: wp_error_of(value) is not None), answer.secrets)
 
 
-def data_of(answer: Answer, is_ours: IsOurs) -> Found:
+def read_data(answer: Answer, is_expected: AnswerCheck) -> AnswerData:
     """Reads the JSON of a success, also among stray output.
 
     Raises Blocked when an intermediary answers, and Unreadable for other bodies. In both cases the effect of a write is unknown.
     """
     try:
-        found = Found(answer.json())
+        found = AnswerData(answer.json())
     except Unreadable as error:
-        among = found_in(answer, is_ours)
-        if among is not None:
-            return among
-        raise _no_data(answer, error) from error
-    if not is_ours(found.value) and (refusal_of(answer) is not None or intermediary_of(answer) is not None):
+        expected = find_answer(answer, is_expected)
+        if expected is not None:
+            return expected
+        raise _no_data_error(answer, error) from error
+    if not is_expected(found.value) and (refusal_of(answer) is not None or intermediary_of(answer) is not None):
         raise blocked_by(answer, intermediary_of(answer))
     return found
 
 
-def _no_data(answer: Answer, error: Unreadable) -> Blocked | Unreadable:
+def _no_data_error(answer: Answer, error: Unreadable) -> Blocked | Unreadable:
     if (intermediary := intermediary_of(answer)) is not None:
         return blocked_by(answer, intermediary)
     cause: ShopCause | None = None
-    if found_in(answer, lambda value: isinstance(value, dict | list)) is not None:
+    if find_answer(answer, lambda value: isinstance(value, dict | list)) is not None:
         cause = ShopCause.PHP_MESSAGE
         finding = "the shop's answer has other output around its data, and the data is not the answer to this request"
         remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin that prints"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from tillsync_server.adapters.http_client import Answer
-from tillsync_server.adapters.woo.rest_answers import data_of, found_in
+from tillsync_server.adapters.woo.rest_answers import find_answer, read_data
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
@@ -41,7 +41,7 @@ MARK = b"\xef\xbb\xbf"
     ],
 )
 def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: StrayOutput | None) -> None:
-    found = data_of(answer(body), has_results)
+    found = read_data(answer(body), has_results)
     assert found.value == {"results": [{"user_id": 12, "note": '{["'}]}
     assert found.stray == stray
 
@@ -62,12 +62,12 @@ def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: 
 @pytest.mark.catches("stray-json-is-no-answer")
 def test_what_is_not_whole_not_ours_or_there_twice_is_not_read(body: bytes) -> None:
     with pytest.raises(Unreadable):
-        data_of(answer(body), has_results)
+        read_data(answer(body), has_results)
 
 
 def test_data_behind_a_notice_with_brackets_is_found() -> None:
     notice = b'<br /><b>Warning</b>: array keys [a], ["b"] and {c} in <b>[...]/x.php</b> on line 7 '
-    found = found_in(answer(notice * 20 + b'{"results": [{"user_id": 12}]}'), has_results)
+    found = find_answer(answer(notice * 20 + b'{"results": [{"user_id": 12}]}'), has_results)
     assert found is not None
     assert found.value == {"results": [{"user_id": 12}]}
     assert found.stray == StrayOutput(StrayKind.TEXT_BEFORE)
@@ -83,5 +83,5 @@ def test_what_reads_well_from_every_bracket_nearly_to_the_end_is_given_up(monkey
         return read(self, s, idx)
 
     monkeypatch.setattr(json.JSONDecoder, "raw_decode", counted)
-    assert found_in(answer(b"x" + b"[" * 199 + b"0," * 600_000), has_results) is None
+    assert find_answer(answer(b"x" + b"[" * 199 + b"0," * 600_000), has_results) is None
     assert len(starts) == 2
