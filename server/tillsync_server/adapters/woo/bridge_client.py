@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tillsync_server.adapters.woo.bridge_wire import (
-    API_WITH_GAPS,
-    NAMES_OF_PERSONS,
+    API_WITH_OPTIONAL_FIELDS,
+    REGISTRATION_FIELDS,
     batch_results,
     customer_item,
     is_status,
@@ -36,7 +36,7 @@ _BATCH = f"{NAMESPACE}/customers/batch"
 _NO_OP = NoOpWrite(_BATCH, {"items": []}, results_check(0))
 
 
-def _too_old(write: CustomerWrite) -> WriteResult:
+def _too_old_result(write: CustomerWrite) -> WriteResult:
     """Returns INVALID for a write with a missing value. A bridge of API 1 requires every value, so such a write is not sent to it."""
     field = write.values.gaps[0] if write.values is not None else "points"
     text = f"refused field: {field}: Epos Now serves no value for it: correct it in Epos Now, or update the tillsync bridge plugin"
@@ -58,21 +58,21 @@ class BridgeClient:
         """Writes customers. It splits the writes when ``max_batch`` has become smaller since the caller read it."""
         if len(writes) > BRIDGE_MAX_BATCH:
             raise ValueError(f"writes: at most {BRIDGE_MAX_BATCH}, not {len(writes)}")
-        incomplete = {position for position, write in enumerate(writes) if write.values is not None and write.values.gaps}
+        positions_with_gaps = {position for position, write in enumerate(writes) if write.values is not None and write.values.gaps}
         # An older bridge refuses unknown fields, so the client needs its API version. It reads the version once per process.
         names_persons = any(write.registered_at is not None or write.registered_before is not None for write in writes)
-        if not (incomplete or names_persons) or await self._api() >= API_WITH_GAPS:
+        if not (positions_with_gaps or names_persons) or await self._api() >= API_WITH_OPTIONAL_FIELDS:
             return await self._write_all(writes, permit)
-        whole = [write for position, write in enumerate(writes) if position not in incomplete]
-        results = iter(await self._write_all(whole, permit) if whole else [])
-        return [_too_old(write) if position in incomplete else next(results) for position, write in enumerate(writes)]
+        complete_writes = [write for position, write in enumerate(writes) if position not in positions_with_gaps]
+        results = iter(await self._write_all(complete_writes, permit) if complete_writes else [])
+        return [_too_old_result(write) if position in positions_with_gaps else next(results) for position, write in enumerate(writes)]
 
     async def _write_all(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         results: list[WriteResult] = []
         while len(results) < len(writes):
-            part = writes[len(results) : len(results) + self.max_batch]
+            batch = writes[len(results) : len(results) + self.max_batch]
             try:
-                results += await self._write(part, permit)
+                results += await self._write(batch, permit)
             except RunInterrupted:
                 if not results:
                     raise
@@ -90,7 +90,7 @@ class BridgeClient:
         return await self._write_type("DELETE", type_id, {"version": str(version)}, permit)
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
-        if await self._api() < API_WITH_GAPS:
+        if await self._api() < API_WITH_OPTIONAL_FIELDS:
             raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
         wanted = ",".join(str(each) for each in ids)
         return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}", is_expected=is_users), ids)
@@ -110,25 +110,25 @@ class BridgeClient:
         known = self._knowledge.api
         return known if known is not None else (await self.status()).api
 
-    async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+    async def _write(self, batch: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         """Sends one batch. When the shop refuses its size, it lowers ``max_batch`` and returns no results."""
         api = self._knowledge.api or 1
-        items = [customer_item(write, api) for write in part]
+        items = [customer_item(write, api) for write in batch]
         try:
             answer = await self._requests.write(
-                "POST", _BATCH, {"items": items}, permit, is_expected=results_check(len(part)), no_op=_NO_OP
+                "POST", _BATCH, {"items": items}, permit, is_expected=results_check(len(batch)), no_op=_NO_OP
             )
         except BatchRefused:
-            if len(part) == 1:
+            if len(batch) == 1:
                 raise
-            await self._learn_max_batch(len(part))
+            await self._learn_max_batch(len(batch))
             return []
-        results = batch_results(answer, part)
-        if any(result.status is WriteStatus.INVALID and result.field in NAMES_OF_PERSONS for result in results):
+        results = batch_results(answer, batch)
+        if any(result.status is WriteStatus.INVALID and result.field in REGISTRATION_FIELDS for result in results):
             # The plugin was replaced by an older one. Read its API again and resend; items already written return UNCHANGED.
             await self.status()
             if (self._knowledge.api or 1) < api:
-                return await self._write(part, permit)
+                return await self._write(batch, permit)
         return results
 
     async def _learn_max_batch(self, refused_items: int) -> None:

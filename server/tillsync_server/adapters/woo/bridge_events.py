@@ -17,7 +17,7 @@ from tillsync_server.ports.events import MAX_EVENTS, EventResult, EventStatus, O
 from tillsync_server.ports.till import WritePermit
 
 _ROUTE = f"{NAMESPACE}/events"
-_MOST_SEQUENCE = 2**62
+_MAX_SEQUENCE = 2**62
 """Highest sequence number accepted from a shop. Higher ones are ignored, because the next number must fit in an int64."""
 
 
@@ -92,4 +92,4 @@ def _refused_field(row: Mapping[str, Any], event: OrderEvent) -> str:
 def _sequence(value: Any) -> int | None:
     if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= 19):
         return None
-    return int(value) if 0 < int(value) <= _MOST_SEQUENCE else None
+    return int(value) if 0 < int(value) <= _MAX_SEQUENCE else None

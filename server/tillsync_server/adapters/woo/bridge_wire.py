@@ -21,14 +21,14 @@ from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 BRIDGE_APIS = (1, 2)
 """Versions of the wire that the service speaks. A bridge of API 1 refuses every field that API 1 does not have, so none is sent to it. From
 API 2 on a bridge ignores unknown fields and keeps its stored value when points, credit or type_id is missing."""
-API_WITH_GAPS = 2
+API_WITH_OPTIONAL_FIELDS = 2
 """From this version on an item may omit points, credit or type_id, and names its person by the time of registration."""
-NAMES_OF_PERSONS = frozenset({"registered", "registered_before"})
+REGISTRATION_FIELDS = frozenset({"registered", "registered_before"})
 _INT64_MAX = 2**63 - 1
-_PLACES = 6
+_MAX_DECIMAL_PLACES = 6
 """Decimal places that a bridge accepts. A till computes with floats and may serve more."""
-_READ_BACK = ("first_name", "last_name", "phone")
-_ON_THE_WIRE = {
+_READ_BACK_FIELDS = ("first_name", "last_name", "phone")
+_WIRE_STATUSES = {
     status.value: status
     for status in (
         WriteStatus.UPDATED,
@@ -71,7 +71,7 @@ def customer_item(write: CustomerWrite, api: int = 1) -> dict[str, Any]:
         "last_name": values.last_name,
         "phone": values.phone,
     }
-    if api >= API_WITH_GAPS:
+    if api >= API_WITH_OPTIONAL_FIELDS:
         times = {"registered": write.registered_at, "registered_before": write.registered_before}
         head |= {name: rfc3339(time) for name, time in times.items() if time is not None}
     return {
@@ -86,7 +86,7 @@ def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
     return {
         "version": str(version),
         "name": customer_type.name,
-        "discount": decimal_text(round(customer_type.discount, _PLACES)),
+        "discount": decimal_text(round(customer_type.discount, _MAX_DECIMAL_PLACES)),
         "description": customer_type.description,
     }
 
@@ -97,7 +97,7 @@ def results_check(count: int) -> AnswerCheck:
 
 
 def is_write_result(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get("status") in _ON_THE_WIRE
+    return isinstance(value, Mapping) and value.get("status") in _WIRE_STATUSES
 
 
 def is_status(value: Any) -> bool:
@@ -127,7 +127,7 @@ def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResu
 def write_result(row: Any) -> WriteResult:
     """Reads one result. Raises Unreadable."""
     status = row.get("status") if isinstance(row, Mapping) else None
-    known = _ON_THE_WIRE.get(status) if isinstance(status, str) else None
+    known = _WIRE_STATUSES.get(status) if isinstance(status, str) else None
     if known is None:
         raise unreadable_error("a result has no status that this service knows: the versions of plugin and service do not fit")
     version = _version(row.get("version"))
@@ -138,8 +138,8 @@ def write_result(row: Any) -> WriteResult:
 
 def _not_kept(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the names and phone that the bridge wrote but did not read back. Older bridges do not report them."""
-    said = row.get("not_kept")
-    return tuple(name for name in _READ_BACK if name in said) if isinstance(said, list) else ()
+    names = row.get("not_kept")
+    return tuple(name for name in _READ_BACK_FIELDS if name in names) if isinstance(names, list) else ()
 
 
 def named_field(row: Mapping[str, Any]) -> str | None:
@@ -168,15 +168,15 @@ def shop_users(value: Any, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, 
     return found
 
 
-def registered_time(said: Any) -> datetime | None:
+def registered_time(value: Any) -> datetime | None:
     """Parses a registration time, or returns None when it is missing. A text without a zone is UTC, as WordPress stores it.
 
     Raises Unreadable.
     """
-    if said is None or said == "":
+    if value is None or value == "":
         return None
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise unreadable_error("the time at which a customer registered is no time") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -200,10 +200,10 @@ def shop_status(value: Any) -> ShopStatus:
 
 def _price_decimals(status: Mapping[str, Any]) -> int:
     """Returns the decimals of the shop's prices. Older bridges do not report them; a missing or invalid value gives the default."""
-    said = status.get("price_decimals")
-    if isinstance(said, bool) or not isinstance(said, int) or not 0 <= said <= MOST_PRICE_DECIMALS:
+    decimals = status.get("price_decimals")
+    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= MOST_PRICE_DECIMALS:
         return DEFAULT_PRICE_DECIMALS
-    return said
+    return decimals
 
 
 def _newest_common_api(status: Mapping[str, Any]) -> int:
@@ -218,6 +218,8 @@ def _newest_common_api(status: Mapping[str, Any]) -> int:
     common = versions.intersection(BRIDGE_APIS)
     if common:
         return max(common)
-    said = ", ".join(str(version) for version in sorted(versions)[:5])
+    spoken_apis = ", ".join(str(version) for version in sorted(versions)[:5])
     remedy = "update the tillsync bridge plugin in the shop" if max(versions) < BRIDGE_APIS[0] else "update the tillsync service"
-    raise unreadable_error(f"the bridge speaks API {said}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api")
+    raise unreadable_error(
+        f"the bridge speaks API {spoken_apis}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api"
+    )

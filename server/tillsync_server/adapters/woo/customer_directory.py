@@ -32,8 +32,8 @@ async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCu
                 continue
             raise
         emails |= _emails(rows)
-    wanted = normalise_email(email)
-    return [number for number, each in sorted(emails.items()) if normalise_email(each) == wanted]
+    searched = normalise_email(email)
+    return [number for number, each in sorted(emails.items()) if normalise_email(each) == searched]
 
 
 def _emails(value: Any) -> dict[WooCustomerId, str]:

@@ -34,24 +34,24 @@ def invalid_result(write: CustomerWrite) -> WriteResult | None:
     """Returns INVALID with the first field that must not be sent, or None when all fields are valid."""
     values = write.values
     if write.woo_customer_id < 1:
-        return _invalid("user_id", "is no id of a shop customer")
+        return _invalid_result("user_id", "is no id of a shop customer")
     if values is None:
         return None
     for name, number in (("points", values.points), ("credit", values.credit)):
         if number is not None and _DECIMAL.fullmatch(number) is None:
-            return _invalid(name, "is no decimal number of at most 15 digits and 6 places: correct it in Epos Now")
+            return _invalid_result(name, "is no decimal number of at most 15 digits and 6 places: correct it in Epos Now")
     if values.type_id is not None and values.type_id < 1:
-        return _invalid("type_id", "is no id of a customer type: correct it in Epos Now")
+        return _invalid_result("type_id", "is no id of a customer type: correct it in Epos Now")
     for name, text in (("first_name", values.first_name), ("last_name", values.last_name), ("phone", values.phone)):
         if text is not None and (problem := _text_problem(text)):
-            return _invalid(name, problem)
+            return _invalid_result(name, problem)
     if values.phone is not None and PHONE.fullmatch(values.phone) is None:
-        return _invalid("phone", "is no phone number to WooCommerce: correct it in Epos Now")
+        return _invalid_result("phone", "is no phone number to WooCommerce: correct it in Epos Now")
     return None
 
 
 def _text_problem(text: str) -> str | None:
-    if len(_folded(text)) > MAX_TEXT_LENGTH:
+    if len(_normalise_spaces(text)) > MAX_TEXT_LENGTH:
         return f"is longer than {MAX_TEXT_LENGTH} characters: shorten it in Epos Now"
     if _ALTERED_BY_WORDPRESS.search(text):
         return "has characters that WordPress would alter: correct it in Epos Now"
@@ -62,7 +62,7 @@ def customer_body(write: CustomerWrite) -> dict[str, Any]:
     """Returns the body of one update. WooCommerce deletes a meta whose value is null."""
     values = write.values
     if values is None:
-        return {"meta_data": _metas({POINTS_META: None, POINTS_AS_OF_META: None, CREDIT_META: None, TYPE_META: None})}
+        return {"meta_data": _meta_rows({POINTS_META: None, POINTS_AS_OF_META: None, CREDIT_META: None, TYPE_META: None})}
     metas: dict[str, str | None] = {POINTS_AS_OF_META: read_time_of(write)}
     if values.points is not None:
         metas[POINTS_META] = values.points
@@ -71,13 +71,13 @@ def customer_body(write: CustomerWrite) -> dict[str, Any]:
     if not values.keeps_type:
         # usermeta is a text column, so only a text comes back as it was sent.
         metas[TYPE_META] = None if values.type_id is None else str(values.type_id)
-    body: dict[str, Any] = {"meta_data": _metas(metas)}
+    body: dict[str, Any] = {"meta_data": _meta_rows(metas)}
     if values.first_name is not None:
-        body["first_name"] = _folded(values.first_name)
+        body["first_name"] = _normalise_spaces(values.first_name)
     if values.last_name is not None:
-        body["last_name"] = _folded(values.last_name)
+        body["last_name"] = _normalise_spaces(values.last_name)
     if values.phone is not None:
-        body["billing"] = {"phone": _folded(values.phone)}
+        body["billing"] = {"phone": _normalise_spaces(values.phone)}
     return body
 
 
@@ -88,15 +88,15 @@ def stored_result(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteRe
     listed in ``not_kept``, because a table of three-byte characters drops an emoji without an error and still stores the metas.
     Raises Unreadable when the answer has no metas.
     """
-    lacking = _not_stored(body, answer)
-    if lacking is None:
+    missing_meta = _first_missing_meta(body, answer)
+    if missing_meta is None:
         return WriteResult(status=WriteStatus.UPDATED, not_kept=_not_kept(body, answer))
     error = Unreadable(
         Side.SHOP,
-        f"the shop says that it saved the customer, and did not keep {lacking}: see which of its plugins alters customers",
-        field=lacking,
+        f"the shop says that it saved the customer, and did not keep {missing_meta}: see which of its plugins alters customers",
+        field=missing_meta,
     )
-    return WriteResult(status=WriteStatus.ERROR, field=lacking, error=error)
+    return WriteResult(status=WriteStatus.ERROR, field=missing_meta, error=error)
 
 
 def is_another_person(write: CustomerWrite, answer: Mapping[str, Any]) -> bool:
@@ -112,7 +112,7 @@ def is_another_person(write: CustomerWrite, answer: Mapping[str, Any]) -> bool:
     return write.registered_before is not None and registered_at > write.registered_before
 
 
-def _not_stored(body: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
+def _first_missing_meta(body: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
     rows = answer.get("meta_data")
     if not isinstance(rows, list):
         raise unreadable_error("a customer without meta_data", field="meta_data")
@@ -133,15 +133,15 @@ def _not_kept(body: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[str, 
     return tuple(found)
 
 
-def _metas(values: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+def _meta_rows(values: Mapping[str, str | None]) -> list[dict[str, str | None]]:
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
-def _folded(text: str) -> str:
+def _normalise_spaces(text: str) -> str:
     """Normalises white space as ``sanitize_text_field`` stores it: trimmed, each inner run one space."""
     return " ".join(text.split())
 
 
-def _invalid(field: str, problem: str) -> WriteResult:
+def _invalid_result(field: str, problem: str) -> WriteResult:
     error = Refused(Side.SHOP, f"refused field: {field}: it {problem}", field=field)
     return WriteResult(status=WriteStatus.INVALID, field=field, error=error)

@@ -16,7 +16,7 @@ from tillsync_server.adapters.woo.keys_client import KeysClient
 from tillsync_server.adapters.woo.requests import ShopRequests, Sleep
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import BridgeSigner, RequestSigner, Surface, signer_for
-from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowledgeBook
+from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowledgeCache
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.ports.accounts import AccountWarnings
@@ -45,24 +45,24 @@ class WooGateway:
         self._warnings = warnings
         self._sleep = sleep
         self._clock = clock
-        self._known = SiteKnowledgeBook()
+        self._site_knowledge = SiteKnowledgeCache()
 
     def client(self, account: Account, gate: RequestGate | None = None) -> ShopClient:
-        signer, known = signer_for(account.shop), self._known.of(account)
-        requests = self._requests(account, signer, known, gate)
+        signer, knowledge = signer_for(account.shop), self._site_knowledge.of(account)
+        requests = self._requests(account, signer, knowledge, gate)
         match signer.surface:
             case Surface.BRIDGE:
-                return BridgeClient(requests, known)
+                return BridgeClient(requests, knowledge)
             case Surface.KEYS:
-                return KeysClient(requests, known, self._settings, signer.secrets, self._clock)
+                return KeysClient(requests, knowledge, self._settings, signer.secrets, self._clock)
 
     def event_receiver(self, account: Account) -> EventReceiver:
-        return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._known.of(account)))
+        return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._site_knowledge.of(account)))
 
     async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))
-        return await customers_with_email(self._requests(account, by_keys, self._known.of(account)), email)
+        return await customers_with_email(self._requests(account, by_keys, self._site_knowledge.of(account)), email)
 
-    def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge, gate: RequestGate | None = None) -> ShopRequests:
-        heard = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)
-        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep, heard, gate)
+    def _requests(self, account: Account, signer: RequestSigner, knowledge: SiteKnowledge, gate: RequestGate | None = None) -> ShopRequests:
+        on_answer = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)
+        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, knowledge, self._sleep, on_answer, gate)

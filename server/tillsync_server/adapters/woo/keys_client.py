@@ -5,7 +5,7 @@ shop refuses batches.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -31,7 +31,7 @@ _CUSTOMERS = "/wc/v3/customers"
 _BATCH = f"{_CUSTOMERS}/batch"
 _NO_OP = NoOpWrite(_BATCH, {"update": []}, lambda value: not value or (isinstance(value, Mapping) and "update" in value))
 """A batch without items. WooCommerce answers it with an empty array or object."""
-ANOTHER_PERSON = "date_created"
+OTHER_PERSON_FIELD = "date_created"
 """``WriteResult.field`` when the user id belongs to another person than the write."""
 
 
@@ -64,16 +64,18 @@ class KeysClient:
         """Writes customers. It sends no versions, because WooCommerce does not compare them. Invalid writes are INVALID and not sent."""
         if len(writes) > KEYS_MAX_BATCH:
             raise ValueError(f"writes: at most {KEYS_MAX_BATCH}, not {len(writes)}")
-        kept = [invalid_result(write) for write in writes]
-        sent = [write for write, invalid in zip(writes, kept, strict=True) if invalid is None]
-        results = iter(await self._taken_from_strangers(sent, await self._write(sent, permit), permit) if sent else [])
-        return [invalid if invalid is not None else next(results) for invalid in kept]
+        invalid_results = [invalid_result(write) for write in writes]
+        valid_writes = [write for write, invalid in zip(writes, invalid_results, strict=True) if invalid is None]
+        results: Iterator[WriteResult] = iter(())
+        if valid_writes:
+            results = iter(await self._undo_writes_to_others(valid_writes, await self._write(valid_writes, permit), permit))
+        return [invalid if invalid is not None else next(results) for invalid in invalid_results]
 
     async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
-        _needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
+        _raise_needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
 
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
-        _needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
+        _raise_needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         include = ",".join(str(each) for each in ids)
@@ -82,10 +84,10 @@ class KeysClient:
         if not isinstance(rows, list):
             raise unreadable_error("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
-        return {WooCustomerId(each): ShopUser(WooCustomerId(each), registered_time(said)) for each, said in users.items()}
+        return {WooCustomerId(each): ShopUser(WooCustomerId(each), registered_time(registered)) for each, registered in users.items()}
 
     async def status(self) -> ShopStatus:
-        _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
+        _raise_needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
 
     async def check_access(self) -> None:
         found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", is_expected=list_check("id"))
@@ -109,12 +111,12 @@ class KeysClient:
                 self._knowledge.batch_refused_until = self._clock() + self._settings.batch_refused_seconds
         return await write_one_by_one(lambda write: self._put(write, permit), writes, at_once=self._settings.single_writes_at_once)
 
-    async def _taken_from_strangers(
+    async def _undo_writes_to_others(
         self, writes: Sequence[CustomerWrite], results: list[WriteResult], permit: WritePermit
     ) -> list[WriteResult]:
         """Removes the values from users who turned out to be another person. wc/v3 shows the person only in the answer to the write."""
         for write, result in zip(writes, results, strict=True):
-            if result.status is WriteStatus.NOT_FOUND and result.field == ANOTHER_PERSON:
+            if result.status is WriteStatus.NOT_FOUND and result.field == OTHER_PERSON_FIELD:
                 await self._put(replace(write, values=None, as_of=None, registered_at=None, registered_before=None), permit)
         return results
 
@@ -124,7 +126,7 @@ class KeysClient:
         ids = [write.woo_customer_id for write in writes]
 
         def is_expected(value: Any) -> bool:
-            return _is_batch_of(value, ids)
+            return _is_answer_to_batch(value, ids)
 
         answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, is_expected=is_expected, no_op=_NO_OP)
         rows = answer.get("update") if isinstance(answer, Mapping) else None
@@ -141,25 +143,26 @@ class KeysClient:
         if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
             raise unreadable_error(f"a result is not that of customer {write.woo_customer_id}")
         if failed is None:
-            return _compared(write, body, row)
+            return _compare(write, body, row)
         error = wp_error_of(failed, self._secrets)
         if error is None:
             raise unreadable_error(f"the error of customer {write.woo_customer_id} has no code")
         if error.code in NO_SUCH_USER:
             return WriteResult(status=WriteStatus.NOT_FOUND)
-        said = error.said
         if (error.status or 0) >= 500:
-            failure = ServerFailure(Side.SHOP, f"the shop failed on this customer ({said}): see its PHP error log", status=error.status)
+            failure = ServerFailure(
+                Side.SHOP, f"the shop failed on this customer ({error.summary}): see its PHP error log", status=error.status
+            )
             return WriteResult(status=WriteStatus.ERROR, error=failure)
         named = f"refused field: {error.field}" if error.field else "the shop refuses this customer"
         refused = Refused(
             Side.SHOP,
-            f"{named} ({said}): correct the customer in the shop's admin"[:500],
+            f"{named} ({error.summary}): correct the customer in the shop's admin"[:500],
             status=error.status,
             body_text=error.message,
             field=error.field,
         )
-        return _refused(refused)
+        return _refused_result(refused)
 
     async def _put(self, write: CustomerWrite, permit: WritePermit) -> WriteResult:
         """Writes one customer. Raises only errors that concern more than this customer."""
@@ -169,10 +172,10 @@ class KeysClient:
         except Missing:
             return WriteResult(status=WriteStatus.NOT_FOUND)
         except Refused as refused:
-            return _refused(refused)
+            return _refused_result(refused)
         if not isinstance(answer, Mapping) or isinstance(answer.get("id"), bool) or answer.get("id") != write.woo_customer_id:
             raise unreadable_error(f"it is not customer {write.woo_customer_id}")
-        return _compared(write, body, answer)
+        return _compare(write, body, answer)
 
     async def _put_body(self, write: CustomerWrite, body: dict[str, Any], permit: WritePermit) -> Any:
         route = f"{_CUSTOMERS}/{write.woo_customer_id}"
@@ -192,7 +195,7 @@ class KeysClient:
             raise Unreadable(Side.SHOP, text, status=404, body_text=error.body_text) from error
 
 
-def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:
+def _is_answer_to_batch(value: Any, ids: Sequence[int]) -> bool:
     """Whether a value is the answer to a batch of ``ids``. wc/v3 has no envelope of tillsync, so the ids must match by position.
 
     The id of a failed item may be 0.
@@ -203,20 +206,20 @@ def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:
     return all(isinstance(row, Mapping) and row.get("id") in (wanted, 0) for row, wanted in zip(rows, ids, strict=True))
 
 
-def _compared(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
+def _compare(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
     try:
         if is_another_person(write, answer):
-            return WriteResult(status=WriteStatus.NOT_FOUND, field=ANOTHER_PERSON)
+            return WriteResult(status=WriteStatus.NOT_FOUND, field=OTHER_PERSON_FIELD)
         return stored_result(body, answer)
     except Unreadable as error:
         return WriteResult(status=WriteStatus.ERROR, field=error.field, error=error)
 
 
-def _refused(refused: Refused) -> WriteResult:
+def _refused_result(refused: Refused) -> WriteResult:
     if refused.field is not None:
         return WriteResult(status=WriteStatus.INVALID, field=refused.field, error=refused)
     return WriteResult(status=WriteStatus.ERROR, error=refused)
 
 
-def _needs_bridge(text: str) -> NoReturn:
+def _raise_needs_bridge(text: str) -> NoReturn:
     raise Refused(Side.SHOP, text)

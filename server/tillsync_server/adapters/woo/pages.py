@@ -11,17 +11,17 @@ _LOGIN_PAGE = "/wp-login.php"
 _LOGIN_REMEDY = "except /wp-json/ from the plugin or the password that asks for a login"
 
 
-def blocked_by(answer: Answer, intermediary: Intermediary | None) -> Blocked:
+def blocked_error(answer: Answer, intermediary: Intermediary | None) -> Blocked:
     """Returns the error of an answer from an intermediary. ``intermediary`` is None when it is unknown; mostly it is a firewall then."""
-    told = answer.status_text
+    detail = answer.status_text
     if (refusal := refusal_of(answer)) is not None and refusal:
-        told = f"HTTP {answer.status}: {refusal}"
+        detail = f"HTTP {answer.status}: {refusal}"
     if intermediary is not None and intermediary.name:
-        told = f"{intermediary.name}; {told}"
-    finding, remedy, cause = _words(intermediary)
+        detail = f"{intermediary.name}; {detail}"
+    finding, remedy, cause = _texts(intermediary)
     return Blocked(
         Side.SHOP,
-        f"{f'{finding} ({told})'[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
+        f"{f'{finding} ({detail})'[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
         status=answer.status,
         retry_after_seconds=answer.retry_after_seconds,
         body_text=answer.text,
@@ -30,7 +30,7 @@ def blocked_by(answer: Answer, intermediary: Intermediary | None) -> Blocked:
     )
 
 
-def _words(intermediary: Intermediary | None) -> tuple[str, str, ShopCause]:
+def _texts(intermediary: Intermediary | None) -> tuple[str, str, ShopCause]:
     match None if intermediary is None else intermediary.kind:
         case IntermediaryKind.BOT_CHECK:
             return "a bot check stands before the shop", "except /wp-json/ from it, or allow this service's address", ShopCause.FIREWALL
@@ -49,7 +49,7 @@ def _words(intermediary: Intermediary | None) -> tuple[str, str, ShopCause]:
             return "a firewall before the shop refuses the request", remedy, ShopCause.FIREWALL
 
 
-def login_in_place_of(redirect: Misaddressed) -> Blocked | None:
+def login_redirect_error(redirect: Misaddressed) -> Blocked | None:
     """Returns Blocked for a redirect to WordPress's login page, else None. The address is right, but the site requires a login for REST."""
     if redirect.status is None or _LOGIN_PAGE not in redirect.text:
         return None

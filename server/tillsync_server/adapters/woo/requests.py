@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 import tenacity
 
 from tillsync_server.adapters.http_client import Answer, HttpClient, intermediary_of
-from tillsync_server.adapters.woo.pages import login_in_place_of
-from tillsync_server.adapters.woo.refusals import error_of, is_method_refused, is_no_route, is_rest_absent
+from tillsync_server.adapters.woo.pages import login_redirect_error
+from tillsync_server.adapters.woo.refusals import error_of, has_no_rest, is_method_refused, is_no_route
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
 from tillsync_server.adapters.woo.rest_answers import AnswerCheck, json_or_none, read_data, wp_error_in
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
@@ -40,12 +40,12 @@ from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 
 Sleep = Callable[[float], Awaitable[None]]
-Heard = Callable[[str, StrayOutput | None], Awaitable[None]]
+AnswerListener = Callable[[str, StrayOutput | None], Awaitable[None]]
 _ID_AT_END = re.compile(r"/\d+\Z")
 
 INDEX_QUERY = "_fields=namespaces"
 """Limits the index to its namespaces. The whole index of a site with many plugins has megabytes."""
-_OFTEN_REFUSED = ("PUT", "DELETE")
+_OFTEN_REFUSED_METHODS = ("PUT", "DELETE")
 
 
 def is_index(value: Any) -> bool:
@@ -53,13 +53,13 @@ def is_index(value: Any) -> bool:
     return isinstance(value, dict) and "namespaces" in value
 
 
-def _plain_permalinks() -> Misaddressed:
+def _plain_permalinks_error() -> Misaddressed:
     remedy = "choose another kind under Settings → Permalinks, or connect the tillsync bridge plugin"
     finding = "the permalinks of the shop are plain, and with these WooCommerce knows no consumer keys"
     return Misaddressed(Side.SHOP, f"{finding}: {remedy}", remedy=remedy)
 
 
-def _worth_another_try(error: BaseException) -> bool:
+def _is_worth_retrying(error: BaseException) -> bool:
     # A Retry-After is longer than the retry time of this adapter, so the entry is postponed instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
 
@@ -87,23 +87,23 @@ class ShopRequests:
         signer: RequestSigner,
         knowledge: SiteKnowledge,
         sleep: Sleep = asyncio.sleep,
-        heard: Heard | None = None,
+        on_answer: AnswerListener | None = None,
         gate: RequestGate | None = None,
     ) -> None:
-        """``heard`` is called for every success, with the route and the stray output around its data."""
+        """``on_answer`` is called for every success, with the route and the stray output around its data."""
         self._http = http
         self._settings = settings
         self._base_url = base_url
         self._signer = signer
         self._knowledge = knowledge
         self._sleep = sleep
-        self._heard = heard
+        self._on_answer = on_answer
         self._gate = gate
 
     async def read(self, route: str, query: str = "", *, is_expected: AnswerCheck) -> Any:
         """Sends a GET, with retries, and returns its JSON. ``is_expected`` recognises it among stray output. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_worth_another_try),
+            retry=tenacity.retry_if_exception(_is_worth_retrying),
             stop=tenacity.stop_after_attempt(self._settings.read_attempts),
             wait=tenacity.wait_exponential_jitter(
                 multiplier=self._settings.read_retry_first_wait_seconds, jitter=self._settings.read_retry_first_wait_seconds
@@ -131,8 +131,8 @@ class ShopRequests:
 
     async def _write(self, method: str, route: str, content: Any, permit: WritePermit, is_expected: AnswerCheck) -> Any:
         body = json.dumps(content, separators=(",", ":")).encode()
-        answer = await self._by_a_method_that_passes(method, route, body, permit)
-        return await self._data(answer, route, is_expected)
+        answer = await self._send_with_passing_method(method, route, body, permit)
+        return await self._read_answer(answer, route, is_expected)
 
     async def _attribute_failure(self, error: UpstreamError, no_op: NoOpWrite, permit: WritePermit) -> NoReturn:
         """Raises the error of a write after it has sent the no-op write.
@@ -159,22 +159,22 @@ class ShopRequests:
         raise kind(Side.SHOP, text, status=error.status, body_text=error.body_text) from error
 
     async def _read_once(self, route: str, query: str, is_expected: AnswerCheck) -> Any:
-        return await self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None), route, is_expected)
+        return await self._read_answer(await self._send_to_working_form("GET", "GET", route, query, None, None), route, is_expected)
 
-    async def _data(self, answer: Answer, route: str, is_expected: AnswerCheck) -> Any:
+    async def _read_answer(self, answer: Answer, route: str, is_expected: AnswerCheck) -> Any:
         error = error_of(answer, self._signer.surface, throttle_pause_seconds=self._settings.throttle_pause_seconds)
         if error is not None:
             raise error
         found = read_data(answer, is_expected)
-        if self._heard is not None:
-            await self._heard(_ID_AT_END.sub("", route), found.stray)
+        if self._on_answer is not None:
+            await self._on_answer(_ID_AT_END.sub("", route), found.stray)
         return found.value
 
-    async def _by_a_method_that_passes(self, method: str, route: str, body: bytes, permit: WritePermit) -> Answer:
+    async def _send_with_passing_method(self, method: str, route: str, body: bytes, permit: WritePermit) -> Answer:
         async def send(sent_method: str) -> Answer:
-            return await self._at_an_address_that_answers(sent_method, method, route, "", body, permit)
+            return await self._send_to_working_form(sent_method, method, route, "", body, permit)
 
-        if method not in _OFTEN_REFUSED:
+        if method not in _OFTEN_REFUSED_METHODS:
             return await send(method)
         if self._signer.is_single_use:
             return await send("POST")
@@ -192,34 +192,34 @@ class ShopRequests:
                 return tunnelled
         return answer
 
-    async def _at_an_address_that_answers(
+    async def _send_to_working_form(
         self, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None
     ) -> Answer:
-        tried = self._knowledge.form
+        tried_form = self._knowledge.form
         redirect: Misaddressed | None = None
         answer: Answer | None = None
         try:
-            answer = await self._send(tried, sent_method, method, route, query, body, permit)
+            answer = await self._send(tried_form, sent_method, method, route, query, body, permit)
         except Misaddressed as error:
             # With plain permalinks WordPress redirects an address that it takes for a page. It has not executed the request.
             if error.status is None:
                 raise
             redirect = error
-        if answer is None or (self._is_no_rest(answer, is_read=permit is None) and intermediary_of(answer) is None):
+        if answer is None or (self._lacks_rest(answer, is_read=permit is None) and intermediary_of(answer) is None):
             for form in self._signer.forms:
-                if form is not tried and await self._has_rest(form):
+                if form is not tried_form and await self._has_rest(form):
                     self._knowledge.form = form
                     return await self._send(form, sent_method, method, route, query, body, permit)
             if RestForm.QUERY not in self._signer.forms and await self._has_rest(RestForm.QUERY):
-                raise _plain_permalinks()
+                raise _plain_permalinks_error()
         if answer is None:
             assert redirect is not None
             raise redirect
         return answer
 
     @staticmethod
-    def _is_no_rest(answer: Answer, *, is_read: bool) -> bool:
-        return is_rest_absent(answer) or (is_read and answer.is_success and answer.is_html)
+    def _lacks_rest(answer: Answer, *, is_read: bool) -> bool:
+        return has_no_rest(answer) or (is_read and answer.is_success and answer.is_html)
 
     async def _has_rest(self, form: RestForm) -> bool:
         """Whether a form of address leads to a REST API. It reads the index, so that no write goes to an unproven address.
@@ -264,6 +264,6 @@ class ShopRequests:
             # The account needs the address without the route, so the route is removed from the error's text.
             error.text = error.text.replace(form.suffix(route), "")
             error.args = (error.text,)
-            if (blocked := login_in_place_of(error)) is not None:
+            if (blocked := login_redirect_error(error)) is not None:
                 raise blocked from error
             raise

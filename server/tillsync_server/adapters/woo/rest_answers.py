@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from tillsync_server.adapters.http_client import Answer, error_sentence, intermediary_of, name_of, refusal_of
-from tillsync_server.adapters.woo.pages import blocked_by
+from tillsync_server.adapters.woo.pages import blocked_error
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, ShopCause, Unreadable
@@ -39,7 +39,7 @@ class WpError:
     """The first refused parameter, or None."""
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
@@ -183,13 +183,13 @@ def read_data(answer: Answer, is_expected: AnswerCheck) -> AnswerData:
             return expected
         raise _no_data_error(answer, error) from error
     if not is_expected(found.value) and (refusal_of(answer) is not None or intermediary_of(answer) is not None):
-        raise blocked_by(answer, intermediary_of(answer))
+        raise blocked_error(answer, intermediary_of(answer))
     return found
 
 
 def _no_data_error(answer: Answer, error: Unreadable) -> Blocked | Unreadable:
     if (intermediary := intermediary_of(answer)) is not None:
-        return blocked_by(answer, intermediary)
+        return blocked_error(answer, intermediary)
     cause: ShopCause | None = None
     if find_answer(answer, lambda value: isinstance(value, dict | list)) is not None:
         cause = ShopCause.PHP_MESSAGE

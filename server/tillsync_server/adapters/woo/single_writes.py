@@ -22,7 +22,7 @@ async def write_one_by_one(
     waiting = iter(range(len(writes)))
     stopped: RunInterrupted | UpstreamError | None = None
 
-    async def work() -> None:
+    async def write_next() -> None:
         nonlocal stopped
         for position in waiting:
             if stopped is not None:
@@ -38,16 +38,16 @@ async def write_one_by_one(
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(at_once, len(writes))):
-            group.create_task(work())
+            group.create_task(write_next())
     if stopped is None:
         return [result for result in results if result is not None]
     if all(result is None for result in results):
         raise stopped
-    rest = _of_left_out(stopped)
-    return [result or rest for result in results]
+    skipped_result = _skipped_result(stopped)
+    return [result or skipped_result for result in results]
 
 
-def _of_left_out(stopped: RunInterrupted | UpstreamError) -> WriteResult:
+def _skipped_result(stopped: RunInterrupted | UpstreamError) -> WriteResult:
     if isinstance(stopped, RunInterrupted | Unanswered):
         return WriteResult(status=WriteStatus.NOT_DONE)
     return WriteResult(status=WriteStatus.ERROR, error=stopped)

@@ -29,15 +29,15 @@ class SiteKnowledge:
 
 
 @dataclass(slots=True)
-class SiteKnowledgeBook:
+class SiteKnowledgeCache:
     """Holds one :class:`SiteKnowledge` per account, and replaces it when address or credentials change."""
 
-    _pages: dict[AccountId, tuple[tuple[str, str, str], SiteKnowledge]] = field(default_factory=dict)
+    _by_account: dict[AccountId, tuple[tuple[str, str, str], SiteKnowledge]] = field(default_factory=dict)
 
     def of(self, account: Account) -> SiteKnowledge:
         shop = account.shop
         settings = (shop.base_url, shop.consumer_key, shop.bridge_secret)
-        known = self._pages.get(account.account_id)
+        known = self._by_account.get(account.account_id)
         if known is None or known[0] != settings:
-            known = self._pages[account.account_id] = (settings, SiteKnowledge())
+            known = self._by_account[account.account_id] = (settings, SiteKnowledge())
         return known[1]
