@@ -220,6 +220,4 @@ def _newest_common_api(status: Mapping[str, Any]) -> int:
         return max(common)
     spoken_apis = ", ".join(str(version) for version in sorted(versions)[:5])
     remedy = "update the tillsync bridge plugin in the shop" if max(versions) < BRIDGE_APIS[0] else "update the tillsync service"
-    raise unreadable_error(
-        f"the bridge speaks API {spoken_apis}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api"
-    )
+    raise unreadable_error(f"the bridge speaks API {spoken_apis}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api")
