@@ -1,4 +1,4 @@
-"""The comments, verbatim as support staff, macros and merchants know them."""
+"""The comment of each outcome, verbatim: support staff, macros and merchants know these texts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ VERBATIM = {
 
 
 @pytest.mark.parametrize(("outcome", "text"), VERBATIM.items())
-def test_comments_are_verbatim(outcome: Outcome, text: str) -> None:
+def test_each_outcome_has_its_verbatim_comment(outcome: Outcome, text: str) -> None:
     assert comment_of(outcome) == text
 
 
@@ -55,7 +55,7 @@ def test_every_outcome_has_a_row_and_only_the_type_request_has_no_fixed_text() -
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_row_says_what_it_means_what_to_do_and_in_which_states_it_stands(outcome: Outcome) -> None:
+def test_every_row_has_a_meaning_a_remedy_and_its_states(outcome: Outcome) -> None:
     message = CATALOGUE[outcome]
     assert message.meaning.endswith(".")
     assert message.what_to_do.endswith(".")
@@ -65,12 +65,12 @@ def test_every_row_says_what_it_means_what_to_do_and_in_which_states_it_stands(o
 
 
 @pytest.mark.parametrize(("kind", "module"), [(kind, module) for kind, modules in FLOWS.items() for module in modules])
-def test_a_flow_names_only_outcomes_that_its_entries_carry(kind: EntryKind, module: ModuleType) -> None:
+def test_flows_return_only_outcomes_of_their_own_entry_kinds(kind: EntryKind, module: ModuleType) -> None:
     named = {Outcome[name] for name in re.findall(r"\bOutcome\.([A-Z_]+)", inspect.getsource(module))}
     assert named
     assert {outcome for outcome in named if kind not in CATALOGUE[outcome].kinds} == set()
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_row_says_which_entries_carry_it(outcome: Outcome) -> None:
+def test_every_row_lists_entry_kinds_of_one_queue(outcome: Outcome) -> None:
     assert len({kind.queue for kind in CATALOGUE[outcome].kinds}) == 1

@@ -1,4 +1,4 @@
-"""What a search may be wrong for, although it is right for plain emails."""
+"""Kinds of emails for which a till's search may be wrong although it is right for plain emails."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tillsync_server.domain.email_kinds import covers, email_kinds
         (f"{'a' * 80}@example.test", {"50"}),
     ],
 )
-def test_the_kinds_of_an_email(email: str, kinds: set[str]) -> None:
+def test_email_kinds_are_found(email: str, kinds: set[str]) -> None:
     assert email_kinds(email) == kinds
 
 
-def test_a_longer_email_proves_shorter_ones_and_no_sign_another() -> None:
+def test_proof_for_a_long_email_covers_shorter_ones_but_no_other_sign() -> None:
     assert [covers({"45"}, kind) for kind in ("31", "45", "46", "+")] == [True, True, False, False]
     assert [covers({"+", "'"}, kind) for kind in ("+", "'", "_", "40")] == [True, True, False, False]

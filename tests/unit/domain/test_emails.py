@@ -1,4 +1,4 @@
-"""Emails are compared normalised, stored raw, shown masked."""
+"""Emails are compared in normalised form, stored as they came, and shown masked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tillsync_server.domain.emails import email_form_before, email_forms, email_
         ("ada@-bad-.test", "ada@-bad-.test"),
     ],
 )
-def test_normalising(raw: str, normalised: str) -> None:
+def test_emails_are_normalised(raw: str, normalised: str) -> None:
     assert normalise_email(raw) == normalised
     assert normalise_email(normalised) == normalised
 
@@ -44,17 +44,17 @@ def test_normalising(raw: str, normalised: str) -> None:
     ("raw", "masked"),
     [("ada@example.test", "a•••@e•••.test"), ("", ""), ("nonsense", "•••"), ("x@localhost", "x•••@l•••")],
 )
-def test_masking_shows_no_whole_email(raw: str, masked: str) -> None:
+def test_masked_email_shows_no_whole_part(raw: str, masked: str) -> None:
     assert mask_email(raw) == masked
 
 
-def test_problems_are_told_in_words() -> None:
+def test_invalid_email_has_a_problem_text() -> None:
     assert email_problem("ada@example.test") is None
     assert email_problem("not an email") is not None
     assert email_problem("\ufeffada@example.test ") is None
 
 
-def test_the_form_of_the_release_before_is_known_beside_the_present_one() -> None:
+def test_email_forms_include_the_previous_release_form() -> None:
     assert email_forms(" Ada@Example.test") == ("ada@example.test",), "for most emails both are the same"
     assert email_forms("Straße@example.test") == ("straße@example.test", "strasse@example.test")
     assert email_forms("\u200bada@example.test") == ("ada@example.test", "\u200bada@example.test")

@@ -1,4 +1,4 @@
-"""Attempts are counted in one place (invariant 8)."""
+"""``decide_entry`` is the only place that counts attempts (invariant 8)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_last_attempt_fails_the_entry() -> None:
     assert (last.state, last.charged, last.comment) == (EntryState.FAILED, True, "Customer Endpoint Point call api failed")
 
 
-def test_retry_after_wins_when_longer_and_only_then() -> None:
+def test_retry_after_replaces_only_a_shorter_backoff() -> None:
     long = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=3600)
     short = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=1)
     assert decide_entry(long, attempts_before=0, policy=POLICY).delay_seconds == 3600
@@ -46,7 +46,7 @@ def test_a_postponed_or_paused_run_charges_nothing() -> None:
     assert (paused.state, paused.charged, paused.notes) == (EntryState.PENDING, False, ("not reached: DNS",))
 
 
-def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
+def test_wait_that_a_person_may_end_sets_delay_and_no_not_before() -> None:
     waits = decide_entry(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, wait_seconds=300), attempts_before=7, policy=POLICY)
     assert (waits.state, waits.charged) == (EntryState.PENDING, False)
     assert (waits.delay_seconds, waits.not_before, waits.retry_after_seconds) == (300, None, 0)
@@ -67,12 +67,12 @@ def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
         (replace(RETRY, side=Side.TILL, sides_answered=frozenset({Side.TILL})), {Side.TILL}),
     ],
 )
-def test_what_a_verdict_proves(verdict: Verdict, sides: set[Side]) -> None:
+def test_verdict_proves_the_sides_that_answered(verdict: Verdict, sides: set[Side]) -> None:
     assert decide_entry(verdict, attempts_before=0, policy=POLICY).sides_proven == sides
 
 
 @pytest.mark.catches("the-end-of-a-problem-charges-nobody")
-def test_an_entry_that_met_the_end_of_a_problem_is_not_charged() -> None:
+def test_entry_run_during_a_side_problem_is_not_charged_once_the_side_works() -> None:
     answered = replace(RETRY, side=Side.TILL, retry_after_seconds=60.0, sides_answered=frozenset({Side.TILL}))
     met = decide_entry(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, paused={Side.TILL})
     assert (met.state, met.charged, met.delay_seconds, met.retry_after_seconds) == (EntryState.PENDING, False, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The pure rules of the ladder."""
+"""Pure rules of the match ladder: plans by account and email, search texts, creation, products."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_sync_off_sends_every_order_to_the_default_customer_guest_or_not() -> No
         (GuestPolicy.MATCH_OR_CREATE, LONG_EMAIL, HoldForPerson),
     ],
 )
-def test_a_guest_goes_by_the_policy(policy: GuestPolicy, email: str, expected: type) -> None:
+def test_guest_orders_follow_the_guest_policy(policy: GuestPolicy, email: str, expected: type) -> None:
     plan = plan_without_customer(till_account(guest_policy=policy), guest_facts(email=email))
     assert isinstance(plan, expected)
     if isinstance(plan, MatchByEmail):
         assert (plan.links, plan.creates) == (False, policy is GuestPolicy.MATCH_OR_CREATE), "a guest is never linked"
 
 
-def test_a_shop_customer_goes_on_to_the_links() -> None:
+def test_shop_customer_needs_the_links() -> None:
     assert plan_without_customer(till_account(), order_facts()) is None
 
 
@@ -78,14 +78,14 @@ def test_a_billing_email_links_only_when_it_is_the_account_email(billing: str, l
 
 
 @pytest.mark.parametrize("email", ["", "   ", LONG_EMAIL])
-def test_an_email_that_cannot_find_anybody_is_for_a_person(email: str) -> None:
+def test_unusable_email_holds_the_order_for_a_person(email: str) -> None:
     plan = plan_by_email(till_account(), order_facts(account_email=email), unlinked_by_hand=False)
     assert isinstance(plan, HoldForPerson)
     assert "account email" in plan.reason
     assert email.strip() == "" or email not in plan.reason
 
 
-def test_fifty_characters_are_not_too_many() -> None:
+def test_email_of_fifty_characters_is_matched() -> None:
     email = f"{'a' * 37}@example.test"
     assert len(email) == 50
     assert plan_by_email(till_account(), order_facts(email=email), unlinked_by_hand=False) == MatchByEmail(
@@ -93,7 +93,7 @@ def test_fifty_characters_are_not_too_many() -> None:
     )
 
 
-def test_where_only_a_person_links_the_email_still_names_candidates() -> None:
+def test_email_still_finds_candidates_when_only_a_person_may_link() -> None:
     by_mark = plan_by_email(till_account(), order_facts(), unlinked_by_hand=True)
     by_setting = plan_by_email(till_account(auto_link=False), order_facts(), unlinked_by_hand=False)
     assert isinstance(by_mark, HoldWithCandidates)
@@ -105,7 +105,7 @@ def test_where_only_a_person_links_the_email_still_names_candidates() -> None:
     assert nameless.email == ""
 
 
-def test_the_same_email_is_found_however_it_is_written() -> None:
+def test_exact_matches_ignore_spelling_of_the_same_email() -> None:
     rows = [
         TillCustomer(epos_customer_id=EposCustomerId(number), email=email)
         for number, email in [
@@ -120,7 +120,7 @@ def test_the_same_email_is_found_however_it_is_written() -> None:
     assert exact_matches([TillCustomer(epos_customer_id=EposCustomerId(1), email="a@xn--bcher-kva.test")], "A@Bücher.test")
 
 
-def test_an_email_that_contains_this_one_resembles_it_and_is_not_it() -> None:
+def test_containing_email_resembles_and_does_not_match() -> None:
     rows = [
         TillCustomer(epos_customer_id=EposCustomerId(number), email=email)
         for number, email in [(9, "mailto:ada@example.test"), (3, "Ada <ada@example.test>"), (9, "mailto:ada@example.test"),
@@ -132,7 +132,7 @@ def test_an_email_that_contains_this_one_resembles_it_and_is_not_it() -> None:
     assert exact_matches(capitals, "éva@example.test") == []
 
 
-def test_the_till_is_asked_for_every_spelling_once() -> None:
+def test_search_texts_hold_every_spelling_once() -> None:
     assert search_texts("\ufeffAda@example.test\u00a0") == ("Ada@example.test", "ada@example.test")
     assert search_texts("añda@example.test") == ("añda@example.test", "an\u0303da@example.test")
     assert search_texts("ada@example.test") == ("ada@example.test",)
@@ -142,12 +142,12 @@ def test_the_till_is_asked_for_every_spelling_once() -> None:
     assert search_texts("nonsense") == ("nonsense",)
 
 
-def test_other_capitals_are_the_same_email_or_none() -> None:
+def test_swapped_case_gives_other_capitals_or_none() -> None:
     assert with_swapped_case("ada@Example.test") == "ADA@eXAMPLE.TEST"
     assert with_swapped_case("1@2.3") is None
 
 
-def test_created_with_these_fields_and_no_others() -> None:
+def test_new_customer_has_exactly_these_fields() -> None:
     made = new_customer(
         order_facts(
             first_name=" Ada ",
@@ -171,7 +171,7 @@ def test_created_with_these_fields_and_no_others() -> None:
         ({"first_name": "", "company": "a" * 51}, "company"),
     ],
 )
-def test_a_name_over_fifty_characters_is_cut_and_named(changed: dict[str, Any], named: str) -> None:
+def test_name_over_fifty_characters_is_cut_and_noted(changed: dict[str, Any], named: str) -> None:
     customer = new_customer(order_facts(**changed), "ada@example.test")
     assert creation_obstacle(customer) is None
     assert "a" * 50 in (customer.forename, customer.surname)
@@ -181,11 +181,11 @@ def test_a_name_over_fifty_characters_is_cut_and_named(changed: dict[str, Any], 
     assert cut_names(order_facts(**fits)) == ()
 
 
-def test_no_blank_is_left_where_a_name_is_cut() -> None:
+def test_cut_name_has_no_trailing_blank() -> None:
     assert new_customer(order_facts(first_name=f"{'a' * 49} b"), "ada@example.test").forename == "a" * 49
 
 
-def test_what_is_no_email_is_not_created() -> None:
+def test_customer_without_valid_email_is_not_created() -> None:
     for email in ("ada", "ada@", "ada@exa mple.test", "a..b@example.test"):
         assert creation_obstacle(new_customer(order_facts(), email)) is not None
 
@@ -193,7 +193,7 @@ def test_what_is_no_email_is_not_created() -> None:
 PRODUCTS = (UnlinkedProduct(product_id=5, sku="S-1", name="Tea"), UnlinkedProduct(product_id=6, variation_id=2))
 
 
-def test_a_fine_customer_with_unlinked_products_is_held_with_the_answer() -> None:
+def test_matched_customer_with_unlinked_products_is_held_with_the_answer() -> None:
     customer = Verdict.finished(Outcome.MATCHED_LINK)
     customer = replace(customer, epos_customer_id=DEFAULT_CUSTOMER)
     verdict = with_products(customer, PRODUCTS)
@@ -214,7 +214,7 @@ def test_a_fine_customer_with_unlinked_products_is_held_with_the_answer() -> Non
         Verdict.paused(Outcome.CUSTOMER_NOT_MATCHED, AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text="why")),
     ],
 )
-def test_both_troubles_stand_under_the_headline_as_the_customer_part_stands(customer: Verdict) -> None:
+def test_unmatched_customer_and_products_share_one_comment_in_the_customer_state(customer: Verdict) -> None:
     verdict = with_products(customer, PRODUCTS)
     assert verdict.comment == "Product Id and Customer Id Not Matched with EPOSNOW"
     assert (verdict.outcome, verdict.causes) == (Outcome.PRODUCT_AND_CUSTOMER_NOT_MATCHED, (customer.outcome,))
@@ -223,7 +223,7 @@ def test_both_troubles_stand_under_the_headline_as_the_customer_part_stands(cust
     assert verdict.notes[:2] == ("why", customer.comment), "the cause first, then the customer part's own sentence"
 
 
-def test_many_products_are_counted_and_none_change_nothing() -> None:
+def test_long_product_list_is_counted_and_empty_list_changes_nothing() -> None:
     many = tuple(UnlinkedProduct(product_id=number) for number in range(1, 10))
     assert with_products(Verdict.finished(Outcome.MATCHED_LINK), many).notes[6] == "and 3 more products without a link"
     plain = Verdict.finished(Outcome.MATCHED_LINK)

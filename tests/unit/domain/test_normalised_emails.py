@@ -1,4 +1,4 @@
-"""What the normalised form of an email joins, and what it never joins."""
+"""Properties of the normalised form of emails: which spellings are equal, and which mailboxes stay different."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LOCALS = st.text(st.one_of(LETTERS, st.sampled_from("abAB.+-_'ßſﬃÉé\u212a�
 LABELS = st.text(st.sampled_from("abcxyz019bücherßñç日本éö"), min_size=1, max_size=8)
 
 
-def test_a_change_of_the_form_is_a_new_version() -> None:
-    """Stored keys are made of it: raise EMAIL_FORM, keep the form before in ``email_form_before``, and only then change these."""
+def test_changed_email_form_has_a_new_version() -> None:
+    """Stored keys contain the form. Raise EMAIL_FORM and keep the old form in ``email_form_before`` before you change the samples."""
     samples = ("Straße@Straße.test", "\ufeffKate@\u212aate.test ", "an\u0303a@i❤.test", "No At")
     assert (EMAIL_FORM, [normalise_email(each) for each in samples]) == (
         2,
@@ -32,7 +32,7 @@ def test_a_change_of_the_form_is_a_new_version() -> None:
 @example("é\u200c\u00a0@x")
 @example("é\u200c\u200ca@x")
 @example("e\u200c\u0301@x.test")
-def test_normalising_twice_is_normalising_once(text: str) -> None:
+def test_normalisation_is_idempotent(text: str) -> None:
     for email in (text, f"{text}@example.test", f"ada@{text}"):
         once = normalise_email(email)
         assert normalise_email(once) == once
@@ -41,7 +41,7 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 
 
 @given(LOCALS, st.data())
-def test_ascii_capitals_are_the_same_email(local: str, data: st.DataObject) -> None:
+def test_ascii_capitals_do_not_change_the_normalised_email(local: str, data: st.DataObject) -> None:
     email = f"{local}@example.test"
     flips = data.draw(st.lists(st.booleans(), min_size=len(email), max_size=len(email)))
     other = "".join(each.swapcase() if flip and each.isascii() else each for each, flip in zip(email, flips, strict=True))
@@ -49,12 +49,14 @@ def test_ascii_capitals_are_the_same_email(local: str, data: st.DataObject) -> N
 
 
 @given(BLANKS, INVISIBLE, LOCALS, INVISIBLE, INVISIBLE, BLANKS)
-def test_what_is_invisible_is_the_same_email(before: str, first: str, local: str, mid: str, last: str, behind: str) -> None:
+def test_invisible_characters_do_not_change_the_normalised_email(
+    before: str, first: str, local: str, mid: str, last: str, behind: str
+) -> None:
     assert normalise_email(f"{before}{first}{local}{mid}@example{last}.test{behind}") == normalise_email(f"{local}@example.test")
 
 
 @given(LOCALS)
-def test_composed_and_decomposed_accents_are_the_same_email(local: str) -> None:
+def test_composed_and_decomposed_accents_normalise_to_the_same_email(local: str) -> None:
     if any(each in local for each in "\u212a\u037e\u1fef"):
         return  # decomposed they are ASCII, which is another mailbox
     wanted = normalise_email(f"{local}@example.test")
@@ -63,7 +65,7 @@ def test_composed_and_decomposed_accents_are_the_same_email(local: str) -> None:
 
 
 @given(LOCALS, LOCALS)
-def test_mailboxes_that_differ_outside_ascii_are_never_joined(one: str, other: str) -> None:
+def test_mailboxes_that_differ_outside_ascii_stay_different(one: str, other: str) -> None:
     def outside(local: str) -> list[str]:
         return [each for each in unicodedata.normalize("NFC", local) if not each.isascii()]
 
@@ -84,13 +86,13 @@ def test_mailboxes_that_differ_outside_ascii_are_never_joined(one: str, other: s
         ("a+b", "a"),
     ],
 )
-def test_folding_joins_no_mailboxes(one: str, other: str) -> None:
+def test_case_folding_pairs_stay_different_mailboxes(one: str, other: str) -> None:
     assert normalise_email(f"{one}@example.test") != normalise_email(f"{other}@example.test")
     assert without_capitals(normalise_email(f"{one}@example.test")) != without_capitals(normalise_email(f"{other}@example.test"))
 
 
 @given(LABELS)
-def test_a_domain_in_unicode_and_in_punycode_is_one(label: str) -> None:
+def test_unicode_and_punycode_domains_normalise_to_the_same_email(label: str) -> None:
     try:
         ascii_label = idna.encode(label, uts46=True).decode("ascii")
     except idna.IDNAError:
@@ -127,11 +129,11 @@ def test_an_address_is_found_inside_a_longer_text(text: str) -> None:
     ["joada@example.test", "x.ada@example.test", "x+ada@example.test", "x-ada@example.test", "éada@example.test", "o'ada@example.test",
      "ada@example.test.uk", "ada@example.tests", "ada@example.test-x.example", "ada@example.testé"],
 )  # fmt: skip
-def test_a_longer_address_is_another_one(text: str) -> None:
+def test_longer_address_does_not_contain_the_shorter_one(text: str) -> None:
     assert "ada@example.test" not in addresses_in(text)
 
 
-def test_only_a_letter_and_its_own_capital_are_alike_beside_the_form() -> None:
+def test_without_capitals_folds_only_one_to_one_capitals() -> None:
     assert without_capitals("ÉVA@example.test") == "éva@example.test"
     assert without_capitals("\u212aate@example.test") == "\u212aate@example.test"
     assert without_capitals("ẞ@example.test") == "ẞ@example.test"

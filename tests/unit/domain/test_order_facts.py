@@ -1,4 +1,4 @@
-"""Order facts as they are stored: read back by this version, the one before, and the one after."""
+"""Stored order facts are readable by this version, the version before and the version after."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from support.flow_world import order_facts
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 
 
-def test_facts_are_read_back_as_they_were_stored() -> None:
+def test_stored_facts_are_read_back_unchanged() -> None:
     facts = replace(order_facts(), unlinked_products=(UnlinkedProduct(product_id=5, sku="A-1"),), is_of_reused_id=True)
     assert OrderFacts.from_json(facts.to_json()) == facts
 
 
-def test_what_another_version_stored_besides_is_left_aside() -> None:
-    """While processes are replaced one by one, the older ones claim entries that newer ones took in."""
+def test_unknown_stored_fields_are_ignored() -> None:
+    """During a rolling update older processes claim entries that newer processes stored."""
     assert OrderFacts.from_json({**order_facts().to_json(), "loyalty_card": "1234"}) == order_facts()

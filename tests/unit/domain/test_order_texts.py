@@ -1,4 +1,4 @@
-"""What shoppers typed and plugins left behind: made fit, never a reason to refuse."""
+"""Texts of shoppers and plugins in orders are cleaned and cut. They never refuse an order."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tillsync_server.domain.order_texts import cleaned_email, cleaned_text
         ("Zoë Łukasiewicz-Ōe 🦊", "Zoë Łukasiewicz-Ōe 🦊"),
     ],
 )
-def test_a_text_is_one_plain_line(text: str, tidy: str) -> None:
+def test_cleaned_text_is_one_plain_line(text: str, tidy: str) -> None:
     assert cleaned_text(text, 255) == tidy
 
 
 @given(st.text(max_size=400), st.integers(1, 300))
-def test_whatever_was_typed_fits(text: str, most: int) -> None:
+def test_cleaned_text_always_fits_its_limit(text: str, most: int) -> None:
     found = cleaned_text(text, most)
     assert len(found) <= most
     assert found == found.strip()
@@ -43,5 +43,5 @@ def test_whatever_was_typed_fits(text: str, most: int) -> None:
     ("text", "tidy"),
     [("ada@example.test\t", "ada@example.test"), ("\x00", ""), ("a&amp;b@example.test", "a&amp;b@example.test"), ("x" * 300, "x" * 300)],
 )
-def test_an_email_is_neither_cut_nor_decoded(text: str, tidy: str) -> None:
+def test_cleaned_email_is_neither_cut_nor_decoded(text: str, tidy: str) -> None:
     assert cleaned_email(text) == tidy

@@ -1,4 +1,4 @@
-"""The plan of a retry, entry by entry."""
+"""The plan of a requeue, one step for each entry."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ def test_an_unknown_entry_is_missing() -> None:
     assert [one.step for one in plan_requeues([new_entry_id()], {}, {}, {})] == [Step.MISSING]
 
 
-def test_a_live_entry_runs_again() -> None:
+def test_live_entry_is_requeued() -> None:
     assert plan(an_order(EntryState.HELD), entry(state=EntryState.PENDING)) == [(Step.REQUEUE, None)] * 2
 
 
-def test_finished_customers_are_hinted_once_a_chunk() -> None:
+def test_finished_customers_get_one_hint_per_chunk() -> None:
     assert plan(entry(), entry(), entry(subject_id=2)) == [(Step.HINT, None), (Step.COALESCE_HINT, None), (Step.HINT, None)]
 
 
-def test_a_finished_customer_joins_the_live_entry_of_its_subject() -> None:
+def test_finished_customer_coalesces_into_the_live_entry_of_its_subject() -> None:
     live = new_entry_id()
     assert plan(entry(), live={(EntryKind.CUSTOMER, 1): live}) == [(Step.COALESCE_HINT, live)]
 
 
-def test_a_failed_order_gets_one_successor_a_chunk() -> None:
+def test_failed_order_gets_one_successor_per_chunk() -> None:
     assert plan(an_order(), an_order()) == [(Step.ORDER_SUCCESSOR, None), (Step.REQUEUE_LIVE_ORDER, None)]
 
 
-def test_a_failed_order_joins_its_live_entry() -> None:
+def test_failed_order_requeues_its_live_entry() -> None:
     live = new_entry_id()
     assert plan(an_order(), live={(EntryKind.ORDER_CUSTOMER, 1): live}) == [(Step.REQUEUE_LIVE_ORDER, live)]
 
 
-def test_the_customer_of_an_answered_order_does_not_change() -> None:
+def test_answered_order_keeps_its_customer() -> None:
     answered = StoredAnswer(new_entry_id(), EntryState.PROCESSED)
     assert plan(an_order(EntryState.PROCESSED)) == [(Step.LEAVE_UNCHANGED, None)]
     assert plan(an_order(), answers={1: answered}) == [(Step.LEAVE_UNCHANGED, None)], "not even by an older entry of the order"
 
 
-def test_an_order_whose_facts_are_no_longer_kept_is_left() -> None:
+def test_order_without_stored_facts_is_left_unchanged() -> None:
     assert plan(an_order(facts=None)) == [(Step.LEAVE_UNCHANGED, None)]

@@ -1,4 +1,4 @@
-"""Consequences of a change of settings: what runs again, and what ends a pause."""
+"""Consequences of a settings change: which entries are requeued, and which changes end a pause."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUES = frozenset({Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDI
         (OFF, replace(OFF, auto_link=not OFF.auto_link), {Requeue.HELD_ORDERS}),
     ],
 )
-def test_what_a_change_queues_again(before: Account, after: Account, expected: frozenset[Requeue]) -> None:
+def test_settings_change_requeues_the_affected_entries(before: Account, after: Account, expected: frozenset[Requeue]) -> None:
     assert requeued_by(before, after) == expected
 
 
@@ -48,17 +48,17 @@ def test_what_a_change_queues_again(before: Account, after: Account, expected: f
         (replace(ON, shop=replace(SHOP, price_decimals=3)), False),
     ],
 )
-def test_only_another_way_to_a_side_ends_a_pause(after: Account, ends: bool) -> None:
+def test_only_changed_access_to_a_side_ends_a_pause(after: Account, ends: bool) -> None:
     assert ends_pause(ON, after) is ends
 
 
-def test_a_shop_is_another_one_by_its_address_or_by_losing_its_bridge() -> None:
+def test_other_address_or_lost_bridge_makes_another_shop() -> None:
     assert not is_other_shop(ON, replace(ON, shop=replace(SHOP, bridge_secret="y" * 43)))
     assert is_other_shop(ON, replace(ON, shop=replace(SHOP, bridge_secret="")))
     assert is_other_shop(ON, replace(ON, shop=replace(SHOP, base_url="https://other.example.test")))
 
 
-def test_the_effect_is_told_in_numbers_and_words() -> None:
+def test_settings_effect_has_numbers_and_notes() -> None:
     assert effect_of({}) == SettingsEffect()
     effect = effect_of({Requeue.LINKED_CUSTOMERS: 1_234, Requeue.HELD_ORDERS: 1})
     assert (effect.queued_customers, effect.queued_customer_types, effect.requeued_entries) == (1_234, 0, 1)

@@ -1,4 +1,4 @@
-"""What of a till customer travels to the shop: amounts rounded, texts as WooCommerce stores them, and one field's fault is that field's."""
+"""Values of a till customer for the shop: rounded amounts, and texts as WooCommerce stores them. An invalid field drops only itself."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sent(**fields: object) -> ShopValues:
         ("999999999999999", "999999999999999", None),
     ],
 )
-def test_points_are_whole_where_they_nearly_are(served: str, points: str, note: str | None) -> None:
+def test_nearly_whole_points_are_rounded(served: str, points: str, note: str | None) -> None:
     assert (sent(points=Decimal(served)).values.points, sent(points=Decimal(served)).notes) == (points, () if note is None else (note,))
 
 
@@ -62,25 +62,25 @@ def test_points_are_whole_where_they_nearly_are(served: str, points: str, note: 
         ("-3.1", "-3.10", False),
     ],
 )
-def test_money_has_two_decimals(served: str, credit: str, is_rounded: bool) -> None:
+def test_credit_is_rounded_to_two_decimals(served: str, credit: str, is_rounded: bool) -> None:
     found = sent(balance=Decimal(served))
     assert (found.values.credit, found.notes) == (credit, ("credit rounded to 2 decimals, as the shop's prices are",) if is_rounded else ())
 
 
 @pytest.mark.parametrize(("places", "credit"), [(0, "20.00"), (2, "19.99"), (3, "19.988"), (6, "19.988")])
-def test_money_has_the_decimals_of_the_shops_prices(places: int, credit: str) -> None:
+def test_credit_has_the_decimals_of_the_shop_prices(places: int, credit: str) -> None:
     account = replace(ACCOUNT, shop=replace(ACCOUNT.shop, price_decimals=places))
     assert shop_values_of(replace(ADA, balance=Decimal("19.988")), account).values.credit == credit
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1))
-def test_every_amount_is_one_that_both_ways_take(amount: Decimal) -> None:
+def test_every_amount_is_valid_for_bridge_and_keys(amount: Decimal) -> None:
     values = sent(points=amount, balance=amount).values
     assert values.gaps == ()
     assert invalid_result(CustomerWrite(woo_customer_id=WooCustomerId(1), version=1, values=values)) is None
 
 
-def test_what_is_no_number_is_left_out_and_the_others_travel() -> None:
+def test_invalid_number_is_omitted_and_other_values_are_sent() -> None:
     found = sent(points=None, unread=frozenset({TillField.POINTS}))
     assert (found.values.points, found.values.credit, found.values.type_id, found.values.first_name) == (None, "3.50", 7, "Ada")
     assert found.notes == ("points not written: what Epos Now serves is no number, correct it in Epos Now",)
@@ -90,7 +90,7 @@ def test_what_is_no_number_is_left_out_and_the_others_travel() -> None:
     assert (found.values.credit, found.notes) == (None, ("credit not written: more than 15 digits, correct it in Epos Now",))
 
 
-def test_a_type_that_is_none_is_another_write_than_one_that_is_not_known() -> None:
+def test_no_type_and_unknown_type_have_different_content_hashes() -> None:
     none, unknown = sent(type_id=None).values, sent(type_id=None, unread=frozenset({TillField.TYPE})).values
     assert none.content_hash(WooCustomerId(1), ACCOUNT) != unknown.content_hash(WooCustomerId(1), ACCOUNT)
 
@@ -118,7 +118,7 @@ def test_a_type_that_is_none_is_another_write_than_one_that_is_not_known() -> No
         ("1" * 101, None),
     ],
 )
-def test_a_phone_is_written_as_woocommerce_takes_it_or_left_out(served: str, written: str | None) -> None:
+def test_phone_is_written_in_woocommerce_form_or_omitted(served: str, written: str | None) -> None:
     assert phone_number(served) == written
     found = sent(phone=served)
     assert (found.values.phone, found.values.points) == (written, "120"), "points always travel"
@@ -142,7 +142,7 @@ def test_a_phone_is_written_as_woocommerce_takes_it_or_left_out(served: str, wri
         ("<script", None),
     ],
 )
-def test_a_name_is_written_as_wordpress_stores_it_or_left_out(served: str, written: str | None) -> None:
+def test_name_is_written_as_wordpress_stores_it_or_omitted(served: str, written: str | None) -> None:
     found = sent(forename=served)
     assert found.values.first_name == (written or (None if served else ""))
     assert found.values.points == "120"
@@ -151,16 +151,16 @@ def test_a_name_is_written_as_wordpress_stores_it_or_left_out(served: str, writt
 
 
 @given(st.text(max_size=40))
-def test_whatever_stands_in_a_name_or_phone_never_keeps_points_away(text: str) -> None:
+def test_any_name_or_phone_still_sends_the_points(text: str) -> None:
     values = sent(forename=text, surname=text, phone=text).values
     assert values.points == "120"
     assert invalid_result(CustomerWrite(woo_customer_id=WooCustomerId(1), version=1, values=values)) is None
 
 
-def test_names_and_phone_travel_only_where_they_are_wanted() -> None:
+def test_names_and_phone_are_sent_only_if_enabled() -> None:
     values = shop_values_of(replace(ADA, phone="n/a"), replace(ACCOUNT, sync_names=False, sync_phone=False))
     assert (values.values.first_name, values.values.last_name, values.values.phone, values.notes) == (None, None, None, ())
 
 
-def test_wordpress_takes_octets_out_until_none_is_left() -> None:
+def test_percent_octets_are_removed_repeatedly_as_in_wordpress() -> None:
     assert as_wordpress_stores("a%2%62b") == "a"

@@ -1,4 +1,4 @@
-"""Names that a till serves are shown in terminals and on web pages: they must not steer them."""
+"""Texts of a till are shown in terminals and on web pages, so control characters in them are made visible."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tillsync_server.domain.shown_text import shown
         ("x" * 5_000_000, "x" * 255),
     ],
 )
-def test_one_line_that_steers_nothing(raw: str, line: str) -> None:
+def test_shown_text_is_one_line_without_control_characters(raw: str, line: str) -> None:
     assert shown(raw) == line
 
 
@@ -53,7 +53,7 @@ def an_entry(**texts: Any) -> Entry:
     )  # fmt: skip
 
 
-def test_an_entry_shows_its_label_comment_notes_and_order_number_so() -> None:
+def test_entry_message_shows_label_comment_notes_and_order_number_safely() -> None:
     message = entry_message(
         an_entry(
             subject_label="Ada\u202e", comment="said\x1b[2J", notes=("product not linked: Mug\u2067, id 7",), order_number="10\u200b42"
@@ -63,7 +63,7 @@ def test_an_entry_shows_its_label_comment_notes_and_order_number_so() -> None:
     assert (list(message.notes), message.order_number) == (["product not linked: Mug[U+2067], id 7"], "10[U+200B]42")
 
 
-def test_the_json_of_the_command_line_holds_no_such_character_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cli_json_escapes_control_characters_and_keeps_the_values(capsys: pytest.CaptureFixture[str]) -> None:
     said = {"name": "Ada\u202e\x9b2J می\u200cخواهد"}
     print_json(said)
     printed = capsys.readouterr().out
@@ -71,7 +71,7 @@ def test_the_json_of_the_command_line_holds_no_such_character_and_says_the_same(
     assert json.loads(printed) == said
 
 
-def test_a_candidate_is_shown_so() -> None:
+def test_candidate_message_shows_till_texts_safely() -> None:
     customer = TillCustomer(
         epos_customer_id=EposCustomerId(7), forename="Ada\x1b]0;x\x07", surname="Byron", card_number="12\x1b[1m", sign_up_date="2026\x9b"
     )
@@ -82,7 +82,7 @@ def test_a_candidate_is_shown_so() -> None:
 
 
 @on_virtual_time
-async def test_labels_in_the_queues_are_shown_so() -> None:
+async def test_subject_labels_are_shown_safely() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.put(till_customer(1, forename="Ada\x1b[2J", surname="\x1b"))

@@ -1,4 +1,4 @@
-"""What a waiting entry says: why it waits, and until when."""
+"""Notes of a waiting entry: its reason for waiting and the time of its next attempt."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NEXT = datetime(2026, 3, 1, 16, 5, tzinfo=timezone(timedelta(hours=2)))
 FAILED = ("reading the customer from Epos Now: not reached: DNS", "and more")
 
 
-def test_before_the_first_attempt_it_waits_or_says_for_what() -> None:
+def test_entry_before_its_first_attempt_shows_waiting_or_the_pause() -> None:
     assert waiting_note(None, "", AT) == waiting_note(AT, "over", AT) == "waiting"
     assert waiting_note(NEXT, "", AT) == "paused until 14:05"
     assert waiting_note(NEXT, "Epos Now: not reached: DNS", AT) == "paused until 14:05: Epos Now: not reached: DNS"
     assert shown_notes(EntryState.PENDING, None, ("a different order",), "waiting", NEXT, AT) == ("waiting", "a different order")
 
 
-def test_between_attempts_the_first_note_says_when_the_next_one_is() -> None:
+def test_first_note_between_attempts_names_the_next_attempt() -> None:
     def shown(stored: tuple[str, ...], next_time: datetime | None) -> tuple[str, ...]:
         return shown_notes(EntryState.PENDING, Outcome.EPOS_FETCH_FAILED, stored, "waiting", next_time, AT)
 
@@ -29,13 +29,13 @@ def test_between_attempts_the_first_note_says_when_the_next_one_is() -> None:
     assert shown(FAILED, None) == FAILED
 
 
-def test_what_does_not_wait_promises_nothing() -> None:
+def test_finished_or_held_entry_names_no_next_attempt() -> None:
     for state in set(EntryState) - {EntryState.PENDING}:
         assert shown_notes(state, Outcome.EPOS_FETCH_FAILED, FAILED, "waiting", NEXT, AT) == FAILED
         assert next_attempt(state, NEXT, None, AT) is None
 
 
-def test_the_next_attempt_is_never_within_a_pause() -> None:
+def test_next_attempt_is_never_before_the_pause_ends() -> None:
     due = AT + timedelta(minutes=1)
     assert next_attempt(EntryState.PENDING, due, NEXT, AT) == NEXT
     assert next_attempt(EntryState.PENDING, NEXT, due, AT) == NEXT

@@ -1,4 +1,4 @@
-"""Whose turn it is: the first class goes first, every tenth turn is of a lower one, and no class starves."""
+"""``ClassQueues`` serves the first class first, gives every tenth turn to a lower class, and starves no class."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def classes_of(queues: ClassQueues[Item], turns: int) -> list[RequestClass]:
 
 
 @pytest.mark.catches("no-class-starves")
-def test_live_goes_first_and_every_tenth_turn_is_bulk() -> None:
+def test_live_items_go_first_and_every_tenth_turn_is_bulk() -> None:
     assert classes_of(filled({LIVE: 30, BULK: 30}), 20) == [*[LIVE] * 9, BULK, *[LIVE] * 9, BULK]
 
 
-def test_every_tenth_turn_goes_round_among_the_lower_classes() -> None:
+def test_every_tenth_turn_rotates_among_the_lower_classes() -> None:
     turns = classes_of(filled({ORDER: 60, LIVE: 60, BULK: 60}), 40)
     assert [turns[number] for number in (9, 19, 29, 39)] == [BULK, LIVE, BULK, LIVE]
     assert turns.count(ORDER) == 36
 
 
-def test_a_turn_that_was_left_to_those_who_wait_here_is_the_lowest_classs() -> None:
+def test_pop_lowest_rotates_among_the_lower_classes() -> None:
     queues = filled({LIVE: 3, BULK: 3})
     assert [queues.pop_lowest()[0] for _ in range(4)] == [BULK, LIVE, BULK, LIVE]
 
 
-def test_nobody_waits() -> None:
+def test_pop_of_empty_queues_raises_index_error() -> None:
     with pytest.raises(IndexError):
         ClassQueues[Item]().pop()
 
 
 @given(st.lists(st.one_of(st.sampled_from(RequestClass), st.just("pop"), st.just("leave")), max_size=200))
-def test_any_course(steps: list[RequestClass | str]) -> None:
+def test_any_sequence_keeps_order_within_classes_and_starves_none(steps: list[RequestClass | str]) -> None:
     """First in, first out within a class; the first class goes first, but never ten times in a row while others wait."""
     queues, waiting, first_in_a_row = ClassQueues[Item](), list[Item](), 0
     for number, step in enumerate(steps):

@@ -1,4 +1,4 @@
-"""Gathering calls by key: keys do not wait for each other, a key's calls share a flush, and nothing is left of a key."""
+"""``KeyedBatcher``: keys do not wait for each other, the calls of a key share a flush, and an idle key leaves no state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def keyed(flushes: Flushes, at_once: int = 2) -> KeyedBatcher[str, int, int]:
     return KeyedBatcher(flushes.flush, name="test", at_once=at_once)
 
 
-async def test_a_key_whose_flush_takes_long_delays_no_other() -> None:
+async def test_slow_flush_of_one_key_delays_no_other_key() -> None:
     flushes = Flushes(held=1)
     batcher = keyed(flushes)
     slow = asyncio.create_task(batcher.submit("a", 1))
@@ -53,7 +53,7 @@ async def test_calls_of_one_key_share_a_flush_and_keep_their_order() -> None:
     assert flushes.batches == [[1], [2, 3]]
 
 
-async def test_no_more_flushes_run_at_once_than_allowed() -> None:
+async def test_concurrent_flushes_are_limited() -> None:
     flushes = Flushes(held=1)
     batcher = keyed(flushes, at_once=1)
     calls = [asyncio.create_task(batcher.submit(key, item)) for key, item in (("a", 1), ("b", 2))]
@@ -64,7 +64,7 @@ async def test_no_more_flushes_run_at_once_than_allowed() -> None:
     assert await asyncio.gather(*calls) == [2, 4]
 
 
-async def test_nothing_is_kept_of_a_key_without_calls() -> None:
+async def test_key_without_calls_leaves_no_state() -> None:
     flushes = Flushes(held=1)
     batcher = keyed(flushes)
     leaving = asyncio.create_task(batcher.submit("a", 1))
@@ -76,7 +76,7 @@ async def test_nothing_is_kept_of_a_key_without_calls() -> None:
     assert await batcher.submit("a", 5) == 10
 
 
-async def test_close_waits_for_what_was_submitted_and_refuses_what_comes_later() -> None:
+async def test_close_waits_for_submitted_calls_and_refuses_later_ones() -> None:
     flushes = Flushes(held=1)
     batcher = keyed(flushes)
     call = asyncio.create_task(batcher.submit("a", 1))

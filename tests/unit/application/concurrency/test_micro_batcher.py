@@ -1,4 +1,4 @@
-"""Gathering calls into batches: who waits, what fails, and how it ends."""
+"""``MicroBatcher`` gathers calls into batches: lingering, failures and closing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillsync_server.domain.errors import Unavailable
 
 
 class Flushes:
-    """Doubles each item. ``gate`` holds a flush; ``answer`` replaces what it answers."""
+    """Doubles each item. ``gate`` holds a flush. ``answer`` replaces its answer."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -29,7 +29,7 @@ class Flushes:
         return [2 * item for item in items] if self.answer is None else self.answer
 
 
-async def test_close_waits_for_what_was_submitted_and_refuses_what_comes_later() -> None:
+async def test_close_waits_for_submitted_calls_and_refuses_later_ones() -> None:
     flushes = Flushes()
     flushes.gate.clear()
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
@@ -58,7 +58,7 @@ async def test_close_of_an_idle_batcher_returns_at_once() -> None:
 
 
 @on_virtual_time
-async def test_a_lone_caller_never_waits_and_a_crowd_lingers() -> None:
+async def test_lone_caller_never_waits_and_concurrent_callers_linger() -> None:
     flushes = Flushes()
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test", linger_seconds=5.0, max_items=4)
     began, now = asyncio.get_running_loop().time(), asyncio.get_running_loop().time
@@ -90,7 +90,7 @@ async def test_a_batch_that_fills_while_it_lingers_is_flushed_at_once() -> None:
     await batcher.close()
 
 
-async def test_a_flush_that_answers_too_few_fails_its_callers_instead_of_leaving_them_waiting() -> None:
+async def test_flush_with_too_few_answers_fails_its_callers() -> None:
     flushes = Flushes()
     flushes.answer = []
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
@@ -100,7 +100,7 @@ async def test_a_flush_that_answers_too_few_fails_its_callers_instead_of_leaving
     await within(batcher.close())
 
 
-async def test_an_exception_in_a_position_is_that_callers_alone() -> None:
+async def test_exception_in_one_position_fails_only_that_caller() -> None:
     flushes = Flushes()
     flushes.answer = [7, KeyError("row")]
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
@@ -111,7 +111,7 @@ async def test_an_exception_in_a_position_is_that_callers_alone() -> None:
     await batcher.close()
 
 
-async def test_a_database_that_is_away_is_not_asked_once_for_each_item() -> None:
+async def test_unavailable_database_is_asked_once_per_batch() -> None:
     asked: list[int] = []
 
     async def flush(items: Sequence[int]) -> Sequence[int | Exception]:
@@ -126,7 +126,7 @@ async def test_a_database_that_is_away_is_not_asked_once_for_each_item() -> None
     await batcher.close()
 
 
-async def test_a_caller_that_leaves_takes_nothing_from_the_others() -> None:
+async def test_cancelled_caller_does_not_affect_the_others() -> None:
     flushes = Flushes()
     flushes.gate.clear()
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
@@ -138,7 +138,7 @@ async def test_a_caller_that_leaves_takes_nothing_from_the_others() -> None:
     await batcher.close()
 
 
-def test_no_caller_waits_for_ever_where_the_loop_ends_in_mid_flush() -> None:
+def test_callers_end_when_the_loop_ends_during_a_flush() -> None:
     ended: list[bool] = []
 
     async def never(items: Sequence[int]) -> Sequence[int | Exception]:
@@ -155,7 +155,7 @@ def test_no_caller_waits_for_ever_where_the_loop_ends_in_mid_flush() -> None:
     assert ended == [True, True]
 
 
-async def test_a_caller_that_fails_on_its_answer_keeps_nobody_waiting() -> None:
+async def test_failing_caller_callback_does_not_block_other_callers() -> None:
     flushes = Flushes()
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
     told: list[int | BaseException] = []

@@ -1,4 +1,4 @@
-"""Tasks with an owner, calls side by side, calls that are shared: nothing runs on after its owner, and no error is lost."""
+"""Owned tasks, concurrent calls and shared calls. No task outlives its owner, and no error is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def failing() -> int:
 # background tasks
 
 
-async def test_an_owner_that_stops_leaves_no_task_behind() -> None:
+async def test_stopped_owner_leaves_no_task() -> None:
     tasks = BackgroundTasks()
     for name in ("one", "two"):
         tasks.start(forever(), name=name)
@@ -37,7 +37,7 @@ async def test_an_owner_that_stops_leaves_no_task_behind() -> None:
     await tasks.stop()
 
 
-async def test_a_task_that_fails_is_logged_and_ends_no_other() -> None:
+async def test_failing_task_is_logged_and_ends_no_other_task() -> None:
     tasks = BackgroundTasks()
     tasks.start(forever(), name="other")
     with captured_lines() as lines:
@@ -49,7 +49,7 @@ async def test_a_task_that_fails_is_logged_and_ends_no_other() -> None:
     await tasks.stop()
 
 
-async def test_a_grace_lets_tasks_end_by_themselves() -> None:
+async def test_grace_period_lets_tasks_end() -> None:
     tasks, go_on = BackgroundTasks(), asyncio.Event()
     done: list[str] = []
 
@@ -65,7 +65,7 @@ async def test_a_grace_lets_tasks_end_by_themselves() -> None:
     assert done == ["said"]
 
 
-async def test_join_waits_also_for_what_starts_meanwhile() -> None:
+async def test_join_also_waits_for_tasks_started_meanwhile() -> None:
     tasks = BackgroundTasks()
     done: list[str] = []
 
@@ -90,7 +90,7 @@ async def test_both_calls_answer_in_their_order() -> None:
     assert await both(value("till"), value("shop")) == ("till", "shop")
 
 
-async def test_one_that_fails_ends_the_other_and_is_raised_itself() -> None:
+async def test_failing_call_ends_the_other_and_its_error_is_raised() -> None:
     ended = asyncio.Event()
 
     async def other() -> None:
@@ -105,7 +105,7 @@ async def test_one_that_fails_ends_the_other_and_is_raised_itself() -> None:
     assert running() == set()
 
 
-async def test_a_caller_that_is_cancelled_takes_both_along() -> None:
+async def test_cancelled_caller_cancels_both_calls() -> None:
     call = asyncio.create_task(both(forever(), forever()), name="call")
     await asyncio.sleep(0)
     call.cancel()
@@ -128,7 +128,7 @@ async def test_settled_calls_all_run_to_their_end() -> None:
 # shared calls
 
 
-async def test_callers_with_one_key_share_a_call_and_one_that_leaves_does_not_end_it() -> None:
+async def test_callers_with_one_key_share_a_call_that_survives_one_cancelled_caller() -> None:
     flight: SingleFlight[str, int] = SingleFlight("read")
     calls, go_on = 0, asyncio.Event()
 
@@ -151,7 +151,7 @@ async def test_callers_with_one_key_share_a_call_and_one_that_leaves_does_not_en
     assert await flight.run("a", call) == 2
 
 
-async def test_what_a_shared_call_raises_each_caller_gets() -> None:
+async def test_each_caller_gets_the_error_of_a_shared_call() -> None:
     flight: SingleFlight[str, int] = SingleFlight("read")
     results = await asyncio.gather(*(flight.run("a", failing) for _ in range(3)), return_exceptions=True)
     assert all(isinstance(result, KeyError) for result in results)

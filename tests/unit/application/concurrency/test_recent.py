@@ -1,4 +1,4 @@
-"""What is remembered of many, by number."""
+"""``Recent`` keeps a bounded number of values, and drops those used longest ago."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
 
 
-def test_the_oldest_are_forgotten() -> None:
+def test_oldest_values_are_dropped() -> None:
     recent: Recent[str, int] = Recent(2)
     assert [recent.keep(key, number) for number, key in enumerate("aba")] == [0, 1, 2]
     assert recent.keep("c", 3) == 3
     assert recent == {"a": 2, "c": 3}
 
 
-def test_a_process_remembers_the_pages_of_a_bounded_number_of_tills() -> None:
+def test_gateway_keeps_seen_pages_of_a_bounded_number_of_tills() -> None:
     gateway = epos.EposGateway(cast(HttpClient, None), FakeTillBudget())  # no request is made
     for number in range(epos.MAX_SEEN_PAGES + 10):
         gateway.client(till_account(till_id=TillId(f"till-{number}")), RequestClass.ORDER)

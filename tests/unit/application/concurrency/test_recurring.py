@@ -1,4 +1,4 @@
-"""Recurring work: when it runs again, and what stops it."""
+"""``Recurring`` work: the time of its next run, wake-ups, and an unavailable database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tillsync_server.application.concurrency.recurring import Recurring
 
 
 class Script:
-    """Answers each run with the next due time, and notes when the run was. The last answer is given again and again."""
+    """Answers each run with the next due time, and records the time of the run. The last answer repeats."""
 
     def __init__(self, *due: float | Exception | None) -> None:
         self._due = list(due)
@@ -35,7 +35,7 @@ class Script:
 
 
 @on_virtual_time
-async def test_it_runs_when_it_is_due_by_its_own_word_and_at_the_floor_at_the_latest() -> None:
+async def test_work_runs_at_its_due_time_and_at_least_once_per_floor() -> None:
     script = Script(0.0, 3.0, 60.0, None)
     task = Recurring("test", script.work, seconds=10, database_gone=())
     task.start()
@@ -47,7 +47,7 @@ async def test_it_runs_when_it_is_due_by_its_own_word_and_at_the_floor_at_the_la
 
 
 @on_virtual_time
-async def test_what_comes_together_shares_a_run() -> None:
+async def test_simultaneous_wake_ups_share_one_run() -> None:
     script = Script(None)
     task = Recurring("test", script.work, seconds=3600, pause_seconds=0.2, database_gone=())
     task.start()
@@ -62,7 +62,7 @@ async def test_what_comes_together_shares_a_run() -> None:
 
 
 @on_virtual_time
-async def test_a_wake_while_it_runs_is_not_lost() -> None:
+async def test_wake_up_during_a_run_causes_another_run() -> None:
     script = Script(None)
 
     async def work() -> float | None:
@@ -78,7 +78,7 @@ async def test_a_wake_while_it_runs_is_not_lost() -> None:
 
 
 @on_virtual_time
-async def test_a_database_that_is_away_is_logged_once_and_asked_again_at_the_floor() -> None:
+async def test_unavailable_database_is_logged_once_and_retried_at_the_floor() -> None:
     script = Script(OSError(), OSError(), OSError(), None)
     with captured_lines() as lines:
         task = Recurring("test", script.work, seconds=10, database_gone=(OSError,))

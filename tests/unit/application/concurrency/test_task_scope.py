@@ -1,4 +1,4 @@
-"""No task outlives its owner, and a group raises the error itself."""
+"""``TaskScope``: no task outlives its owner, and a group raises the first error itself."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_cancelled_close_still_waits_for_the_tasks() -> None:
 
 
 @on_virtual_time
-async def test_nothing_starts_after_close() -> None:
+async def test_no_task_starts_after_close() -> None:
     scope, ended = TaskScope(), list[str]()
     await scope.close()
     with pytest.raises(RuntimeError):
@@ -52,7 +52,7 @@ async def test_nothing_starts_after_close() -> None:
 
 
 @on_virtual_time
-async def test_a_group_raises_the_first_error_and_ends_the_others_before() -> None:
+async def test_group_ends_the_other_tasks_and_raises_the_first_error() -> None:
     ended = list[str]()
 
     async def fault() -> None:

@@ -1,4 +1,4 @@
-"""When a lane claims again: few claims, and none of them too late."""
+"""Times of a lane's next claims: few claims, and none too late."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def claim(claims: ClaimSchedule, brought: list[ClaimedEntry], room: dict[WorkCla
     claims.claim_answered(limits, brought)
 
 
-def test_a_claim_that_brought_less_than_its_limit_is_not_repeated() -> None:
+def test_claim_below_its_limit_is_not_repeated() -> None:
     claims = schedule()
     assert limits_of(claims) == LIMITS
     claim(claims, orders(1))
     assert limits_of(claims) == {}
 
 
-def test_a_class_that_came_back_full_is_claimed_again_and_no_other() -> None:
+def test_only_a_class_that_filled_its_limit_is_claimed_again() -> None:
     claims = schedule()
     claim(claims, orders(2))
     assert limits_of(claims) == {WorkClass.ORDER: 2}
 
 
-def test_news_during_a_claim_makes_it_worth_another_one() -> None:
+def test_notification_during_a_claim_causes_another_claim() -> None:
     claims = schedule()
     limits = limits_of(claims)
     claims.claim_sent(limits)
@@ -52,7 +52,7 @@ def test_news_during_a_claim_makes_it_worth_another_one() -> None:
     assert limits_of(claims) == LIMITS
 
 
-def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
+def test_postponed_entry_is_claimed_when_due() -> None:
     clock = FakeClock(100.0)
     claims = schedule(clock)
     claim(claims, [])
@@ -65,7 +65,7 @@ def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
     assert limits_of(claims) == LIMITS
 
 
-def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
+def test_lost_notification_delays_a_claim_by_at_most_the_floor() -> None:
     clock = FakeClock(100.0)
     claims = schedule(clock, floor_seconds=1.0)
     claim(claims, [])
@@ -75,7 +75,7 @@ def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
     assert limits_of(claims) == LIMITS
 
 
-def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
+def test_class_without_room_keeps_its_claim_state() -> None:
     claims = schedule()
     full = LIMITS | {WorkClass.BULK: 0}
     claim(claims, [], full)
@@ -83,7 +83,7 @@ def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
     assert limits_of(claims) == {WorkClass.BULK: 2}
 
 
-def test_a_lane_that_nothing_comes_to_is_asked_less_and_less_until_there_is_news() -> None:
+def test_idle_lane_polls_with_growing_intervals_until_notified() -> None:
     clock = FakeClock(100.0)
     claims = schedule(clock, floor_seconds=1.0)
     claim(claims, [])
@@ -98,7 +98,7 @@ def test_a_lane_that_nothing_comes_to_is_asked_less_and_less_until_there_is_news
     assert claims.seconds_until_next == 1
 
 
-def test_entries_that_nobody_told_of_make_the_floor_short_again() -> None:
+def test_unannounced_entries_reset_the_polling_floor() -> None:
     clock = FakeClock(100.0)
     claims = schedule(clock, floor_seconds=1.0)
     claim(claims, [])

@@ -1,4 +1,4 @@
-"""Entries that share a subject, an email or a shop customer: one at a time, in order."""
+"""Entries that share a subject, an email or a shop customer run one at a time, in order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def numbers(entries: list[ClaimedEntry]) -> list[int]:
     return [entry.subject_id for entry in entries]
 
 
-def test_one_of_each_customer_runs_and_the_others_follow_in_order() -> None:
+def test_one_entry_of_each_customer_runs_and_the_others_follow_in_order() -> None:
     keys = ConcurrencyKeys()
     assert numbers(keys.take([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
     assert keys.take([]) == []
@@ -59,8 +59,8 @@ def test_an_entry_with_two_emails_waits_for_both() -> None:
     assert numbers(keys.take([])) == [3]
 
 
-def test_the_older_of_two_that_become_free_together_goes_first() -> None:
-    """They wait at different keys, and share a third one that nobody holds."""
+def test_older_of_two_entries_unblocked_together_runs_first() -> None:
+    """The two entries wait for different keys and share a third key that no entry holds."""
     keys = ConcurrencyKeys()
     keys.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
     keys.take([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
@@ -79,7 +79,7 @@ entries = st.builds(
 
 
 @given(st.lists(st.lists(entries, max_size=6), max_size=12), st.randoms(use_true_random=False))
-def test_whatever_comes_nobody_overlaps_nobody_is_forgotten_and_equals_keep_their_order(batches: list[list[ClaimedEntry]], random) -> None:  # type: ignore[no-untyped-def]
+def test_entries_never_overlap_none_is_lost_and_equal_keys_stay_in_order(batches: list[list[ClaimedEntry]], random) -> None:  # type: ignore[no-untyped-def]
     keys, running, started, arrived, number = ConcurrencyKeys(), dict[int, ClaimedEntry](), list[int](), list[ClaimedEntry](), 0
     rounds = [*batches, *([[]] * (sum(map(len, batches)) + 1))]
     for batch in rounds:
@@ -93,7 +93,7 @@ def test_whatever_comes_nobody_overlaps_nobody_is_forgotten_and_equals_keep_thei
             assert held.isdisjoint(concurrency_keys(entry))
             running[entry.subject_id] = entry
             started.append(entry.subject_id)
-        assert running or len(started) == len(arrived), "who waits, waits for somebody who runs"
+        assert running or len(started) == len(arrived), "a waiting entry waits for a running one"
         for subject in random.sample(sorted(running), k=(len(running) + 1) // 2):
             keys.free(running.pop(subject).entry_id)
     assert sorted(started) == [entry.subject_id for entry in arrived]

@@ -1,4 +1,4 @@
-"""The way in of hints: an account whose lane stays locked waits by itself."""
+"""``Enqueuer`` stores hints. An account with a locked lane delays only its own hints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STORED = cast(EnqueueResult, "stored")
 
 
 class Store:
-    """A store in which the lane of BUSY is locked: a statement with hints of it waits until ``unlocked``, and then cannot have the lock."""
+    """A hint store with a locked lane of BUSY. A statement with hints of BUSY waits for ``unlocked`` and then fails to get the lock."""
 
     def __init__(self) -> None:
         self.unlocked = asyncio.Event()
@@ -39,7 +39,7 @@ def hint(account_id: AccountId, number: int = 1) -> NewHint:
 
 
 @pytest.mark.catches("busy-accounts-enqueue-by-themselves")
-async def test_an_account_whose_lane_stays_locked_delays_no_other_twice() -> None:
+async def test_account_with_locked_lane_delays_another_account_once_at_most() -> None:
     store, clock = Store(), FakeClock()
     enqueuer = Enqueuer(store, clock=clock)
     store.unlocked.set()
@@ -56,7 +56,7 @@ async def test_an_account_whose_lane_stays_locked_delays_no_other_twice() -> Non
     await enqueuer.close()
 
 
-async def test_an_account_that_was_busy_shares_a_statement_again_later() -> None:
+async def test_formerly_busy_account_shares_statements_again() -> None:
     store, clock = Store(), FakeClock()
     enqueuer = Enqueuer(store, clock=clock)
     store.unlocked.set()

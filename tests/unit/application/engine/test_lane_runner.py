@@ -1,4 +1,4 @@
-"""Which entries a lane starts while others of it wait for a slow till or shop: no class starves, and no slot is overrun."""
+"""``LaneRunner`` with a slow till or shop: no class of entries starves, and the process never exceeds its entry slots."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def entries(work_class: WorkClass, count: int) -> list[ClaimedEntry]:
 
 @dataclass
 class Harness(FaultVerdicts):
-    """A lane's store and flows, both in memory: what is due is claimed, and runs until the test ends it."""
+    """In-memory lane store and entry handler. Due entries are claimed, and run until the test ends them."""
 
     slots: Slots = field(default_factory=lambda: Slots(lanes=1, live_reserved_lanes=0, entries=100_000))
     probes: Probes = field(default_factory=lambda: Probes(1))
@@ -130,7 +130,7 @@ class Harness(FaultVerdicts):
 
 
 async def settled(harness: Harness) -> Counter[WorkClass]:
-    """Once nothing starts or ends any more."""
+    """Returns the running entries once none starts or ends any more."""
     seen = None
     while seen != (seen := (len(harness.runs), len(harness.due))):
         await asyncio.sleep(0.03)
@@ -139,7 +139,7 @@ async def settled(harness: Harness) -> Counter[WorkClass]:
 
 @pytest.mark.catches("no-class-fills-the-lane")
 @pytest.mark.parametrize("flood", WorkClass)
-async def test_a_class_that_waits_leaves_room_for_each_of_the_others(flood: WorkClass) -> None:
+async def test_flooding_class_leaves_room_for_each_other_class(flood: WorkClass) -> None:
     harness = Harness(due=entries(flood, 200))
     async with harness.lane() as lane:
         assert await settled(harness) == {flood: 25}
@@ -149,7 +149,7 @@ async def test_a_class_that_waits_leaves_room_for_each_of_the_others(flood: Work
         assert await settled(harness) == {flood: 25} | dict.fromkeys(set(WorkClass) - {flood}, 5)
 
 
-async def test_orders_take_the_places_that_become_free_first() -> None:
+async def test_orders_take_freed_places_first() -> None:
     harness = Harness(due=[each for work_class in WorkClass for each in entries(work_class, 200)])
     async with harness.lane():
         before = await settled(harness)
@@ -163,7 +163,7 @@ async def test_orders_take_the_places_that_become_free_first() -> None:
 
 
 @pytest.mark.parametrize("entry_slots", [1, 10, 35])
-async def test_a_claim_of_all_classes_takes_no_more_than_the_process_has(entry_slots: int) -> None:
+async def test_claim_of_all_classes_stays_within_the_process_slots(entry_slots: int) -> None:
     slots = Slots(lanes=1, live_reserved_lanes=0, entries=entry_slots)
     harness = Harness(slots=slots, due=[each for work_class in WorkClass for each in entries(work_class, 200)])
     async with harness.lane():
@@ -173,19 +173,19 @@ async def test_a_claim_of_all_classes_takes_no_more_than_the_process_has(entry_s
         assert slots.entries_taken == sum(running.values())
 
 
-async def test_lanes_that_claim_at_once_read_and_take_no_more_than_the_process_has() -> None:
+async def test_concurrent_claims_stay_within_the_process_slots() -> None:
     slots = Slots(lanes=4, live_reserved_lanes=0, entries=60)
-    desks = [Harness(slots=slots, due=entries(WorkClass.ORDER, 200)) for _ in range(4)]
-    async with desks[0].lane(), desks[1].lane(), desks[2].lane(), desks[3].lane():
-        for harness in desks:
+    harnesses = [Harness(slots=slots, due=entries(WorkClass.ORDER, 200)) for _ in range(4)]
+    async with harnesses[0].lane(), harnesses[1].lane(), harnesses[2].lane(), harnesses[3].lane():
+        for harness in harnesses:
             await settled(harness)
-        assert slots.entries_taken == sum(sum(harness.running().values()) for harness in desks) < 60 + 4
-        assert sum(harness.brought for harness in desks) < 60 + 4, "what is read is taken: each row that is left costs as much as a run"
+        assert slots.entries_taken == sum(sum(harness.running().values()) for harness in harnesses) < 60 + 4
+        assert sum(harness.brought for harness in harnesses) < 60 + 4, "what is read is taken: each row that is left costs as much as a run"
     assert slots.entries_taken == 0
 
 
 @pytest.mark.catches("free-probe-slots-are-told")
-async def test_a_lane_that_waited_for_a_probe_slot_starts_as_soon_as_one_is_free() -> None:
+async def test_waiting_lane_starts_its_probe_when_a_probe_slot_is_free() -> None:
     probes = Probes(1)
     first = Harness(probes=probes, ill={Side.SHOP: PausedSide(1, 0.0)}, due=entries(WorkClass.LIVE, 1))
     second = Harness(probes=probes, ill={Side.SHOP: PausedSide(1, 0.0)}, due=[*entries(WorkClass.LIVE, 1), *entries(WorkClass.ORDER, 1)])

@@ -1,4 +1,4 @@
-"""What a lane may start with its sides well, ill or being probed."""
+"""Entries that a lane may start with working, failing or probed sides."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_orders_need_only_the_till() -> None:
     assert Harness(till=60).may_start == set()
 
 
-def test_a_probe_is_one_entry_and_its_success_opens_the_side() -> None:
+def test_probe_is_one_entry_and_its_success_opens_the_side() -> None:
     harness = Harness(shop=60)
     harness.clock.advance(60)
     assert harness.room()[WorkClass.LIVE] == 1
@@ -68,7 +68,7 @@ def test_both_sides_are_probed_together() -> None:
 
 
 @pytest.mark.catches("probes-have-a-bounded-share")
-def test_probes_have_a_bounded_share_of_the_process() -> None:
+def test_probes_of_a_process_are_bounded() -> None:
     harness = Harness(probes=1, shop=0)
     other = harness.lease(shop=0)
     assert harness.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
@@ -79,7 +79,7 @@ def test_probes_have_a_bounded_share_of_the_process() -> None:
     assert other.room(WorkClass.LIVE, 50, ()) == 1
 
 
-def test_a_probe_of_two_sides_takes_both_places_or_none() -> None:
+def test_probe_of_two_sides_takes_two_probe_slots_or_none() -> None:
     harness = Harness(probes=1, till=0, shop=0)
     assert harness.room()[WorkClass.LIVE] == 0
     assert not harness.sides.start(WorkClass.LIVE, ())
@@ -88,21 +88,21 @@ def test_a_probe_of_two_sides_takes_both_places_or_none() -> None:
     assert harness.probes.taken == 1
 
 
-def test_a_second_entry_does_not_start_beside_the_probe() -> None:
+def test_no_second_entry_starts_during_a_probe() -> None:
     harness = Harness(shop=0)
     assert harness.sides.start(WorkClass.LIVE, ())
     assert not harness.sides.start(WorkClass.LIVE, {WorkClass.LIVE})
     assert harness.sides.start(WorkClass.ORDER, {WorkClass.LIVE})
 
 
-def test_new_settings_have_the_side_probed_at_once() -> None:
+def test_new_settings_start_a_probe_at_once() -> None:
     harness = Harness(shop=600)
     harness.clock.advance(1)
     harness.sides.update({Side.SHOP: PausedSide(0, 0.0)}, asked_at=100.5)
     assert harness.room()[WorkClass.LIVE] == 1
 
 
-def test_a_mending_that_was_dropped_is_told_again() -> None:
+def test_dropped_recovery_is_reported_again() -> None:
     harness = Harness(shop=0)
     assert harness.sides.start(WorkClass.LIVE, ())
     mended = harness.sides.worked({Side.SHOP})
@@ -111,14 +111,14 @@ def test_a_mending_that_was_dropped_is_told_again() -> None:
     assert harness.sides.worked({Side.SHOP}) == {Side.SHOP}
 
 
-def test_a_failure_that_was_dropped_leaves_the_side_to_the_database() -> None:
+def test_dropped_failure_leaves_the_side_to_the_database() -> None:
     harness = Harness()
     assert harness.sides.failed(Side.TILL, started_at=100.0) == 1
     harness.sides.not_stored((), Side.TILL)
     assert harness.may_start == set(WorkClass)
 
 
-def test_a_failure_is_told_once_and_counted_on() -> None:
+def test_failure_is_reported_once_with_the_next_count() -> None:
     harness = Harness(shop=0)
     assert harness.sides.start(WorkClass.LIVE, ())
     assert harness.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
@@ -132,7 +132,7 @@ def test_a_failure_is_told_once_and_counted_on() -> None:
     assert harness.room()[WorkClass.LIVE] == 1
 
 
-def test_a_straggler_of_before_the_mending_opens_no_problem() -> None:
+def test_late_failure_of_a_run_before_recovery_opens_no_problem() -> None:
     harness = Harness(shop=0)
     harness.room()
     harness.clock.advance(5)
@@ -141,7 +141,7 @@ def test_a_straggler_of_before_the_mending_opens_no_problem() -> None:
     assert harness.sides.failed(Side.SHOP, started_at=106.0) == 1
 
 
-def test_a_problem_counts_for_the_runs_that_had_begun() -> None:
+def test_problem_applies_to_runs_that_began_before_it_ended() -> None:
     harness = Harness(shop=0)
     assert harness.sides.ill_since(100.0) == {Side.SHOP}
     harness.clock.advance(5)
@@ -149,14 +149,14 @@ def test_a_problem_counts_for_the_runs_that_had_begun() -> None:
     assert (harness.sides.ill_since(104.0), harness.sides.ill_since(105.0)) == ({Side.SHOP}, set())
 
 
-def test_a_person_may_mend_a_side() -> None:
+def test_side_restored_by_a_person_is_open() -> None:
     harness = Harness(shop=600)
     harness.clock.advance(1)
     harness.sides.update({}, asked_at=100.5)
     assert harness.may_start == set(WorkClass)
 
 
-def test_an_answer_older_than_the_failure_mends_nothing() -> None:
+def test_success_of_an_earlier_run_does_not_end_a_newer_problem() -> None:
     harness = Harness()
     assert harness.sides.failed(Side.SHOP, started_at=100.0) == 1
     harness.clock.advance(1)
@@ -167,7 +167,7 @@ def test_an_answer_older_than_the_failure_mends_nothing() -> None:
     assert harness.may_start == set(WorkClass)
 
 
-def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
+def test_failure_of_an_earlier_run_does_not_fail_a_recovered_side() -> None:
     harness = Harness(shop=0)
     harness.room()
     harness.sides.worked({Side.SHOP})
@@ -175,7 +175,7 @@ def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
     assert harness.may_start == set(WorkClass)
 
 
-def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> None:
+def test_unproven_accounts_leave_most_slots_to_proven_ones() -> None:
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
     slots.take(300, unproven=0)
     for number in range(1000):
@@ -191,17 +191,17 @@ def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> Non
     assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 70
 
 
-def test_an_account_that_has_not_answered_starts_with_a_whole_piece_or_with_one_entry() -> None:
-    """What starts in crumbs shares neither a list page nor a shop request."""
+def test_unproven_account_starts_a_whole_batch_or_one_entry() -> None:
+    """Entries started a few at a time share neither a list page nor a shop request."""
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=200)
     slots.take(50, unproven=50)
     assert slots.entries_of_unproven(0, 0) == 50
     slots.take(1, unproven=1)
     assert slots.entries_of_unproven(0, 0) == 1
-    assert slots.entries_of_proven(0) == 149, "who has answered takes what there is"
+    assert slots.entries_of_proven(0) == 149, "a proven account takes all free slots"
 
 
-def test_a_claim_on_its_way_keeps_room_for_a_piece_only() -> None:
+def test_claim_under_way_reserves_one_batch_only() -> None:
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
     with ExitStack() as claims:
         for _ in range(20):

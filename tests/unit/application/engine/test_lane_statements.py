@@ -1,4 +1,4 @@
-"""The statements that lanes share: who is told when the database has room again."""
+"""Statements shared by lanes report when no claim waits for the database any more."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class _Away:
         raise ConnectionError("the database is away")
 
 
-async def test_a_claim_that_fails_tells_that_nothing_waits_any_more() -> None:
-    """The worker leases no bulk lanes while claims wait for the database: nothing else would tell it to go on."""
+async def test_failed_claim_reports_that_no_claim_waits() -> None:
+    """The worker leases no bulk lanes while claims wait for the database. It resumes only on this report."""
     told: list[bool] = []
 
     class Signal(LeaseSignal):

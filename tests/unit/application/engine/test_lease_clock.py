@@ -1,4 +1,4 @@
-"""The lease as this process sees it: the last gate before an outside write (invariant 3)."""
+"""``LeaseClock`` is the last check before an outside write (invariant 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_write_must_end_two_seconds_before_the_lease() -> None:
 
 
 @pytest.mark.catches("writes-need-enough-lease")
-def test_with_less_than_five_seconds_nothing_is_sent() -> None:
+def test_lease_of_less_than_five_seconds_permits_no_write() -> None:
     clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
     clock.set(125.0)
@@ -30,7 +30,7 @@ def test_with_less_than_five_seconds_nothing_is_sent() -> None:
         lease.seconds_allowed(20)
 
 
-def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed() -> None:
+def test_expired_lease_permits_no_write_until_renewed() -> None:
     clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
     clock.set(500.0)
@@ -41,8 +41,8 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed()
 
 
 @pytest.mark.parametrize(("lease_seconds", "renewed_from"), [(30, 15.0), (6, 0.5), (9, 3.5)])
-def test_before_a_write_it_is_renewed_while_there_is_enough_of_it(lease_seconds: float, renewed_from: float) -> None:
-    """With a short lease half of it is too little to send anything."""
+def test_lease_is_renewed_before_a_write_once_it_runs_low(lease_seconds: float, renewed_from: float) -> None:
+    """Half of a short lease is too short for any write."""
     clock = FakeClock(100.0)
     lease = LeaseClock(EngineSettings(lease_seconds=lease_seconds), asked_at=100.0, clock=clock)
     clock.set(100.0 + renewed_from - 0.01)
@@ -52,7 +52,7 @@ def test_before_a_write_it_is_renewed_while_there_is_enough_of_it(lease_seconds:
     assert lease.wants_renewal_before_write
 
 
-def test_it_wants_renewal_after_a_third() -> None:
+def test_lease_wants_renewal_after_a_third() -> None:
     clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
     assert not lease.wants_renewal

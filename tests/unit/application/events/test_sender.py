@@ -1,4 +1,4 @@
-"""The sender of order events: what becomes of each result, and of a try that fails as a whole."""
+"""The sender of order events: each result of an event, and tries that fail as a whole."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def an_event(order_id: int, sequence: int = 1, entry_id: EntryId | None = None) 
 
 
 class Harness:
-    """One account with these events, the shop that hears of them, and two tries in a row that failed before."""
+    """One account with these events, its shop's event receiver, and two failed tries in a row before the test."""
 
     def __init__(self, events: list[OrderEvent]) -> None:
         shop = ShopSettings(base_url="https://shop.example.test", bridge_secret="x" * 43)
@@ -67,7 +67,7 @@ class Harness:
 
 @asynccontextmanager
 async def released(harness: Harness, clock: Callable[[], float] | None = None) -> AsyncIterator[EventSender]:
-    """Until the sender has given the account back once."""
+    """Runs the sender until it has released the account once."""
     sender = harness.sender(clock)
     sender.start()
     try:
@@ -78,7 +78,7 @@ async def released(harness: Harness, clock: Callable[[], float] | None = None) -
 
 
 @pytest.mark.catches("refused-events-are-kept")
-async def test_updated_unchanged_and_stale_are_delivered_and_what_the_bridge_cannot_read_is_kept() -> None:
+async def test_updated_unchanged_and_stale_events_are_acknowledged_and_refused_ones_are_kept() -> None:
     harness = Harness([an_event(order) for order in (1, 2, 3, 4)])
     first = [
         OK,
@@ -97,7 +97,7 @@ async def test_updated_unchanged_and_stale_are_delivered_and_what_the_bridge_can
         assert harness.outbox.released == [(0, 0.0)]
 
 
-async def test_a_refused_event_is_told_again_after_its_time() -> None:
+async def test_refused_event_is_resent_after_its_delay() -> None:
     harness = Harness([an_event(1)])
     harness.receiver.answer = lambda waiting, permit: (
         [EventResult(status=EventStatus.INVALID, field="type")] if harness.receiver.asked == 1 else None
@@ -111,7 +111,7 @@ async def test_a_refused_event_is_told_again_after_its_time() -> None:
         assert (harness.receiver.asked, harness.outbox.waiting_of(SHOP), harness.outbox.refused[SHOP]) == (2, [], {})
 
 
-async def test_what_the_shop_did_not_get_to_is_sent_again_at_once_as_long_as_it_gets_on() -> None:
+async def test_unprocessed_events_are_resent_at_once_while_the_shop_makes_progress() -> None:
     harness = Harness([an_event(order) for order in (1, 2, 3)])
     harness.receiver.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
     async with released(harness):
@@ -119,7 +119,7 @@ async def test_what_the_shop_did_not_get_to_is_sent_again_at_once_as_long_as_it_
         assert harness.outbox.waiting_of(SHOP) == []
 
 
-async def test_a_shop_that_does_none_is_left_alone_for_a_while() -> None:
+async def test_shop_without_progress_is_backed_off() -> None:
     harness = Harness([an_event(1)])
     harness.receiver.answer = lambda waiting, permit: [NOT_DONE]
     async with released(harness) as sender:
@@ -141,7 +141,7 @@ async def test_a_failed_try_keeps_every_event() -> None:
         assert harness.outbox.released == [(3, 600.0)]
 
 
-async def test_a_fault_of_ours_waits_like_a_failed_try() -> None:
+async def test_internal_fault_backs_off_like_a_failed_try() -> None:
     harness = Harness([an_event(1)])
 
     def faulty(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
@@ -154,7 +154,7 @@ async def test_a_fault_of_ours_waits_like_a_failed_try() -> None:
         assert delay >= 20
 
 
-async def test_nothing_is_sent_with_the_lease_nearly_over() -> None:
+async def test_nearly_expired_lease_sends_nothing() -> None:
     now = 0.0
     harness = Harness([an_event(1)])
 
@@ -173,14 +173,14 @@ async def test_nothing_is_sent_with_the_lease_nearly_over() -> None:
         assert harness.receiver.asked == 1
 
 
-async def test_an_account_that_left_meanwhile_is_not_asked_for() -> None:
+async def test_account_deleted_meanwhile_is_released_without_a_request() -> None:
     harness = Harness([an_event(1)])
     harness.outbox.after_claim = harness.bridge_leaves
     async with released(harness):
         assert (harness.receiver.asked, harness.outbox.released) == (0, [(0, 0.0)])
 
 
-def test_an_event_on_the_wire() -> None:
+def test_event_item_has_the_fields_of_the_wire_format() -> None:
     entry_id = new_entry_id()
     assert event_item(an_event(1042, 7, entry_id), 3) == {
         "event_id": "order:1042:7",
@@ -209,7 +209,7 @@ def test_an_event_on_the_wire() -> None:
         {"results": [{"event_id": "order:1:1", "status": "updated"}] * 2},
     ],
 )
-def test_an_answer_that_does_not_fit_is_unreadable(answer: object) -> None:
+def test_answer_that_does_not_fit_the_events_is_unreadable(answer: object) -> None:
     with pytest.raises(Unreadable):
         event_results(answer, [an_event(1)])
 
@@ -217,19 +217,19 @@ def test_an_answer_that_does_not_fit_is_unreadable(answer: object) -> None:
 @pytest.mark.parametrize(
     ("version", "held"), [("40", 40), (40, None), ("0", None), ("-1", None), ("9" * 19, None), ("x", None), (None, None)]
 )
-def test_what_a_shop_says_it_holds_is_believed_within_reason(version: object, held: int | None) -> None:
+def test_held_sequence_of_a_shop_is_bounded(version: object, held: int | None) -> None:
     [result] = event_results({"results": [{"event_id": "order:1:1", "status": "stale", "version": version}]}, [an_event(1)])
     assert result == EventResult(status=EventStatus.STALE, held_sequence=held)
 
 
-def test_the_name_of_a_refused_field_is_made_fit_for_the_database() -> None:
-    """It is kept with the event and shown to people: NUL is legal in JSON and in no database, and what is no name may be a person's."""
+def test_refused_field_name_is_cleaned_for_the_database() -> None:
+    """The name is stored with the event and shown to people. NUL is legal in JSON and not in PostgreSQL. Other text may name a person."""
     [result] = event_results({"results": [{"status": "invalid", "field": "ty\x00pe<b>\ud800" + "x" * 500}]}, [an_event(1)])
     assert result.field == "…"
 
 
 @pytest.mark.parametrize(("said", "field"), [("type", "type"), ("held_count", "held_count"), ("Ada", "…"), ("ada_byron", "…"), ("", "…")])
-def test_a_refused_field_is_one_that_was_sent(said: str, field: str) -> None:
-    """It goes into the log: a shop may say the name of a person."""
+def test_refused_field_must_be_one_that_was_sent(said: str, field: str) -> None:
+    """The field name is logged, and a shop could send a person's name there."""
     [result] = event_results({"results": [{"status": "invalid", "field": said}]}, [an_event(1)])
     assert result.field == field

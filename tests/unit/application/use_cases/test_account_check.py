@@ -80,13 +80,13 @@ async def test_a_good_account_passes_every_step_in_order() -> None:
     assert all(step.text.endswith(".") and not step.remedy for step in checked.steps)
 
 
-async def test_no_personal_data_and_no_secret_is_in_the_answer() -> None:
+async def test_check_result_contains_no_personal_data_and_no_secret() -> None:
     answer = repr(await Harness().run())
     for secret in ("ada", "Byron", "hush", "A" * 43):
         assert secret not in answer
 
 
-async def test_a_sides_steps_end_with_its_first_failed_one_and_the_other_side_goes_on() -> None:
+async def test_failed_step_ends_the_steps_of_its_side_only() -> None:
     harness = Harness()
     harness.till.faults["probe"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials (HTTP 401)", status=401)
     checked = await harness.run()
@@ -99,7 +99,7 @@ async def test_a_sides_steps_end_with_its_first_failed_one_and_the_other_side_go
     assert failed.details == {"reason": "TILL_CREDENTIALS_REFUSED", "http_status": "401"}
 
 
-async def test_a_page_before_the_till_is_not_told_as_a_wrong_key_or_address() -> None:
+async def test_web_page_before_the_till_is_not_reported_as_wrong_key_or_address() -> None:
     harness = Harness()
     remedy = "this is not about the API key: wait, and report it to Epos Now if it stays"
     page = f"a web page answers instead of Epos Now's API (HTTP 403, HTML page of 108 characters): {remedy}"
@@ -114,7 +114,7 @@ async def test_a_page_before_the_till_is_not_told_as_a_wrong_key_or_address() ->
     ("method", "last"),
     [("list_customers", "list_customers"), ("search_by_email", "search_by_email"), ("list_customer_types", "customer_types")],
 )
-async def test_each_step_of_the_till_can_fail(method: str, last: str) -> None:
+async def test_failing_till_request_ends_with_its_step(method: str, last: str) -> None:
     harness = Harness()
     harness.till.faults[method] = Missing(Side.TILL, "not found in Epos Now", status=404)
     checked = await harness.run()
@@ -122,14 +122,14 @@ async def test_each_step_of_the_till_can_fail(method: str, last: str) -> None:
     assert "epos.base_url and the API version" in checked.steps[len(names(checked, Side.TILL))].remedy
 
 
-async def test_a_search_that_does_not_find_who_is_there_fails_and_proves_nothing() -> None:
+async def test_search_that_misses_a_listed_customer_fails() -> None:
     harness = Harness()
     harness.till.match = EmailMatch.FINDS_NOTHING
     checked = await harness.run()
     assert names(checked, Side.TILL) == ["credentials", "list_customers", "search_by_email"]
 
 
-async def test_a_till_without_emails_has_nothing_to_prove() -> None:
+async def test_till_without_emails_passes_without_a_search_step() -> None:
     harness = Harness(replace(ACCOUNT, default_epos_customer_id=None, guest_policy=ACCOUNT.guest_policy))
     harness.till.customers.clear()
     checked = await harness.run()
@@ -141,7 +141,7 @@ async def test_a_till_without_emails_has_nothing_to_prove() -> None:
     ("match", "warning"),
     [(EmailMatch.FILTER_IGNORED, "search_filter_ignored"), (EmailMatch.EXACT, "search_tells_capitals_apart")],
 )
-async def test_a_search_that_proves_no_miss_is_a_warning(match: EmailMatch, warning: str) -> None:
+async def test_search_that_cannot_prove_a_miss_is_a_warning(match: EmailMatch, warning: str) -> None:
     harness = Harness()
     harness.till.add("eve@example.test")
     harness.till.match = match
@@ -150,19 +150,19 @@ async def test_a_search_that_proves_no_miss_is_a_warning(match: EmailMatch, warn
     assert [(each.side, each.name) for each in checked.warnings] == [(Side.TILL, warning)]
 
 
-async def test_the_search_is_tried_in_other_capitals_as_the_order_flow_proves_it() -> None:
+async def test_search_is_checked_with_swapped_capitals_as_in_the_order_flow() -> None:
     harness = Harness()
     await harness.run()
     assert [text for method, text in harness.till.calls if method == "search_by_email"] == ["ADA@EXAMPLE.TEST"]
 
 
-async def test_a_default_customer_that_does_not_exist_is_named() -> None:
+async def test_missing_default_customer_fails_its_step() -> None:
     harness = Harness(replace(ACCOUNT, default_epos_customer_id=EposCustomerId(5)))
     failed = next(step for step in (await harness.run()).steps if not step.ok)
     assert (failed.name, failed.text) == ("default_customer", "The default customer 5 does not exist in Epos Now.")
 
 
-async def test_missing_settings_are_named_and_their_side_is_not_asked() -> None:
+async def test_missing_settings_are_named_and_their_side_gets_no_request() -> None:
     harness = Harness(Account(account_id=SHOP, till_id=TillId("till-a"), customer_sync_enabled=False))
     checked = await harness.run()
     assert steps(checked) == [(None, "settings", False)]
@@ -172,8 +172,8 @@ async def test_missing_settings_are_named_and_their_side_is_not_asked() -> None:
     assert harness.shop.calls == []
 
 
-async def test_webhook_credentials_of_any_account_of_the_till_are_enough() -> None:
-    """Its webhooks tell every account of the till."""
+async def test_webhook_credentials_of_another_account_of_the_till_end_the_warning() -> None:
+    """A webhook delivery reaches every account of the till."""
     bare = replace(ACCOUNT, epos=replace(ACCOUNT.epos, webhook_key="", webhook_secret=""), shared_till=True)
     harness = Harness(bare)
     [warning] = (await harness.run()).warnings
@@ -185,7 +185,7 @@ async def test_webhook_credentials_of_any_account_of_the_till_are_enough() -> No
     assert (await harness.run()).warnings == ()
 
 
-async def test_without_the_bridge_address_and_keys_are_tested_by_reads() -> None:
+async def test_shop_without_bridge_is_checked_by_reads_with_keys() -> None:
     harness = Harness(WITH_KEYS)
     checked = await harness.run()
     assert names(checked, Side.SHOP) == ["address", "consumer_keys"]
@@ -206,7 +206,7 @@ async def test_without_the_bridge_address_and_keys_are_tested_by_reads() -> None
         (ServerFailure(Side.SHOP, "the shop failed", status=500), "PHP error log"),
     ],
 )
-async def test_a_bridge_that_does_not_answer_has_its_remedy(error: Any, remedy: str) -> None:
+async def test_failing_bridge_status_has_a_remedy_for_its_error(error: Any, remedy: str) -> None:
     harness = Harness()
     harness.shop.faults["status"] = error
     checked = await harness.run()
@@ -214,7 +214,7 @@ async def test_a_bridge_that_does_not_answer_has_its_remedy(error: Any, remedy: 
     assert remedy in checked.steps[-1].remedy
 
 
-async def test_a_shop_that_calls_itself_otherwise_looks_wrong() -> None:
+async def test_shop_with_a_different_own_address_is_a_warning() -> None:
     harness = Harness()
     harness.shop.home_url = "http://SHOP.example.test/"
     assert (await harness.run()).warnings == ()
@@ -224,7 +224,7 @@ async def test_a_shop_that_calls_itself_otherwise_looks_wrong() -> None:
     assert [warning.name for warning in checked.warnings] == ["address_differs"]
 
 
-async def test_two_tills_that_look_like_one_company_are_warned_of_and_named_only_to_who_may_read_all() -> None:
+async def test_tills_that_look_alike_are_a_warning_and_named_only_to_callers_of_all_accounts() -> None:
     harness = Harness()
     harness.accounts.seen[TillId("till-of-others")] = frozenset({EposCustomerId(90001)})
     for tells, named in ((False, False), (True, True)):
@@ -234,7 +234,7 @@ async def test_two_tills_that_look_like_one_company_are_warned_of_and_named_only
     assert harness.accounts.seen[TillId("till-a")] == {90001}
 
 
-async def test_a_side_that_hangs_fails_in_the_step_it_is_at() -> None:
+async def test_hanging_side_fails_at_its_current_step() -> None:
     harness = Harness(seconds=0.05)
 
     async def hang() -> None:
@@ -247,7 +247,7 @@ async def test_a_side_that_hangs_fails_in_the_step_it_is_at() -> None:
 
 
 @pytest.mark.parametrize("side", list(Side))
-async def test_a_side_that_passes_closes_its_problem_and_no_other(side: Side) -> None:
+async def test_passing_side_closes_only_its_own_problem(side: Side) -> None:
     problem = Problem(reason=ProblemReason.UNREACHABLE, side=side, text="not reached", since=datetime(2026, 1, 2, tzinfo=UTC))
     harness = Harness(replace(ACCOUNT, problems=(problem,)))
     harness.till.faults["probe"] = CredentialsRefused(Side.TILL, "no")
@@ -255,18 +255,18 @@ async def test_a_side_that_passes_closes_its_problem_and_no_other(side: Side) ->
     assert ((await harness.accounts.get(SHOP)).problems == ()) == (side is Side.SHOP), "the shop works, the till does not"
 
 
-async def test_an_unknown_account_is_the_one_error_of_the_call() -> None:
+async def test_unknown_account_raises_not_found() -> None:
     with pytest.raises(NotFound):
         await Harness().check.run(AccountId("nobody"))
 
 
-async def test_what_the_bridge_says_of_the_shop_is_kept() -> None:
+async def test_shop_facts_of_the_bridge_are_stored() -> None:
     harness = Harness(replace(ACCOUNT, shop=replace(ACCOUNT.shop, price_decimals=3)))
     assert (await harness.run()).ok
     assert (await harness.accounts.get(SHOP)).shop.price_decimals == 2
 
 
-async def test_an_account_that_is_busy_fails_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_locked_account_row_does_not_fail_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     async def busy(*_arguments: object, **_options: object) -> None:
         raise Unavailable("account shop-a is busy; try again", reason="ACCOUNT_BUSY")
 

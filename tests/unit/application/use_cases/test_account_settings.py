@@ -48,15 +48,15 @@ def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
 
 
 async def created(given_settings: AccountGiven) -> Account:
-    """Without the times of its making."""
+    """The created account without its create and update times."""
     return replace(await account_settings()[0].create(given_settings), create_time=None, update_time=None)
 
 
-async def test_what_is_left_out_has_the_default_its_field_names() -> None:
+async def test_omitted_settings_get_their_documented_defaults() -> None:
     assert await created(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP), trusted_accounts=TrustedAccounts.CONFIRMED_ONLY)
 
 
-async def test_every_setting_finds_its_place() -> None:
+async def test_every_setting_is_stored_in_its_field() -> None:
     settings = {
         "name": "Shop A",
         "customer_sync_enabled": False,
@@ -144,14 +144,14 @@ async def test_an_account_id_is_a_slug(account_id: str) -> None:
         ("shop.bridge_secret", "A" * 42 + "="),
     ],
 )
-async def test_a_setting_outside_its_limits_is_named(path: str, value: object) -> None:
+async def test_setting_outside_its_limits_is_named(path: str, value: object) -> None:
     for ask in (account_settings()[0].create(given({path: value})), account_settings(PRESENT)[0].update(given({path: value}), (path,), "")):
         with pytest.raises(InvalidArgument) as refused:
             await ask
         assert fields_of(refused) == [f"account.{path}"]
 
 
-async def test_every_wrong_setting_is_named_at_once() -> None:
+async def test_all_invalid_settings_are_named_in_one_error() -> None:
     with pytest.raises(InvalidArgument) as refused:
         await account_settings()[0].create(given({"name": "x" * 101, "till_id": "-", "shop.bridge_secret": "short"}))
     assert fields_of(refused) == ["account.name", "account.till_id", "account.shop.bridge_secret"]
@@ -177,7 +177,7 @@ async def test_every_wrong_setting_is_named_at_once() -> None:
         ("name", "nonsense"),
     ],
 )
-async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> None:
+async def test_mask_with_unknown_fields_is_refused(paths: tuple[str, ...]) -> None:
     settings, accounts = account_settings(PRESENT)
     with pytest.raises(InvalidArgument) as refused:
         await settings.update(given({"name": "other"}), paths, "")
@@ -185,7 +185,7 @@ async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> No
     assert accounts.accounts[SHOP] == PRESENT
 
 
-async def test_a_mask_of_thousands_of_names_is_not_answered_name_by_name() -> None:
+async def test_mask_with_thousands_of_names_is_one_violation() -> None:
     paths = tuple(f"field_{number}" for number in range(5000))
     for update in (
         account_settings(PRESENT)[0].update(given({}), paths, ""),
@@ -196,21 +196,21 @@ async def test_a_mask_of_thousands_of_names_is_not_answered_name_by_name() -> No
         assert fields_of(refused) == ["update_mask"]
 
 
-async def test_only_masked_fields_change_and_an_empty_one_is_set_back_to_its_default() -> None:
+async def test_only_masked_fields_change_and_empty_ones_get_their_default() -> None:
     settings, _ = account_settings(Account(account_id=SHOP, till_id=TillId("company"), auto_link=False, name="old", sync_names=True))
     values = {"name": "ignored", "auto_link": None, "till_id": "", "sync_names": False}
     changed = (await settings.update(given(values), ("auto_link", "till_id", "sync_names"), "")).account
     assert (changed.name, changed.auto_link, changed.till_id, changed.sync_names) == ("old", True, TillId(SHOP), False)
 
 
-async def test_zero_requests_a_minute_is_the_default() -> None:
+async def test_zero_requests_per_minute_means_the_default() -> None:
     assert (await update({"epos.requests_per_minute": 0})).epos.requests_per_minute == 300
 
 
 @pytest.mark.parametrize("path", ["epos.api_key", "epos.api_secret", "shop.consumer_key", "shop.consumer_secret"])
 @pytest.mark.parametrize("pasted", ["key\u2013one", "key\u00a0", "\u200bkey", "k£y"])
-async def test_issued_credentials_are_ascii(path: str, pasted: str) -> None:
-    """They are sent in a Basic header: in which encoding the other side reads it, nothing says."""
+async def test_non_ascii_issued_credentials_are_refused(path: str, pasted: str) -> None:
+    """Credentials are sent in a Basic header, and its encoding is not specified."""
     with pytest.raises(InvalidArgument) as refused:
         await update({path: pasted})
     assert fields_of(refused) == [f"account.{path}"]
@@ -230,7 +230,7 @@ async def test_an_empty_masked_secret_is_removed() -> None:
     )
 
 
-async def test_another_origin_needs_the_secrets_that_would_travel_there() -> None:
+async def test_new_origin_needs_its_secrets_again() -> None:
     with pytest.raises(InvalidArgument) as refused:
         await update({"epos.base_url": "https://other.example.test", "epos.api_key": "key-2"})
     assert fields_of(refused) == ["account.epos.api_secret"]
@@ -243,7 +243,7 @@ async def test_another_origin_needs_the_secrets_that_would_travel_there() -> Non
     assert changed.shop == ShopSettings(base_url="https://b.example.test")
 
 
-async def test_setting_the_address_back_to_its_default_is_another_origin_too() -> None:
+async def test_default_address_after_another_one_needs_its_secrets_again() -> None:
     present = Account(
         account_id=SHOP, till_id=TillId("a"), epos=EposSettings(base_url="https://t.example.test", api_key="k", api_secret="s")
     )
@@ -252,19 +252,19 @@ async def test_setting_the_address_back_to_its_default_is_another_origin_too() -
     assert fields_of(refused) == ["account.epos.api_key", "account.epos.api_secret"]
 
 
-async def test_a_detour_over_no_address_does_not_free_the_secrets() -> None:
+async def test_removing_the_address_first_does_not_free_the_secrets() -> None:
     without = await update({"shop.base_url": ""})
     with pytest.raises(InvalidArgument) as refused:
         await update({"shop.base_url": "https://evil.example.test"}, without)
     assert fields_of(refused) == ["account.shop.consumer_key", "account.shop.consumer_secret"]
 
 
-async def test_the_same_origin_spelt_otherwise_and_another_path_need_no_secrets() -> None:
+async def test_same_origin_with_other_spelling_or_path_needs_no_secrets() -> None:
     changed = await update({"shop.base_url": "https://SHOP.example.test:443/wp"})
     assert (changed.shop.base_url, changed.shop.consumer_key) == ("https://SHOP.example.test:443/wp", "ck_1")
 
 
-async def test_the_etag_and_the_account_are_checked() -> None:
+async def test_wrong_etag_or_account_id_is_refused() -> None:
     with pytest.raises(Aborted):
         await update({"name": "x"}, etag='W/"9"')
     assert (await update({"name": "x"}, etag=PRESENT.etag)).config_version == 2
@@ -276,7 +276,7 @@ async def test_the_etag_and_the_account_are_checked() -> None:
         await account_settings()[0].update(given({"name": "x"}), ("name",), "")
 
 
-async def test_accounts_come_in_pages() -> None:
+async def test_accounts_are_listed_in_pages() -> None:
     settings, _ = account_settings(*(Account(account_id=AccountId(name), till_id=TillId("t")) for name in ("c", "a", "b")))
     first = await settings.list_accounts(2, "")
     second = await settings.list_accounts(2, first.next_page_token)
@@ -287,7 +287,7 @@ async def test_accounts_come_in_pages() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8080", "http://127.0.0.1:9", "http://[::1]:9", "http://till.internal:8080"])
-def test_plain_http_to_a_till_is_for_loopback_and_allowed_hosts(url: str) -> None:
+def test_plain_http_to_a_till_is_allowed_for_loopback_and_allowed_hosts(url: str) -> None:
     assert till_base_url(url, lambda host, port: (host, port) == ("till.internal", 8080)) == url
 
 
@@ -310,12 +310,12 @@ def test_plain_http_to_a_till_is_for_loopback_and_allowed_hosts(url: str) -> Non
         "//a.test",
     ],
 )
-def test_what_is_no_base_address(url: str) -> None:
+def test_invalid_base_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
         shop_base_url(url)
 
 
-def test_origins() -> None:
+def test_origins_are_compared_normalised() -> None:
     assert origin_of("https://BÜCHER.example.test/x") == origin_of("https://xn--bcher-kva.example.test:443")
     assert origin_of("https://a.example.test") != origin_of("http://a.example.test")
     assert origin_of("https://a.example.test") != origin_of("https://a.example.test:8443")
@@ -323,8 +323,8 @@ def test_origins() -> None:
     assert origin_of("") is None
 
 
-async def test_trust_by_age_counts_from_when_it_was_first_set() -> None:
-    """Saved again, it does not take in who has registered since."""
+async def test_trust_by_age_keeps_the_time_it_was_first_set() -> None:
+    """Saving the setting again does not trust customers who registered since."""
     asked = {"trusted_accounts": int(TrustedAccounts.REGISTERED_BEFORE)}
     before = datetime.now(UTC)
     first = await update(asked)

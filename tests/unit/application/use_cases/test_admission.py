@@ -1,4 +1,4 @@
-"""Caps per account: exact about rates, sampled about what waits, and no query for an ordinary request."""
+"""Caps per account. Rates are exact, waiting entries are sampled, and an ordinary request costs no query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ A, B = AccountId("shop-a"), AccountId("shop-b")
 
 
 @dataclass
-class Door:
+class AdmissionWorld:
     settings: AdmissionSettings
     queues: FakeQueues = field(default_factory=lambda: FakeQueues(accounts={A, B}, waiting={A: 0, B: 0}))
     now: float = 50.0
@@ -32,23 +32,23 @@ class Door:
         return True
 
 
-def waiting_cap(cap: int) -> Door:
-    return Door(AdmissionSettings(max_waiting_entries=cap, entries_per_second=0))
+def waiting_cap(cap: int) -> AdmissionWorld:
+    return AdmissionWorld(AdmissionSettings(max_waiting_entries=cap, entries_per_second=0))
 
 
 async def test_ordinary_requests_cost_no_query() -> None:
-    door = Door(AdmissionSettings())
+    door = AdmissionWorld(AdmissionSettings())
     assert all([await door.admitted(A) for _ in range(1000)])
     assert door.queues.count("waiting") == 0
 
 
-async def test_an_account_is_stopped_at_its_cap_and_other_accounts_are_not() -> None:
+async def test_account_at_its_cap_is_refused_and_others_are_admitted() -> None:
     door = waiting_cap(1000)
     assert sum([await door.admitted(A) for _ in range(1500)]) == 1000
     assert await door.admitted(B)
 
 
-async def test_the_refusal_says_which_cap_and_when_to_come_back() -> None:
+async def test_refusal_names_the_cap_and_the_retry_delay() -> None:
     door = waiting_cap(100)
     door.queues.waiting[A] = 100
     refused = None
@@ -65,13 +65,13 @@ async def test_the_refusal_says_which_cap_and_when_to_come_back() -> None:
     )
 
 
-async def test_a_process_that_does_not_know_the_queue_finds_out_within_a_hundredth_of_the_cap() -> None:
+async def test_new_process_counts_the_queue_within_a_hundredth_of_the_cap() -> None:
     door = waiting_cap(10_000)
     door.queues.waiting[A] = 10_000  # filled through other processes
     assert sum([await door.admitted(A) for _ in range(1000)]) <= 100
 
 
-async def test_a_queue_that_was_worked_off_is_open_again_and_counted_seldom() -> None:
+async def test_drained_queue_admits_again_and_is_counted_seldom() -> None:
     door = waiting_cap(1000)
     assert sum([await door.admitted(A, 100) for _ in range(12)]) == 10
     asked = door.queues.count("waiting")
@@ -82,22 +82,22 @@ async def test_a_queue_that_was_worked_off_is_open_again_and_counted_seldom() ->
     assert await door.admitted(A, 100)
 
 
-async def test_a_full_account_asked_by_a_crowd_is_counted_once() -> None:
+async def test_concurrent_requests_of_a_full_account_share_one_count() -> None:
     door = waiting_cap(100)
     await asyncio.gather(*(door.admitted(A, 100) for _ in range(30)))
     assert door.queues.count("waiting") <= 1
     assert door.queues.waiting[A] <= 100
 
 
-async def test_a_batch_larger_than_what_is_left_waits() -> None:
+async def test_batch_larger_than_the_remaining_cap_is_refused() -> None:
     door = waiting_cap(1000)
     assert await door.admitted(A, 800)
     assert not await door.admitted(A, 300)
     assert await door.admitted(A, 200)
 
 
-async def test_rates_are_capped_with_the_time_to_come_back() -> None:
-    door = Door(AdmissionSettings(max_waiting_entries=0, entries_per_second=10, burst_entries=20))
+async def test_rate_cap_refuses_with_the_retry_delay() -> None:
+    door = AdmissionWorld(AdmissionSettings(max_waiting_entries=0, entries_per_second=10, burst_entries=20))
     assert sum([await door.admitted(A) for _ in range(30)]) == 20
     with pytest.raises(ResourceExhausted) as refused:
         await door.admission.admit(A, 5)
@@ -111,12 +111,12 @@ async def test_rates_are_capped_with_the_time_to_come_back() -> None:
 
 
 async def test_caps_can_be_turned_off() -> None:
-    door = Door(AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
+    door = AdmissionWorld(AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
     assert all([await door.admitted(A, 100_000) for _ in range(100)])
     assert door.queues.count("waiting") == 0
 
 
-async def test_an_unknown_account_is_not_found_where_it_is_counted() -> None:
+async def test_counting_an_unknown_account_raises_not_found() -> None:
     door = waiting_cap(10)
     with pytest.raises(NotFound):
         await door.admission.admit(AccountId("nobody"), 100)

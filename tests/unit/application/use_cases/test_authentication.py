@@ -1,4 +1,4 @@
-"""Tokens: cached for less than five seconds, forgotten at once when told, one query for a crowd."""
+"""Tokens are cached for less than five seconds, dropped at once on notification, and read once for concurrent callers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Harness:
         self.tokens.add(Token(token_id=f"tok_{secret}", role=role, account_id=account_id, name="", create_time=START), token_hash(secret))
 
     def revoke(self, secret: str) -> None:
-        """By another process, whose word has not come (yet)."""
+        """Another process revokes the token, and its notification has not arrived (yet)."""
         token = self.tokens.tokens[f"tok_{secret}"]
         self.tokens.tokens[token.token_id] = replace(token, revoke_time=START)
 
 
-async def test_a_known_token_is_its_caller_and_is_asked_for_once() -> None:
+async def test_known_token_gives_its_caller_and_is_read_once() -> None:
     harness = Harness()
     harness.add("s3cret", Role.SITE, "shop-a")
     caller = await harness.authenticator.authenticate("Bearer s3cret")
@@ -51,7 +51,7 @@ async def test_a_known_token_is_its_caller_and_is_asked_for_once() -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer   ", "Basic czNjcmV0", "s3cret"])
-async def test_without_a_bearer_token_nobody_is_asked(header: str) -> None:
+async def test_header_without_bearer_token_is_refused_without_a_query(header: str) -> None:
     harness = Harness()
     with pytest.raises(Unauthenticated) as refused:
         await harness.authenticator.authenticate(header)
@@ -59,7 +59,7 @@ async def test_without_a_bearer_token_nobody_is_asked(header: str) -> None:
     assert harness.tokens.asked == 0
 
 
-async def test_the_scheme_is_read_whatever_its_case() -> None:
+async def test_bearer_scheme_is_case_insensitive() -> None:
     harness = Harness()
     harness.add("s3cret")
     assert (await harness.authenticator.authenticate("bearer s3cret")).role is Role.SERVICE
@@ -76,14 +76,14 @@ async def test_an_unknown_token_is_refused_and_costs_one_query() -> None:
     assert harness.authenticator.cached("Bearer wrong") is None
 
 
-async def test_an_endless_token_is_not_looked_up() -> None:
+async def test_overlong_token_is_refused_without_a_query() -> None:
     harness = Harness()
     with pytest.raises(Unauthenticated):
         await harness.authenticator.authenticate("Bearer " + "x" * 513)
     assert harness.tokens.asked == 0
 
 
-async def test_a_revoked_token_is_refused_within_five_seconds_though_nobody_tells() -> None:
+async def test_revoked_token_is_refused_within_five_seconds_without_notification() -> None:
     harness = Harness()
     harness.add("s3cret")
     await harness.authenticator.authenticate("Bearer s3cret")
@@ -96,7 +96,7 @@ async def test_a_revoked_token_is_refused_within_five_seconds_though_nobody_tell
     await harness.authenticator.close()
 
 
-async def test_a_revoked_token_is_refused_at_once_when_told() -> None:
+async def test_revoked_token_is_refused_at_once_after_notification() -> None:
     harness = Harness()
     harness.add("s3cret")
     await harness.authenticator.authenticate("Bearer s3cret")
@@ -107,8 +107,8 @@ async def test_a_revoked_token_is_refused_at_once_when_told() -> None:
     await harness.authenticator.close()
 
 
-async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
-    """The look-up is under way while the token is revoked and the change is told."""
+async def test_token_read_before_its_revocation_is_not_cached_after_it() -> None:
+    """The token is revoked and the notification arrives while the query is under way."""
     harness = Harness(tokens=FakeTokens(gate=asyncio.Event()))
     harness.add("s3cret")
     asking = asyncio.create_task(harness.authenticator.authenticate("Bearer s3cret"))
@@ -124,7 +124,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     await harness.authenticator.close()
 
 
-async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> None:
+async def test_concurrent_callers_share_one_query_that_survives_a_cancelled_caller() -> None:
     harness = Harness(tokens=FakeTokens(gate=asyncio.Event()))
     harness.add("s3cret")
     crowd = [asyncio.create_task(harness.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
@@ -138,7 +138,7 @@ async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> N
     await harness.authenticator.close()
 
 
-async def test_a_database_that_is_gone_is_said_so_and_asked_again() -> None:
+async def test_database_error_is_raised_and_not_cached() -> None:
     harness = Harness(tokens=FakeTokens(faults={"by_hashes": ConnectionRefusedError()}))
     harness.add("s3cret")
     with pytest.raises(ConnectionRefusedError):
@@ -148,7 +148,7 @@ async def test_a_database_that_is_gone_is_said_so_and_asked_again() -> None:
     await harness.authenticator.close()
 
 
-async def test_use_is_noted_at_most_once_a_minute() -> None:
+async def test_token_use_is_recorded_at_most_once_a_minute() -> None:
     harness = Harness()
     harness.add("s3cret")
     for _ in range(30):
@@ -159,7 +159,7 @@ async def test_use_is_noted_at_most_once_a_minute() -> None:
     await harness.authenticator.close()
 
 
-async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_floods_of_unknown_tokens_do_not_grow_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authentication, "CACHE_SIZE", 10)
     harness = Harness()
     harness.add("s3cret")
@@ -167,12 +167,12 @@ async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pyte
     for number in range(100):
         with pytest.raises(Unauthenticated):
             await harness.authenticator.authenticate(f"Bearer guess-{number}")
-    assert harness.authenticator.cached("Bearer s3cret") is not None, "a flood of guesses pushes nobody out"
+    assert harness.authenticator.cached("Bearer s3cret") is not None, "guesses evict no known token"
     assert len(harness.authenticator._known) <= 10
     await harness.authenticator.close()
 
 
-async def test_a_flood_of_guesses_costs_the_others_a_query_or_two() -> None:
+async def test_flood_of_guesses_delays_known_tokens_by_a_query_or_two() -> None:
     harness = Harness(tokens=FakeTokens(gate=asyncio.Event()))
     harness.add("s3cret")
     flood = [asyncio.create_task(harness.authenticator.authenticate(f"Bearer guess-{number}")) for number in range(50)]
@@ -188,7 +188,7 @@ async def test_a_flood_of_guesses_costs_the_others_a_query_or_two() -> None:
     await harness.authenticator.close()
 
 
-async def test_a_revoked_site_token_is_known_to_who_asks_for_it_and_to_nobody_else() -> None:
+async def test_revoked_site_token_is_accepted_only_where_allow_revoked_is_set() -> None:
     harness = Harness()
     for secret, role, account in (("left", Role.SITE, "shop-a"), ("gone", Role.SERVICE, None)):
         harness.add(secret, role, account)

@@ -39,7 +39,7 @@ class Harness:
         return [each.customer.epos_customer_id for each in (await self.decisions.search(SHOP, query, size)).customers]
 
 
-async def test_links_come_in_pages_by_ascending_till_customer() -> None:
+async def test_links_are_listed_in_pages_by_ascending_till_customer() -> None:
     harness = Harness()
     for number in (3, 1, 2):
         harness.links.add(SHOP, number, number + 100)
@@ -55,7 +55,7 @@ async def test_links_come_in_pages_by_ascending_till_customer() -> None:
         await harness.decisions.list_links(ListLinks(account_id=NOBODY))
 
 
-async def test_a_link_is_named_by_either_customer() -> None:
+async def test_link_is_found_by_either_customer() -> None:
     harness = Harness()
     link = harness.links.add(SHOP, 5, 12)
     assert await harness.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
@@ -70,7 +70,7 @@ async def test_a_link_is_named_by_either_customer() -> None:
     assert (await harness.decisions.delete_link(LinkNamed(account_id=SHOP, woo_customer_id=12))).link == link
 
 
-async def test_create_link_checks_both_ids_and_asks_neither_side() -> None:
+async def test_create_link_checks_both_ids_and_sends_no_request() -> None:
     harness = Harness()
     with pytest.raises(InvalidArgument) as wrong:
         await harness.decisions.create_link(SHOP, 0, -1)
@@ -79,7 +79,7 @@ async def test_create_link_checks_both_ids_and_asks_neither_side() -> None:
     assert harness.till.calls == []
 
 
-async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
+async def test_candidates_are_read_from_the_till_and_deleted_ones_are_omitted() -> None:
     harness = Harness()
     for number in (90003, 90001):
         harness.till.add("ada@example.test", customer_id=number)
@@ -90,7 +90,7 @@ async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
     assert [(each.customer.epos_customer_id, each.linked_woo_customer_id) for each in choice.customers] == [(90001, 12), (90003, None)]
 
 
-async def test_an_unusable_link_does_not_take_a_candidate() -> None:
+async def test_unusable_link_does_not_mark_a_candidate_as_linked() -> None:
     harness = Harness()
     harness.till.add(customer_id=90001)
     harness.links.add(SHOP, 90001, 12, gone=True)
@@ -99,7 +99,7 @@ async def test_an_unusable_link_does_not_take_a_candidate() -> None:
     assert (await harness.decisions.candidates(SHOP, str(entry.entry_id))).customers[0].linked_woo_customer_id is None
 
 
-async def test_at_most_fifty_candidates() -> None:
+async def test_candidates_are_limited_to_fifty() -> None:
     harness = Harness()
     for number in range(1, 61):
         harness.till.add(customer_id=number)
@@ -124,7 +124,7 @@ async def test_only_a_held_order_has_candidates(entry: object, reason: str) -> N
     assert refused.value.reason == reason
 
 
-async def test_failures_of_the_till_are_the_callers_errors_in_a_sentence() -> None:
+async def test_till_failures_become_request_errors_with_a_sentence() -> None:
     harness = Harness()
     entry = an_entry(candidates=(90001,))
     harness.queues.add(entry)
@@ -137,7 +137,7 @@ async def test_failures_of_the_till_are_the_callers_errors_in_a_sentence() -> No
     assert limited.value.retry_after_seconds == 42.0
 
 
-async def test_not_found_everywhere_is_a_wrong_address_and_not_an_empty_till() -> None:
+async def test_till_that_answers_404_everywhere_is_a_wrong_address() -> None:
     harness = Harness()
     entry = an_entry(candidates=(90001, 90002))
     harness.queues.add(entry)
@@ -153,7 +153,7 @@ async def test_not_found_everywhere_is_a_wrong_address_and_not_an_empty_till() -
             await ask
 
 
-async def test_search_by_id_email_and_name() -> None:
+async def test_till_customers_are_found_by_id_email_and_name() -> None:
     harness = Harness()
     harness.till.add("ada@example.test", customer_id=90001, forename="Ada", surname="Byron")
     harness.till.add("not-ada@example.test", customer_id=90002, forename="Anne", surname="Byron")
@@ -171,7 +171,7 @@ async def test_search_by_id_email_and_name() -> None:
     assert (await harness.decisions.search(SHOP, "byron", 1)).truncated
 
 
-async def test_a_till_that_ignores_a_filter_is_not_searched_by_it() -> None:
+async def test_search_fails_if_the_till_ignores_its_filter() -> None:
     harness = Harness()
     harness.till.add("ada@example.test", customer_id=90001)
     harness.till.match = EmailMatch.FILTER_IGNORED
@@ -183,12 +183,12 @@ async def test_a_till_that_ignores_a_filter_is_not_searched_by_it() -> None:
 
 
 @pytest.mark.parametrize("query", ["", "   ", "x" * 255, "a\x00b", "0", "9" * 20])
-async def test_a_query_that_is_none_is_named(query: str) -> None:
+async def test_invalid_query_is_named(query: str) -> None:
     with pytest.raises(InvalidArgument, match="query"):
         await Harness().found(query)
 
 
-async def test_resolving_checks_the_order_then_the_till_customer_then_decides() -> None:
+async def test_resolve_checks_order_and_till_customer_and_then_decides() -> None:
     harness = Harness()
     harness.till.add(customer_id=90001)
     entry = an_entry(state=EntryState.FAILED)
@@ -203,8 +203,8 @@ async def test_resolving_checks_the_order_then_the_till_customer_then_decides() 
 
 
 @pytest.mark.parametrize("state", [EntryState.PENDING, EntryState.PROCESSED, EntryState.HELD, EntryState.FAILED])
-async def test_a_repeated_decision_is_answered_however_far_the_order_is(state: EntryState) -> None:
-    """The till, which the first call asked, is not needed for it."""
+async def test_repeated_decision_gets_the_first_answer_in_any_state_of_the_order(state: EntryState) -> None:
+    """The repeated call needs no request to the till."""
     harness = Harness()
     harness.till.add(customer_id=90001)
     entry = an_entry(state=EntryState.FAILED)
@@ -223,7 +223,7 @@ async def test_a_repeated_decision_is_answered_however_far_the_order_is(state: E
     assert harness.till.calls == asked
 
 
-async def test_a_guest_cannot_be_linked_and_the_till_is_not_asked_for_it() -> None:
+async def test_guest_cannot_be_linked_and_the_till_gets_no_request() -> None:
     harness = Harness()
     entry = an_entry(woo_customer_id=None)
     harness.queues.add(entry)

@@ -1,4 +1,4 @@
-"""Waiting for an order's answer: register, read, wait; never past the deadline, never for what cannot come in time."""
+"""Waiting for an order's answer. The call registers, reads and waits: never past its deadline, never for a later attempt."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def kept_match(order_id: int, entry_id: EntryId) -> OrderMatch:
     )
 
 
-async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
+async def test_entry_that_ends_between_read_and_wait_is_not_missed() -> None:
     harness = Harness()
     entry = harness.knows(pending())
     matching = harness.matching()
@@ -97,7 +97,7 @@ async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
     await matching.close()
 
 
-async def test_an_answer_that_is_there_needs_no_waiter() -> None:
+async def test_existing_answer_is_returned_without_a_waiter() -> None:
     harness = Harness()
     harness.knows(ended(pending()))
     matching = harness.matching(max_waiters=0)
@@ -108,7 +108,7 @@ async def test_an_answer_that_is_there_needs_no_waiter() -> None:
 
 
 @pytest.mark.parametrize("remaining", [0.0, 0.2, 0.3, -1.0])
-async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(remaining: float) -> None:
+async def test_short_deadline_stores_the_order_and_returns_at_once(remaining: float) -> None:
     harness = Harness()
     harness.knows(pending())
     matching = harness.matching(max_waiters=0)
@@ -119,7 +119,7 @@ async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(r
     await matching.close()
 
 
-async def test_nobody_waits_for_an_attempt_beyond_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_call_does_not_wait_for_an_attempt_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     harness = Harness()
     harness.knows(pending(due_in=NEVER_SECONDS + 60))
@@ -130,7 +130,7 @@ async def test_nobody_waits_for_an_attempt_beyond_the_wait(monkeypatch: pytest.M
     await matching.close()
 
 
-async def test_an_attempt_within_the_wait_is_waited_for() -> None:
+async def test_call_waits_for_an_attempt_before_its_deadline() -> None:
     harness = Harness()
     entry = harness.knows(pending(due_in=3))
     matching = harness.matching()
@@ -145,7 +145,7 @@ async def test_an_attempt_within_the_wait_is_waited_for() -> None:
     await matching.close()
 
 
-async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_poll_covers_all_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_waiters, "POLL_SECONDS", 0.01)
     harness = Harness()
     entries = [harness.knows(pending(number)) for number in (1, 2, 3)]
@@ -175,7 +175,7 @@ async def test_waiters_of_one_account_are_capped() -> None:
     await matching.close()
 
 
-async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
+async def test_entry_without_history_returns_the_stored_match() -> None:
     harness = Harness()
     entry = pending()
     harness.orders.known[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
@@ -188,7 +188,7 @@ async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
     await matching.close()
 
 
-async def test_a_batch_keeps_positions_whatever_fails() -> None:
+async def test_batch_keeps_positions_with_failed_items() -> None:
     harness = Harness()
     harness.knows(pending(1))
     harness.knows(pending(4))
@@ -212,14 +212,14 @@ async def test_an_unknown_account_fails_the_whole_batch() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 101])
-async def test_batches_have_a_size(count: int) -> None:
+async def test_batch_size_is_limited(count: int) -> None:
     matching = Harness().matching()
     with pytest.raises(InvalidArgument):
         await matching.match_many(SHOP, [order(number + 1) for number in range(count)])
     await matching.close()
 
 
-async def test_answers_are_read_by_position() -> None:
+async def test_get_many_answers_by_position() -> None:
     harness = Harness()
     harness.orders.kept[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
     matching = harness.matching()

@@ -10,7 +10,7 @@ from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import new_entry_id
 
 
-def test_a_token_gives_back_its_position() -> None:
+def test_token_returns_its_position() -> None:
     tokens = TokenOf("page_token", "shop-a", 1, frozenset({2, 1}), None)
     entry_id = new_entry_id()
     assert tokens.take_entry(tokens.give(str(entry_id))) == entry_id
@@ -25,7 +25,7 @@ def test_a_token_gives_back_its_position() -> None:
 @pytest.mark.parametrize(
     "other", [("shop-b", 1, frozenset({1, 2}), None), ("shop-a", 1, frozenset({1}), None), ("shop-a", 1, frozenset({1, 2}), "x")]
 )
-def test_a_token_of_another_request_is_refused_and_the_field_named(other: tuple[object, ...]) -> None:
+def test_token_of_another_request_is_refused_with_its_field(other: tuple[object, ...]) -> None:
     token = TokenOf("page_token", "shop-a", 1, frozenset({2, 1}), None).give(7)
     with pytest.raises(InvalidArgument) as refused:
         TokenOf("page_token", *other).take_int(token)
@@ -33,14 +33,14 @@ def test_a_token_of_another_request_is_refused_and_the_field_named(other: tuple[
     assert "another request" in refused.value.message
 
 
-def test_a_page_token_is_no_continuation_token() -> None:
+def test_page_token_is_refused_as_continuation_token() -> None:
     token = TokenOf("page_token", "shop-a").give(7)
     with pytest.raises(InvalidArgument, match="continuation_token"):
         TokenOf("continuation_token", "shop-a").take_int(token)
 
 
 @given(st.text(max_size=60) | st.binary(max_size=40).map(lambda content: base64.urlsafe_b64encode(content).decode()))
-def test_whatever_is_no_token_is_invalid_and_nothing_else(text: str) -> None:
+def test_any_other_text_is_an_invalid_argument(text: str) -> None:
     tokens = TokenOf("page_token", "shop-a")
     for take in (tokens.take_entry, tokens.take_int, tokens.take_text):
         if text:
@@ -58,7 +58,7 @@ def test_a_position_of_the_wrong_kind_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800", "\udfff"])
-def test_a_made_up_position_that_no_database_takes_is_refused(text: str) -> None:
+def test_position_that_postgresql_cannot_store_is_refused(text: str) -> None:
     tokens = TokenOf("page_token", "shop-a")
     for take, position in ((tokens.take_text, (text,)), (tokens.take, (1, text))):
         with pytest.raises(InvalidArgument, match="page_token"):

@@ -39,17 +39,17 @@ async def test_pages_hold_every_entry_once_newest_first() -> None:
         (FilterAsked(queue=Queue.ORDERS, text="a\x00b"), "text"),
     ],
 )
-async def test_a_filter_outside_its_limits_is_named(asked: FilterAsked, field: str) -> None:
+async def test_filter_outside_its_limits_is_named(asked: FilterAsked, field: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await QueueListing(FakeQueues()).list_queue(ListQueue(account_id=SHOP, filter=asked))
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
-def test_the_email_is_compared_normalised() -> None:
+def test_email_filter_is_normalised() -> None:
     assert FilterAsked(queue=Queue.ORDERS, email=" Ada@EXAMPLE.test ").checked(SHOP).email == "ada@example.test"
 
 
-async def test_a_token_is_bound_to_everything_but_page_size_and_view() -> None:
+async def test_page_token_is_bound_to_everything_but_page_size_and_view() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 4)))
     listing = QueueListing(queues)
@@ -65,7 +65,7 @@ async def test_a_token_is_bound_to_everything_but_page_size_and_view() -> None:
             await listing.list_queue(other)
 
 
-async def test_counts_are_one_for_each_state_capped_and_only_on_request() -> None:
+async def test_counts_per_state_are_capped_and_only_on_request() -> None:
     queues = FakeQueues(counts={EntryState.HELD: 3, EntryState.PROCESSED: 10_001})
     listing = QueueListing(queues)
     assert (await listing.list_queue(ListQueue(account_id=SHOP, filter=ORDERS))).counts == ()
@@ -80,7 +80,7 @@ async def test_counts_are_one_for_each_state_capped_and_only_on_request() -> Non
     ]
 
 
-async def test_the_problem_of_the_account_comes_along_and_an_unknown_account_is_not_an_empty_queue() -> None:
+async def test_listing_includes_account_problems_and_unknown_account_raises_not_found() -> None:
     problem = Problem(reason=ProblemReason.THROTTLED, side=Side.TILL, text="the till is over its limit", since=START)
     queues = FakeQueues(open_problem=problem)
     queues.add(an_entry(kind=EntryKind.CUSTOMER))

@@ -16,7 +16,7 @@ def queue_work(queues: FakeQueues) -> QueueWork:
     return QueueWork(queues, queues)
 
 
-async def test_get_answers_the_entry_of_this_account_only() -> None:
+async def test_get_returns_only_entries_of_the_account() -> None:
     queues = FakeQueues(accounts={SHOP, AccountId("shop-b")})
     mine, other = an_entry(), an_entry(account_id=AccountId("shop-b"))
     queues.add(mine, other)
@@ -30,7 +30,7 @@ async def test_get_answers_the_entry_of_this_account_only() -> None:
     assert unknown.value.reason == "ACCOUNT_NOT_FOUND"
 
 
-async def test_retry_of_named_entries_counts_by_previous_state_and_names_what_failed() -> None:
+async def test_requeue_by_ids_counts_previous_states_and_names_failures() -> None:
     queues = FakeQueues()
     held = an_entry(subject_id=1)
     failed = an_entry(subject_id=2, state=EntryState.FAILED)
@@ -55,7 +55,7 @@ async def test_retry_of_named_entries_counts_by_previous_state_and_names_what_fa
     assert shown[3].entry_id == live.entry_id
 
 
-async def test_exactly_one_of_ids_and_filter() -> None:
+async def test_requeue_needs_exactly_one_of_ids_and_filter() -> None:
     for chosen in (
         EntriesChosen(account_id=SHOP),
         EntriesChosen(account_id=SHOP, entry_ids=("x",), filter=ALL_ORDERS),
@@ -69,7 +69,7 @@ async def test_exactly_one_of_ids_and_filter() -> None:
         await queue_work(FakeQueues()).requeue(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
 
 
-async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successors() -> None:
+async def test_requeue_by_filter_runs_in_chunks_and_skips_its_own_successors() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
     chosen = EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, states=(EntryState.FAILED, EntryState.PENDING)))
@@ -84,7 +84,7 @@ async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successo
     assert len(queues.entries) == 2400
 
 
-async def test_validate_only_changes_nothing_and_shows_entries_as_they_are() -> None:
+async def test_validate_only_changes_nothing_and_returns_current_entries() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
     before = dict(queues.entries)
@@ -95,7 +95,7 @@ async def test_validate_only_changes_nothing_and_shows_entries_as_they_are() -> 
     assert queues.entries == before
 
 
-async def test_validate_only_counts_to_ten_thousand_a_call() -> None:
+async def test_validate_only_counts_up_to_ten_thousand_per_call() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 10_002)))
     done = await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True), "")
@@ -104,7 +104,7 @@ async def test_validate_only_counts_to_ten_thousand_a_call() -> None:
     assert (await queue_work(queues).dismiss(rest, "")).affected == 1
 
 
-async def test_a_continuation_token_is_bound_to_its_operation() -> None:
+async def test_continuation_token_is_bound_to_its_operation() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 502)))
     token = (await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
@@ -116,7 +116,7 @@ async def test_a_continuation_token_is_bound_to_its_operation() -> None:
     assert (await queue_work(queues).dismiss(chosen, "done")).affected == 1
 
 
-async def test_dismiss_closes_what_is_open_with_the_reason() -> None:
+async def test_dismiss_closes_open_entries_with_the_reason() -> None:
     queues = FakeQueues()
     held, processed = an_entry(subject_id=1), an_entry(subject_id=2, state=EntryState.PROCESSED, kind=EntryKind.CUSTOMER)
     queues.add(held, processed)
@@ -130,7 +130,7 @@ async def test_dismiss_closes_what_is_open_with_the_reason() -> None:
             await queue_work(queues).dismiss(chosen, reason)
 
 
-async def test_an_unknown_account_is_not_found_by_either_way() -> None:
+async def test_unknown_account_raises_not_found_by_ids_and_by_filter() -> None:
     work = queue_work(FakeQueues())
     for chosen in (
         EntriesChosen(account_id=NOBODY, filter=ALL_ORDERS),

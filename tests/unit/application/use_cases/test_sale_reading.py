@@ -1,4 +1,4 @@
-"""Reading whose sale it was: what is hinted, what is tried again, and what a till that cannot be asked costs."""
+"""Reading the customers of sales from the till: hints, retries, and the cost of an unavailable till."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class World:
         await self.sales.add(TILL, A, transaction_ids)
 
 
-async def test_every_account_that_is_linked_to_the_buyer_is_hinted() -> None:
+async def test_sale_hints_every_account_linked_to_the_buyer() -> None:
     world = World()
     await world.sell(7)
     assert await world.reading.run_chunk()
@@ -81,21 +81,21 @@ async def test_every_account_that_is_linked_to_the_buyer_is_hinted() -> None:
 
 
 @pytest.mark.parametrize(("buyer", "outcome"), [(None, "no_customer"), (777, "nobody")])
-async def test_a_sale_that_concerns_nobody_is_done(buyer: int | None, outcome: str) -> None:
+async def test_sale_without_linked_buyer_is_done(buyer: int | None, outcome: str) -> None:
     world = World()
     await world.sell(7, buyer=buyer)
     await world.reading.run_chunk()
     assert (world.hinted, world.outcomes, world.sales.rows) == ([], [outcome], {})
 
 
-async def test_a_transaction_that_the_till_does_not_know_is_done() -> None:
+async def test_missing_transaction_is_done() -> None:
     world = World()
     await world.sales.add(TILL, A, [7])
     await world.reading.run_chunk()
     assert (world.outcomes, world.sales.rows) == (["missing"], {})
 
 
-async def test_a_thousand_sales_cost_the_till_a_quarter_of_its_allowance() -> None:
+async def test_thousand_sales_use_a_quarter_of_the_request_allowance() -> None:
     """300 requests a minute; ten minutes of a flood, in steps of half a second."""
     world = World()
     await world.sell(*range(1, 1_001))
@@ -114,7 +114,7 @@ async def test_a_thousand_sales_cost_the_till_a_quarter_of_its_allowance() -> No
         (Unreachable(Side.TILL, "away"), PAUSE_SECONDS),
     ],
 )
-async def test_a_till_that_cannot_be_asked_is_asked_once_a_pause(error: UpstreamError, seconds: float) -> None:
+async def test_unavailable_till_gets_one_request_per_pause(error: UpstreamError, seconds: float) -> None:
     world = World()
     await world.sell(1, 2, 3)
     world.till.decide_fault = lambda method, argument: error
@@ -130,7 +130,7 @@ async def test_a_till_that_cannot_be_asked_is_asked_once_a_pause(error: Upstream
     assert world.sales.rows == {}
 
 
-async def test_a_till_that_is_away_for_a_day_loses_its_sales_with_a_word() -> None:
+async def test_sale_of_a_till_unavailable_for_a_day_is_given_up_and_logged() -> None:
     world = World()
     await world.sell(7)
     world.till.decide_fault = lambda method, argument: Unreachable(Side.TILL, "away")
@@ -145,7 +145,7 @@ async def test_a_till_that_is_away_for_a_day_loses_its_sales_with_a_word() -> No
 @pytest.mark.parametrize(
     "error", [ServerFailure(Side.TILL, "failed"), Unreadable(Side.TILL, "no JSON"), Refused(Side.TILL, "refused", status=400)]
 )
-async def test_a_sale_that_fails_is_tried_eight_times_and_holds_up_no_other(error: UpstreamError) -> None:
+async def test_failing_sale_is_tried_eight_times_and_delays_no_other(error: UpstreamError) -> None:
     world = World()
     await world.sell(1, 2)
     world.till.decide_fault = lambda method, argument: error if argument == 1 else None
@@ -159,7 +159,7 @@ async def test_a_sale_that_fails_is_tried_eight_times_and_holds_up_no_other(erro
     assert world.sales.rows == {}
 
 
-async def test_an_account_that_cannot_take_its_hint_has_the_sale_read_again() -> None:
+async def test_failed_hint_of_an_account_postpones_the_sale() -> None:
     world = World()
     await world.sell(7)
     world.failure = Unavailable("busy")
@@ -171,7 +171,7 @@ async def test_an_account_that_cannot_take_its_hint_has_the_sale_read_again() ->
     assert sorted(world.hinted) == [(A, 501), (B, 501)]
 
 
-async def test_a_database_that_goes_away_leaves_the_sale_where_it_is() -> None:
+async def test_database_failure_keeps_the_sale() -> None:
     world = World()
     await world.sell(7)
     world.failure = DatabaseAway()
@@ -180,7 +180,7 @@ async def test_a_database_that_goes_away_leaves_the_sale_where_it_is() -> None:
     assert list(world.sales.rows) == [(TILL, 7)]
 
 
-async def test_another_account_of_the_till_reads_for_one_that_left_or_has_no_keys() -> None:
+async def test_another_account_of_the_till_reads_if_the_first_is_gone_or_has_no_keys() -> None:
     world = World()
     asked: list[str] = []
     client = world.gateway.client

@@ -1,4 +1,4 @@
-"""A webhook's way to every account of the till: who is hinted, whose caps count, and what a busy account holds up."""
+"""A webhook delivery hints every linked account of the till, within the sender's caps. A busy account delays no other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DatabaseAway(Exception):
 
 @dataclass
 class Lanes:
-    """Takes hints; ``failures`` of an account are answered instead."""
+    """Stores hints. An account in ``failures`` gets its error instead."""
 
     taken: list[NewHint] = field(default_factory=list)
     failures: dict[AccountId, Exception] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class World:
 
 
 @pytest.mark.catches("webhooks-wake-every-account-of-the-till")
-async def test_every_linked_account_is_hinted_live_and_nobody_else() -> None:
+async def test_exactly_the_linked_accounts_get_a_live_hint() -> None:
     world = World()
     world.subjects.linked = {(A, 501), (B, 501), (C, 502)}
     assert await world.hints.customers(AT_A, [501]) == 2
@@ -76,14 +76,14 @@ async def test_every_linked_account_is_hinted_live_and_nobody_else() -> None:
     assert {(hint.kind, hint.priority, hint.force) for hint in world.lanes.taken} == {(EntryKind.CUSTOMER, Priority.LIVE, False)}
 
 
-async def test_the_addressed_account_is_hinted_whatever_it_knows() -> None:
+async def test_addressed_account_is_hinted_without_a_link() -> None:
     world = World()
     world.subjects.linked = {(B, 501)}
     assert await world.hints.customers(AT_A, [501]) == 2
     assert world.lanes.pairs == [(A, 501), (B, 501)]
 
 
-async def test_at_the_tills_address_the_sender_is_one_of_the_others() -> None:
+async def test_sender_at_the_till_address_needs_a_link() -> None:
     world = World()
     world.subjects.linked = {(B, 501), (C, 501)}
     assert await world.hints.customers(AT_TILL, [501]) == 2
@@ -91,21 +91,21 @@ async def test_at_the_tills_address_the_sender_is_one_of_the_others() -> None:
     assert await world.hints.customers(AT_TILL, [777]) == 0
 
 
-async def test_of_several_customers_each_account_gets_its_own() -> None:
+async def test_each_account_gets_hints_only_for_its_own_customers() -> None:
     world = World()
     world.subjects.linked = {(A, 1), (B, 1), (B, 2), (C, 3)}
     assert await world.hints.customers(AT_TILL, [1, 2, 3, 4]) == 3
     assert world.lanes.pairs == [(A, 1), (B, 1), (B, 2), (C, 3)]
 
 
-async def test_many_hints_go_in_statements_of_five_hundred() -> None:
+async def test_hints_are_stored_in_statements_of_five_hundred() -> None:
     world = World()
     world.subjects.linked = {(account_id, number) for account_id in (A, B, C) for number in range(1, 501)}
     assert await world.hints.customers(AT_A, range(1, 501)) == 3
     assert len(world.lanes.pairs) == len(set(world.lanes.pairs)) == 1_500
 
 
-async def test_types_go_to_who_has_the_bridge_or_knows_them() -> None:
+async def test_type_hints_go_to_accounts_with_a_bridge_or_a_stored_type() -> None:
     world = World()
     world.accounts.add(Account(account_id=B, till_id=TILL, shared_till=True, shop=ShopSettings(bridge_secret="b" * 43)))
     world.subjects.known_types = {(C, 4001)}
@@ -115,7 +115,7 @@ async def test_types_go_to_who_has_the_bridge_or_knows_them() -> None:
 
 
 @pytest.mark.parametrize("sender", [AT_A, AT_TILL])
-async def test_the_senders_caps_count_for_the_delivery_also_where_it_concerns_nobody(sender: Sender) -> None:
+async def test_delivery_without_linked_accounts_counts_against_the_sender_caps(sender: Sender) -> None:
     world = World(settings=AdmissionSettings(entries_per_second=1, burst_entries=3))
     for _ in range(3):
         await world.hints.customers(sender, [777])
@@ -123,7 +123,7 @@ async def test_the_senders_caps_count_for_the_delivery_also_where_it_concerns_no
         await world.hints.customers(sender, [777])
 
 
-async def test_an_account_over_its_caps_holds_up_no_other() -> None:
+async def test_account_over_its_caps_delays_no_other() -> None:
     world = World(settings=AdmissionSettings(entries_per_second=1, burst_entries=2))
     world.subjects.linked = {(B, 1), (B, 2), (B, 3), (C, 1)}
     first, second = (Sender(account_id=AccountId(name), till_id=TILL, is_addressed=False) for name in ("first", "second"))
@@ -133,7 +133,7 @@ async def test_an_account_over_its_caps_holds_up_no_other() -> None:
     assert world.lanes.pairs == [(B, 1), (B, 2), (C, 1), (C, 1)]
 
 
-async def test_a_locked_lane_is_told_after_all_others_are_committed() -> None:
+async def test_locked_lane_raises_after_all_other_hints_are_committed() -> None:
     world = World()
     world.subjects.linked = {(B, 501), (C, 501)}
     world.lanes.failures = {B: Unavailable("busy")}
@@ -142,7 +142,7 @@ async def test_a_locked_lane_is_told_after_all_others_are_committed() -> None:
     assert world.lanes.pairs == [(A, 501), (C, 501)]
 
 
-async def test_a_database_that_is_away_is_told_before_anything_else() -> None:
+async def test_database_failure_is_raised_before_other_errors() -> None:
     world = World()
     world.subjects.linked = {(B, 501)}
     world.lanes.failures = {A: Unavailable("busy"), B: DatabaseAway()}
@@ -150,7 +150,7 @@ async def test_a_database_that_is_away_is_told_before_anything_else() -> None:
         await world.hints.customers(AT_A, [501])
 
 
-async def test_sales_without_a_customer_wait_to_be_read() -> None:
+async def test_sales_without_a_customer_are_stored_for_reading() -> None:
     world = World()
     await world.hints.sales(AT_A, [7, 8, 7])
     assert sorted(world.sales.rows) == [(TILL, 7), (TILL, 8)]
@@ -158,7 +158,7 @@ async def test_sales_without_a_customer_wait_to_be_read() -> None:
     assert world.lanes.taken == []
 
 
-async def test_the_senders_caps_count_for_sales() -> None:
+async def test_sales_count_against_the_sender_caps() -> None:
     world = World(settings=AdmissionSettings(entries_per_second=1, burst_entries=3))
     await world.hints.sales(AT_A, [1, 2, 3])
     with pytest.raises(ResourceExhausted):

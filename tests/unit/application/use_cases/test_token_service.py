@@ -23,7 +23,7 @@ def token_service(public_url: str = "https://sync.example.test") -> tuple[TokenS
     return TokenService(tokens, accounts, public_url=public_url), tokens
 
 
-async def test_a_secret_is_256_random_bits_and_only_its_hash_is_kept() -> None:
+async def test_secret_has_256_random_bits_and_only_its_hash_is_stored() -> None:
     tokens, store = token_service()
     first, second = [await tokens.create(Role.SERVICE, None, "orders") for _ in range(2)]
     assert first.secret.startswith("tls_")
@@ -36,7 +36,7 @@ async def test_a_secret_is_256_random_bits_and_only_its_hash_is_kept() -> None:
     assert first.connect_string == ""
 
 
-async def test_a_site_token_comes_with_its_connect_string_when_the_public_address_is_known() -> None:
+async def test_site_token_has_a_connect_string_if_the_public_url_is_set() -> None:
     made = await token_service()[0].create(Role.SITE, SHOP, "")
     prefix, _, content = made.connect_string.partition(".")
     assert prefix == "tillsync1"
@@ -46,7 +46,7 @@ async def test_a_site_token_comes_with_its_connect_string_when_the_public_addres
     assert (await token_service(public_url="")[0].create(Role.SITE, SHOP, "")).connect_string == ""
 
 
-async def test_exactly_site_tokens_have_an_account() -> None:
+async def test_only_site_tokens_have_an_account() -> None:
     with pytest.raises(InvalidArgument, match="account_id"):
         await token_service()[0].create(Role.SITE, None, "")
     with pytest.raises(InvalidArgument, match="account_id"):
@@ -55,7 +55,7 @@ async def test_exactly_site_tokens_have_an_account() -> None:
         await token_service()[0].create(Role.ADMIN, None, "x" * 101)
 
 
-async def test_tokens_are_listed_in_pages_and_revoked_ones_stay_in_the_list() -> None:
+async def test_tokens_are_listed_in_pages_including_revoked_ones() -> None:
     tokens, _ = token_service()
     made = [(await tokens.create(Role.SITE, SHOP, str(number))).token.token_id for number in range(3)]
     revoked = await tokens.revoke(SHOP, made[0])
