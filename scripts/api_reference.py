@@ -164,7 +164,8 @@ def _comments(compiled: FileDescriptorSet) -> Iterator[tuple[str, str]]:
         if file.package == PACKAGE:
             for location in file.source_code_info.location:
                 if location.leading_comments and (name := _name_at(file, location.path)):
-                    yield name, " ".join(location.leading_comments.split())
+                    paragraphs = location.leading_comments.split("\n\n")
+                    yield name, "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).strip()
 
 
 def _name_at(file: FileDescriptorProto, path: Sequence[int]) -> str:
@@ -233,4 +234,4 @@ def _errors() -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "\\|")
