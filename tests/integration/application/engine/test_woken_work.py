@@ -180,7 +180,7 @@ async def test_unlinking_announces_the_notes_on_answered_orders(shop: Shop) -> N
 
 
 async def test_more_held_orders_than_one_transaction_may_release_announce_the_requeue(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tillsync_server.adapters.postgres.links.held_orders.MAX_RELEASED", 1)
+    monkeypatch.setattr("tillsync_server.adapters.postgres.links.held_orders.MAX_REQUEUED", 1)
     await held_orders(shop.world, [facts_of(number, woo_customer_id=12, account_email="ada@example.test") for number in (1, 2)])
     shop.heard.take()
     await shop.links.create(SHOP, epos(2), woo(12))

@@ -48,7 +48,7 @@ _NOTE_CUSTOMER_IDS = load("accounts/note_customer_ids")
 _TILLS_LOOKING_ALIKE = load("accounts/tills_looking_alike")
 _DISCARD_EVENTS = load("events/discard")
 _FORGET_REFUSED_EVENTS = load("events/forget_refused")
-_REOPEN_EVENTS = load("events/reopen_of_account")
+_RESEND_EVENTS = load("events/resend_of_account")
 _TRY_EVENTS_NOW = load("events/try_now")
 
 _REENCRYPT_CHUNK = 200
@@ -153,7 +153,7 @@ class PostgresAccounts:
         if paused_no_more:
             await connection.execute(_PROBE_NOW, account_id, lane["at"])
             await connection.execute(_RESCHEDULE_LANE, account_id)
-            await connection.execute(_REOPEN_EVENTS, account_id)
+            await connection.execute(_RESEND_EVENTS, account_id)
             await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
         announcements = [self._notifier.accounts_changed]
@@ -199,7 +199,7 @@ class PostgresAccounts:
                 if lane.config_version != config_version:
                     return False
                 if side is Side.SHOP:
-                    await lane.connection.execute(_REOPEN_EVENTS, account_id)
+                    await lane.connection.execute(_RESEND_EVENTS, account_id)
                 had_problem = await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is not None
                 if had_problem:
                     await lane.connection.execute(_RESCHEDULE_LANE, account_id)

@@ -135,7 +135,7 @@ WHERE account_id = $1 AND sequence > delivered ORDER BY event_time, order_id LIM
 -- Index: event_delivery primary key.
 UPDATE event_delivery SET failures = 0, next_try_at = $2 WHERE account_id = $1
 
--- name: reopen_of_account
+-- name: resend_of_account
 -- Makes the refused events of an account wait again, because its bridge may have been updated. $1 account. Locks: the events, in order.
 -- Indexes: primary keys of refused_event and order_event.
 WITH locked AS MATERIALIZED (

@@ -36,19 +36,19 @@ WHERE account_id = $1 AND state = 4 AND candidate_ids && ARRAY[$2::bigint]
     END
 ORDER BY entry_id LIMIT $7
 
--- name: release_orders
+-- name: requeue_orders
 -- Requeues held orders with fresh attempts. All become due at one time, so they run in order of arrival. Their answers are PENDING again.
 -- $1 account, $2 entries, $3 the database's time, $4 the till customer a person chose for them (or NULL). Returns how many.
 -- Under the lane's lock. Indexes: entry primary key, order_match primary key.
-WITH released AS (
+WITH requeued AS (
   UPDATE entry SET state = 1, due_at = greatest($3, not_before), priority = 1, attempt_count = 0, entry_revision = entry_revision + 1,
     chosen_epos_customer_id = coalesce($4::bigint, chosen_epos_customer_id), update_time = $3
   WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND state = 4
   RETURNING entry_id, subject_id),
 answers AS (
-  UPDATE order_match m SET state = 1, update_time = $3 FROM released
-  WHERE m.account_id = $1 AND m.order_id = released.subject_id AND m.entry_id = released.entry_id)
-SELECT count(*) FROM released
+  UPDATE order_match m SET state = 1, update_time = $3 FROM requeued
+  WHERE m.account_id = $1 AND m.order_id = requeued.subject_id AND m.entry_id = requeued.entry_id)
+SELECT count(*) FROM requeued
 
 -- name: write_requeue_of_held_orders
 -- Asks for the requeue of all held orders of an account, in chunks, when there are more than one transaction may requeue.
@@ -76,7 +76,7 @@ SELECT h.entry_id, h.kind, h.state, h.subject_id, h.epos_customer_id, h.retried_
 FROM entry_history h LEFT JOIN order_match m ON m.account_id = h.account_id AND m.order_id = h.subject_id
 WHERE h.account_id = $1 AND h.entry_id = $2
 
--- name: reopen_order
+-- name: requeue_failed_order
 -- Gives a failed order a successor with the same facts, due now, and makes it the current entry of its order_match. $1 account, $2 the
 -- failed entry, $3 the new entry, $4 the till customer a person chose (or NULL), $5 the database's time. No row: the entry is not failed,
 -- or is not the order's current entry. Under the lane's lock. Indexes: entry_history_by_id, order_match primary key, entry_live.

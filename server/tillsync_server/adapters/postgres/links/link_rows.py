@@ -17,7 +17,7 @@ _DEFAULT_CUSTOMER = load("links/default_customer")
 _INSERT = load("links/insert")
 _DELETE = load("links/delete")
 _WANT_REMOVAL = load("links/want_removal")
-_REVISE_WAITING_ORDERS = load("links/revise_waiting_orders")
+_RAISE_ORDER_REVISIONS = load("links/raise_order_revisions")
 
 
 async def links_of_either(lane: LockedLane, epos_customer_id: EposCustomerId | None, woo_customer_id: WooCustomerId | None) -> list[Link]:
@@ -58,7 +58,7 @@ async def put_link(
     if row is None:
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
     link = link_of_row(row)
-    await revise_waiting_orders(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
+    await raise_order_revisions(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
     return link, await lane.queue_customer(epos_customer_id)
 
 
@@ -66,7 +66,7 @@ async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
     """Deletes a link. Returns the LIVE customer entry that removes our values from the shop."""
     await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id])
     await want_removal(lane, [link])
-    await revise_waiting_orders(lane, [link], deciding=None)
+    await raise_order_revisions(lane, [link], deciding=None)
     return await lane.queue_customer(link.epos_customer_id)
 
 
@@ -76,7 +76,7 @@ async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:
         await lane.connection.execute(_WANT_REMOVAL, lane.account_id, woo, epos, lane.at)
 
 
-async def revise_waiting_orders(
+async def raise_order_revisions(
     lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None
 ) -> None:
     """Raises the revision of due orders of these customers. Orders of the shop customer ``but`` stay as they are."""
@@ -84,4 +84,4 @@ async def revise_waiting_orders(
         return
     woo = sorted({link.woo_customer_id for link in links})
     epos = sorted({link.epos_customer_id for link in links})
-    await lane.connection.execute(_REVISE_WAITING_ORDERS, lane.account_id, woo, epos, deciding, lane.at, but)
+    await lane.connection.execute(_RAISE_ORDER_REVISIONS, lane.account_id, woo, epos, deciding, lane.at, but)

@@ -10,8 +10,8 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
-from tillsync_server.adapters.postgres.links.decided_again import decide_again, mark_gone, note_unlinked
-from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED, held_of_guest, release
+from tillsync_server.adapters.postgres.links.dependent_orders import mark_gone, note_unlinked, requeue_dependent_orders
+from tillsync_server.adapters.postgres.links.held_orders import MAX_REQUEUED, held_of_guest, requeue_orders
 from tillsync_server.adapters.postgres.links.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround
@@ -28,7 +28,7 @@ _CLEAR_MARK_BEFORE = load("links/clear_mark_before")
 _RAISE_CONFIG_VERSION = load("engine/raise_config_version")
 _LIVE_ENTRY = load("links/live_entry")
 _FINISHED_ENTRY = load("links/finished_entry")
-_REOPEN_ORDER = load("links/reopen_order")
+_REQUEUE_FAILED_ORDER = load("links/requeue_failed_order")
 _NOW_BY_HAND = load("links/now_by_hand")
 
 
@@ -42,9 +42,9 @@ class PostgresLinkWriter:
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
         async with locked_lane(self._database, account_id) as lane:
             link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
-            released = await decide_again(lane, woo=[woo_customer_id])
+            requeued = await requeue_dependent_orders(lane, woo=[woo_customer_id])
         lane.tell(self._notifier)
-        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=released)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=requeued)
 
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
@@ -62,28 +62,28 @@ class PostgresLinkWriter:
             await lane.connection.execute(_RAISE_CONFIG_VERSION, account_id)
             await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
             removal = await take_link_away(lane, link)
-            await decide_again(lane, epos=[link.epos_customer_id])
+            await requeue_dependent_orders(lane, epos=[link.epos_customer_id])
             await note_unlinked(lane, link)
         lane.tell(self._notifier)
         return UnlinkedByHand(link=link, removal_entry_id=removal)
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
-        unlinked = released = 0
+        unlinked = requeued = 0
         for change in changes:  # one transaction for each change, because each may requeue as many orders as a transaction allows
             async with locked_lane(self._database, account_id) as lane:
                 broken, held = await _report(lane, change)
             if held:
                 lane.tell(self._notifier)
             unlinked += broken
-            released += held
-        return ShopUsersReported(unlinked, released)
+            requeued += held
+        return ShopUsersReported(unlinked, requeued)
 
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved:
         """``requeued_order_entries`` counts the other orders. A guest may have more held orders than one transaction may requeue. Then the
         others are requeued chunk by chunk, and the named order last, so that a caller can repeat an interrupted call."""
-        released = 0
+        requeued = 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
                 order = await _order(lane, entry_id)
@@ -98,19 +98,19 @@ class PostgresLinkWriter:
                         raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
                     link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id, order["woo_registered_at"])
                 elif woo_customer_id is None and order["billing_email"]:
-                    others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_RELEASED)
-                last = len(others) < MAX_RELEASED
+                    others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_REQUEUED)
+                last = len(others) < MAX_REQUEUED
                 current = entry_id
                 if last:
-                    current, count = await _release_with(lane, order, entry_id, others, None if create_link else epos_customer_id)
+                    current, count = await _requeue_with_choice(lane, order, entry_id, others, None if create_link else epos_customer_id)
                     if create_link and woo_customer_id is not None:
-                        count = await decide_again(lane, woo=[woo_customer_id], but=current)
+                        count = await requeue_dependent_orders(lane, woo=[woo_customer_id], but=current)
                 else:
-                    count = await release(lane, others, chosen=epos_customer_id)
-                released += count
+                    count = await requeue_orders(lane, others, chosen=epos_customer_id)
+                requeued += count
             lane.tell(self._notifier)
             if last:
-                return OrderResolved(entry_id=current, link=link, requeued_order_entries=released)
+                return OrderResolved(entry_id=current, link=link, requeued_order_entries=requeued)
 
     async def resolved_before(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -122,7 +122,7 @@ class PostgresLinkWriter:
 async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
     """Returns how many links became unusable, and how many held orders were requeued."""
     if not change.is_deleted:
-        return 0, await decide_again(lane, woo=[change.woo_customer_id])
+        return 0, await requeue_dependent_orders(lane, woo=[change.woo_customer_id])
     if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
         return 0, 0
     await lane.connection.execute(_CLEAR_MARK_BEFORE, lane.account_id, change.woo_customer_id, change.changed_at or lane.at)
@@ -248,13 +248,13 @@ async def _link_made_by_hand(lane: LockedLane, order: asyncpg.Record, epos_custo
     return None
 
 
-async def _release_with(
+async def _requeue_with_choice(
     lane: LockedLane, order: asyncpg.Record, entry_id: EntryId, others: Sequence[EntryId], chosen: EposCustomerId | None
 ) -> tuple[EntryId, int]:
     """Requeues the order and the others. Returns the order's entry (a successor of a failed one) and the number of others."""
     if order["state"] == EntryState.FAILED:
-        successor = await lane.connection.fetchval(_REOPEN_ORDER, lane.account_id, entry_id, new_entry_id(), chosen, lane.at)
+        successor = await lane.connection.fetchval(_REQUEUE_FAILED_ORDER, lane.account_id, entry_id, new_entry_id(), chosen, lane.at)
         await lane.wake()
-        return EntryId(successor), await release(lane, others, chosen=chosen)
-    released = await release(lane, sorted([entry_id, *others]), chosen=chosen)
-    return entry_id, released - 1
+        return EntryId(successor), await requeue_orders(lane, others, chosen=chosen)
+    requeued = await requeue_orders(lane, sorted([entry_id, *others]), chosen=chosen)
+    return entry_id, requeued - 1

@@ -68,7 +68,7 @@ SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, conte
   woo_registered_at, epos_read_at, ground
 FROM marked WHERE was_usable ORDER BY epos_customer_id
 
--- name: revise_waiting_orders
+-- name: raise_order_revisions
 -- Raises the revision of order entries that may be running on the old links, so that their decisions do not count (invariant 6). $1
 -- account, $2 shop and $3 till customers, $4 the entry that decides (or NULL), $5 the database's time, $6 a shop customer whose orders stay
 -- as they are (or NULL). Only due entries can be running. At most 500, the earliest due first.

@@ -14,8 +14,8 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.engine.locked_lane import fenced_lane
-from tillsync_server.adapters.postgres.links.decided_again import decide_candidates_again, mark_gone
-from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, held_of_guest, release_now_or_soon
+from tillsync_server.adapters.postgres.links.dependent_orders import mark_gone, requeue_orders_of_candidate
+from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, held_of_guest, requeue_in_chunks
 from tillsync_server.adapters.postgres.links.link_reader import link_of_row
 from tillsync_server.adapters.postgres.links.link_rows import put_link, want_removal
 from tillsync_server.adapters.postgres.statements import load
@@ -82,7 +82,7 @@ class PostgresOrderLinker:
                     deciding=entry.entry_id,
                     woo_registered_at=woo_registered_at,
                 )
-                await release_now_or_soon(lane, [EntryId(entry_id) for entry_id in rows[0]["held_entry_ids"]])
+                await requeue_in_chunks(lane, [EntryId(entry_id) for entry_id in rows[0]["held_entry_ids"]])
         except asyncpg.LockNotAvailableError:
             return OrderLinkOutcome.STALE
         lane.tell(self._notifier)
@@ -118,10 +118,12 @@ class PostgresOrderLinker:
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
         async with fenced_lane(self._database, lease) as lane:
-            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, email=email, waits_anyway=waits_anyway)
-        if released and lane is not None:
+            requeued = (
+                0 if lane is None else await requeue_orders_of_candidate(lane, epos_customer_id, email=email, waits_anyway=waits_anyway)
+            )
+        if requeued and lane is not None:
             lane.tell(self._notifier)
-        return released
+        return requeued
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         """Leaves out orders that wait only for products. They have their customer, and two of them would requeue each other for ever."""
@@ -132,12 +134,12 @@ class PostgresOrderLinker:
                 if lane is None or not await _as_claimed(lane.connection, lease, entry):
                     return 0
                 held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
-                released = await release_now_or_soon(lane, held)
+                requeued = await requeue_in_chunks(lane, held)
         except asyncpg.LockNotAvailableError:
             return 0
-        if released:
+        if requeued:
             lane.tell(self._notifier)
-        return released
+        return requeued
 
 
 async def _as_claimed(

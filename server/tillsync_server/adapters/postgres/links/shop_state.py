@@ -13,7 +13,7 @@ from datetime import datetime
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, fenced_lane
-from tillsync_server.adapters.postgres.links.decided_again import mark_gone
+from tillsync_server.adapters.postgres.links.dependent_orders import mark_gone
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, WooCustomerId
@@ -119,10 +119,10 @@ class PostgresShopState:
         of: Sequence[EposCustomerId] = (),
     ) -> None:
         async with fenced_lane(self._database, lease) as lane:
-            released = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo, of=of))[1]
+            requeued = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo, of=of))[1]
         if lane is None or self._notifier is None:
             return
-        if released:
+        if requeued:
             lane.tell(self._notifier)
         else:
             lane.tell_rest(self._notifier)

@@ -12,7 +12,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.lane_offers import answered
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
-from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, revise_columns, store_columns
+from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, requeue_columns, store_columns
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -24,7 +24,7 @@ from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
 _KNOWN = load("orders/known")
-_REVISE_ENTRIES = load("orders/revise_entries")
+_REQUEUE_ENTRIES = load("orders/requeue_entries")
 _STORE = load("orders/store")
 _GET_MATCHES = load("orders/get_matches")
 _ANSWERABLE = load("orders/answerable")
@@ -59,8 +59,8 @@ class PostgresOrderIntake:
                 taken, queued = await self._arrivals(connection, account_id, orders)
                 if queued:
                     lease = await _store(connection, account_id, lane["at"], queued, offer)
-                revised = [(account_id, each.facts.order_id) for each in queued if not each.is_new]
-                order_events = await record_order_events(connection, revised, lane["at"])
+                requeued = [(account_id, each.facts.order_id) for each in queued if not each.is_new]
+                order_events = await record_order_events(connection, requeued, lane["at"])
         except asyncpg.LockNotAvailableError:
             return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
         if lease is not None and offer is not None:
@@ -129,9 +129,9 @@ async def _store(
     connection: Connection, account_id: AccountId, at: datetime, queued: Sequence[QueuedOrder], offer: LaneOffer | None
 ) -> LaneLease | None:
     """Stores the orders and wakes the lane. Returns the lease if the statement leased the lane."""
-    revised = [each for each in queued if not each.is_new]
-    if revised:
-        await connection.execute(_REVISE_ENTRIES, account_id, at, *revise_columns(revised))
+    requeued = [each for each in queued if not each.is_new]
+    if requeued:
+        await connection.execute(_REQUEUE_ENTRIES, account_id, at, *requeue_columns(requeued))
     owner, seconds = (None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)
     row = await connection.fetchrow(_STORE, account_id, at, owner, seconds, *store_columns(queued))
     if owner is None or row is None or row["lease_token"] is None:

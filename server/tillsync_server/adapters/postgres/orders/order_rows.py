@@ -38,8 +38,8 @@ def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
     ]
 
 
-def revise_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
-    """Returns the columns of $3 to $10 of the statement ``orders/revise_entries``."""
+def requeue_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
+    """Returns the columns of $3 to $10 of the statement ``orders/requeue_entries``."""
     facts = [each.facts for each in queued]
     return [[each.order_id for each in facts], *_facts_columns(facts), [each.note for each in queued]]
 

@@ -53,7 +53,7 @@ FROM mine
 WHERE lane.account_id = mine.account_id AND lane.lease_token = mine.lease_token AND (lane.lease_expires_at IS NULL OR lane.due_from > $2)
 RETURNING CASE WHEN mine.is_leased THEN lane.lease_token END AS lease_token, lane.lapses
 
--- name: revise_entries
+-- name: requeue_entries
 -- Gives live order entries new facts and makes them due with fresh attempts. $1 account, $2 the database's time; columns: $3 order ids,
 -- $4 order numbers, $5 labels, $6 account and $7 billing emails (normalised), $8 shop customers, $9 facts, $10 notes. A note says that
 -- another order had this id before; its outcome, cause, comment, customer and candidates are cleared. Under the lane's lock. Index:

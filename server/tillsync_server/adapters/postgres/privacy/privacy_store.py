@@ -12,7 +12,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
-from tillsync_server.adapters.postgres.links.decided_again import decide_again
+from tillsync_server.adapters.postgres.links.dependent_orders import requeue_dependent_orders
 from tillsync_server.adapters.postgres.privacy import privacy_records as words
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms
@@ -233,7 +233,7 @@ class PostgresPrivacy:
             removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
             for former in sorted({row["epos_customer_id"] for row in removals}):
                 await lane.queue_customer(former)
-            await decide_again(lane, epos=[row["epos_customer_id"] for row in links])  # requeues orders held because of the link
+            await requeue_dependent_orders(lane, epos=[row["epos_customer_id"] for row in links])
             counts[PersonCategory.LINK] = len(links)
             counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
             await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))

@@ -33,7 +33,7 @@ _STORE = load("orders/store")
 _ENTRIES = load("queues/action_entries")
 _LIVE_OF_SUBJECTS = load("queues/live_of_subjects")
 _LANE_STATUS = load("queues/lane_status")
-_RERUN = load("queues/rerun_entries")
+_REQUEUE_ENTRIES = load("queues/requeue_entries")
 _SET_RETRIED_FROM = load("queues/set_retried_from")
 _DISMISS_LIVE = load("queues/dismiss_live")
 _DISMISS_FAILED = load("queues/dismiss_failed")
@@ -108,7 +108,7 @@ class _Requeue:
     async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) -> list[ActionResult]:
         hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.COALESCE_HINT) and one.entry is not None])
         orders = await self._succeed([one.entry for one in planned if one.step is Step.ORDER_SUCCESSOR and one.entry is not None])
-        await self._run_again(
+        await self._requeue(
             {one.entry.entry_id for one in planned if one.step is Step.REQUEUE and one.entry is not None}
             | {one.live_entry_id for one in planned if one.step is Step.REQUEUE_LIVE_ORDER and one.live_entry_id is not None}
         )
@@ -165,10 +165,10 @@ class _Requeue:
             facts.append(chosen)
         return facts
 
-    async def _run_again(self, live: set[EntryId]) -> None:
+    async def _requeue(self, live: set[EntryId]) -> None:
         if not live:
             return
-        rows = await self._connection.fetch(_RERUN, self._account_id, sorted(live), self._at)
+        rows = await self._connection.fetch(_REQUEUE_ENTRIES, self._account_id, sorted(live), self._at)
         self.order_events = await record_events_of_entries(self._connection, self._account_id, sorted(live), self._at)
         for priority in Priority:
             due = [row["due_at"] for row in rows if row["priority"] == priority]

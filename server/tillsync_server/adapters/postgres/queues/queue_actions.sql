@@ -10,18 +10,18 @@ SELECT e.kind, e.subject_id, e.entry_id
 FROM unnest($2::smallint[], $3::bigint[]) AS t(kind, subject_id)
 JOIN entry e ON e.account_id = $1 AND e.kind = t.kind AND e.subject_id = t.subject_id
 
--- name: rerun_entries
+-- name: requeue_entries
 -- Requeues live entries: due now, but not before a Retry-After, with fresh attempts. The answers of orders are PENDING again. $1 account,
 -- $2 entry ids, $3 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
-WITH again AS (
+WITH requeued AS (
   UPDATE entry e SET state = 1, due_at = greatest($3, e.not_before), entry_revision = e.entry_revision + 1, attempt_count = 0,
     update_time = $3
   WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[])
   RETURNING e.entry_id, e.kind, e.subject_id, e.priority, e.due_at),
 answers AS (
   UPDATE order_match m SET state = 1, update_time = $3
-  FROM again WHERE again.kind = 3 AND m.account_id = $1 AND m.order_id = again.subject_id AND m.entry_id = again.entry_id)
-SELECT entry_id, priority, due_at FROM again
+  FROM requeued WHERE requeued.kind = 3 AND m.account_id = $1 AND m.order_id = requeued.subject_id AND m.entry_id = requeued.entry_id)
+SELECT entry_id, priority, due_at FROM requeued
 
 -- name: set_retried_from
 -- Stores the finished entry that each new entry is the successor of. $1 account, $2 new entry ids, $3 finished entry ids, by position.

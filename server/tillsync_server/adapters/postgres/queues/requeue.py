@@ -27,7 +27,7 @@ _DELETE = load("queues/requeue_delete")
 _LINKED_CUSTOMERS = load("queues/requeue_linked_customers")
 _KNOWN_TYPES = load("queues/requeue_known_types")
 _PENDING_REMOVALS = load("queues/requeue_pending_removals")
-_RERUN_HELD_ORDERS = load("queues/rerun_held_orders")
+_REQUEUE_HELD_ORDERS = load("queues/requeue_held_orders")
 
 CHUNK = 500
 _CANDIDATES = 16
@@ -79,7 +79,7 @@ class PostgresRequeue:
         if lane is None or cursor is None:
             return None
         if what is Requeue.HELD_ORDERS:
-            done = await self._release_held_orders(connection, account_id, cursor, lane["at"])
+            done = await self._requeue_held_orders(connection, account_id, cursor, lane["at"])
         else:
             done = await self._enqueue_subjects(connection, account_id, what, cursor)
         if done < CHUNK:
@@ -94,10 +94,10 @@ class PostgresRequeue:
             await connection.execute(_MOVE, account_id, int(what), subjects[-1], None)
         return len(subjects)
 
-    async def _release_held_orders(self, connection: Connection, account_id: AccountId, cursor: asyncpg.Record, at: datetime) -> int:
-        released: Sequence[asyncpg.Record] = await connection.fetch(_RERUN_HELD_ORDERS, account_id, cursor["after_entry_id"], CHUNK, at)
-        if released:
-            await record_events_of_entries(connection, account_id, [row["entry_id"] for row in released], at)
-            await connection.execute(_MOVE, account_id, int(Requeue.HELD_ORDERS), 0, max(row["entry_id"] for row in released))
-            await connection.execute(_WAKE_LANE, account_id, min(row["due_at"] for row in released), True)
-        return len(released)
+    async def _requeue_held_orders(self, connection: Connection, account_id: AccountId, cursor: asyncpg.Record, at: datetime) -> int:
+        requeued: Sequence[asyncpg.Record] = await connection.fetch(_REQUEUE_HELD_ORDERS, account_id, cursor["after_entry_id"], CHUNK, at)
+        if requeued:
+            await record_events_of_entries(connection, account_id, [row["entry_id"] for row in requeued], at)
+            await connection.execute(_MOVE, account_id, int(Requeue.HELD_ORDERS), 0, max(row["entry_id"] for row in requeued))
+            await connection.execute(_WAKE_LANE, account_id, min(row["due_at"] for row in requeued), True)
+        return len(requeued)

@@ -264,7 +264,7 @@ async def one_held_order(world: EngineWorld) -> EntryId:
 
 async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
-    monkeypatch.setattr(link_writer_module, "MAX_RELEASED", 4)
+    monkeypatch.setattr(link_writer_module, "MAX_REQUEUED", 4)
     held = await held_orders(world, [facts_of(number) for number in range(1, 12)])
     resolved = await writer_of(world).resolve_order(SHOP, held[5], epos(90001), create_link=False)
     assert (resolved.entry_id, resolved.requeued_order_entries) == (held[5], 10)

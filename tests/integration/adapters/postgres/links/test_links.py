@@ -143,7 +143,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_live"}
     await check_plan(world, "links/held_because_of", SHOP, [], [3], None, 500, indexes=entries, most_rows=600)
     await check_plan(world, "links/held_of_guest", SHOP, ["3@example.test"], None, 500, 10, indexes=entries, most_rows=600)
-    await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, 7, indexes=entries, most_rows=1200)
+    await check_plan(world, "links/raise_order_revisions", SHOP, [3], [3], None, at, 7, indexes=entries, most_rows=1200)
     held_ones |= entries
     await check_plan(world, "links/held_because_of", SHOP, [3], [3], None, 500, indexes=held_ones, most_rows=1200)
     await check_plan(
@@ -163,7 +163,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "links/note_read", *OURS, some[:2], indexes={"link_pkey"}, most_rows=20)
     answers = {"order_match_pkey", "order_match_by_epos_customer"}
     await check_plan(world, "links/note_answers", SHOP, [3], "gone", at, 500, None, indexes=answers, most_rows=1200)
-    await check_plan(world, "links/release_orders", SHOP, held, at, None, indexes={"entry_pkey", "entry_by_state"}, most_rows=1200)
+    await check_plan(world, "links/requeue_orders", SHOP, held, at, None, indexes={"entry_pkey", "entry_by_state"}, most_rows=1200)
     await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/complete_intent", "till-a", "77@example.test", "o", 1, indexes={"intent_pkey"}, **small)

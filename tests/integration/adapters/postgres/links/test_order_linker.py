@@ -27,7 +27,7 @@ from support.links import (
     states,
     woo,
 )
-from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED
+from tillsync_server.adapters.postgres.links.held_orders import MAX_REQUEUED
 from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
 from tillsync_server.domain.enums import EntryState, LinkGround, Outcome
@@ -146,12 +146,12 @@ async def test_more_held_orders_than_a_transaction_may_release_are_left_to_the_r
         "update_time) SELECT $1, lpad(n::text, 32, '0')::uuid, 2, 3, n, 4, 1, now(), 12, now(), now() "
         "FROM generate_series(1, $2::int) AS n RETURNING 1",
         SHOP,
-        MAX_RELEASED + 40,
+        MAX_REQUEUED + 40,
     )
     lease, entry = await running_order(world, 9999)
     assert await link(world, lease, entry) is OrderLinkOutcome.LINKED
     rows = await world.fetch("SELECT subject_id FROM entry WHERE state = 4 ORDER BY subject_id")
-    assert [row["subject_id"] for row in rows] == list(range(MAX_RELEASED + 1, MAX_RELEASED + 41)), "the first ones first"
+    assert [row["subject_id"] for row in rows] == list(range(MAX_REQUEUED + 1, MAX_REQUEUED + 41)), "the first ones first"
     [left] = await world.fetch("SELECT what, after_entry_id FROM requeue")
     assert (left["what"], left["after_entry_id"]) == (3, None)
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.engine.locked_lane import AfterCommit, LockedLane
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
-from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, MAX_RELEASED, release_now_or_soon
+from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, MAX_REQUEUED, requeue_in_chunks
 from tillsync_server.adapters.postgres.links.link_reader import link_of_row
-from tillsync_server.adapters.postgres.links.link_rows import revise_waiting_orders
+from tillsync_server.adapters.postgres.links.link_rows import raise_order_revisions
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.enums import Outcome
@@ -29,17 +29,17 @@ GONE_NOTE = "customer {} was deleted in Epos Now after this order was answered: 
 UNLINKED_NOTE = "the link to customer {} was taken off after this order was answered: match the order again if it is not theirs"
 
 
-async def decide_again(
+async def requeue_dependent_orders(
     lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), but: EntryId | None = None
 ) -> int:
     """Requeues held orders that rest on one of these customers, in order of arrival. Returns how many (counted up to 10,000)."""
     if not epos and not woo:
         return 0
     rows = await lane.connection.fetch(_HELD_BECAUSE_OF, lane.account_id, sorted(set(epos)), sorted(set(woo)), but, MAX_COUNTED)
-    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
+    return await requeue_in_chunks(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
-async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool) -> int:
+async def requeue_orders_of_candidate(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool) -> int:
     """Requeues held orders with this candidate that its present email decides differently. ``email`` is raw."""
     forms = list(email_forms(email))
     rows = await lane.connection.fetch(
@@ -52,7 +52,7 @@ async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustom
         int(Outcome.DUPLICATE_EMAIL),
         MAX_COUNTED,
     )
-    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
+    return await requeue_in_chunks(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
 async def mark_gone(
@@ -66,15 +66,15 @@ async def mark_gone(
     rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at, list(of))
     broken = [link_of_row(row) for row in rows]
     # An order that is just being answered with the till customer has no answer yet that could get a note.
-    await revise_waiting_orders(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)
-    released = await decide_again(
+    await raise_order_revisions(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)
+    requeued = await requeue_dependent_orders(
         lane,
         epos=[*epos, *(link.epos_customer_id for link in broken)],
         woo=[*woo, *(link.woo_customer_id for link in broken)],
     )
     for each in sorted(set(epos)):
         await _note_answers(lane, each, GONE_NOTE.format(each))
-    return broken, released
+    return broken, requeued
 
 
 async def note_unlinked(lane: LockedLane, link: Link) -> None:
@@ -86,7 +86,7 @@ async def _note_answers(
     lane: LockedLane, epos_customer_id: EposCustomerId, note: str, woo_customer_id: WooCustomerId | None = None
 ) -> None:
     """Adds a note to the newest answers. Records an order event for the shop, as for a new answer."""
-    of = (lane.account_id, [epos_customer_id], note, lane.at, MAX_RELEASED, woo_customer_id)
+    of = (lane.account_id, [epos_customer_id], note, lane.at, MAX_REQUEUED, woo_customer_id)
     noted = await lane.connection.fetch(_NOTE_ANSWERS, *of)
     if await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at):
         lane.after_commit.add(AfterCommit.ORDER_EVENTS)
