@@ -36,7 +36,7 @@ other-python:
 	@echo "$(VENV) was made with another Python than $(PYTHON): it is made again"
 	@rm -rf $(VENV)
 
-$(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/development.txt $(OTHER_PYTHON)
+$(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/development.txt requirements/protoc.txt $(OTHER_PYTHON)
 	$(CHECK_PYTHON)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -46,6 +46,7 @@ $(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/devel
 	  else echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; fi; }
 	@echo "installing tillsync and what it needs into $(VENV) ..."
 	@{ $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/development.txt && \
+	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps --upgrade --target $(VENV)/protoc -r requirements/protoc.txt && \
 	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e server; } 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@$(BIN)/python -c 'import grpc, asyncpg, pytest'
 	@touch $(STAMP)

@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
-"""Generate ``clients/python/tillsync/v1`` from ``protos/``, and place the google protos that both protoc and buf need.
+"""Generates ``clients/python/tillsync/v1`` from ``protos/``, and places the imported protos that protoc and buf need.
 
-    python scripts/generate_protos.py                          write the generated code
-    python scripts/generate_protos.py --check                  compare only; exit 1 and name the stale files
-    python scripts/generate_protos.py --imports                only place the imports, so that buf works in a fresh clone
-    python scripts/generate_protos.py --breaking-against REF   ``buf breaking`` against a commit, branch or tag
-    python scripts/generate_protos.py --breaking               the same against the release before, or the commit before where there is none
+    python scripts/generate_protos.py                          writes the generated code
+    python scripts/generate_protos.py --check                  compares only; exits with 1 and names the stale files
+    python scripts/generate_protos.py --imports                only places the imports, so that buf works in a fresh clone
+    python scripts/generate_protos.py --breaking-against REF   runs ``buf breaking`` against a commit, branch or tag
+    python scripts/generate_protos.py --breaking               the same against the previous release; if none, the previous commit
 
-``protos/`` imports google/api, google/rpc and buf/validate. buf would fetch these from its registry; offline they come from installed
-wheels instead: googleapis-common-protos has the google protos, protovalidate has the descriptor of buf/validate/validate.proto, of which
-its source is written. They are placed in the git-ignored folder ``.tillsync/googleapis``, which buf.yaml names as a second module that is
-neither linted nor checked for breaking changes. Every mode places them first. After that ``buf lint``, ``buf format``, ``buf build`` and
-``buf curl --schema .`` work as usual. ``buf breaking --against '.git#branch=main'`` alone cannot: the folder is in no commit. Hence the
-last mode.
+``protos/`` imports google/api, google/rpc and buf/validate. buf would fetch them from its registry. This script takes them from installed
+wheels: googleapis-common-protos has the google protos, and protovalidate has the descriptor of buf/validate/validate.proto, from which the
+script writes the source. Every mode first places them in the git-ignored folder ``.tillsync/googleapis``. buf.yaml names that folder as a
+second module, without lint and without the check for breaking changes. Then ``buf lint``, ``buf format``, ``buf build`` and
+``buf curl --schema .`` work as usual. ``buf breaking --against '.git#branch=main'`` does not, because no commit has the folder. The last
+two modes replace it.
 
-The generated code imports no buf/validate, of which no wheel has Python code: the import is taken out of the descriptors, and the options
-stay in them. protovalidate reads them there, and so does the server (``adapters/grpc/field_rules.py``).
+No wheel has Python code of buf/validate. So the script removes that import from the descriptors and keeps the options in them, where
+protovalidate and the server read them (``adapters/grpc/field_rules.py``).
 
-Generators (the dev extra pins them): grpcio-tools for messages and stubs, mypy-protobuf for their types. Messages get a ``.pyi`` with
-the proto comments as docstrings; stubs are typed for ``grpc`` and ``grpc.aio``.
+Generators: grpcio-tools makes messages and stubs (group ``protoc`` of pyproject.toml), mypy-protobuf makes their types (group ``dev``). The
+``.pyi`` of a message has the proto comments as docstrings. The stubs are typed for ``grpc`` and ``grpc.aio``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import filecmp
 import importlib
 import importlib.resources
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -47,23 +48,25 @@ OUTPUT = ROOT / "clients" / "python"
 PACKAGE = Path("tillsync") / "v1"
 IMPORTS = Path(".tillsync") / "googleapis"
 
-# The closure of what protos/ imports, and error_details.proto, with which `buf curl --schema .` prints the details of errors.
+# The transitive imports of protos/, and error_details.proto, which `buf curl --schema .` needs to print error details.
 IMPORTED_PROTOS = (
     "google/api/field_behavior.proto",
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
 )
 VALIDATE = "buf/validate/validate.proto"
-# By hand, beside the generated files.
+PROTOC = Path(sys.prefix) / "protoc"
+"""``make`` installs grpcio-tools here (``requirements/protoc.txt``)."""
+# Handwritten files beside the generated ones.
 HANDWRITTEN = frozenset({"__init__.py"})
 
 
 class GenerationError(Exception):
-    """A tool is missing or refused the protos."""
+    """A tool is missing, or it rejected the protos."""
 
 
 def place_imports(root: Path) -> None:
-    """Put the imported protos under ``root``. An unchanged file is left alone, so that concurrent runs do not disturb each other."""
+    """Writes the imported protos under ``root``. Unchanged files are not written, so that concurrent runs do not disturb each other."""
     sources = {VALIDATE: _validate_source()}
     for name in IMPORTED_PROTOS:
         package, _, file_name = name.rpartition("/")
@@ -87,7 +90,7 @@ def _validate_source() -> bytes:
 
 
 def tool(name: str) -> str:
-    """The path of a tool of this interpreter's environment, which need not be on PATH."""
+    """The path of a tool in this interpreter's environment. It may be missing from PATH. Raises GenerationError."""
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
         raise GenerationError(f"{name} is not installed beside {sys.executable}: run make")
@@ -108,7 +111,7 @@ def contract() -> FileDescriptorSet:
 
 
 def generate(output: Path) -> None:
-    """Write the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes."""
+    """Writes the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes. Raises GenerationError."""
     files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
     services = [name for name in files if name.endswith("_service.proto")]
     with tempfile.TemporaryDirectory() as scratch:
@@ -121,7 +124,7 @@ def generate(output: Path) -> None:
             f"--mypy_out=quiet:{output}",
             *files,
         )
-        # Files without a service would only give empty modules here.
+        # A file without a service would give an empty module.
         _protoc(
             f"--descriptor_set_in={compiled}",
             f"--plugin=protoc-gen-mypy_grpc={tool('protoc-gen-mypy_grpc')}",
@@ -132,7 +135,7 @@ def generate(output: Path) -> None:
 
 
 def _without_validate(compiled: FileDescriptorSet) -> FileDescriptorSet:
-    """The same files without buf/validate and its imports. Its options stay, as bytes."""
+    """The same files without buf/validate and without imports of it. Its options stay, as bytes."""
     kept = FileDescriptorSet()
     for file in compiled.file:
         if file.name != VALIDATE:
@@ -145,7 +148,7 @@ def _without_validate(compiled: FileDescriptorSet) -> FileDescriptorSet:
 
 
 def _drop_json_names(messages: Iterable[DescriptorProto]) -> None:
-    """They are what each reader makes of the names by itself, and double the size of the code."""
+    """Removes the JSON names. Every reader derives them from the field names, and they double the size of the code."""
     for message in messages:
         for field in message.field:
             field.ClearField("json_name")
@@ -153,8 +156,11 @@ def _drop_json_names(messages: Iterable[DescriptorProto]) -> None:
 
 
 def _protoc(*arguments: str) -> None:
-    # -m adds the google/protobuf protos that grpcio-tools carries.
-    run = subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments], capture_output=True, text=True, check=False)
+    if not (PROTOC / "grpc_tools").is_dir():
+        raise GenerationError(f"grpcio-tools is not installed in {PROTOC}: run make")
+    # With -m the compiler also finds the google/protobuf protos that grpcio-tools carries.
+    command, environment = [sys.executable, "-m", "grpc_tools.protoc"], {**os.environ, "PYTHONPATH": str(PROTOC)}
+    run = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise GenerationError(f"protoc failed: {run.stderr.strip()}")
 
@@ -167,11 +173,11 @@ def generated_files(output: Path) -> set[str]:
 
 def stale_files(fresh: Path, present: Path) -> list[str]:
     """One line for each file of ``present`` that differs from ``fresh``, is missing, or has no proto any more."""
-    wanted, there = generated_files(fresh), generated_files(present)
-    changed = filecmp.cmpfiles(fresh / PACKAGE, present / PACKAGE, sorted(wanted & there), shallow=False)
-    lines = [(name, "missing") for name in wanted - there]
+    fresh_names, present_names = generated_files(fresh), generated_files(present)
+    changed = filecmp.cmpfiles(fresh / PACKAGE, present / PACKAGE, sorted(fresh_names & present_names), shallow=False)
+    lines = [(name, "missing") for name in fresh_names - present_names]
     lines += [(name, "out of date") for name in (*changed[1], *changed[2])]
-    lines += [(name, "has no proto any more") for name in there - wanted]
+    lines += [(name, "has no proto any more") for name in present_names - fresh_names]
     base = (present / PACKAGE).relative_to(ROOT).as_posix()
     return [f"{base}/{name}: {why}" for name, why in sorted(lines)]
 
@@ -180,7 +186,7 @@ def write() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
         generate(fresh)
-        # Files that stay the same keep their times; the others are swapped in whole, for readers in the meantime.
+        # Unchanged files keep their times. Changed files are replaced atomically, because other processes may read them.
         for name in generated_files(OUTPUT) - generated_files(fresh):
             (OUTPUT / PACKAGE / name).unlink()
         (OUTPUT / PACKAGE).mkdir(parents=True, exist_ok=True)
@@ -206,7 +212,7 @@ def check() -> int:
 
 
 def breaking_against(ref: str) -> int:
-    """``buf breaking`` against the protos of ``ref``, which get the same imports as ours."""
+    """Runs ``buf breaking`` against the protos of ``ref`` with the present imports. Returns buf's exit code. Raises GenerationError."""
     archive = subprocess.run(["git", "archive", ref, "protos", "buf.yaml"], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode != 0:
         raise GenerationError(f"no protos at {ref}: {archive.stderr.decode().strip()}")
@@ -218,7 +224,7 @@ def breaking_against(ref: str) -> int:
 
 
 def release_before() -> str | None:
-    """The newest tag ``v…`` of an earlier commit; the commit before, until there is one. None: this clone has no earlier commit."""
+    """The newest tag ``v…`` of an earlier commit, or the previous commit if there is no tag. None: this clone has no earlier commit."""
 
     def git(*arguments: str) -> str:
         run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

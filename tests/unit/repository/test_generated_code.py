@@ -149,7 +149,7 @@ def test_grpcio_floor_follows_the_generator() -> None:
         for match in re.finditer(r"^GRPC_GENERATED_VERSION = '([^']+)'$", path.read_text(), re.MULTILINE)
     }
     assert len(generated) == 1
-    assert _floor("grpcio") >= Version(generated.pop())
+    assert _floor("grpcio") == Version(generated.pop())
 
 
 def test_protobuf_floor_follows_the_generator() -> None:
@@ -158,4 +158,4 @@ def test_protobuf_floor_follows_the_generator() -> None:
     versions = {match[1] for match in generated if match}
     assert len(modules) == len([match for match in generated if match])
     assert len(versions) == 1
-    assert _floor("protobuf") >= Version(versions.pop())
+    assert _floor("protobuf") == Version(versions.pop())

@@ -25,7 +25,7 @@ def test_the_server_in_a_container_has_the_versions_that_were_tested() -> None:
 
 
 def test_the_files_name_no_registry_and_no_path() -> None:
-    for file in (lock.LOCKS | lock.TOOLS).values():
+    for file in (lock.LOCKS | lock.APART).values():
         text = (REPOSITORY / file).read_text("utf-8")
         assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
 
@@ -56,13 +56,21 @@ def test_a_package_for_another_system_is_none_of_this_one() -> None:
     assert lock.locked(text) == ({"two": "2.0"}, [])
 
 
+def test_the_oldest_client_has_exactly_its_floors() -> None:
+    text = (REPOSITORY / lock.APART["oldest"]).read_text("utf-8")
+    assert list(lock.problems_apart("oldest", text)) == []
+    floor = lock.locked(text)[0][canonicalize_name("protobuf")]
+    later = text.replace(f"protobuf=={floor}", f"protobuf=={floor}.post1")
+    assert list(lock.problems_apart("oldest", later)) == [f"protobuf is {floor}.post1, and its floor is {floor}"]
+
+
 def test_the_lock_of_the_audit_has_its_tool_in_range() -> None:
-    text = (REPOSITORY / lock.TOOLS["audit"]).read_text("utf-8")
-    assert list(lock.problems_of_tool("audit", text)) == []
-    assert list(lock.problems_of_tool("audit", text.replace("pip-audit==", "pip-audit==0."))) == [
+    text = (REPOSITORY / lock.APART["audit"]).read_text("utf-8")
+    assert list(lock.problems_apart("audit", text)) == []
+    assert list(lock.problems_apart("audit", text.replace("pip-audit==", "pip-audit==0."))) == [
         f"pip-audit is 0.{lock.locked(text)[0][canonicalize_name('pip-audit')]}, which pip-audit>=2.10 excludes"
     ]
-    assert list(lock.problems_of_tool("audit", "unasked==1.0\n")) == [
+    assert list(lock.problems_apart("audit", "unasked==1.0\n")) == [
         "no package with a version and hashes: unasked==1.0",
         "pip-audit>=2.10 is missing",
     ]

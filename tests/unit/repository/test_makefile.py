@@ -13,7 +13,7 @@ import pytest
 from support.directories import REPOSITORY
 
 MAKEFILE = REPOSITORY / "Makefile"
-NEEDED = ("clients/python/pyproject.toml", "server/pyproject.toml", "requirements/development.txt")
+NEEDED = ("clients/python/pyproject.toml", "server/pyproject.toml", "requirements/development.txt", "requirements/protoc.txt")
 """What the environment is made from."""
 
 

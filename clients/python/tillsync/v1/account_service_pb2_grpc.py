@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import account_service_pb2 as tillsync_dot_v1_dot_account__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/account_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/account_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class AccountServiceStub:
+class AccountServiceStub(object):
     """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
     """
 
@@ -92,7 +92,7 @@ class AccountServiceStub:
                 _registered_method=True)
 
 
-class AccountServiceServicer:
+class AccountServiceServicer(object):
     """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
     """
 
@@ -258,7 +258,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class AccountService:
+class AccountService(object):
     """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
     """
 

@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import customer_sync_service_pb2 as tillsync_dot_v1_dot_customer__sync__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/customer_sync_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/customer_sync_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class CustomerSyncServiceStub:
+class CustomerSyncServiceStub(object):
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
@@ -85,7 +85,7 @@ class CustomerSyncServiceStub:
                 _registered_method=True)
 
 
-class CustomerSyncServiceServicer:
+class CustomerSyncServiceServicer(object):
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
@@ -201,7 +201,7 @@ def add_CustomerSyncServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class CustomerSyncService:
+class CustomerSyncService(object):
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the

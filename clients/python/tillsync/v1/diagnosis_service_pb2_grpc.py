@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import diagnosis_service_pb2 as tillsync_dot_v1_dot_diagnosis__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/diagnosis_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/diagnosis_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class DiagnosisServiceStub:
+class DiagnosisServiceStub(object):
     """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
     takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
     now.
@@ -49,7 +49,7 @@ class DiagnosisServiceStub:
                 _registered_method=True)
 
 
-class DiagnosisServiceServicer:
+class DiagnosisServiceServicer(object):
     """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
     takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
     now.
@@ -91,7 +91,7 @@ def add_DiagnosisServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class DiagnosisService:
+class DiagnosisService(object):
     """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
     takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
     now.

@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import link_service_pb2 as tillsync_dot_v1_dot_link__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/link_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/link_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class LinkServiceStub:
+class LinkServiceStub(object):
     """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
     described at CustomerSyncService.
     """
@@ -78,7 +78,7 @@ class LinkServiceStub:
                 _registered_method=True)
 
 
-class LinkServiceServicer:
+class LinkServiceServicer(object):
     """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
     described at CustomerSyncService.
     """
@@ -203,7 +203,7 @@ def add_LinkServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class LinkService:
+class LinkService(object):
     """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
     described at CustomerSyncService.
     """

@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import privacy_service_pb2 as tillsync_dot_v1_dot_privacy__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/privacy_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/privacy_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class PrivacyServiceStub:
+class PrivacyServiceStub(object):
     """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
     which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
     Errors common to all services are described at CustomerSyncService.
@@ -49,7 +49,7 @@ class PrivacyServiceStub:
                 _registered_method=True)
 
 
-class PrivacyServiceServicer:
+class PrivacyServiceServicer(object):
     """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
     which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
     Errors common to all services are described at CustomerSyncService.
@@ -95,7 +95,7 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class PrivacyService:
+class PrivacyService(object):
     """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
     which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
     Errors common to all services are described at CustomerSyncService.

@@ -5,7 +5,7 @@ import warnings
 
 from tillsync.v1 import queue_service_pb2 as tillsync_dot_v1_dot_queue__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in tillsync/v1/queue_service_pb2_grpc.py depends on'
+        + f' but the generated code in tillsync/v1/queue_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class QueueServiceStub:
+class QueueServiceStub(object):
     """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
     are described at CustomerSyncService.
     """
@@ -58,7 +58,7 @@ class QueueServiceStub:
                 _registered_method=True)
 
 
-class QueueServiceServicer:
+class QueueServiceServicer(object):
     """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
     are described at CustomerSyncService.
     """
@@ -127,7 +127,7 @@ def add_QueueServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class QueueService:
+class QueueService(object):
     """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
     are described at CustomerSyncService.
     """
