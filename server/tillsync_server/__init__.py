@@ -1,5 +1,5 @@
 """tillsync: customer sync between an Epos Now till and a WooCommerce shop.
 
-Where to look: ``domain`` (words and pure rules), ``ports`` (what the use cases need from outside), ``application`` (engine, flows,
-use cases), ``adapters`` (PostgreSQL, the till, the shop, gRPC, HTTP), ``composition`` (the one place that joins them).
+Packages: ``domain`` (types and pure rules), ``ports`` (interfaces that the use cases need), ``application`` (engine, flows, use cases),
+``adapters`` (PostgreSQL, the till, the shop, gRPC, HTTP), ``composition`` (joins all of them), ``cli`` (commands that run the service).
 """

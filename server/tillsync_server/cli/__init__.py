@@ -1,1 +1,1 @@
-"""The commands that run the service on this machine. An entry point of the group ``tillsync.commands`` adds them to ``tillsync``."""
+"""Commands that run the service on this machine. An entry point of the group ``tillsync.commands`` adds them to ``tillsync``."""

@@ -1,4 +1,4 @@
-"""The server's commands, in the order of ``tillsync --help``. Nothing here imports more than typer and rich before a command runs."""
+"""The server's commands, in the order of ``tillsync --help``. The modules import only typer and rich before a command runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``tillsync serve``, ``worker``, ``migrate``, ``status``, ``reencrypt``, ``settings`` and ``sandbox``: what runs on this machine.
+"""The commands ``tillsync serve``, ``worker``, ``migrate``, ``status``, ``reencrypt``, ``settings`` and ``sandbox``.
 
-They are a part of the package ``tillsync-server``. Exit codes: 0 done (also: stopped by a signal) · 1 could not start or do it ·
-2 settings or command line wrong.
+They run on this machine and belong to the package ``tillsync-server``. Exit codes: 0 for success and for a stop by a signal, 1 for a failed
+start or a failed command, 2 for wrong settings or a wrong command line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.table import Table
 from tillsync_cli.output import console, print_json
 from tillsync_cli.session import USAGE, JsonOption, fail
 
-from tillsync_server.cli.running import read_settings, run_here, server_packages, signalled
+from tillsync_server.cli.running import read_settings, run_here, server_packages, wait_for_signal
 
 if TYPE_CHECKING:
     from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def serve(
     no_worker: Annotated[
-        bool, typer.Option("--no-worker", help="Only take requests; entries are run by `tillsync worker` processes.")
+        bool, typer.Option("--no-worker", help="Only serve requests. `tillsync worker` processes run the entries.")
     ] = False,
 ) -> None:
     """Run the service: gRPC, HTTP and the worker in one process.
@@ -37,7 +37,7 @@ def serve(
 
 
 def worker() -> None:
-    """Run entries only, beside `tillsync serve` processes on the same DATABASE_URL; any number of them, on any host."""
+    """Run only entries, beside `tillsync serve` processes on the same DATABASE_URL. Any number of workers may run, on any host."""
     settings = read_settings()
     if settings.is_embedded:
         raise fail(
@@ -47,7 +47,7 @@ def worker() -> None:
 
 
 def migrate() -> None:
-    """Bring the database to this release's schema. The embedded one is migrated by `tillsync serve` itself."""
+    """Migrate the database to this release's schema. `tillsync serve` migrates the embedded database itself."""
     settings = read_settings()
 
     async def work() -> list[str]:
@@ -60,7 +60,7 @@ def migrate() -> None:
 
 
 def status(json: JsonOption = False) -> None:
-    """How the queues in the database stand, and which other program's transaction makes PostgreSQL keep dead rows."""
+    """Show the state of the queues, and the transaction of another program that makes PostgreSQL keep dead rows."""
     settings = read_settings()
 
     async def work() -> QueueSample:
@@ -81,8 +81,8 @@ def status(json: JsonOption = False) -> None:
         f"(the longest for {sample.oldest_ready_seconds:.0f} s), {sample.with_problem} have a problem",
         soft_wrap=True,
     )
-    told = "none" if foreign is None else foreign.described()
-    console.print(f"oldest foreign transaction: {told}", soft_wrap=True, markup=False)
+    description = "none" if foreign is None else foreign.described()
+    console.print(f"oldest foreign transaction: {description}", soft_wrap=True, markup=False)
     if foreign is not None and foreign.is_old:
         console.print(f"warning: {foreign.remedy()}", soft_wrap=True, markup=False, style="yellow")
     if not sample.sees_all_sessions:
@@ -90,9 +90,9 @@ def status(json: JsonOption = False) -> None:
 
 
 def reencrypt() -> None:
-    """Encrypt stored credentials anew with the first key of TILLSYNC_SECRET_KEY; then the old keys can go from the list.
+    """Re-encrypt stored credentials with the first key of TILLSYNC_SECRET_KEY. The old keys can then be removed from the list.
 
-    On an embedded database only while `tillsync serve` is stopped.
+    With an embedded database, stop `tillsync serve` first.
     """
     settings = read_settings()
 
@@ -105,7 +105,7 @@ def reencrypt() -> None:
 
 
 def show_settings(json: JsonOption = False) -> None:
-    """Every setting: its variable, present value, default and meaning."""
+    """Show every setting with its variable, present value, default and meaning."""
     settings = read_settings()
     with server_packages():
         from tillsync_server.composition.settings import setting_lines
@@ -125,7 +125,7 @@ def show_settings(json: JsonOption = False) -> None:
         )
         return
     table = Table(show_lines=True, pad_edge=False)
-    table.add_column("variable", no_wrap=True)  # in one piece, to copy
+    table.add_column("variable", no_wrap=True)  # unbroken, so that it can be copied
     table.add_column("value", overflow="fold", ratio=2)
     table.add_column("meaning", overflow="fold", ratio=3)
     for line in lines:
@@ -138,14 +138,14 @@ def show_settings(json: JsonOption = False) -> None:
 
 
 def sandbox(
-    till: Annotated[str, typer.Option(help="Where the Epos Now emulator listens; port 0 takes a free one.")] = "127.0.0.1:8091",
-    shop: Annotated[str, typer.Option(help="Where the shop emulator listens; port 0 takes a free one.")] = "127.0.0.1:8092",
+    till: Annotated[str, typer.Option(help="Address of the Epos Now emulator; port 0 selects a free port.")] = "127.0.0.1:8091",
+    shop: Annotated[str, typer.Option(help="Address of the shop emulator; port 0 selects a free port.")] = "127.0.0.1:8092",
     till_customers: Annotated[int, typer.Option(min=0, help="Made-up till customers.")] = 60,
     shop_customers: Annotated[
-        int, typer.Option(min=0, help="Made-up shop customers: the first of the till's, then people it does not know.")
+        int, typer.Option(min=0, help="Made-up shop customers: first those of the till, then people that the till does not know.")
     ] = 40,
-    twins: Annotated[int, typer.Option(min=0, help="Shop customers whom the till has twice.")] = 2,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 0,
+    twins: Annotated[int, typer.Option(min=0, help="Shop customers that the till has twice.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the made-up people. The same seed makes the same people.")] = 0,
 ) -> None:
     """Run an Epos Now emulator and a small shop emulator on loopback, filled with made-up people, until Ctrl-C."""
 
@@ -157,7 +157,7 @@ def sandbox(
             async with run_sandbox(till, shop, options) as running:
                 for line in running.lines:
                     console.print(line, soft_wrap=True)
-                await signalled()
+                await wait_for_signal()
         except ValueError as error:
             raise fail(str(error), code=USAGE) from error
         except OSError as error:
@@ -174,10 +174,10 @@ async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> Non
     raise_open_files()
     service = Service(settings, serves=serves, works=works)
     tune_gc()
-    await run_until_signalled(service, _tell_started)
+    await run_until_signalled(service, _print_started)
 
 
-def _tell_started(service: Service) -> None:
+def _print_started(service: Service) -> None:
     settings = service.settings
     scheme = "https" if settings.has_tls else "http"
     if service.grpc_port:

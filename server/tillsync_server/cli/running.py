@@ -1,4 +1,4 @@
-"""How a command runs on this machine: its settings, its event loop, and what it says when it cannot start."""
+"""Runs commands on this machine: their settings, their event loop, and their errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Result = TypeVar("Result")
 _OURS = ("tillsync", "tillsync_server", "tillsync_sandbox", "tillsync_client", "tillsync_cli")
 
 
-async def signalled() -> None:
-    """Returns at SIGINT or SIGTERM."""
-    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+async def wait_for_signal() -> None:
+    """Waits for SIGINT or SIGTERM."""
+    signalled, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+        loop.add_signal_handler(number, signalled.set)
+    await signalled.wait()
 
 
 def read_settings() -> ServiceSettings:
-    """The settings of the environment; logs are written as they say. typer.Exit where one is not valid."""
+    """Returns the settings of the environment, and configures the logs by them. Raises typer.Exit for an invalid setting."""
     with server_packages():
         from tillsync_server.adapters.observability.logs import configure_logging
         from tillsync_server.composition.settings import SettingsError, load_settings
@@ -41,7 +41,8 @@ def read_settings() -> ServiceSettings:
 
 
 def run_here(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """In uvloop where it is there. What the service says on purpose becomes one line and an exit code."""
+    """Runs ``work`` and returns its result, in uvloop if that is installed. A StartError or SettingsError becomes one line and an exit
+    code."""
     with server_packages():
         from tillsync_server.composition.errors import StartError
         from tillsync_server.composition.settings import SettingsError
@@ -69,7 +70,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @contextlib.contextmanager
 def server_packages() -> Iterator[None]:
-    """Where a package that the server needs is missing, one line says what to install, in place of a traceback."""
+    """Replaces the traceback of a missing package that the server needs by one line, which says what to install."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,1 +1,1 @@
-"""The composition root: settings, and everything wired together. Only this package may import all the others."""
+"""The composition root: it reads the settings and joins all components. Only this package may import all the others."""

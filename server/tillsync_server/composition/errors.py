@@ -1,7 +1,7 @@
-"""Why the service cannot start."""
+"""Errors of the start."""
 
 from __future__ import annotations
 
 
 class StartError(RuntimeError):
-    """The service cannot start as it is set up. The message says why and what to do, and holds no secret."""
+    """The service cannot start with its settings. The message has the reason and the remedy, and no secret."""

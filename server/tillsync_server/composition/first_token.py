@@ -1,4 +1,4 @@
-"""The first admin token: given by TILLSYNC_ADMIN_TOKEN, or made once and left in a file for its owner."""
+"""The first admin token. TILLSYNC_ADMIN_TOKEN sets it; otherwise it is made once and written to a file for its owner."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PAGE = 500
 
 
 async def ensure_admin_token(tokens: TokenStore, given: str | None, data_dir: Path) -> Path | None:
-    """Returns the file the token is in, or None when it was given or other admin tokens exist already.
+    """Returns the file of the token, or None if the token was given or other admin tokens exist.
 
-    A given one is stored (hashed) and takes the place of those given before. Without one, a token is made only while the database has
-    no valid admin token; a file from before is used again, so that a lost database keeps its token. A token that was revoked stays so.
+    A given token is stored (hashed) and replaces those given before. Without one, a token is made only while the database has no valid
+    admin token. An existing file is used again, so that the token survives a lost database. A revoked token stays revoked.
     """
     if given is not None:
         await _store_given(tokens, given)
@@ -42,10 +42,10 @@ async def ensure_admin_token(tokens: TokenStore, given: str | None, data_dir: Pa
 
 
 async def _store_given(tokens: TokenStore, secret: str) -> None:
-    wanted = token_hash(secret)
-    stored = await tokens.by_hash(wanted)
+    hashed = token_hash(secret)
+    stored = await tokens.by_hash(hashed)
     if stored is None:
-        stored = await tokens.create(_admin(GIVEN_NAME), wanted)
+        stored = await tokens.create(_admin(GIVEN_NAME), hashed)
     elif stored.revoke_time is not None:
         _LOG.warning("admin_token_is_revoked", token_id=stored.token_id, what="TILLSYNC_ADMIN_TOKEN was revoked: give another one")
         return

@@ -1,4 +1,4 @@
-"""Where a side listens."""
+"""Address of a listener."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """``host:port``; port 0 lets the system choose a free one."""
+    """``host:port``. With port 0 the system chooses a free port."""
 
     host: str
     port: int
@@ -25,7 +25,7 @@ class ListenAddress:
 
     @property
     def is_loopback(self) -> bool:
-        """Only what is certainly loopback: a name other than localhost may resolve to anything."""
+        """Whether the address is certainly loopback. A name other than localhost is not, because it may resolve to any address."""
         if self.host == "localhost":
             return True
         try:

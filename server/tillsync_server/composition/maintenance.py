@@ -1,4 +1,4 @@
-"""What an operator runs once: the database's status, and stored credentials brought under the newest key."""
+"""One-off work of an operator: the database's status, and the re-encryption of stored credentials with the newest key."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tillsync_server.composition.storage import Storage, database_problem
 
 
 async def reencrypt_credentials(settings: ServiceSettings) -> int:
-    """`tillsync reencrypt`: how many accounts were rewritten. May run beside the service, unless the database is the embedded one
-    (which belongs to one process). StartError."""
+    """Re-encrypts for `tillsync reencrypt`, and returns the number of accounts rewritten. It may run beside the service, except with the
+    embedded database, which belongs to one process. Raises StartError."""
     storage = Storage(settings, Metrics("maintenance"))
     try:
         await storage.start()
@@ -32,7 +32,8 @@ async def reencrypt_credentials(settings: ServiceSettings) -> int:
 
 
 async def database_status(settings: ServiceSettings) -> QueueSample:
-    """`tillsync status`: beside a running service, also on its embedded PostgreSQL. Changes nothing. StartError."""
+    """Returns the sample for `tillsync status`. It runs beside a service, also on its embedded PostgreSQL, and changes nothing. Raises
+    StartError."""
     database = Database(_running_dsn(settings), schema=settings.db_schema, max_size=1)
     try:
         connection = await database.connect()

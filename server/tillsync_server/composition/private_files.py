@@ -1,4 +1,4 @@
-"""Secrets made on this host: small files in the data directory that only their owner can read."""
+"""Files for secrets that are made on this host. They are small files in the data directory, which only their owner can read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tillsync_server.composition.errors import StartError
 
 
 def read_private(path: Path) -> str | None:
-    """The file's text, or None when there is no such file. StartError when others can read it."""
+    """Returns the file's text, or None without such a file. Raises StartError if the file is empty, unreadable, or readable by others."""
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8").strip()
@@ -27,7 +27,7 @@ def read_private(path: Path) -> str | None:
 
 
 def make_private(path: Path, make: Callable[[], str]) -> str:
-    """Write ``make()`` to a new file (0600), whole or not at all; what is there already stays and is returned."""
+    """Writes ``make()`` to a new file (0600), whole or not at all. An existing file stays. Returns the file's text. Raises StartError."""
     present = read_private(path)
     if present is not None:
         return present
@@ -43,7 +43,7 @@ def make_private(path: Path, make: Callable[[], str]) -> str:
         finally:
             os.close(descriptor)
         try:
-            os.link(partial, path)  # unlike a rename, it never replaces what another process wrote meanwhile
+            os.link(partial, path)  # a rename would replace a file that another process wrote meanwhile
         finally:
             partial.unlink()
         directory = os.open(path.parent, os.O_RDONLY)

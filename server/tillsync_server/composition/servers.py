@@ -1,4 +1,4 @@
-"""The servers of a process: gRPC, Connect, webhooks. A process that only works does not import them: gRPC takes 14 MB."""
+"""The servers of a process: gRPC, Connect and webhooks. A process that only works does not import them, because gRPC takes 14 MB."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.composition.errors import StartError
-from tillsync_server.composition.open_files import ConnectionRoom, open_files
+from tillsync_server.composition.open_files import ConnectionLimits, open_files
 from tillsync_server.composition.wiring import Wiring
 
 
@@ -62,8 +62,8 @@ class OnStop(Protocol):
 
 
 class Servers:
-    """``worker``: of this process; it leases the lanes that hints and orders wake. ``on_stop``: told how to stop each thing that was
-    started."""
+    """Makes and starts the servers. ``worker``: the worker of this process, which leases the lanes that hints and orders wake. ``on_stop``
+    registers the step that stops each started part."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Servers:
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
         on_stop("webhooks", components.webhooks.close)
-        room = ConnectionRoom.of(open_files())
+        limits = ConnectionLimits.of(open_files())
         self._grpc = GrpcServer(
             components.services,
             components.calls,
@@ -91,7 +91,7 @@ class Servers:
                 certificate=certificate,
                 allow_plaintext=settings.allow_plaintext,
                 public_reflection=settings.public_reflection,
-                max_connections=room.grpc,
+                max_connections=limits.grpc,
                 stop_grace_seconds=settings.drain_seconds,
             ),
             database_answers=db_health.answers,
@@ -102,13 +102,13 @@ class Servers:
             *(ConnectHandler(components.calls), components.webhooks, probes),
             ssl_context=None if certificate is None else certificate.https_context(),
             grace_seconds=settings.drain_seconds,
-            max_connections=room.http,
+            max_connections=limits.http,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of HTTP"),
         )
-        """Started by the service, after gRPC."""
+        """The HTTP side, which the service starts after gRPC."""
 
     async def start_grpc(self) -> int:
-        """The port. StartError."""
+        """Starts gRPC and returns its port. Raises StartError."""
         settings = self._settings
         try:
             await self._grpc.start()
@@ -123,7 +123,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class _Components:
-    """``enqueuer``, ``orders``, ``webhooks`` and ``authenticator`` are closed when the servers stop."""
+    """Components of the servers. ``enqueuer``, ``orders``, ``webhooks`` and ``authenticator`` are closed when the servers stop."""
 
     services: GrpcServices
     calls: ServedCalls
@@ -160,7 +160,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
             )
         ),
         account=AccountServicer(
-            AccountSettings(wiring.accounts, warnings, plain_http_allowed=inside(settings.hosts(serves=True))),
+            AccountSettings(wiring.accounts, warnings, plain_http_allowed=named_by_operator(settings.hosts(serves=True))),
             SiteSettings(wiring.accounts),
             AccountCheck(wiring.accounts, wiring.tills, wiring.shops, wiring.knowledge, wiring.accounts, warnings),
             ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
@@ -188,8 +188,9 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     )
 
 
-def inside(allowed: AllowedHosts) -> Callable[[str, int], bool]:
-    """Whether a till may be asked in plain http there: the operator named it, so it is on a network of theirs."""
+def named_by_operator(allowed: AllowedHosts) -> Callable[[str, int], bool]:
+    """Returns a predicate of a till's host and port: whether the operator named them. Plain http is allowed there, because a named host is
+    in the operator's own network."""
 
     def is_named(host: str, port: int) -> bool:
         name = host.lower().rstrip(".")

@@ -1,4 +1,4 @@
-"""One process of tillsync: started in order, stopped in the reverse order, each step bounded in time."""
+"""One process of tillsync. It starts its parts in order and stops them in the reverse order; each step of a stop is bounded in time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tillsync_server.application.concurrency.recurring import Recurring, Work, w
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
-from tillsync_server.composition.open_files import OPERATIONS_CONNECTIONS, few_open_files, open_files
+from tillsync_server.composition.open_files import OPERATIONS_CONNECTIONS, open_files, open_files_problem
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
 from tillsync_server.composition.storage import Storage
 from tillsync_server.composition.wiring import Wiring
@@ -43,16 +43,16 @@ REFUSED_EVENTS_SECONDS = 600.0
 SAMPLE_SECONDS = 15.0
 CERTIFICATE_SECONDS = 10.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
-"""What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
+"""Time limits of the steps of a stop. Steps that drain get the drain's grace and ten seconds."""
 
 _Step = tuple[str, float, Callable[[], Awaitable[object]]]
 
 
 class Service:
-    """``serves``: gRPC, Connect and webhooks; ``works``: runs entries. Either alone is fine; the operations listener, with probes and
-    metrics, is always there.
+    """Runs one process. ``serves``: it serves gRPC, Connect and webhooks. ``works``: it runs entries. Each may be alone. The operations
+    listener, with probes and metrics, always runs.
 
-    ``async with Service(settings)``: started inside, stopped after. StartError or SettingsError when it cannot start.
+    ``async with Service(settings)`` starts it, and stops it afterwards. Raises StartError or SettingsError if it cannot start.
     """
 
     def __init__(self, settings: ServiceSettings, *, serves: bool = True, works: bool = True) -> None:
@@ -61,24 +61,24 @@ class Service:
         self.storage = Storage(settings, self.metrics)
         self.worker: Worker | None = None
         self.grpc_port = 0
-        """Real ports, once started."""
+        """Ports of the started process."""
         self.http_port = 0
         self.operations_port = 0
         self.admin_token_file: Path | None = None
-        """Where the first admin token is, when this process or one before made it."""
+        """File of the first admin token, if this process or an earlier one made it."""
         self._serves, self._works = serves, works
         self._servers: type[Servers] | None = None
         if serves:
-            from tillsync_server.composition.servers import Servers  # gRPC takes 14 MB: a process that only works does without
+            from tillsync_server.composition.servers import Servers  # gRPC takes 14 MB, which a process that only works saves
 
             self._servers = Servers
         self._started = False
         self._draining = False
-        self._hurried = asyncio.Event()
-        self._told_holder: tuple[int | None, str] | None = None
-        """Whose old transaction the log has told of."""
+        self._drain_delay_ended = asyncio.Event()
+        self._logged_holder: tuple[int | None, str] | None = None
+        """Process id and name of the program whose old transaction the log has already."""
         self._steps: list[_Step] = []
-        """How to stop what is started, in order of starting."""
+        """Steps that stop the started parts, in the order of the start."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -88,7 +88,7 @@ class Service:
         await self.stop()
 
     async def start(self) -> None:
-        """The database first, then the HTTP client, the servers, and the worker last. A step that fails stops the steps before it."""
+        """Starts the database first, then the HTTP client, the servers, and the worker last. A failed step stops the parts before it."""
         problems = self.settings.problems(serves=self._serves, works=self._works)
         if problems:
             raise SettingsError(problems)
@@ -99,16 +99,16 @@ class Service:
             raise
 
     async def stop(self) -> None:
-        """Health says NOT_SERVING, the drain delay passes, calls under way end, the lanes are given back, the database closes.
+        """Sets health to NOT_SERVING, waits for the drain delay and the calls under way, releases the lanes and closes the database.
 
-        Bounded in time even when the database never answers: a step that is late is left behind (waiting for its cancellation could
-        take as long), and ends when the pool is torn down.
+        It is bounded in time even if the database never answers. A late step is cancelled, but not awaited, because its cancellation could
+        take as long. It ends when the pool is closed.
         """
         self._draining = True
         steps = BackgroundTasks()
         while self._steps:
             name, seconds, step = self._steps.pop()
-            _, late = await asyncio.wait([steps.start(_taken(name, step), name=f"stop {name}")], timeout=seconds)
+            _, late = await asyncio.wait([steps.start(_run_step(name, step), name=f"stop {name}")], timeout=seconds)
             for task in late:
                 _LOG.error("stop_step_took_too_long", step=name)
                 task.cancel()
@@ -116,9 +116,9 @@ class Service:
             async with asyncio.timeout(QUICK_SECONDS):
                 await steps.join()
 
-    def hurry(self) -> None:
-        """Ends the drain delay of a stop at once."""
-        self._hurried.set()
+    def end_drain_delay(self) -> None:
+        """Ends the drain delay of a stop immediately."""
+        self._drain_delay_ended.set()
 
     # starting
 
@@ -152,7 +152,7 @@ class Service:
         if start_worker is not None:
             start_worker()
         self._started = True
-        few_files = few_open_files(open_files())
+        few_files = open_files_problem(open_files())
         if few_files:
             _LOG.warning("few_open_files", open_files=open_files(), reason=few_files)
         _LOG.info(
@@ -167,7 +167,8 @@ class Service:
         )
 
     def _prepare_worker(self, wiring: Wiring) -> Callable[[], None]:
-        """The worker starts last, so that no work begins where an address is taken. It stops after the servers."""
+        """Makes the worker and returns its start. It starts last, so that no work begins if an address is in use. It stops after the
+        servers."""
         components = wiring.worker_components()
         self.worker = components.worker
         self.metrics.watch_worker(components.worker.counters)
@@ -191,8 +192,8 @@ class Service:
         self._on_stop("worker", components.worker.stop, seconds=self.settings.longest_drain_seconds)
 
         def start() -> None:
-            for part in (*recurring, components.events, components.worker):
-                part.start()
+            for each in (*recurring, components.events, components.worker):
+                each.start()
 
         return start
 
@@ -210,7 +211,7 @@ class Service:
         self._on_stop("health", servers.drain)
 
     async def _start_operations(self, wiring: Wiring, probes: Probes, certificate: CertificateFiles | None) -> None:
-        """The listener for operators. It starts before the servers and the worker and stops after them: it tells of both."""
+        """Starts the operations listener. It starts before the servers and the worker and stops after them, because it reports on both."""
         listen = self.settings.operations_listen
         side = HttpSide(
             listen.host,
@@ -237,7 +238,7 @@ class Service:
         return "" if self._started else "starting"
 
     def _certificate(self) -> CertificateFiles | None:
-        """Its files are looked at again and again from now on."""
+        """Returns the certificate, and starts to reload its files. Returns None without a listener that needs it. Raises StartError."""
         settings = self.settings
         certificate, key = settings.tls_cert_file, settings.tls_key_file
         if certificate is None or key is None or (settings.operations_listen.is_loopback and not self._serves):
@@ -247,53 +248,53 @@ class Service:
         except CertificateError as error:
             raise StartError(str(error)) from error
         self.metrics.watch_certificate(lambda: files.ends_at)
-        looks = _recurring("certificate", without_due_time(files.reload), CERTIFICATE_SECONDS)
-        self._on_stop(looks.name, looks.stop)
-        looks.start()
+        reloads = _recurring("certificate", without_due_time(files.reload), CERTIFICATE_SECONDS)
+        self._on_stop(reloads.name, reloads.stop)
+        reloads.start()
         return files
 
     async def _delay_drain(self) -> None:
-        """Serves on while load balancers take note of NOT_SERVING, until :meth:`hurry` or the end of the delay."""
+        """Waits while load balancers notice NOT_SERVING, until the delay is over or :meth:`end_drain_delay` ends it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_delay):
-                await self._hurried.wait()
+                await self._drain_delay_ended.wait()
 
     async def _sample(self, db_health: DatabaseHealth) -> None:
         sample = await db_health.sample()
         self.metrics.queues_sampled(sample)
         foreign = sample.oldest_foreign
         holder = (foreign.pid, foreign.name) if foreign is not None and foreign.is_old else None
-        if foreign is not None and holder not in (None, self._told_holder):  # once, not at every sample
+        if foreign is not None and holder not in (None, self._logged_holder):  # once for each program, not at every sample
             _LOG.warning("foreign_transaction_open", where=foreign.described(), reason=foreign.remedy())
-        self._told_holder = holder
+        self._logged_holder = holder
 
 
 def _recurring(name: str, work: Work, seconds: float) -> Recurring:
     return Recurring(name, work, seconds=seconds, database_gone=DATABASE_GONE)
 
 
-async def _taken(name: str, step: Callable[[], Awaitable[object]]) -> None:
+async def _run_step(name: str, step: Callable[[], Awaitable[object]]) -> None:
     try:
         await step()
-    except Exception:  # noqa: BLE001 - the steps after it are to be taken all the same
+    except Exception:  # noqa: BLE001 - the steps after it must run in any case
         _LOG.exception("stop_step_failed", step=name)
 
 
 async def run_until_signalled(service: Service, started: Callable[[Service], None] = lambda _service: None) -> None:
-    """Start, call ``started``, wait for SIGTERM or SIGINT, stop. Also when the signal comes while it starts. A second one ends the
-    drain delay."""
-    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    """Starts ``service``, calls ``started``, waits for SIGTERM or SIGINT, and stops it. A signal during the start stops it too. A second
+    signal ends the drain delay."""
+    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
 
-    def ask(number: signal.Signals) -> None:
-        if asked.is_set():
-            service.hurry()
+    def on_signal(number: signal.Signals) -> None:
+        if signalled.is_set():
+            service.end_drain_delay()
         _LOG.info("stopping", signal=number.name)
-        asked.set()
+        signalled.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask, number)
+        loop.add_signal_handler(number, on_signal, number)
     starting = asyncio.create_task(service.start(), name="start")
-    waiting = asyncio.create_task(asked.wait(), name="signal")
+    waiting = asyncio.create_task(signalled.wait(), name="signal")
     try:
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():

@@ -1,4 +1,5 @@
-"""The database of a process: the embedded PostgreSQL or DATABASE_URL, migrated or checked, with its pool and its notifications."""
+"""The database of a process, with its pool and notifications. The embedded PostgreSQL is migrated; DATABASE_URL must have the current
+schema."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, *DATABASE_GONE, Valu
 
 
 class Storage:
-    """``start`` leaves an open pool on a current schema; each ``stop`` step is bounded by itself."""
+    """Opens and closes the database. After ``start`` there is an open pool on a current schema. Each closing method is bounded in time."""
 
     def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
         self._settings = settings
@@ -37,7 +38,7 @@ class Storage:
         self.secret_box: SecretBox
 
     async def start(self) -> None:
-        """StartError; what was started by then is stopped by ``stop``."""
+        """Raises StartError. Then ``close_database`` and ``stop_embedded`` stop the parts that have started."""
         if self._settings.is_embedded:
             self._embedded = _embedded(self._settings)
         try:
@@ -78,7 +79,7 @@ class Storage:
 
 
 async def migrate_database(settings: ServiceSettings) -> list[str]:
-    """`tillsync migrate`: the revisions applied now. StartError."""
+    """Migrates the database for `tillsync migrate`. Returns the revisions that it applied. Raises StartError."""
     embedded = _embedded(settings) if settings.is_embedded else None
     try:
         dsn = await database_dsn(settings, embedded)
@@ -100,7 +101,7 @@ def _embedded(settings: ServiceSettings) -> EmbeddedPostgres:
 
 
 async def database_dsn(settings: ServiceSettings, embedded: EmbeddedPostgres | None) -> str:
-    """Starts ``embedded`` where there is one."""
+    """Returns the address of the database. Starts ``embedded`` if there is one."""
     if embedded is not None:
         return await embedded.start()
     assert settings.database_url is not None
@@ -108,7 +109,7 @@ async def database_dsn(settings: ServiceSettings, embedded: EmbeddedPostgres | N
 
 
 def secret_key(settings: ServiceSettings) -> str:
-    """The comma list; with the embedded PostgreSQL it is made and kept beside it."""
+    """Returns the comma-separated keys. With the embedded PostgreSQL a missing key is made and stored beside it. Raises StartError."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     if not settings.is_embedded:
@@ -139,16 +140,16 @@ _DATABASE_PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ),
     ((TimeoutError,), "it does not answer in time; check the address in DATABASE_URL"),
 )
-"""What is told of an error, by its type; the first that fits."""
+"""Texts for errors by type; the first match counts."""
 
 
 def database_problem(error: BaseException) -> str:
-    """In plain words, without what the driver quotes of the address."""
+    """Returns the problem in plain words, without the driver's quotes of the address."""
     if isinstance(error, UnusableDatabaseError):
         return str(error)
-    for kinds, told in _DATABASE_PROBLEMS:
-        if isinstance(error, kinds):
-            return told
+    for types, text in _DATABASE_PROBLEMS:
+        if isinstance(error, types):
+            return text
     match error:
         case OSError():
             return f"no connection ({type(error).__name__}); check that it runs, and the address in DATABASE_URL"

@@ -1,4 +1,4 @@
-"""Stores, gateways and the worker joined; `servers` joins the rest. Nothing here starts: `service` does that, in order."""
+"""Joins stores, gateways and the worker; `servers` joins the servers. This module starts nothing: `service` starts the parts in order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tillsync_server.composition.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """What the worker of a process consists of, with its recurring work. ``sale_hints`` is closed when the worker stops."""
+    """Components of a process's worker, with its recurring work. ``sale_hints`` is closed when the worker stops."""
 
     worker: Worker
     requeue: PostgresRequeue
@@ -56,7 +56,8 @@ class WorkerComponents:
 
 
 class Wiring:
-    """What servers and worker share. Inside the running loop, on a started ``storage``. ``http`` is the way out of both."""
+    """Components that servers and worker share. It is made inside the running loop, with a started ``storage``. Both send their outgoing
+    requests with ``http``."""
 
     def __init__(self, settings: ServiceSettings, storage: Storage, http: HttpClient, metrics: Metrics) -> None:
         self.settings = settings
@@ -76,7 +77,7 @@ class Wiring:
         self.shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self.warnings)
 
     async def close(self) -> None:
-        """Logs the limits that were hit and not told yet."""
+        """Logs the hits of limits that no line has yet."""
         self.limits.close()
 
     def worker_components(self) -> WorkerComponents:

@@ -12,7 +12,7 @@ from tillsync_server.adapters.http_client import AllowedHosts
 from tillsync_server.application.concurrency.recurring import Recurring, while_more, without_due_time
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private
-from tillsync_server.composition.servers import inside
+from tillsync_server.composition.servers import named_by_operator
 
 
 def test_a_private_file_is_made_whole_for_its_owner_only_and_never_replaced(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ async def test_recurring_work_can_be_woken() -> None:
 
 
 def test_hosts_that_may_be_asked_in_plain_http_are_those_the_operator_named() -> None:
-    named = inside(AllowedHosts.parse("till.internal, other.internal:8443, 10.1.0.0/16, fd12::/16"))
+    named = named_by_operator(AllowedHosts.parse("till.internal, other.internal:8443, 10.1.0.0/16, fd12::/16"))
     assert named("till.internal", 80)
     assert named("TILL.internal.", 80)
     assert named("other.internal", 8443)

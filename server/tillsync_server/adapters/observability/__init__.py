@@ -1,1 +1,1 @@
-"""What an operator sees: Prometheus metrics and structured logs. Neither holds personal data or credentials."""
+"""Prometheus metrics and structured logs for operators. Neither has personal data or credentials."""

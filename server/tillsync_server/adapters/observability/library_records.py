@@ -1,9 +1,9 @@
-"""Turns the log records of libraries into events that hold no values of people, shops, tills or callers.
+"""Converts the log records of libraries to events without values of people, shops, tills or callers.
 
-A record's text is written only where it is known to be the library's own words: a literal of the source that logs it, with its arguments
-filled in. Of the arguments numbers and the names of exception classes are written, and ``…`` stands for everything else. That includes
-addresses: a caller's IP address is personal data in the EU, and no line needs it. A text that the library put together before it was logged
-may quote anything: of that only a known beginning is written. ``where`` names the place in the library's source in each case.
+A record's text is written only if it is a literal of the source that logs it, with its arguments filled in. Of the arguments only numbers
+and the names of exception classes are written, and ``…`` replaces everything else. It also replaces addresses: a caller's IP address is
+personal data in the EU, and no line needs it. A text that the library composed before it logged the record may quote anything, so only a
+known beginning is written. ``where`` always names the place in the library's source.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BARE_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sdrfia]|\{[\w.!:\[\]]*\}")
 _WARNING = re.compile(r"(?P<file>[^\n]*?):(?P<line>\d+): (?P<category>\w+): ")
 
 KNOWN_BEGINNINGS: Final = (
-    # asyncio and uvloop, which join the message of call_exception_handler with a line for each value of its context
+    # asyncio and uvloop, whose records join the message of call_exception_handler with a line for each value of its context
     "Task exception was never retrieved",
     "Future exception was never retrieved",
     "_GatheringFuture exception was never retrieved",
@@ -61,7 +61,7 @@ KNOWN_BEGINNINGS: Final = (
     "Task",  # … has errored out but its parent task is already completed
     # asyncpg
     "Resetting connection with an active transaction",
-    # grpc.aio, compiled: no frame tells what is literal
+    # grpc.aio, whose compiled code has no frames that show the literals
     "Unexpected",  # [exception] raised by servicer method [method]
     "Unhandled exception",
     "Failed to shutdown gRPC Core",
@@ -80,7 +80,7 @@ KNOWN_BEGINNINGS: Final = (
 
 
 def library_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A structlog processor of ``foreign_pre_chain``, with ``pass_foreign_args``: sets ``event``, ``where`` and ``exc_info``."""
+    """Sets ``event``, ``where`` and ``exc_info``. A structlog processor for ``foreign_pre_chain`` with ``pass_foreign_args``."""
     record, args = event.get("_record"), event.pop("positional_args", ())
     if not isinstance(record, logging.LogRecord):
         return event
@@ -97,14 +97,15 @@ def library_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _warning_of(record: logging.LogRecord, args: object) -> re.Match[str] | None:
-    """Of a record of ``logging.captureWarnings``: its text is a value in some releases of Python, and the message in others."""
+    """Returns file, line and category of a record of ``logging.captureWarnings``, or None. Its text is an argument in some releases of
+    Python, and the message in others."""
     if record.name != "py.warnings":
         return None
     return _WARNING.match(str(args[0] if isinstance(args, tuple) and args else record.msg))
 
 
 def _exception_among(record: logging.LogRecord, args: object) -> BaseException | None:
-    """One that was logged as the text or as a value."""
+    """Returns an exception that was logged as the message or as an argument, or None."""
     values = args if isinstance(args, tuple) else ()
     return next((each for each in (record.msg, *values) if isinstance(each, BaseException)), None)
 
@@ -123,12 +124,13 @@ def _text_of(record: logging.LogRecord, args: object) -> str:
 
 
 def _is_literal(message: str, record: logging.LogRecord) -> bool:
-    """Whether one of the functions that lead to this record has the text as a constant, or names a module's constant that is the text."""
+    """Returns whether a function in the record's call stack has the text as a constant, or names a constant of its module that is the
+    text."""
     return any(message in _texts_of(frame.f_code) or _is_named(message, frame) for frame in _frames_to(record))
 
 
 def _frames_to(record: logging.LogRecord) -> Iterator[FrameType]:
-    """From the function that logged outwards, at most _MAX_FRAMES: a library may log through a function of its own."""
+    """Yields frames from the function that logged outwards, at most _MAX_FRAMES, because a library may log through its own function."""
     frame = inspect.currentframe()
     while frame is not None and not (frame.f_code.co_filename == record.pathname and frame.f_code.co_name == record.funcName):
         frame = frame.f_back
@@ -148,7 +150,7 @@ def _is_named(message: str, frame: FrameType) -> bool:
 
 
 def _filled(template: str, args: object) -> str:
-    """``template`` with its values, as far as they are safe."""
+    """Returns ``template`` with its safe values, and ``…`` for the others."""
     named: Mapping[object, object] = args if isinstance(args, Mapping) else {}
     remaining = iter(args if isinstance(args, tuple) else ())
 
@@ -170,7 +172,7 @@ def _safe(value: object, placeholder: str) -> str:
         case int() | float():
             try:
                 return re.sub(r"\(\w+\)", "", placeholder) % value
-            except (TypeError, ValueError, OverflowError):  # such as a width of its own
+            except (TypeError, ValueError, OverflowError):  # for example a placeholder with a width argument
                 return str(value)
         case BaseException():
             return type(value).__name__

@@ -1,4 +1,4 @@
-"""Log lines for limits that are hit: one a minute for each limit, with the number of hits."""
+"""Logs limits that are hit, with one line a minute for each limit and the number of hits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG = structlog.get_logger(__name__)
 
 LIMIT_LOG_SECONDS = 60.0
 MAX_KINDS = 256
-"""Limits counted apart at a time. Hits of further ones are counted together, without their method."""
+"""Limits that are counted separately. Hits of further limits are counted without their method."""
 
 
 @dataclass
@@ -33,8 +33,8 @@ class LimitLog:
         self._kinds: dict[tuple[str, str | None], _Kind] = {}
 
     def hit(self, what: str, method: str | None = None) -> None:
-        """Count one hit. ``what`` names the limit, for example ``streams of a connection``; ``method`` is a method of ours. Neither may
-        hold text of a caller."""
+        """Counts one hit. ``what`` names the limit, for example ``streams of a connection``; ``method`` is a method of ours. Neither may
+        contain text of a caller."""
         kind = self._kinds.get((what, method))
         if kind is None and len(self._kinds) >= MAX_KINDS:
             method = None
@@ -42,25 +42,25 @@ class LimitLog:
         if kind is not None:
             kind.times += 1
             return
-        self._tell(what, method, 1)
+        self._start_minute(what, method, 1)
 
     def close(self) -> None:
-        """Log the hits that no line has told yet. The log can be used again afterwards."""
+        """Logs the hits that no line has yet. The log can be used again afterwards."""
         kinds, self._kinds = self._kinds, {}
         for (what, method), kind in kinds.items():
             kind.timer.cancel()
             if kind.times:
                 _write(what, method, kind.times)
 
-    def _tell(self, what: str, method: str | None, times: int) -> None:
+    def _start_minute(self, what: str, method: str | None, times: int) -> None:
         _write(what, method, times)
-        timer = asyncio.get_running_loop().call_later(self._seconds, self._minute_over, what, method)
+        timer = asyncio.get_running_loop().call_later(self._seconds, self._end_minute, what, method)
         self._kinds[what, method] = _Kind(timer)
 
-    def _minute_over(self, what: str, method: str | None) -> None:
+    def _end_minute(self, what: str, method: str | None) -> None:
         times = self._kinds.pop((what, method)).times
         if times:
-            self._tell(what, method, times)
+            self._start_minute(what, method, times)
 
 
 def _write(what: str, method: str | None, times: int) -> None:

@@ -1,9 +1,9 @@
-"""Structured logs, one JSON object a line on stderr, without personal data or credentials.
+"""Structured logs without personal data or credentials, one JSON object a line on stderr.
 
-Names cannot be recognised, so nothing is recognised and removed: what may be written is listed. A text passes only under a key of
-``SAFE_TEXT_KEYS``, and only if it looks like what the key promises; numbers, ids and flags pass under any. Of an exception its type and the
-places it went through are written, never its message: database and HTTP errors quote values. What passes is still searched for emails and
-credentials, in case a rule was broken. Of libraries see ``library_records``, of what nothing catches ``uncaught``.
+Names cannot be recognised and removed, so this module lists what may be written. A text passes only under a key of ``SAFE_TEXT_KEYS``, and
+only in the form of the key's kind. Numbers, ids and flags pass under any key. Of an exception its type and the places of its traceback are
+written, never its message, because database and HTTP errors quote values. Texts that pass are still searched for emails and credentials, in
+case code breaks a rule. ``library_records`` covers records of libraries, and ``uncaught`` exceptions that nothing catches.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from tillsync_server.adapters.observability.uncaught import log_uncaught_excepti
 
 
 class Kind(Enum):
-    """What a key's texts are. A text that does not look like its kind is left out: it is not what the key promises."""
+    """Kind of a key's texts; the value is the pattern. A text that does not match its kind is left out."""
 
     ID = r"[!-?A-~]{1,200}"
     """An identifier that tillsync gave or stores. Visible ASCII without ``@``."""
     WORD = r"[\w.:/+<>{}\[\] \-]{1,200}"
-    """Words of the source: names of classes, methods, routes, tasks, modules, places, enum members."""
+    """Names in the source: classes, methods, routes, tasks, modules, places, enum members."""
     FIELD = r"[a-z][a-z0-9_.]{0,79}|\u2026"
-    """The name of a field that we sent. ``…`` stands for any other name."""
+    """Name of a field that the service sent. ``…`` replaces any other name."""
     VERSION = r"\d{1,4}(?:\.\d{1,6}){0,4}(?:[-+.](?:(?:alpha|beta|rc|dev|post|src|a|b|p)\.?)?\d{0,6}){0,4}"
-    """A version number, with a stage at most. A shop may say it, so it must look like one."""
+    """A version number, perhaps with a stage. A shop may send it, so the form is strict."""
     SENTENCE = r".*"
-    """A sentence of ours, or names of the operator's own machine. It is scrubbed."""
+    """A sentence of the service, or names of the operator's own machine. It is scrubbed."""
 
     @cached_property
     def form(self) -> re.Pattern[str]:
@@ -50,7 +50,7 @@ class Kind(Enum):
 
 
 SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
-    # structlog's own, and of libraries
+    # keys of structlog and of libraries
     "event": Kind.SENTENCE,
     "level": Kind.WORD,
     "logger": Kind.WORD,
@@ -58,7 +58,7 @@ SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
     "exception": Kind.WORD,
     "stack": Kind.WORD,
     "dropped": Kind.WORD,
-    # which account, which entry, which call
+    # ids of the account, entry and call
     "account_id": Kind.ID,
     "till_id": Kind.ID,
     "entry_id": Kind.ID,
@@ -71,7 +71,7 @@ SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
     "route": Kind.WORD,
     "code": Kind.WORD,
     "role": Kind.WORD,
-    # what went wrong, and where
+    # the error and its place
     "error": Kind.WORD,
     "cause": Kind.WORD,
     "during": Kind.WORD,
@@ -82,7 +82,7 @@ SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
     "step": Kind.WORD,
     "task": Kind.WORD,
     "field": Kind.FIELD,
-    # what it is about
+    # the subject
     "side": Kind.WORD,
     "outcome": Kind.WORD,
     "state": Kind.WORD,
@@ -101,30 +101,30 @@ SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
     "revisions": Kind.ID,
     "partitions": Kind.ID,
     "version": Kind.WORD,
-    # of this process
+    # this process
     "address": Kind.SENTENCE,
     "path": Kind.SENTENCE,
-    # of a shop
+    # a shop
     "bridge_version": Kind.VERSION,
     "wordpress": Kind.VERSION,
     "woocommerce": Kind.VERSION,
 }
-"""Keys that may hold text, and which kind. Numbers, UUIDs and flags pass under any key."""
+"""Keys that may have texts, with their kinds. Numbers, UUIDs and flags pass under any key."""
 _MAX_FRAMES = 20
 _MAX_ERRORS = 5
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
-def keep_what_is_safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The allow-list. ``dropped`` names the keys whose values were left out, so that a missing rule shows."""
+def keep_safe_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Applies the allow-list. ``dropped`` names the keys whose values were left out, so that a missing rule is noticed."""
     kept: EventDict = {}
     dropped: list[str] = []
     for key, value in event.items():
-        if key.startswith("_"):  # structlog's own, for the formatter
+        if key.startswith("_"):  # structlog's own keys, for the formatter
             kept[key] = value
             continue
-        if key == "stack" and isinstance(value, str):  # frames, as text: places and our own source, no values
+        if key == "stack" and isinstance(value, str):  # formatted frames, which have places and source lines but no values
             value = _frames_of(value)
         kind = SAFE_TEXT_KEYS.get(key)
         safe = _safe_number(value) if kind is None else _safe_value(value, kind)
@@ -161,8 +161,8 @@ def _safe_value(value: object, kind: Kind) -> object:
             return _safe_number(value)
 
 
-def exceptions_without_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """``exc_info`` becomes ``exception``: ``["KeyError", "lane_runner.py:120 run", …, "caused by OSError", …]``."""
+def describe_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replaces ``exc_info`` by ``exception``, such as ``["KeyError", "lane_runner.py:120 run", …, "caused by OSError", …]``."""
     error = _exception_of(event.pop("exc_info", None))
     event.pop("stack_info", None)
     if error is not None:
@@ -171,12 +171,12 @@ def exceptions_without_messages(_logger: WrappedLogger, _method: str, event: Eve
 
 
 def _frames_of(stack: str) -> list[str]:
-    """Of a formatted traceback the places: ``lane_runner.py:120 run``."""
+    """Returns the last six places of a formatted traceback, such as ``lane_runner.py:120 run``."""
     return [f"{Path(name).name}:{line} {function}" for name, line, function in _FRAME.findall(stack)][-6:]
 
 
 def _exception_of(given: object) -> BaseException | None:
-    """``exc_info`` may be an exception, a triple, or a flag that means the one being handled."""
+    """Returns the exception of ``exc_info``: an exception, a triple, or a flag that means the exception being handled."""
     match given:
         case BaseException():
             return given
@@ -189,7 +189,7 @@ def _exception_of(given: object) -> BaseException | None:
 
 
 def _places(error: BaseException) -> Iterator[str]:
-    """Of the error, its causes, and the errors it holds: five at most, each with the last places it went through."""
+    """Yields the types and last places of the error, its causes and the errors of its group. At most five errors are described."""
     remaining, seen = [("", error)], set[int]()
     while remaining and len(seen) < _MAX_ERRORS:
         prefix, present = remaining.pop(0)
@@ -207,7 +207,7 @@ def _places(error: BaseException) -> Iterator[str]:
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
-    """A line that cannot be written is told by its event's logger alone. The standard handler would print the record with its values."""
+    """Reports a line that cannot be written by the name of its logger. The standard handler would print the record with its values."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         with contextlib.suppress(OSError, ValueError):
@@ -216,13 +216,14 @@ class _LineHandler(logging.StreamHandler[TextIO]):
 
 
 def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO | None = None) -> None:
-    """For the whole process, libraries included. ``form``: ``json``, or ``console`` for people. Default stream: stderr."""
+    """Configures the logs of the whole process, libraries included. ``form``: ``json``, or ``console`` for people. Default stream:
+    stderr."""
     stamps: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    safety: list[Processor] = [exceptions_without_messages, keep_what_is_safe]
+    safety: list[Processor] = [describe_exception, keep_safe_values]
     renderer: Processor = (
         structlog.processors.JSONRenderer(sort_keys=False) if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
@@ -244,7 +245,7 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
             processors=[*safety, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             use_get_message=False,
             pass_foreign_args=True,
-            keep_exc_info=False,  # the standard formatter would append the traceback, message and all
+            keep_exc_info=False,  # the standard formatter would append the traceback with its message
             keep_stack_info=False,
         )
     )
@@ -255,7 +256,7 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
     root.setLevel(level.upper())
     logging.captureWarnings(True)
     log_uncaught_exceptions()
-    # gRPC's core is no Python: it writes lines of its own to stderr, one for each failed handshake, some with a caller's address
+    # gRPC's core writes its own lines to stderr, one for each failed handshake, and some have a caller's address
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for chatty in ("asyncio", "aiohttp", "grpc", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -1,4 +1,4 @@
-"""The database pool and the way out, counted: the same classes, telling the metrics what came of each use."""
+"""The database pool and the HTTP client with metrics: subclasses that report the outcome of each use."""
 
 from __future__ import annotations
 

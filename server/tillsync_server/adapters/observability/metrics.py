@@ -1,4 +1,4 @@
-"""Prometheus metrics of one process. Labels are words of ours (methods, codes, sides), never accounts or persons."""
+"""Prometheus metrics of one process. Labels are words of the service (methods, codes, sides), never accounts or persons."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 _UPSTREAM_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0)
 _WORKER_COUNTERS = (
     ("leases", "Lanes leased."),
-    ("lapsed_leases", "Lanes taken over from a lease that ran out instead of being released: a worker died or was stopped."),
-    ("lost_leases", "Leases of this process that another one took over."),
+    ("lapsed_leases", "Lanes leased after a lease that ran out before its release, because a worker died or was stopped."),
+    ("lost_leases", "Leases of this process that another process took over."),
     ("claimed", "Entries claimed."),
-    ("completed", "Runs of entries written."),
-    ("dropped", "Runs of entries whose result was dropped: lane lost, or settings changed meanwhile."),
-    ("lost_wakeups", "Lanes the slow sweep found sleeping past their work. Must stay 0."),
+    ("completed", "Runs of entries whose result was stored."),
+    ("dropped", "Runs of entries whose result was dropped, because the lane was lost or the settings changed."),
+    ("lost_wakeups", "Lanes that the slow sweep found asleep with due work. Must stay 0."),
 )
 _EVENT_COUNTERS = (
-    ("delivered", "Order events that shops have taken."),
-    ("refused", "Order events that shops refused for good. Must stay 0: plugin and service do not fit."),
-    ("failed_tries", "Tries to send order events that did not reach a shop; they are repeated."),
+    ("delivered", "Order events that shops accepted."),
+    ("refused", "Order events that shops refused for good. Must stay 0; otherwise plugin and service do not fit."),
+    ("failed_tries", "Attempts to send order events that did not reach a shop. They are repeated."),
 )
 
 
@@ -44,13 +44,13 @@ class Metrics:
         )
         self._webhooks = Counter(
             "tillsync_webhooks",
-            "Webhook deliveries by object, HTTP status and why they got it: queued, or what they were refused or passed over for.",
+            "Webhook deliveries by object, HTTP status and reason: queued, or why they were refused or ignored.",
             ["object", "status", "reason"],
             registry=self.registry,
         )
         self._sales = Counter(
             "tillsync_sales",
-            "Sales of which the till named only the transaction, by what came of reading it: hinted, nobody (no link), no_customer, "
+            "Sales of which the till named only the transaction, by the outcome of reading it: hinted, nobody (no link), no_customer, "
             "missing, postponed (read again later), given_up.",
             ["outcome"],
             registry=self.registry,
@@ -65,7 +65,7 @@ class Metrics:
             "tillsync_upstream_seconds", "Time of requests to tills and shops.", ["side"], buckets=_UPSTREAM_SECONDS, registry=self.registry
         )
         self._database_errors = Counter(
-            "tillsync_database_errors", "Statements that found the database away, by error.", ["error"], registry=self.registry
+            "tillsync_database_errors", "Statements that failed because the database was away, by error.", ["error"], registry=self.registry
         )
         self._queues = _QueueGauges()
         self.registry.register(self._queues)
@@ -73,28 +73,29 @@ class Metrics:
             self._upstream_seconds.labels(side.name.lower())
 
     def watch_worker(self, counters: WorkerCounters) -> None:
-        """The worker's own counters, read at each scrape. Once."""
+        """Adds the worker's counters, which each scrape reads. Call it once."""
         self.registry.register(_Counters("tillsync_worker", _WORKER_COUNTERS, counters))
 
     def watch_events(self, counters: EventCounters) -> None:
-        """The event sender's own counters, read at each scrape. Once."""
+        """Adds the event sender's counters, which each scrape reads. Call it once."""
         self.registry.register(_Counters("tillsync_events", _EVENT_COUNTERS, counters))
 
     def watch_certificate(self, ends_at: Callable[[], float]) -> None:
-        """``ends_at``: read at each scrape. Once."""
+        """Adds the end of the certificate. Each scrape calls ``ends_at`` (Unix time). Call it once."""
         text = "Unix time at which the served TLS certificate ends."
         Gauge("tillsync_certificate_end_timestamp_seconds", text, registry=self.registry).set_function(ends_at)
 
-    # told by the edges and adapters
+    # called by the edges and adapters
 
     def of_method(self, method: str) -> Callable[[str, float], None]:
-        """For one gRPC method (``/package.Service/Method``): what is to be told the code (``OK``, ``NOT_FOUND``) and the seconds."""
+        """Returns the callback for ended calls of a gRPC method (``/package.Service/Method``). It gets the code (``OK``, ``NOT_FOUND``) and
+        the duration in seconds."""
         name = method.removeprefix("/").rpartition(".")[2]
         codes: dict[str, Counter] = {}
 
         def ended(code: str, seconds: float) -> None:
             counter = codes.get(code)
-            if counter is None:  # only of methods that are called: fifty silent histograms help nobody
+            if counter is None:  # made at the first call, so that methods without calls have no time series
                 counter = codes[code] = self._requests.labels(name, code)
             counter.inc()
             self._request_seconds.labels(name).observe(seconds)
@@ -102,7 +103,7 @@ class Metrics:
         return ended
 
     def webhook_received(self, kind: str, status: int, reason: str) -> None:
-        """``reason``: one of a closed list, as every label here."""
+        """Counts a delivery. ``reason`` is of a closed list, as every label here."""
         self._webhooks.labels(kind, str(status), reason).inc()
 
     def sale_read(self, outcome: str) -> None:
@@ -123,7 +124,7 @@ class Metrics:
 
 
 class _Counters(Collector):
-    """``names``: fields of ``counters``, each with its meaning."""
+    """Collects fields of ``counters``. ``names``: each field with its meaning."""
 
     def __init__(self, prefix: str, names: Sequence[tuple[str, str]], counters: WorkerCounters | EventCounters) -> None:
         self._prefix = prefix
@@ -136,7 +137,7 @@ class _Counters(Collector):
 
 
 class _QueueGauges(Collector):
-    """The last sample; nothing at all before the first, so that a missing database does not read as empty queues."""
+    """Gauges of the last sample. There are none before the first sample, so that a missing database does not look like empty queues."""
 
     def __init__(self) -> None:
         self.sample: QueueSample | None = None
@@ -145,7 +146,7 @@ class _QueueGauges(Collector):
         sample = self.sample
         if sample is None:
             return []
-        lanes = GaugeMetricFamily("tillsync_lanes", "Accounts by how their lane stands; an account may be in several.", labels=["state"])
+        lanes = GaugeMetricFamily("tillsync_lanes", "Accounts by the state of their lane. An account may be in several.", labels=["state"])
         for state, value in (
             ("all", sample.lanes),
             ("leased", sample.leased),
@@ -155,21 +156,21 @@ class _QueueGauges(Collector):
         ):
             lanes.add_metric([state], value)
         return [
-            GaugeMetricFamily("tillsync_live_entries", "Entries waiting or held, about (statistics).", value=sample.live_entries),
+            GaugeMetricFamily("tillsync_live_entries", "Waiting and held entries, estimated from statistics.", value=sample.live_entries),
             GaugeMetricFamily(
                 "tillsync_oldest_ready_lane_seconds",
-                "How long the most overdue lane waits for a worker.",
+                "Time for which the most overdue lane has waited for a worker.",
                 value=sample.oldest_ready_seconds,
             ),
             GaugeMetricFamily(
                 "tillsync_oldest_foreign_transaction_seconds",
-                "How long the oldest transaction of another program has been open in this database: PostgreSQL keeps every dead row since. "
+                "Age of the oldest open transaction of another program in this database. PostgreSQL keeps every dead row since its start. "
                 "0: none is seen. `tillsync status` and the log name it.",
                 value=sample.oldest_foreign.seconds if sample.oldest_foreign is not None else 0.0,
             ),
             GaugeMetricFamily(
                 "tillsync_foreign_transactions_seen",
-                "1: transactions of all roles are seen. 0: the database's role lacks pg_read_all_stats, and one may be open unseen.",
+                "1: transactions of all roles are seen. 0: the database's role lacks pg_read_all_stats, so that one may be open unseen.",
                 value=float(sample.sees_all_sessions),
             ),
             lanes,

@@ -1,4 +1,4 @@
-"""Takes emails, credentials and control characters out of a text that may be logged. The last net, not the rule: see ``logs``."""
+"""Removes emails, credentials and control characters from a text that is logged. This is the last safeguard; ``logs`` has the rules."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _CREDENTIALS = re.compile(
     | \beyJ[\w\-]{6,}(?:\.[\w\-]+)*                   # JSON web tokens
     | (?<=://)[^\s/]+@                                # user:password@ of an address
     | (?<![\w\-])[\w\-]*(?:password|passwd|secret|token|key|signature)["']?\s*[=:]\s*["']?[^\s,;&"']+
-    | \b(?:[0-9a-f]{32,}|(?-i:(?![a-z_]+\b))[a-z0-9+_\-]{40,}=*)  # long random strings, but for names of functions
+    | \b(?:[0-9a-f]{32,}|(?-i:(?![a-z_]+\b))[a-z0-9+_\-]{40,}=*)  # long random strings, except names of functions
     """
 )
 
 
 def scrubbed(text: str) -> str:
-    """Emails and credentials replaced, control and invisible characters left out; one line of at most MAX_TEXT characters."""
+    """Returns ``text`` with emails and credentials replaced, without control and invisible characters, as one line of at most MAX_TEXT
+    characters."""
     shortened = text[: 2 * _READ]
     if not shortened.isprintable():
         shortened = "".join(each if each.isprintable() or each.isspace() else "" for each in shortened)
     line = " ".join(shortened.split())
     if len(line) > _READ or len(text) > 2 * _READ:
-        line = line[:_READ].rpartition(" ")[0] or "[long]"  # half an email, or half a token, would not be recognised
+        line = line[:_READ].rpartition(" ")[0] or "[long]"  # cut at a space, because half an email or token is not recognised
     return _EMAIL.sub("[email]", _CREDENTIALS.sub("[redacted]", line))[:MAX_TEXT]

@@ -1,4 +1,4 @@
-"""Logs exceptions that nothing catches as one line each, without their messages: those of the main thread, of threads and of finalizers."""
+"""Logs exceptions that nothing catches, of the main thread, of threads and of finalizers. Each is one line without the message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 def log_uncaught_exceptions() -> None:
-    """For the whole process. Python's own hooks print messages, which quote values, and no JSON."""
+    """Sets the hooks of the whole process. Python's own hooks print messages, which quote values, and print no JSON."""
     sys.excepthook = _of_main_thread
     threading.excepthook = _of_thread
     sys.unraisablehook = _of_finalizer
@@ -26,7 +26,7 @@ def _of_main_thread(kind: type[BaseException], error: BaseException, trace: Trac
 
 
 def _of_thread(args: threading.ExceptHookArgs) -> None:
-    if args.exc_type is SystemExit:  # ends its thread only, on purpose
+    if args.exc_type is SystemExit:  # a thread ends itself on purpose
         return
     _LOG.error("uncaught_exception_in_thread", exc_info=(args.exc_type, args.exc_value, args.exc_traceback))
 
@@ -36,6 +36,6 @@ def _of_finalizer(args: sys.UnraisableHookArgs) -> None:
 
 
 def _name_of(source: object) -> str:
-    """Of a function or class, in its module's source."""
+    """Returns the qualified name of a function or class, or the type's name of another object."""
     name = getattr(source, "__qualname__", None)
     return name if isinstance(name, str) else type(source).__name__

@@ -1,1 +1,1 @@
-"""Telling shops what became of their orders, beside the lanes and never in their way."""
+"""Sends the results of orders to shops as events, independently of the lanes."""

@@ -1,6 +1,7 @@
-"""Sends the waiting events of shops with a bridge: one sender an account at a time over all processes, any number of accounts at once.
+"""Sends the waiting events to shops with a bridge. Over all processes an account has one sender at a time; many accounts are served at
+once.
 
-A shop that is away costs its own events a growing delay and nothing else: the lanes never wait for it, nor do other shops' events.
+A shop that does not answer delays only its own events, longer each time. Neither the lanes nor other shops' events wait for it.
 """
 
 from __future__ import annotations
@@ -34,33 +35,34 @@ from tillsync_server.ports.events import (
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
-_LEAST_SECONDS = 5.0
-"""With less of its lease left nothing is sent."""
-_MOST_FAILURES = 30
+_MIN_LEASE_SECONDS = 5.0
+"""Remaining time of the lease below which nothing is sent."""
+_MAX_FAILURES = 30
 _STOP_SECONDS = 2.0
 _CONTENDED_SECONDS = 0.5
-"""Until the next look where another process took what was due."""
+"""Time until the next look if another process has leased the due accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSettings:
     poll_seconds: float = 5.0
-    """The floor: waiting events are sent so long after a lost NOTIFY at the latest."""
+    """Interval of the looks without a notification. After a lost NOTIFY events are sent at most this much later."""
     gather_seconds: float = 0.2
-    """Least time between two looks, so that what belongs together travels together."""
+    """Least time between two looks, so that events that belong together share a request."""
     lease_seconds: float = 60.0
-    """How long a process may keep an account's events to itself; longer than a request to the shop by far."""
+    """Lease of an account's events by one process. It is much longer than a request to the shop."""
     accounts_at_once: int = 16
     first_delay_seconds: float = 5.0
-    """After a try that did not reach the shop; doubled with each in a row, plus up to a quarter by chance."""
-    most_delay_seconds: float = 900.0
-    refused_again_seconds: float = 3600.0
-    """What a bridge refused is told again after so long: it may have been updated."""
+    """Delay after an attempt that did not reach the shop. It doubles with each failure in a row, and a random part of up to a quarter is
+    added."""
+    max_delay_seconds: float = 900.0
+    resend_refused_seconds: float = 3600.0
+    """Time after which an event that a bridge refused is sent again, because the bridge may have been updated."""
 
 
 @dataclass(slots=True)
 class EventCounters:
-    """Read by the metrics."""
+    """Counters of the sender, which the metrics read."""
 
     delivered: int = 0
     refused: int = 0
@@ -68,7 +70,7 @@ class EventCounters:
 
 
 class EventSender:
-    """``database_gone``: exceptions that mean the database cannot be asked now. ``clock``: monotonic seconds."""
+    """Sends events. ``database_gone``: exceptions that mean the database does not answer now. ``clock`` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -103,20 +105,20 @@ class EventSender:
         self._loop.start()
 
     async def stop(self) -> None:
-        """Requests under way get a moment to end; their leases are given back. Bounded in time."""
+        """Gives requests under way a moment to end, and releases their leases. Bounded in time."""
         await self._loop.stop()
         await self._sends.stop(grace_seconds=_STOP_SECONDS)
 
     async def resend_refused(self) -> bool:
-        """Comes round (``composition.recurring``): what bridges refused a while ago is told again. True: there may be more."""
-        resent = await self._outbox.resend(sent_before_seconds=self._settings.refused_again_seconds, limit=MAX_EVENTS)
+        """Resends events that bridges refused some time ago. Recurring work of the composition. Returns True if there may be more."""
+        resent = await self._outbox.resend(sent_before_seconds=self._settings.resend_refused_seconds, limit=MAX_EVENTS)
         if resent:
             self._loop.wake()
         return resent == MAX_EVENTS
 
     async def _start_sends(self) -> float | None:
-        """Starts a request for each account that is due. Returns the seconds until the next account is due; None: none waits, or each
-        request that ends starts the next look."""
+        """Starts to send for each due account. Returns the seconds until the next account is due. Returns None if none waits, or if the end
+        of a send starts the next look."""
         due = await self._outbox.seconds_until_due()
         free = self._settings.accounts_at_once - len(self._sends)
         if due is None or due > 0 or free <= 0:
@@ -133,10 +135,10 @@ class EventSender:
         try:
             await self._send_all(lease, _Permit(lease_ends, self._clock))
         except RunInterrupted:
-            pass  # the lease is nearly over: somebody takes it anew
+            pass  # the lease is nearly over, and a process leases the account again
         except UpstreamError as error:
             self.counters.failed_tries += 1
-            failures = min(lease.failures + 1, _MOST_FAILURES)
+            failures = min(lease.failures + 1, _MAX_FAILURES)
             delay = self._delay(failures, error.retry_after_seconds)
             _LOG.warning(
                 "events_not_delivered",
@@ -149,30 +151,31 @@ class EventSender:
             )
         except self._database_gone as error:
             _LOG.warning("database_unavailable", during="events", error=type(error).__name__)
-            return  # the lease runs out by itself
+            return  # the lease runs out
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, *self._database_gone):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await self._outbox.release(lease, failures=lease.failures, delay_seconds=0.0)
             raise
-        except Exception:  # noqa: BLE001 - a fault of ours with one account's events must not show in a task nobody awaits
-            failures = min(lease.failures + 1, _MOST_FAILURES)
+        except Exception:  # noqa: BLE001 - a fault with one account's events is logged here, because no code awaits this task
+            failures = min(lease.failures + 1, _MAX_FAILURES)
             delay = self._delay(failures, None)
             _LOG.exception("events_failed", account_id=lease.account_id)
         with contextlib.suppress(*self._database_gone):
             await self._outbox.release(lease, failures=failures, delay_seconds=delay)
 
     async def _send_all(self, lease: EventLease, permit: _Permit) -> None:
-        """Until none waits. UpstreamError also where the shop does none of a whole batch: it is not asked over and over."""
+        """Sends until no event waits. Raises UpstreamError. It also does so if the shop does no event of a batch, so that the shop is not
+        asked in a loop."""
         while True:
             waiting = await self._outbox.waiting(lease.account_id, MAX_EVENTS)
             if not waiting.events:
                 return
             account = await self._accounts.get(lease.account_id)
             if not account.shop.has_bridge:
-                return  # disconnected meanwhile
+                return  # the shop was disconnected meanwhile
             results = await self._receivers.event_receiver(account).send(waiting, permit)
-            acknowledged, refused = self._sorted(lease.account_id, waiting.events, results)
+            acknowledged, refused = self._classify(lease.account_id, waiting.events, results)
             if acknowledged:
                 await self._outbox.acknowledge(lease.account_id, acknowledged)
             if refused:
@@ -180,12 +183,13 @@ class EventSender:
             if not acknowledged and not refused:
                 raise Unanswered(Side.SHOP, "the shop did none of the events it was sent in the time it gives itself")
             if len(acknowledged) + len(refused) == len(waiting.events) < MAX_EVENTS and not any(one.held_sequence for one in acknowledged):
-                return  # the sender looks again once the lease is given back: an event of the meantime waits no longer than that
+                return  # the sender looks again after the release, so a newer event waits no longer than that
 
-    def _sorted(
+    def _classify(
         self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]
     ) -> tuple[list[AcknowledgedEvent], list[RefusedEvent]]:
-        """What the shop has taken, and what its bridge cannot read. What it did not get to is in neither."""
+        """Returns the events that the shop has accepted, and those that its bridge cannot read. Events that it has not processed are in
+        neither list."""
         acknowledged: list[AcknowledgedEvent] = []
         refused: list[RefusedEvent] = []
         for event, result in zip(events, results, strict=True):
@@ -205,11 +209,11 @@ class EventSender:
 
     def _delay(self, failures: int, retry_after: float | None) -> float:
         grown = self._settings.first_delay_seconds * 2.0 ** (failures - 1) * random.uniform(1.0, 1.25)
-        return max(min(grown, self._settings.most_delay_seconds), retry_after or 0.0)
+        return max(min(grown, self._settings.max_delay_seconds), retry_after or 0.0)
 
 
 class _Permit:
-    """Implements ports.till.WritePermit: what is left of the lease."""
+    """Implements ports.till.WritePermit with the remaining time of the lease."""
 
     def __init__(self, lease_ends: float, clock: Callable[[], float]) -> None:
         self._lease_ends = lease_ends
@@ -217,6 +221,6 @@ class _Permit:
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         left = self._lease_ends - self._clock()
-        if left < _LEAST_SECONDS:
+        if left < _MIN_LEASE_SECONDS:
             raise LeaseTooShort("the right to send these events is nearly over")
         return min(setting_seconds, left - 2.0)

@@ -1,5 +1,5 @@
-"""``tillsync demo``: the whole system on one machine, and a short story in which each comment arises for its real reason.
+"""The demo: the whole system on one machine, and a short story in which each comment arises for its real reason.
 
-``sample_data`` has the people on both sides; ``story`` is told step by step; ``scenario`` is what a step can do and check;
-``run`` builds it all up.
+``sample_data`` has the people of both sides, ``story`` the steps, ``scenario`` the actions and checks of a step. ``run`` starts the system
+and tells the story.
 """

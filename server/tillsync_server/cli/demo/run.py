@@ -1,4 +1,5 @@
-"""Builds the demo up: the service with its embedded PostgreSQL, both sandboxes, an account, then the story and what it left behind."""
+"""Runs the demo: it starts the service with its embedded PostgreSQL and both sandboxes, makes an account, tells the story and prints both
+queues."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ ACCOUNT = "shop-a"
 
 
 async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: int, until_stopped: Callable[[], Awaitable[None]]) -> bool:
-    """True when every step came out as told. With ``once`` it ends after the story, otherwise when ``until_stopped`` returns."""
+    """Returns True if every step came out as told. With ``once`` the demo ends after the story, otherwise when ``until_stopped``
+    returns."""
     began = time.monotonic()
     with _data_directory() as data_dir, (data_dir / "service.log").open("w", encoding="utf-8") as log:
         token = secrets.token_urlsafe(32)
@@ -68,7 +70,7 @@ async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http
     settings = load_settings(
         {
             "TILLSYNC_DATA_DIR": str(data_dir),
-            "TILLSYNC_POSTGRES_BIN": os.environ.get("TILLSYNC_POSTGRES_BIN") or "wheel",  # the same PostgreSQL on each machine
+            "TILLSYNC_POSTGRES_BIN": os.environ.get("TILLSYNC_POSTGRES_BIN") or "wheel",  # so that each machine has the same PostgreSQL
             "TILLSYNC_ADMIN_TOKEN": token,
             "TILLSYNC_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
             "TILLSYNC_HTTP_LISTEN": f"127.0.0.1:{http_port}",
@@ -147,7 +149,8 @@ def _print_lines_to_paste(
 
 @contextlib.contextmanager
 def _data_directory() -> Iterator[Path]:
-    """Gone afterwards. Under /var/tmp, where the user PostgreSQL runs as may pass through even when we are root."""
+    """Makes a directory and deletes it afterwards. It is under /var/tmp, because PostgreSQL runs as another user if we are root, and that
+    user must be able to enter it."""
     directory = Path(tempfile.mkdtemp(prefix="tillsync-demo-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
     directory.chmod(0o711)
     try:

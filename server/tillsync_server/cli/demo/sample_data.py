@@ -1,4 +1,4 @@
-"""Who is on both sides when the story begins. All made up; the addresses are example.test."""
+"""The people of both sides when the story begins. All are made up, and their addresses are under example.test."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ LONG_EMAIL = "a.very.long.address.that.no.till.can.store.whole@mail.example.test
 
 @dataclass(frozen=True, slots=True)
 class SampleData:
-    """Ids: ``…_till`` are till customers, ``…_shop`` shop customers."""
+    """Ids of customers: ``…_till`` at the till, ``…_shop`` in the shop."""
 
     walk_in: int
     """The default till customer of guest orders."""
     ada_till: int
     ada_shop: int
     grace_till: int
-    """At the till only: nobody in the shop."""
+    """At the till only."""
     mary_till: int
     mary_shop: int
     hedy_till: int
-    """At the till; her first web order is on its way."""
+    """At the till. Her first web order comes in the story."""
     hedy_shop: int
     joan_shop: int
     """In the shop only."""
     alan_tills: tuple[int, int]
-    """Twice at the till, with the same email."""
+    """Two till customers with the same email."""
     alan_shop: int
     long_shop: int
 

@@ -1,4 +1,4 @@
-"""What a step of the story can do and check, and how it is shown while it happens."""
+"""The actions and checks of the story's steps, and their output."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ CUSTOMERS, ORDERS = vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS
 
 
 class NotAsToldError(Exception):
-    """A step did not come out as the story tells it."""
+    """A step had another result than the story tells."""
 
 
 @dataclass
 class DemoScenario:
+    """The running system, and the number of entries (``told``) that had the comment and state of the story."""
+
     client: TillsyncClient
     till: SandboxTill
     shop: SandboxShop
@@ -42,7 +44,8 @@ class DemoScenario:
         self.console.print(f"  {line}")
 
     async def customer_entry(self, epos_customer_id: int, comment: str, state: str, *, note: str = "") -> queue_entry_pb2.QueueEntry:
-        """Wait until the till customer's newest entry stands so; show it."""
+        """Waits until the till customer's newest entry has this comment and state, and prints it. Raises NotAsToldError after
+        PATIENCE_SECONDS."""
         return await self._expect(CUSTOMERS, f"till customer {epos_customer_id}", comment, state, note, epos_customer_id=epos_customer_id)
 
     async def type_entry(self, type_id: int, comment: str, state: str) -> queue_entry_pb2.QueueEntry:
@@ -93,7 +96,7 @@ class DemoScenario:
             self.console.print(f"      {note}", style="dim")
 
     async def shop_points(self, user_id: int, points: str) -> None:
-        """Wait until the shop shows so many points to this customer."""
+        """Waits until the shop has stored these points of the customer. Raises NotAsToldError after PATIENCE_SECONDS."""
 
         def arrived() -> bool:
             row = self.shop.store.bridge_rows.get(user_id)
@@ -116,7 +119,7 @@ class DemoScenario:
         last_name: str = "",
         unlinked: tuple[order_pb2.UnlinkedProduct, ...] = (),
     ) -> None:
-        """The shop asks which till customer an order belongs to, as its plugin would."""
+        """Asks for the till customer of an order, as the shop's plugin does."""
         facts = order_pb2.Order(
             order_id=order_id,
             order_key=hashlib.sha256(f"wc_order_{order_id}".encode()).hexdigest(),

@@ -1,4 +1,4 @@
-"""The story: each comment of the specification page arises for its real reason, and is checked to the letter."""
+"""The steps of the story. Each comment of the specification page arises for its real reason, and is compared to the letter."""
 
 from __future__ import annotations
 

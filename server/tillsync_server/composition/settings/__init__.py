@@ -1,6 +1,6 @@
-"""Every setting of the server: its environment variable, unit, default and meaning, by what it is for. `tillsync settings` prints them.
+"""Every setting of the server, by topic, with its environment variable, unit, default and meaning. `tillsync settings` prints them.
 
-Values come from the environment only, secrets also from files that it names. An empty variable counts as not set.
+Values come only from the environment; secrets may also come from files that it names. An empty variable counts as not set.
 """
 
 from tillsync_server.composition.settings.listing import SettingLine, setting_lines

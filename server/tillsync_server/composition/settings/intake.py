@@ -1,4 +1,4 @@
-"""How much one account may hand over."""
+"""Settings that limit how much one account may send."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ class IntakeSettings(EnvironmentSettings):
     max_waiting_entries: int = setting(
         200_000,
         "TILLSYNC_MAX_WAITING_ENTRIES",
-        "Waiting entries of one account before its calls get RESOURCE_EXHAUSTED. 0: no cap; then one account can fill the disk.",
+        "Waiting entries of one account before its calls get RESOURCE_EXHAUSTED. 0: no limit; then one account can fill the disk.",
         ge=0,
     )
     entries_per_second: float = setting(
         5_000.0,
         "TILLSYNC_ENTRIES_PER_SECOND",
-        "Entries one account may hand to this process, on average; a batch counts as its entries. 0: no cap.",
+        "Entries that one account may send to this process, on average. A batch counts as its entries. 0: no limit.",
         unit="1/s",
         ge=0,
     )
     burst_entries: float = setting(
-        100_000.0, "TILLSYNC_BURST_ENTRIES", "Entries one account may hand over at once after a quiet time.", ge=1
+        100_000.0, "TILLSYNC_BURST_ENTRIES", "Entries that one account may send at once after a quiet time.", ge=1
     )
 
     def admission(self) -> AdmissionSettings:

@@ -1,4 +1,4 @@
-"""The settings as `tillsync settings` prints them."""
+"""The lines of `tillsync settings`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tillsync_server.composition.settings.setting import file_variable, is_secre
 
 @dataclass(frozen=True, slots=True)
 class SettingLine:
-    """One line of `tillsync settings`. ``value``: the present one, secrets hidden; ``is_set``: whether the environment gives it."""
+    """One line of `tillsync settings`. ``value``: the present value, or ``(set)`` for a secret. ``is_set``: whether the environment sets
+    it."""
 
     variable: str
     value: str

@@ -1,4 +1,4 @@
-"""Settings from an environment, and what is wrong with them in plain words."""
+"""Loads the settings from an environment, and words their problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tillsync_server.composition.settings.setting import file_variable
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be served with. ``problems``: one line each, naming the variable and the remedy."""
+    """The settings do not allow a start. ``problems``: one line each, with the variable and the remedy."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -23,7 +23,7 @@ class SettingsError(ValueError):
 
 
 class _GivenSettings(ServiceSettings):
-    """From a mapping instead of the process's environment."""
+    """Settings from a mapping instead of the process's environment."""
 
     @classmethod
     def settings_customise_sources(
@@ -33,8 +33,8 @@ class _GivenSettings(ServiceSettings):
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> ServiceSettings:
-    """From ``environment`` (default: the process's), secrets also from the files that it names. Raises SettingsError with every problem of
-    a single variable."""
+    """Loads ``environment`` (default: the process's), and secrets also from the files that it names. Raises SettingsError with the problems
+    of all single variables."""
     secrets, problems = _secrets_in_files(os.environ if environment is None else environment)
     try:
         if environment is None:
@@ -50,7 +50,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> ServiceSettin
 
 
 def _secrets_in_files(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """By variable, without the white space around them (an editor ends a file with a line); and what is wrong with the files."""
+    """Returns the secrets by variable, and the problems of their files. White space around a secret is removed, because editors end a file
+    with a line break."""
     secrets: dict[str, Any] = {}
     problems: list[str] = []
     for variable in secret_variables():

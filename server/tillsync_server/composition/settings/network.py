@@ -1,4 +1,4 @@
-"""Who reaches the service, and whom the service reaches."""
+"""Settings of the listeners, and of the hosts that the service may reach."""
 
 from __future__ import annotations
 
@@ -41,54 +41,59 @@ HostList = Annotated[str, AfterValidator(_known_hosts)]
 
 
 class NetworkSettings(EnvironmentSettings):
-    grpc_listen: Listen = setting(ListenAddress("127.0.0.1", 50051), "TILLSYNC_GRPC_LISTEN", "Where gRPC listens, host:port.")
+    grpc_listen: Listen = setting(ListenAddress("127.0.0.1", 50051), "TILLSYNC_GRPC_LISTEN", "Address on which gRPC listens, host:port.")
     http_listen: Listen = setting(
-        ListenAddress("127.0.0.1", 8080), "TILLSYNC_HTTP_LISTEN", "Where HTTP listens (Connect JSON, webhooks, probes), host:port."
+        ListenAddress("127.0.0.1", 8080),
+        "TILLSYNC_HTTP_LISTEN",
+        "Address on which HTTP listens (Connect JSON, webhooks, probes), host:port.",
     )
     operations_listen: Listen = setting(
         ListenAddress("127.0.0.1", 8081),
         "TILLSYNC_OPERATIONS_LISTEN",
-        "Where the process listens for its operators (probes, metrics), host:port; of `tillsync worker` too. Plain text on loopback; "
-        "beyond it TLS with the certificate. Keep it away from shops and from the internet.",
+        "Address on which the process listens for its operators (probes, metrics), host:port; `tillsync worker` listens there too. Plain "
+        "text on loopback; beyond it TLS with the certificate. Keep it away from shops and from the internet.",
     )
     tls_cert_file: Path | None = setting(
         None,
         "TILLSYNC_TLS_CERT_FILE",
-        "PEM certificate chain; with it gRPC and HTTP speak TLS only. A changed file is served within 11 s, without a restart.",
+        "PEM certificate chain. With it gRPC and HTTP speak TLS only. A changed file is served within 11 s, without a restart.",
         shown="no TLS",
     )
     tls_key_file: Path | None = setting(None, "TILLSYNC_TLS_KEY_FILE", "PEM private key of the certificate.", shown="no TLS")
     allow_plaintext: bool = setting(
         False,
         "TILLSYNC_ALLOW_PLAINTEXT",
-        "Listen beyond loopback without TLS. Danger: tokens travel readable. For a proxy that ends TLS in front of it.",
+        "Listen beyond loopback without TLS. Danger: tokens travel readable. Meant for a proxy that ends TLS in front of the service.",
     )
     public_url: WebAddress = setting(
-        "", "TILLSYNC_PUBLIC_URL", "The HTTP side as shops reach it; goes into connect strings.", shown="none: no connect strings"
+        "",
+        "TILLSYNC_PUBLIC_URL",
+        "Address at which shops reach the HTTP side. It goes into connect strings.",
+        shown="none: no connect strings",
     )
     admin_token: AdminToken = setting(
         None,
         "TILLSYNC_ADMIN_TOKEN",
-        "The admin token (24 characters or more). A changed one replaces the one given before.",
+        "The admin token (24 characters or more). A changed token replaces the one that was set before.",
         shown="made once, in the file admin-token (0600) of the data directory",
     )
     public_reflection: bool = setting(
-        False, "TILLSYNC_PUBLIC_REFLECTION", "Answer gRPC reflection without a token. The contract is public; the data is not touched."
+        False, "TILLSYNC_PUBLIC_REFLECTION", "Answer gRPC reflection without a token. It shows the public contract, and no data."
     )
     allowed_hosts: HostList = setting(
         "",
         "TILLSYNC_ALLOWED_HOSTS",
-        "Hosts, host:port pairs and CIDRs, comma separated, that tills and shops may have although their address is private. "
-        "Loopback is allowed as well while the service listens on loopback only and TILLSYNC_PUBLIC_URL is not set or loopback too; to "
-        "a separate `tillsync worker`, which cannot know where the service listens, only if it is named here.",
+        "Private addresses that tills and shops may have: hosts, host:port pairs and CIDRs, comma separated. Loopback is allowed too while "
+        "the service listens on loopback only and TILLSYNC_PUBLIC_URL is not set or is loopback. A separate `tillsync worker` cannot know "
+        "where the service listens, so it reaches loopback only if it is named here.",
         shown="none",
     )
 
     drain_delay: float = setting(
         0.0,
         "TILLSYNC_DRAIN_DELAY",
-        "After SIGTERM both ports serve on for so long while health says NOT_SERVING and /readyz 503, so that load balancers send "
-        "nothing more when they close. 0 without a load balancer. A second signal ends it.",
+        "Time after SIGTERM in which both ports still serve while health says NOT_SERVING and /readyz 503, so that load balancers send "
+        "nothing more when the ports close. 0 without a load balancer. A second signal ends it.",
         unit="s",
         ge=0,
         le=300,
@@ -109,8 +114,9 @@ class NetworkSettings(EnvironmentSettings):
         return self.grpc_listen.is_loopback and self.http_listen.is_loopback
 
     def hosts(self, *, serves: bool) -> AllowedHosts:
-        """Loopback may be asked only where nobody but this host can make us ask: not behind a proxy that others reach, and not by a
-        process that does not serve, whose listen addresses say nothing of those of the one that does."""
+        """Returns the hosts that the process may reach. Loopback is among them only if callers on this host alone can cause such requests.
+        That is not so behind a public proxy. A process that does not serve cannot tell, because its listen settings may not be those of the
+        serving one."""
         public_host = urlsplit(self.public_url).hostname or "127.0.0.1"
         is_private = serves and self.listens_on_loopback_only and ListenAddress(public_host, 0).is_loopback
         return AllowedHosts.parse(self.allowed_hosts, allow_loopback=is_private)
@@ -134,7 +140,7 @@ class NetworkSettings(EnvironmentSettings):
         return found
 
     def operations_problems(self) -> list[str]:
-        """Of a worker as well."""
+        """Returns the problems of the operations listener, which a worker has too."""
         if self.has_tls or self.allow_plaintext or self.operations_listen.is_loopback:
             return []
         return [

@@ -1,4 +1,4 @@
-"""All settings of a process, checked as a whole."""
+"""All settings of a process, and the checks across them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class LogSettings(EnvironmentSettings):
 
 # `tillsync settings` lists the fields of the last base first
 class ServiceSettings(LogSettings, IntakeSettings, WorkSettings, NetworkSettings, StorageSettings):
-    """The service's settings. Build it by :func:`load_settings`, which words what is wrong."""
+    """The service's settings. :func:`load_settings` makes them and words their problems."""
 
     def problems(self, *, serves: bool = True, works: bool = True) -> list[str]:
-        """What keeps ``serve`` (``serves``) or a worker (``works``) from starting; one line each."""
+        """Returns the problems that prevent the start of ``serve`` (``serves``) or of a worker (``works``), one line each."""
         return [
             *(self.work_problems() if works else ()),
             *self.storage_problems(),

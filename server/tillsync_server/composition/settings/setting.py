@@ -1,4 +1,4 @@
-"""One setting: a field that is read from one environment variable."""
+"""A setting: a field that is read from one environment variable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class EnvironmentSettings(BaseSettings):
-    """Settings that belong together. ``ServiceSettings`` has all of them."""
+    """Settings of one topic. ``ServiceSettings`` joins all topics."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True, arbitrary_types_allowed=True, hide_input_in_errors=True
@@ -18,7 +18,7 @@ class EnvironmentSettings(BaseSettings):
 
 
 def setting(default: Any, variable: str, meaning: str, *, unit: str = "", shown: str = "", **limits: Any) -> Any:
-    """``shown``: how a default that is computed reads in the list."""
+    """Declares a setting. ``shown``: the text of a computed default in lists."""
     return Field(
         default=default, validation_alias=variable, description=meaning, json_schema_extra={"unit": unit, "shown": shown}, **limits
     )
@@ -30,7 +30,7 @@ def variable_of(info: FieldInfo) -> str:
 
 
 def is_secret(info: FieldInfo) -> bool:
-    """Its value may also stand in a file, which the variable with ``_FILE`` behind its name names."""
+    """Returns whether the setting is a secret. A file may have its value; the variable with the suffix ``_FILE`` names the file."""
     return SecretStr in get_args(info.annotation)
 
 

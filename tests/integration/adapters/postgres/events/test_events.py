@@ -47,7 +47,7 @@ SHOP, OTHER, KEYS = AccountId("shop-a"), AccountId("shop-b"), AccountId("shop-ke
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001))
 FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: email")
 FINISHED, NEEDED, CLOSED = 1, 2, 3
-QUICK = EventSettings(poll_seconds=0.05, gather_seconds=0.01, first_delay_seconds=0.05, most_delay_seconds=0.2)
+QUICK = EventSettings(poll_seconds=0.05, gather_seconds=0.01, first_delay_seconds=0.05, max_delay_seconds=0.2)
 
 
 @dataclass
@@ -278,7 +278,7 @@ async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_oft
 
 
 async def test_delays_grow_and_respect_retry_after(events: EventWorld) -> None:
-    sender = events.sender(EventSettings(first_delay_seconds=5, most_delay_seconds=3600))
+    sender = events.sender(EventSettings(first_delay_seconds=5, max_delay_seconds=3600))
     delays = [sender._delay(failures, None) for failures in range(1, 31)]
     assert 5 <= delays[0] <= 6.25
     assert all(later >= earlier * 1.5 for earlier, later in pairwise(delays[:9]))
