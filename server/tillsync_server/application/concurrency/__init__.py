@@ -1,1 +1,1 @@
-"""Generic parts of asynchronous work, which know nothing of lanes: gathering calls into batches, waiting for the end of entries."""
+"""Asynchronous building blocks that do not depend on lanes: batches of calls, queues by class, owned tasks, waiting callers."""

@@ -1,4 +1,4 @@
-"""Tasks that outlive the call that starts them. One owner keeps them and ends them."""
+"""Tasks that outlive the call that starts them. Their owner ends them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class BackgroundTasks:
-    """The running tasks of one owner, for which no call waits. A task that fails is logged and ends no other task.
+    """The running tasks of one owner, for which no call waits. An error of a task is logged and ends no other task.
 
-    ``TaskScope`` is for tasks whose errors go to the calls that wait for them: a log line of each would tell them twice.
+    ``TaskScope`` is for tasks whose errors are raised to the calls that wait for them. A log line would report them twice.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class BackgroundTasks:
         return task
 
     async def join(self) -> None:
-        """Waits for the tasks to end, those included that start meanwhile."""
+        """Waits until no task runs, including tasks that start meanwhile."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -1,4 +1,4 @@
-"""Work that would hold up the event loop, in a thread beside it."""
+"""Runs work that would block the event loop in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ Result = TypeVar("Result")
 
 
 class BesideLoop:
-    """One thread, one piece of work after another: two that read large requests would keep the event loop from its turns. What its caller
-    gives up before it began is not done; once begun it ends, and the next waits for it."""
+    """One thread that runs one piece of work at a time. Two threads that parse large requests would starve the event loop.
+
+    Work whose caller is cancelled before it starts does not run. Work that has started runs to its end, and the next work waits for it.
+    """
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)

@@ -1,4 +1,4 @@
-"""One queue for each class of requests, and the rule whose turn it is."""
+"""One queue for each class of requests, and the rule that picks the next item."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tillsync_server.domain.request_class import RequestClass
 Item = TypeVar("Item")
 
 EVERY = 10
-"""One of so many goes to a class below the first that waits."""
+"""Every tenth turn goes to a class below the first one that waits."""
 
 
 class ClassQueues(Generic[Item]):
-    """First in, first out within a class. The first class that waits goes first, and every tenth turn is of the lowest that waits.
+    """First in, first out within a class. The first class that waits goes first, and the lowest that waits gets every tenth turn.
 
-    Where several classes wait below the first, these turns go round among them: no class starves.
+    Several classes that wait below the first take these turns in rotation, so that no class starves.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[RequestClass, dict[Item, None]] = {each: {} for each in RequestClass}
         self._in_a_row = 0
-        """Turns of the first class since a lower one had one."""
+        """Turns of the first class since the last turn of a lower one."""
         self._last_below: RequestClass | None = None
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class ClassQueues(Generic[Item]):
             queue.pop(item, None)
 
     def pop(self) -> Item:
-        """The next one. Raises IndexError when nobody waits."""
+        """Removes and returns the next item. Raises IndexError when the queues are empty."""
         first, *below = self._classes()
         # invariant: no-class-starves
         if below and self._in_a_row >= EVERY - 1:
@@ -49,17 +49,18 @@ class ClassQueues(Generic[Item]):
         return self._pop(first)
 
     def pop_lowest(self) -> Item:
-        """One to whom a turn was left by classes that do not wait here. Raises IndexError when nobody waits."""
+        """Removes and returns an item of the lowest class, for a turn that higher classes in other queues gave up. Raises IndexError when
+        the queues are empty."""
         return self._pop_of(self._below(self._classes()))
 
     def _classes(self) -> list[RequestClass]:
         waiting = [each for each, queue in self._waiting.items() if queue]
         if not waiting:
-            raise IndexError("nobody waits")
+            raise IndexError("the queues are empty")
         return waiting
 
     def _below(self, classes: list[RequestClass]) -> RequestClass:
-        """The lowest, unless it had the last such turn and another one waits: then the next above it, and round again."""
+        """Returns the lowest class. If that class had the last such turn, returns the next class above it, in rotation."""
         above = [each for each in classes if self._last_below is not None and each < self._last_below]
         return (above or classes)[-1]
 

@@ -1,4 +1,4 @@
-"""Callers that wait for the end of an entry: woken by NOTIFY, covered by one batched poll, capped per account."""
+"""Callers that wait for the end of an entry. NOTIFY wakes them, one batched poll covers lost notifications, and each account has a cap."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LOG = structlog.get_logger(__name__)
 POLL_SECONDS = 0.5
 MAX_WAITERS_PER_ACCOUNT = 200
 
-SettledEntries = Callable[[Sequence[tuple[AccountId, EntryId]]], Awaitable[set[EntryId]]]
+AnswerableEntries = Callable[[Sequence[tuple[AccountId, EntryId]]], Awaitable[set[EntryId]]]
 
 
 class EntryWaiters:
-    """Register first, then read, then wait: an end between reading and waiting is not missed."""
+    """A caller registers, then reads the entry, then waits. So it does not miss an end between its read and its wait."""
 
-    def __init__(self, wakeups: WakeUps, settled: SettledEntries, *, max_per_account: int = MAX_WAITERS_PER_ACCOUNT) -> None:
-        """``settled``: which of these entries have ended, are held, or are not about to be tried (one query for all of a poll)."""
-        self._settled = settled
+    def __init__(self, wakeups: WakeUps, answerable: AnswerableEntries, *, max_per_account: int = MAX_WAITERS_PER_ACCOUNT) -> None:
+        """``answerable``: returns which of these entries have ended, are held, or are not about to run. One query serves a whole poll."""
+        self._answerable = answerable
         self._max_per_account = max_per_account
         self._waiting: dict[EntryId, set[asyncio.Event]] = {}
         self._accounts: dict[EntryId, AccountId] = {}
@@ -37,7 +37,7 @@ class EntryWaiters:
 
     @contextlib.asynccontextmanager
     async def registered(self, account_id: AccountId, entry_id: EntryId) -> AsyncIterator[asyncio.Event]:
-        """The event is set when there is something new to read. ResourceExhausted above the account's cap."""
+        """Yields an event that is set when the entry may have changed. Raises ResourceExhausted above the account's cap."""
         if self._per_account[account_id] >= self._max_per_account:
             raise ResourceExhausted(
                 f"account {account_id}: {self._max_per_account} calls wait for orders; use BatchMatchOrderCustomers, which never waits",
@@ -64,7 +64,7 @@ class EntryWaiters:
                 del self._accounts[entry_id]
 
     async def close(self) -> None:
-        """Ends the poll for good. Callers that still wait have deadlines of their own."""
+        """Ends the poll. Callers that still wait return at their own deadlines."""
         self._is_closed = True
         await self._tasks.stop()
 
@@ -79,8 +79,8 @@ class EntryWaiters:
                 break
             waiting = [(account_id, entry_id) for entry_id, account_id in self._accounts.items()]
             try:
-                for entry_id in await self._settled(waiting):
+                for entry_id in await self._answerable(waiting):
                     self._wake(entry_id)
-            except Exception as error:  # noqa: BLE001 - the next poll asks again; callers have their own deadlines
+            except Exception as error:  # noqa: BLE001 - the next poll repeats the query; callers have their own deadlines
                 _LOG.warning("waiters_poll_failed", error=type(error).__name__)
         self._is_polling = False

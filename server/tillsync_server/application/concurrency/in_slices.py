@@ -1,4 +1,4 @@
-"""Long loops that leave the event loop to others after every few items."""
+"""Long loops that let other tasks run after every few items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 async def in_slices(items: Iterable[Item], at_a_time: int) -> AsyncIterator[Item]:
-    """The items in their order. Every other task that is ready runs once after each ``at_a_time`` of them."""
+    """Yields the items in order. After each ``at_a_time`` items every other ready task runs once."""
     for number, item in enumerate(items, start=1):
         yield item
         if number % at_a_time == 0:

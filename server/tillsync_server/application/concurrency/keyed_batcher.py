@@ -1,4 +1,4 @@
-"""Gathers concurrent calls into one flush for each key: a key whose flush takes long delays no other key."""
+"""Gathers concurrent calls into one flush for each key, so that a slow key delays no other key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class KeyedBatcher(Generic[Key, Item, Result]):
-    """A :class:`MicroBatcher` for each key that has items. ``at_once``: most flushes under way, of all keys."""
+    """A :class:`MicroBatcher` for each key that has items. ``at_once``: the most flushes under way, of all keys together."""
 
     def __init__(self, flush: Flush[Item, Result], *, name: str, at_once: int, max_items: int = 500) -> None:
         self._flush = flush
@@ -27,11 +27,11 @@ class KeyedBatcher(Generic[Key, Item, Result]):
         self._is_closed = False
 
     def __len__(self) -> int:
-        """Keys that have items."""
+        """Number of keys that have items."""
         return len(self._batchers)
 
     async def submit(self, key: Key, item: Item) -> Result:
-        """Unavailable after :meth:`close`."""
+        """Raises Unavailable after :meth:`close`."""
         if self._is_closed:
             raise Unavailable(f"this process is stopping ({self._name})")
         batcher = self._batchers.get(key)
@@ -42,7 +42,7 @@ class KeyedBatcher(Generic[Key, Item, Result]):
         return await batcher.submit(item)
 
     async def close(self) -> None:
-        """Waits for what was submitted; refuses what is submitted later."""
+        """Waits for the submitted items and refuses later ones."""
         self._is_closed = True
         for batcher in list(self._batchers.values()):
             await batcher.close()

@@ -1,4 +1,4 @@
-"""Gathers concurrent calls into one flush, with an adaptive linger: a lone caller never waits, a crowd shares one commit."""
+"""Gathers concurrent calls into one flush. A lone caller never waits; many callers wait a moment and share one commit."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _CROWD = 3
 
 
 class MicroBatcher(Generic[Item, Result]):
-    """``submit`` returns when the flush that carried the item has returned. One flush is under way at a time.
+    """``submit`` returns when the flush of its item has returned. One flush is under way at a time.
 
-    ``flush`` answers by position; an Exception in a position is raised to that caller alone. When a flush of several items raises, the
-    items are flushed one by one, so that one bad item never fails its neighbours. ``linger_seconds`` is waited only while the last
-    flush carried a ``crowd`` (so many items or more) and the batch is not full. ``on_idle`` is called when no item waits any more.
+    ``flush`` returns one result per item, in the same order. An Exception among them is raised to that item's caller alone. When a flush
+    of several items raises, the batcher flushes them one by one, so that one bad item never fails the others. It waits
+    ``linger_seconds`` only if the last flush had at least ``crowd`` items and the batch is not full. It calls ``on_idle`` when no item
+    waits any more.
     """
 
     def __init__(
@@ -56,21 +57,22 @@ class MicroBatcher(Generic[Item, Result]):
         self._is_closed = False
 
     def __len__(self) -> int:
-        """Items that wait for their flush."""
+        """Number of items that wait for their flush."""
         return len(self._waiting)
 
     async def submit(self, item: Item) -> Result:
         return await self.submit_nowait(item)
 
     def submit_nowait(self, item: Item) -> asyncio.Future[Result]:
-        """Unavailable after :meth:`close`."""
+        """Raises Unavailable after :meth:`close`."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.put(item, partial(_tell, future))
         return future
 
     def put(self, item: Item, done: Done[Result]) -> None:
-        """``done`` is told within the flush: with thousands of items at once a future of each costs more than the rest. CancelledError: it
-        is not known what became of the item. Unavailable after :meth:`close`."""
+        """Calls ``done`` with the result when the flush ends. With thousands of items at once, a future for each would cost more than all
+        else. A CancelledError as result means that the item may or may not have been stored. Raises Unavailable after :meth:`close`.
+        """
         if self._is_closed:
             raise Unavailable(f"this process is stopping ({self._name})")
         self._waiting.append((item, done))
@@ -81,7 +83,7 @@ class MicroBatcher(Generic[Item, Result]):
             self._tasks.start(self._flush_waiting(), name=f"batcher:{self._name}")
 
     async def close(self) -> None:
-        """Waits for what was submitted; refuses what is submitted later."""
+        """Waits for the submitted items and refuses later ones."""
         self._is_closed = True
         await self._tasks.join()
 
@@ -95,12 +97,12 @@ class MicroBatcher(Generic[Item, Result]):
                 await self._flush_batch(batch)
         finally:
             self._is_flushing = False
-            while self._waiting:  # only where this task was cancelled: no caller waits for ever
+            while self._waiting:  # only if this task was cancelled: its callers must not wait for ever
                 self._tell_one(self._waiting.popleft()[1], asyncio.CancelledError())
             self._on_idle()
 
     async def _linger(self) -> None:
-        """Until the batch is full, ``linger_seconds`` at most. A timer costs less than a task or a timeout for each flush."""
+        """Waits until the batch is full, ``linger_seconds`` at most. A timer costs less than a task or a timeout for each flush."""
         self._full.clear()
         timer = asyncio.get_running_loop().call_later(self._linger_seconds, self._full.set)
         try:
@@ -114,7 +116,7 @@ class MicroBatcher(Generic[Item, Result]):
             results = await self._flush([item for item, _ in batch])
             if len(results) != len(batch):
                 raise ValueError(f"{self._name} answered {len(results)} of {len(batch)} items")
-        except Exception as error:  # noqa: BLE001 - it is raised to the callers
+        except Exception as error:  # noqa: BLE001 - raised to the callers
             if len(batch) > 1 and self._retry_singly and not isinstance(error, OSError | TimeoutError):
                 for pair in batch:
                     await self._flush_batch([pair])
@@ -130,13 +132,13 @@ class MicroBatcher(Generic[Item, Result]):
     def _tell_one(self, done: Done[Result], result: Result | BaseException) -> None:
         try:
             done(result)
-        except Exception:  # noqa: BLE001 - a fault of ours in one caller never keeps the others waiting
+        except Exception:  # noqa: BLE001 - a bug in one callback must not keep the other callers waiting
             _LOG.exception("batcher_caller_failed", task=self._name)
 
 
 def _tell(future: asyncio.Future[Result], result: Result | BaseException) -> None:
     if future.done():
-        return  # the caller went away; its item is committed all the same
+        return  # the caller was cancelled; its item is committed all the same
     if isinstance(result, asyncio.CancelledError):
         future.cancel()
     elif isinstance(result, BaseException):

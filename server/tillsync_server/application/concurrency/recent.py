@@ -1,4 +1,4 @@
-"""A bounded memory of what was used last."""
+"""A bounded dictionary of the keys that were used last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Recent(dict[Key, Value]):
-    """The ``most`` keys that were kept last; the oldest are forgotten."""
+    """Holds the ``most`` keys that were last passed to :meth:`keep`, and drops older ones."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

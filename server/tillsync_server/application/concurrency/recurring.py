@@ -1,4 +1,4 @@
-"""Recurring work of a process. A run that fails is logged, and the work runs again."""
+"""Recurring work of a process. A failed run is logged, and the work runs again."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tillsync_server.application.concurrency.background import BackgroundTasks
 
 _LOG = structlog.get_logger(__name__)
 Work = Callable[[], Awaitable[float | None]]
-"""Returns the seconds until it is due again. 0: at once. None: it knows of nothing that is due."""
+"""Returns the seconds until the work is due again. 0: at once. None: no due time is known."""
 
 
 class Recurring:
-    """Runs ``work`` when it is due by its own word, when :meth:`wake` is called, and ``seconds`` (± 10 %) after the last run at the latest.
+    """Runs ``work`` when it is due, when :meth:`wake` is called, and ``seconds`` (± 10 %) after the last run at the latest.
 
-    ``pause_seconds``: least time between two runs, so that what comes together shares one run.
-    ``database_gone``: exceptions of a database that cannot be asked. Only the first one in a row is logged.
+    ``pause_seconds``: shortest pause between two runs, so that several wake-ups share one run.
+    ``database_gone``: exceptions that mean that the database is unreachable. Only the first of a series is logged.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Recurring:
                 if not was_away:
                     _LOG.warning("database_unavailable", during=self.name, error=type(error).__name__)
                 was_away = True
-            except Exception:  # noqa: BLE001 - a fault of ours in one run never ends the work
+            except Exception:  # noqa: BLE001 - a bug in one run must not end the work
                 _LOG.exception("recurring_work_failed", task=self.name)
             if self._pause_seconds:
                 await asyncio.sleep(self._pause_seconds)
@@ -64,14 +64,14 @@ class Recurring:
 
     async def _wait(self, due: float | None) -> None:
         floor = self._seconds * random.uniform(0.9, 1.1)
-        # not wait_for: before Python 3.12 it loses a cancellation that comes together with the wake
+        # not wait_for: before Python 3.12 it loses a cancellation that arrives together with the wake-up
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(floor if due is None else min(due, floor)):
                 await self._wake.wait()
 
 
 def while_more(run_chunk: Callable[[], Awaitable[bool]]) -> Work:
-    """Work in chunks: due at once while ``run_chunk`` returns True."""
+    """Returns work in chunks that is due at once while ``run_chunk`` returns True."""
 
     async def work() -> float | None:
         return 0.0 if await run_chunk() else None
@@ -80,7 +80,7 @@ def while_more(run_chunk: Callable[[], Awaitable[bool]]) -> Work:
 
 
 def without_due_time(run: Callable[[], Awaitable[None]]) -> Work:
-    """Work that knows no due time: it runs when woken and at the floor."""
+    """Returns work without a due time. It runs when woken, and ``seconds`` after the last run."""
 
     async def work() -> None:
         await run()

@@ -1,4 +1,4 @@
-"""One call at a time for each key, shared by all callers."""
+"""Shares one call for each key among concurrent callers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class SingleFlight(Generic[Key, Value]):
-    """Callers with the same key join the call under way. A caller that leaves does not end the call for the others."""
+    """Callers with the same key share the call under way. A cancelled caller does not cancel the call for the others."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -39,4 +39,4 @@ class SingleFlight(Generic[Key, Value]):
     def _ended(self, key: Key, task: asyncio.Task[Value]) -> None:
         self._calls.pop(key, None)
         if not task.cancelled():
-            task.exception()  # all callers may have left: the error is seen here
+            task.exception()  # marks the error as retrieved: all callers may have been cancelled

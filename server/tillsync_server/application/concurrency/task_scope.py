@@ -1,4 +1,4 @@
-"""Tasks with an owner, and groups of tasks that raise one error."""
+"""Tasks that end with their owner, and task groups that raise a single error."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class TaskScope:
-    """The tasks of one owner. ``close`` ends them: none outlives it, and none starts after it.
+    """The tasks of one owner. After ``close`` no task runs, and none starts.
 
-    A TaskGroup for owners that are no ``async with`` block. The owner passes each error on to the calls that wait for it, so the scope
-    logs none. ``BackgroundTasks`` is for tasks that no call waits for.
+    Like a TaskGroup, for owners that live longer than an ``async with`` block. The owner raises each error to the calls that wait for it,
+    so the scope logs none. ``BackgroundTasks`` is for tasks for which no call waits.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class TaskScope:
         return self._is_closed
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Raises RuntimeError once closed."""
+        """Raises RuntimeError after :meth:`close`."""
         if self._is_closed:
             coroutine.close()
             raise RuntimeError("the owner of these tasks is closed")
@@ -50,7 +50,7 @@ class TaskScope:
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A TaskGroup that raises the first error of its tasks by itself, where a group has nothing to add."""
+    """A TaskGroup that raises the first error of its tasks instead of an exception group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group

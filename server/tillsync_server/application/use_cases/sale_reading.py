@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import structlog
 
-from tillsync_server.application.concurrency.together import settled
+from tillsync_server.application.concurrency.together import gather
 from tillsync_server.application.use_cases.till_hints import Sender, TillHints
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import Blocked, CredentialsRefused, Missing, RequestError, Throttled, Unreachable, UpstreamError
@@ -78,7 +78,7 @@ class SaleReading:
     async def run_chunk(self) -> bool:
         """One sale of each till that is due. False when there was none. Raises what the database raises: the sales come again."""
         claimed = await self._sales.claim(limit=TILLS_AT_ONCE, lease_seconds=LEASE_SECONDS)
-        for result in await settled(self._read_and_count(sale) for sale in claimed):
+        for result in await gather(self._read_and_count(sale) for sale in claimed):
             if isinstance(result, Exception):
                 raise result
         return bool(claimed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from tillsync_server.application.concurrency.together import settled
+from tillsync_server.application.concurrency.together import gather
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.domain.enums import EntryKind, Priority
@@ -84,7 +84,7 @@ class TillHints:
 
     async def _enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         if len(hints) <= _ONE_BY_ONE:
-            return await settled(self._enqueuer.enqueue(hint) for hint in hints)
+            return await gather(self._enqueuer.enqueue(hint) for hint in hints)
         found: list[EnqueueResult | Exception] = []
         for start in range(0, len(hints), _CHUNK):
             found += await self._enqueuer.enqueue_many(hints[start : start + _CHUNK])

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tillsync_server.application.concurrency.together import settled
+from tillsync_server.application.concurrency.together import gather
 from tillsync_server.application.use_cases.upstream_reasons import TILL_TOO_SLOW
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.enums import Side
@@ -128,7 +128,7 @@ async def _read_those_there(till: TillClient, customer_ids: Sequence[EposCustome
     there: list[TillCustomer] = []
     for start in range(0, len(customer_ids), _AT_ONCE):
         chunk = customer_ids[start : start + _AT_ONCE]
-        for result in await settled(till.read_customer(customer_id) for customer_id in chunk):
+        for result in await gather(till.read_customer(customer_id) for customer_id in chunk):
             match result:
                 case Missing():
                     continue

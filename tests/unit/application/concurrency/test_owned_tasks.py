@@ -9,7 +9,7 @@ from support.logs import captured_lines
 from support.waiting import within
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.single_flight import SingleFlight
-from tillsync_server.application.concurrency.together import both, settled
+from tillsync_server.application.concurrency.together import both, gather
 
 
 def running() -> set[str]:
@@ -119,10 +119,10 @@ async def test_settled_calls_all_run_to_their_end() -> None:
         await asyncio.sleep(0)
         return 3
 
-    one, two = await settled([failing(), late()])
+    one, two = await gather([failing(), late()])
     assert isinstance(one, KeyError)
     assert two == 3
-    assert await settled([]) == []
+    assert await gather([]) == []
 
 
 # shared calls
