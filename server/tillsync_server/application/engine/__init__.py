@@ -1,5 +1,5 @@
-"""The engine: enqueueing, lanes, runs, completions (docs/architecture.md#the-engine-on-one-page). It knows entries, and no till or shop.
+"""The engine: enqueueing, lanes, runs, completions (docs/architecture.md#the-engine-on-one-page). It handles entries, and no till or shop.
 
-``enqueuer`` is the way in; ``worker`` leases lanes and keeps the leases; ``lane_runner`` runs one leased lane; ``lane_statements`` gathers
-what lanes read and store into few statements.
+``enqueuer`` stores hints as entries. ``worker`` leases lanes and renews the leases. ``lane_runner`` runs one leased lane.
+``lane_statements`` gathers the claims, completions and releases of many lanes into few statements.
 """

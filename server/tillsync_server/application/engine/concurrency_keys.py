@@ -1,4 +1,4 @@
-"""Which claimed entries of a lane may run now: one per subject, email and shop customer. The others wait behind it, in order."""
+"""Decides which claimed entries of a lane may run: one per subject, email and shop customer. The others wait in order of arrival."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _arrival = itemgetter(0)
 
 
 def concurrency_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
-    """Entries that share one of these never run at the same time."""
+    """Yields the keys of an entry. Entries that share a key never run at the same time."""
     # invariant: subjects-exclude-only-themselves
     yield entry.kind, entry.subject_id
     if entry.kind is EntryKind.ORDER_CUSTOMER:
@@ -27,21 +27,24 @@ def concurrency_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
 
 
 class ConcurrencyKeys:
-    """The keys of one lane's entries. A blocked entry waits at one key that another entry holds, and is looked at again when that key is
-    free. A long line of blocked entries costs nothing while none of them can move."""
+    """The keys that the running entries of one lane hold.
+
+    A blocked entry waits for one held key, and is checked again when that key is released. So a long queue of blocked entries costs
+    nothing while none of them can run.
+    """
 
     def __init__(self) -> None:
         self._held: set[Hashable] = set()
         self._keys: dict[EntryId, tuple[Hashable, ...]] = {}
         self._blocked: dict[Hashable, list[tuple[int, ClaimedEntry]]] = {}
-        """By the key they wait at, in order of arrival."""
-        self._freed: set[Hashable] = set()
-        """Keys with blocked entries, freed since the last take."""
+        """By the key that they wait for, in order of arrival."""
+        self._released: set[Hashable] = set()
+        """Keys with blocked entries that were released since the last :meth:`acquire`."""
         self._arrivals = itertools.count()
 
-    def take(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
-        """The entries that run now: of the blocked ones, then of ``claimed``. The rest is blocked."""
-        runnable = self._take_blocked() if self._freed else []
+    def acquire(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
+        """Returns the entries that may run now: blocked ones first, then those of ``claimed``. The others are blocked."""
+        runnable = self._unblock() if self._released else []
         for entry in claimed:
             keys = self._keys[entry.entry_id] = tuple(concurrency_keys(entry))
             if self._held.isdisjoint(keys):
@@ -51,26 +54,26 @@ class ConcurrencyKeys:
                 self._block(next(self._arrivals), entry)
         return runnable
 
-    def free(self, entry_id: EntryId) -> None:
-        """The entry has run, or will not run: its keys are free."""
+    def release(self, entry_id: EntryId) -> None:
+        """To call when the entry has run, or will not run."""
         for key in self._keys.pop(entry_id, ()):
             self._held.discard(key)
             if key in self._blocked:
-                self._freed.add(key)
+                self._released.add(key)
 
-    def _take_blocked(self) -> list[ClaimedEntry]:
+    def _unblock(self) -> list[ClaimedEntry]:
         runnable: list[ClaimedEntry] = []
-        firsts = [(self._blocked[key][0][0], key) for key in self._freed]
-        self._freed.clear()
-        heapify(firsts)  # by arrival: of two that want one key the older one goes first, whatever key each waited at
+        firsts = [(self._blocked[key][0][0], key) for key in self._released]
+        self._released.clear()
+        heapify(firsts)  # by arrival: of two entries that need one key the older one runs first, whatever key each waited for
         while firsts:
             _, key = heappop(firsts)
             if key in self._held:
-                continue  # an older entry took it: the rest goes on waiting at it
-            line = self._blocked[key]
-            arrival, entry = line.pop(0)
-            if line:
-                heappush(firsts, (line[0][0], key))
+                continue  # an older entry has acquired it: the others still wait for it
+            queue = self._blocked[key]
+            arrival, entry = queue.pop(0)
+            if queue:
+                heappush(firsts, (queue[0][0], key))
             else:
                 del self._blocked[key]
             keys = self._keys[entry.entry_id]

@@ -1,4 +1,4 @@
-"""The way in: hints for the Customers Queue, micro-batched; committed before they are answered (invariant 1)."""
+"""Enqueues hints for the Customers Queue in micro-batches. A hint is committed before its caller is answered (invariant 1)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.lanes import EnqueueResult, HintStore, NewHint
 
 LINGER_SECONDS = 0.004
-"""Waited only in a crowd. With 64 callers a flush then carries twenty hints instead of ten, which saves a fifth of the CPU of a call;
-a lone caller, and up to some hundred calls a second, never wait."""
+"""Wait of a flush while many call. With 64 callers a flush then has twenty hints instead of ten, which saves a fifth of the CPU of a call.
+A lone caller never waits, and neither do callers at some hundred calls a second."""
 _CROWD = 6
-"""So many that a stall among some hundred calls a second does not start a lingering that keeps itself going."""
-
+"""High enough that a stall at some hundred calls a second does not start a wait that prolongs itself."""
 
 BUSY_SECONDS = 10.0
-"""So long after its lane stayed locked an account's hints go by themselves: each try waits for the lock for a second, or two."""
+"""After its lane stayed locked, an account's hints have statements of their own for so long. Each waits a second or two for the lock."""
 _BUSY_AT_ONCE, _BUSY_KEPT = 4, 1000
 
 
 class Enqueuer:
-    """One per process. A caller's exception is NotFound or Unavailable; anything else is the database's own. ``clock`` is monotonic."""
+    """One per process. Methods raise NotFound, Unavailable, or an error of the database. ``clock`` is monotonic."""
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class Enqueuer:
             raise
 
     async def enqueue_many(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
-        """A bulk caller's batch goes as it is, beside the micro-batches of lone callers; its lane locks keep the order."""
+        """Enqueues a bulk caller's batch as one statement, beside the micro-batches of lone callers. The lane locks keep the order."""
         return await self._store.enqueue(hints)
 
     async def close(self) -> None:

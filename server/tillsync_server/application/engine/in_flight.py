@@ -17,10 +17,10 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 class RunState(Enum):
     BLOCKED = auto()
-    """Waits for an entry with a key in common."""
+    """Waits for another run that holds one of its keys."""
     RUNNING = auto()
     DECIDED = auto()
-    """Has its verdict, which is being stored."""
+    """Its verdict is being stored."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +31,7 @@ class InFlight:
     is_charged: bool = False
     """The attempt was charged before the run."""
     is_unproven: bool = False
-    """Its sides had not shown that they answer when it was claimed."""
+    """Its sides were not proven to answer when it was claimed."""
 
 
 class RunsInFlight:
@@ -48,7 +48,7 @@ class RunsInFlight:
         return len(self._runs)
 
     def __contains__(self, run: InFlight) -> bool:
-        """By identity: an entry whose result is stored may have been claimed again."""
+        """Compares by identity: an entry whose result is stored may have been claimed again."""
         return self._runs.get(run.entry.entry_id) is run
 
     def of(self, entry: ClaimedEntry) -> InFlight | None:
@@ -64,7 +64,7 @@ class RunsInFlight:
 
     @property
     def running_classes(self) -> set[WorkClass]:
-        """Without the classes of which all entries are blocked."""
+        """Classes that have at least one entry that is not blocked."""
         return {run.entry.work_class for run in self._runs.values() if run.state is not RunState.BLOCKED}
 
     def count(self, work_class: WorkClass) -> int:
@@ -77,17 +77,17 @@ class RunsInFlight:
         for entry in claimed:
             self._runs[entry.entry_id] = InFlight(entry, is_unproven=is_unproven)
         self._classes[claimed[0].work_class] += len(claimed)
-        self._slots.take(len(claimed), len(claimed) * is_unproven)
+        self._slots.acquire(len(claimed), len(claimed) * is_unproven)
 
     def unblock(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
         """The runs that may start: blocked ones whose keys are free, then those of ``claimed`` that no other run blocks."""
-        return [self._runs[entry.entry_id] for entry in self._keys.take(claimed)]
+        return [self._runs[entry.entry_id] for entry in self._keys.acquire(claimed)]
 
     def end(self, run: InFlight) -> None:
-        """Its result is stored, or the entry stays as it was. Its keys are free."""
+        """Ends a run whose result is stored, or whose entry stays as it was, and releases its keys."""
         if run in self:
             self._drop(run)
-            self._keys.free(run.entry.entry_id)
+            self._keys.release(run.entry.entry_id)
         self._changed.set()
 
     def drop_blocked(self) -> None:
@@ -95,10 +95,10 @@ class RunsInFlight:
             self._drop(run)
 
     def clear(self) -> None:
-        self._slots.give_back(len(self._runs), sum(run.is_unproven for run in self._runs.values()))
+        self._slots.release(len(self._runs), sum(run.is_unproven for run in self._runs.values()))
         self._runs.clear()
 
     def _drop(self, run: InFlight) -> None:
         del self._runs[run.entry.entry_id]
         self._classes[run.entry.work_class] -= 1
-        self._slots.give_back(1, int(run.is_unproven))
+        self._slots.release(1, int(run.is_unproven))

@@ -1,4 +1,4 @@
-"""How the results of a lane's runs are stored, and what the lane does when one was not stored as decided."""
+"""Stores the results of a lane's runs, and handles those that were not stored as decided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 class LaneResults:
-    """``fault_verdict``: the verdict of an entry on which the service itself fails."""
+    """``fault_verdict``: returns the verdict of an entry on which the service itself fails."""
 
     def __init__(
         self,
@@ -48,62 +48,62 @@ class LaneResults:
     def store(self, run: InFlight, verdict: Verdict, failures: int) -> None:
         """Ends the run once its result is stored or refused. ``failures``: of the side whose problem the verdict names, in a row."""
         completion = self._completion(run, verdict, failures)
-        # a callback and not an awaited future: with thousands of entries at once a future of each costs more than the rest
-        # the database refused the first verdict where there is one already
-        done = self._stored if run.state is RunState.DECIDED else self._first_stored
-        self._statements.complete(completion, partial(done, run, completion))
+        # a callback and no future: with thousands of entries at once, a future for each would cost more than all else
+        # a run that is decided already stores its second verdict: the database refused the first one
+        handle = self._handle_result if run.state is RunState.DECIDED else self._handle_first_result
+        self._statements.complete(completion, partial(handle, run, completion))
         run.state = RunState.DECIDED
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
-        ill = self._sides.ill_since(run.started_at)
-        decision = decide_entry(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, paused=ill)
+        paused = self._sides.paused_since(run.started_at)
+        decision = decide_entry(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, paused=paused)
         if run.is_charged:
             decision = replace(decision, charged=False)
         pause = 0.0
         if decision.problem is not None:
             pause = self._policy.pause_seconds(failures, decision.problem.retry_after_seconds)
-        mended = self._sides.worked(decision.sides_proven)
-        if mended:
-            self._schedule.look_again()
-        return Completion(self._lane.lease, run.entry, decision, self._lane.clock.now() - run.started_at, pause, mended)
+        recovered = self._sides.record_success(decision.sides_proven)
+        if recovered:
+            self._schedule.wake()
+        return Completion(self._lane.lease, run.entry, decision, self._lane.clock.now() - run.started_at, pause, recovered)
 
-    def _first_stored(self, run: InFlight, completion: Completion, stored: CompletionResult | BaseException) -> None:
-        if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
-            self._stored(run, completion, stored)
+    def _handle_first_result(self, run: InFlight, completion: Completion, result: CompletionResult | BaseException) -> None:
+        if not isinstance(result, Exception) or isinstance(result, Unavailable):
+            self._handle_result(run, completion, result)
             return
-        self._not_stored(completion)
-        # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
-        self._log_refused(run, stored)
+        self._undo_sides(completion)
+        # the database refuses the verdict: this charges an attempt, or the entry would run again for ever
+        self._log_refused(run, result)
         self.store(run, self._fault_verdict(run.entry), 0)
 
-    def _stored(self, run: InFlight, completion: Completion, stored: CompletionResult | BaseException) -> None:
-        if isinstance(stored, Exception):
-            self._log_refused(run, stored)
-            self._not_stored(completion)
-            self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
+    def _handle_result(self, run: InFlight, completion: Completion, result: CompletionResult | BaseException) -> None:
+        if isinstance(result, Exception):
+            self._log_refused(run, result)
+            self._undo_sides(completion)
+            self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again in the next lease
         # invariant: moved-entries-are-claimed-again
-        elif stored is not CompletionResult.DONE:
-            if stored is not CompletionResult.MOVED_ON:
-                self._not_stored(completion)
-            self._schedule.look_again()
+        elif result is not CompletionResult.DONE:
+            if result is not CompletionResult.MOVED_ON:
+                self._undo_sides(completion)
+            self._schedule.wake()
         elif completion.decision.state is EntryState.PENDING:
             # invariant: postponed-entries-wake-their-lane
             self._schedule.due_in(_seconds_until_due(completion.decision))
         if (problem := completion.decision.problem) is not None:
-            self._sides.failure_stored(problem.side, completion.pause_seconds)
+            self._sides.confirm_failure(problem.side, completion.pause_seconds)
             self._schedule.due_in(self._sides.seconds_until_probe)
         self._in_flight.end(run)
 
     def _log_refused(self, run: InFlight, error: Exception) -> None:
         _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
 
-    def _not_stored(self, completion: Completion) -> None:
+    def _undo_sides(self, completion: Completion) -> None:
         problem = completion.decision.problem
-        self._sides.not_stored(completion.recovered, None if problem is None else problem.side)
+        self._sides.undo(completion.recovered, None if problem is None else problem.side)
 
 
 def _seconds_until_due(decision: EntryDecision) -> float:
-    """As it is stored, by this process's clock."""
+    """Returns the stored due time as a delay on this process's clock."""
     if decision.not_before is not None:
         return max((decision.not_before - datetime.now(UTC)).total_seconds(), 0.0)
     return decision.delay_seconds

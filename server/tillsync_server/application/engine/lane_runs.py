@@ -22,12 +22,12 @@ class LaneRuns:
         self._results = results
 
     def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
-        """Starts the entries that no other run and no ill side blocks: earlier blocked ones first, then those of ``claimed``."""
+        """Starts the entries that neither another run nor a paused side blocks: earlier blocked ones first, then those of ``claimed``."""
         started: list[InFlight] = []
         now = self._lane.clock.now()
         for run in self._in_flight.unblock(claimed):
-            if self._sides.is_any_ill and not self._sides.start(run.entry.work_class, self._in_flight.running_classes):
-                self.leave(run)  # its side became ill while it was blocked, or another entry probes the side
+            if self._sides.is_any_paused and not self._sides.try_start(run.entry.work_class, self._in_flight.running_classes):
+                self.leave(run)  # its side was paused while it was blocked, or another entry probes the side
                 continue
             run.state, run.started_at = RunState.RUNNING, now
             started.append(run)
@@ -44,16 +44,16 @@ class LaneRuns:
             raise ValueError(f"entry {entry.entry_id} has its verdict already, or was never claimed here")
         failures = 0
         if verdict.problem is not None:
-            failed = self._sides.failed(verdict.problem.side, run.started_at)
-            if failed is None:  # the problem is known: the entry waits as it is, and keeps what it showed
+            failed = self._sides.record_failure(verdict.problem.side, run.started_at)
+            if failed is None:  # the problem is open already: the entry stays as it was and waits
                 self._in_flight.end(run)
                 return
             failures = failed
         self._results.store(run, verdict, failures)
 
     def leave(self, run: InFlight) -> None:
-        """The entry stays as it was, without a verdict: it is still due."""
-        self._schedule.look_again()
+        """Ends the run without a verdict. The entry stays as it was, and is still due."""
+        self._schedule.wake()
         self._in_flight.end(run)
 
     def close(self) -> None:

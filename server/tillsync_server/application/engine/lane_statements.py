@@ -1,4 +1,4 @@
-"""The statements that lanes share: claims, completions and releases of many lanes in one, waited for while the database is away."""
+"""The statements that lanes share: claims, completions and releases of many lanes. The latter two wait while the database is away."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult,
 _LOG = structlog.get_logger(__name__)
 _CLAIMS_AT_ONCE = 8
 _COMPLETION_WRITERS = 2
-"""One writes while another's commit waits for the disk."""
+"""One writer works while the commit of another waits for the disk."""
 _WAITING_COMPLETIONS = 1000
-"""Two statements' full."""
+"""As many as two full statements hold."""
 _DATABASE_PATIENCE_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
 class WorkerCounters:
-    """Read by the metrics."""
+    """Counters of one worker, for the metrics."""
 
     leases: int = 0
     lapsed_leases: int = 0
@@ -42,7 +42,7 @@ class WorkerCounters:
 
 
 class LaneStatements:
-    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now."""
+    """One per process. ``database_gone``: exceptions that mean that the database is unreachable."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class LaneStatements:
 
     @property
     def are_behind(self) -> bool:
-        """The database has all that it can do: more lanes would only share it, each in smaller pieces."""
+        """True while the database is busy to capacity. More lanes would only split the same capacity into smaller claims."""
         return len(self._claims) >= _CLAIMS_AT_ONCE or sum(map(len, self._completions)) >= _WAITING_COMPLETIONS
 
     async def claim(self, request: ClaimRequest) -> ClaimResult:
@@ -74,7 +74,10 @@ class LaneStatements:
         return await self._claims.submit(request)
 
     def complete(self, completion: Completion, done: Done[CompletionResult]) -> None:
-        """Waits until the database answers, at the latest until :meth:`stop`. A lane's completions are stored in order."""
+        """Stores the completion and calls ``done``. Waits until the database answers, at the latest until :meth:`stop`.
+
+        The completions of a lane are stored in order.
+        """
         writer = crc32(completion.lease.account_id.encode()) % len(self._completions)
         self._completions[writer].put(completion, done)
 
@@ -82,12 +85,12 @@ class LaneStatements:
         return await self._store.charge_first(lease, entry, delay_seconds=delay_seconds)
 
     async def release(self, lane: LeasedLane) -> None:
-        """Tried again until :meth:`stop`: a lane that is leased and not run would wait for the end of its lease."""
+        """Retries until :meth:`stop`. A lane that is leased and not run would wait until its lease ends."""
         with contextlib.suppress(*self.database_gone):
-            await self._once_it_answers("release", lambda: self._releases.submit(lane))
+            await self._retry_until_answered("release", lambda: self._releases.submit(lane))
 
     async def stop(self) -> None:
-        """What was submitted is stored if the database answers; nothing waits for it any more."""
+        """Stores what was submitted if the database answers, and stops waiting for it otherwise."""
         self._stopped.set()
         await self._claims.close()
         for completions in self._completions:
@@ -97,24 +100,24 @@ class LaneStatements:
     async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[ClaimResult | Exception]:
         try:
             claimed = await self._store.claim(requests)
-        finally:  # also of one that failed: lanes wait for the database only while there is something on the way
-            self._ended()
+        finally:  # also after a failed claim: lanes wait for the database only while a statement is under way
+            self._statement_ended()
         self._counters.claimed += sum(len(each.entries) for each in claimed)
         return claimed
 
     async def _complete(self, completions: Sequence[Completion]) -> Sequence[CompletionResult | Exception]:
-        """What was done outside is recorded once the database is back, if the lane is still ours then."""
+        """Retries until the database answers. The fence drops completions of lanes that another process has leased meanwhile."""
         try:
-            written = await self._once_it_answers("complete", lambda: self._store.complete(completions))
+            results = await self._retry_until_answered("complete", lambda: self._store.complete(completions))
         except self.database_gone as error:
             raise Unavailable("the database does not answer") from error
-        dropped = written.count(CompletionResult.DROPPED)
+        dropped = results.count(CompletionResult.DROPPED)
         self._counters.dropped += dropped
-        self._counters.completed += len(written) - dropped - sum(isinstance(each, Exception) for each in written)
-        self._ended()
-        return written
+        self._counters.completed += len(results) - dropped - sum(isinstance(each, Exception) for each in results)
+        self._statement_ended()
+        return results
 
-    def _ended(self) -> None:
+    def _statement_ended(self) -> None:
         if not self.are_behind:
             self._lease_signal.database_caught_up()
 
@@ -122,8 +125,8 @@ class LaneStatements:
         await self._store.release([lane.lease for lane in lanes], clean=[lane.state is LaneState.DRAINED for lane in lanes])
         return [None] * len(lanes)
 
-    async def _once_it_answers(self, what: str, ask: Callable[[], Awaitable[Result]]) -> Result:
-        """Raises ``database_gone`` once stopped."""
+    async def _retry_until_answered(self, what: str, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """Retries ``ask``. Raises ``database_gone`` after :meth:`stop`."""
         patience = iter(_DATABASE_PATIENCE_SECONDS)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""How much of a lease is left, on the process's own monotonic clock: also right after the process was stopped for a while."""
+"""Measures how much of a lease is left on the process's own monotonic clock, also after the process was suspended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.errors import LeaseTooShort
 
 _BEFORE_THE_CHECK_SECONDS = 0.5
-"""Between the renewal and the last check lie a statement or two and a connection."""
+"""Time for a statement or two and a connection between the renewal and the last check."""
 
 
 class LeaseClock:
-    """``asked_at``: monotonic time before the lease or its renewal was asked for, so that ours always runs out first."""
+    """``asked_at``: monotonic time before the lease or its renewal was requested. So the lease ends here before it ends in the database."""
 
     def __init__(self, settings: EngineSettings, asked_at: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -33,11 +33,14 @@ class LeaseClock:
 
     @property
     def wants_renewal_before_write(self) -> bool:
-        """Half of it is gone, or so much that a write could not start: a short lease would refuse every other one."""
+        """True when half of the lease is over, or too little is left to start a write.
+
+        Without the second condition a short lease would refuse every second write.
+        """
         return self.seconds_left < max(self._settings.lease_seconds / 2, self._settings.write_minimum_seconds + _BEFORE_THE_CHECK_SECONDS)
 
     def seconds_allowed(self, setting_seconds: float) -> float:
-        """Total timeout of an outside write that starts now: min(setting, lease left − margin); LeaseTooShort when too little is left."""
+        """Returns the total timeout of an outside write that starts now: min(setting, lease left − margin). Raises LeaseTooShort."""
         left = self.seconds_left
         # invariant: writes-need-enough-lease
         if left < self._settings.write_minimum_seconds:

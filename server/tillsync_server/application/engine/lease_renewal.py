@@ -1,4 +1,4 @@
-"""Keeps the leases of this process: renews them in time, and ends the lanes that another session has."""
+"""Renews the leases of this process in time, and ends the lanes that another session has leased."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LeaseRenewal:
         for lane, is_ours in zip(lanes, renewed, strict=True):
             if is_ours:
                 lane.clock.renewed(asked_at)
-            elif is_ours is None:  # asked again at the next turn; nothing is sent once too little of the lease is left
+            elif is_ours is None:  # the next turn tries again; with too little of the lease left nothing is sent
                 _LOG.warning("lane_locked", account_id=lane.lease.account_id)
             else:
                 _LOG.warning("lease_lost", account_id=lane.lease.account_id)

@@ -1,4 +1,4 @@
-"""One lane while this process holds its lease: implements ports.handler.LaneRun."""
+"""One lane while this process holds its lease. Implements ports.handler.LaneRun."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 class AccountReader(Protocol):
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
-        """The account's settings, no older than ``config_version``."""
+        """Returns the account's settings, no older than ``config_version``."""
         ...
 
 
@@ -24,17 +24,17 @@ class LaneState(Enum):
     CLAIMING = auto()
     """Entries are claimed as they become due."""
     DRAINED = auto()
-    """No entry is due. The release resets the lapses."""
+    """No entry is due. The release resets the number of lapses."""
     YIELDED = auto()
-    """The lane has had its time; other lanes wait for its slot."""
+    """The lane has used its time slice, and other lanes wait for its slot."""
     STOPPING = auto()
-    """The process stops, or a statement failed. What runs may end; nothing more is claimed."""
+    """The process stops, or a statement failed. Running entries may end; no more are claimed."""
     LOST = auto()
-    """Another session has the lane. What runs is cancelled; the fence drops what it would write."""
+    """Another session has leased the lane. Running entries are cancelled, and the fence drops their writes."""
 
 
 class LeasedLane:
-    """``renew``: asks the database for more time for this lane; it ends the lane as LOST where the lane is not ours any more."""
+    """``renew``: renews this lane's lease in the database. It ends the lane as LOST if another session has leased it."""
 
     def __init__(
         self, lease: LaneLease, clock: LeaseClock, accounts: AccountReader, renew: Callable[[LeasedLane], Awaitable[None]]
@@ -43,13 +43,13 @@ class LeasedLane:
         self.clock = clock
         self.state = LaneState.CLAIMING
         self.changed = asyncio.Event()
-        """The state, the entries in flight, or what may be claimed has changed."""
+        """Set when the state, the entries in flight, or the entries that may be claimed have changed."""
         self._accounts = accounts
         self._renew = renew
 
     @property
     def owner_tag(self) -> str:
-        """Names this lease among all leases ever: the ``owner`` of intents."""
+        """Name of this lease, unique among all leases ever. It is the ``owner`` of intents."""
         # invariant: intent-owners-name-the-account
         account_id = self.lease.account_id  # the lanes of one process share its owner, and their tokens may be equal
         return f"{self.lease.owner}:{account_id}:{self.lease.token}"
@@ -63,13 +63,13 @@ class LeasedLane:
         return self.state is LaneState.LOST
 
     def end(self, state: LaneState) -> None:
-        """Nothing more is claimed. The first reason stands; only LOST replaces it."""
+        """Stops claiming. The first state stays; only LOST replaces it."""
         if self.is_claiming or state is LaneState.LOST:
             self.state = state
         self.changed.set()
 
     def seconds_allowed(self, setting_seconds: float) -> float:
-        """How long an outside write may take. Raises LeaseTooShort."""
+        """Returns how long an outside write may take. Raises LeaseTooShort."""
         self._check_not_lost()
         return self.clock.seconds_allowed(setting_seconds)
 
@@ -77,7 +77,7 @@ class LeasedLane:
         return await self._accounts.at_version(entry.account_id, entry.config_version)
 
     async def renew_if_needed(self) -> None:
-        """Before an outside write. Raises LeaseTooShort when the lane is lost."""
+        """To call before an outside write. Raises LeaseTooShort when the lane is lost."""
         self._check_not_lost()
         if self.clock.wants_renewal_before_write:
             await self._renew(self)

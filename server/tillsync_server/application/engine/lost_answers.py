@@ -1,4 +1,4 @@
-"""Lanes that an offer of this process may have leased: the answer to the commit was lost. They are given back."""
+"""Releases lanes that an offer of this process may have leased, where the answer to the commit was lost."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ _LOG = structlog.get_logger(__name__)
 
 
 class LostAnswers:
-    """An offer has an owner's name of its own, so what is given back is never a lease that a runner has, or that is on its way to one."""
+    """Each offer has an owner name of its own. So this class never releases a lease that a runner has or is about to get."""
 
     def __init__(self, store: LaneStore, *, lease_seconds: float, clock: Callable[[], float]) -> None:
         self._store = store
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._lost: dict[str, tuple[Sequence[AccountId], float]] = {}
-        """By owner: the accounts, and until when to look. The database may commit after this process has given up the answer; after the
-        length of a lease others take the lane over."""
+        """By owner: the accounts, and the time until which to search for their leases.
+
+        The database may commit after this process has stopped waiting for the answer. After the length of a lease another process leases
+        the lane.
+        """
 
     def note(self, owner: str, accounts: Sequence[AccountId]) -> None:
         self._lost[owner] = (accounts, self._clock() + self._lease_seconds)
 
     async def release(self) -> None:
-        """To be called every now and then. Raises what the store raises; then nothing is forgotten."""
+        """To call every second or so. Raises what the store raises, and then keeps all accounts for the next call."""
         if not self._lost:
             return
         asked_at = self._clock()

@@ -1,4 +1,4 @@
-"""What the engine can be tuned by. Units in the names."""
+"""Settings of the engine. Units are in the names."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from tillsync_server.domain.backoff import RetryPolicy
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     lease_seconds: float = 30.0
-    """A killed worker's lanes resume after so long. Renewed at a third."""
+    """Length of a lease, after which a killed worker's lanes resume. Renewed when a third of it is over."""
     lane_slots: int = 2048
     """Lanes leased at once by one process."""
     live_reserved_slots: int = 512
-    """Of these, kept for lanes with live work: bulk never takes the last ones."""
+    """Slots among ``lane_slots`` that only lanes with live work get."""
     entry_slots: int = 16_384
     """Entries that run at once in one process."""
     probe_slots: int = 32
-    """Probes of ill sides under way at once in one process."""
+    """Probes of paused sides that run at once in one process."""
     in_flight_limit: int = 1200
-    """Entries of one lane that run at once; most of them wait for a shop batch to fill."""
+    """Entries of one lane that run at once. Most of them wait for a shop batch to fill."""
     reserved_in_flight: int = 100
-    """Of these, kept for each class of work while others fill the lane."""
+    """Entries among ``in_flight_limit`` that each class of work keeps while other classes fill the lane."""
     claim_limit: int = 500
     bulk_lease_seconds: float = 10.0
-    """A lane with bulk work goes to the back of the line after so long when others wait."""
+    """Time slice of bulk work while other lanes wait for a slot."""
     live_lease_seconds: float = 30.0
-    """So does a lane that is never out of live work."""
+    """Time slice of live work while other lanes wait for a slot."""
     poll_floor_seconds: float = 1.0
-    """How often a process looks for ready lanes when no NOTIFY reaches it."""
+    """Longest pause between two searches for ready lanes when no NOTIFY arrives."""
     sweep_seconds: float = 60.0
     lapses_before_single: int = 2
-    """After so many lapses in a row, one entry at a time, its attempt charged first."""
+    """After so many lapses in a row the lane runs one entry at a time, and charges its attempt before the run."""
     write_margin_seconds: float = 2.0
-    """An outside write must be over so long before the lease is."""
+    """An outside write must end so long before the lease ends."""
     write_minimum_seconds: float = 5.0
-    """With less of the lease left, nothing is sent."""
+    """No outside write starts with less of the lease left."""
     stop_grace_seconds: float = 10.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -1,4 +1,4 @@
-"""Room of one process: for lanes, for running entries, and for probes of ill sides."""
+"""Capacity of one process for lanes, for running entries, and for probes of paused sides."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
 
-_PIECE = 50
-_UNPROVEN_OF_LANE = 250
-_UNPROVEN_PART = 2
-_PROVEN_KEPT = 20_000
+_SLOTS_AT_ONCE = 50
+"""The most slots that a claim reserves, and the fewest free slots that unproven entries get."""
+_MAX_UNPROVEN_OF_LANE = 250
+_UNPROVEN_DIVISOR = 2
+_MAX_PROVEN = 20_000
 
 
 @dataclass(slots=True)
 class Slots:
-    """A lane is small and leased by the thousand. A slot belongs to a running entry."""
+    """Slots for lanes and for running entries. A process leases thousands of lanes, because a lane is small."""
 
     lanes: int
     live_reserved_lanes: int
-    """Of these, kept for lanes with live work."""
+    """Slots among ``lanes`` that only lanes with live work get."""
     entries: int
     lanes_taken: int = 0
     entries_taken: int = 0
     unproven_taken: int = 0
-    """Of these, entries whose sides had not shown that they answer when they were claimed."""
-    are_missing: bool = False
-    """Lanes are ready that found no room: a lane that runs yields after its time."""
+    """Entries among ``entries_taken`` whose sides were not proven to answer when they were claimed."""
+    lanes_wait: bool = False
+    """Ready lanes got no slot, so that a running lane yields after its time slice."""
 
     @property
     def free_lanes(self) -> int:
@@ -42,62 +43,66 @@ class Slots:
         return max(self.free_lanes - self.live_reserved_lanes, 0)
 
     def entries_of_proven(self, of_class: int) -> int:
-        """How many more entries of a class a lane may start that runs ``of_class`` of them: at least one of each class."""
+        """Returns how many more entries of a class a lane may start that runs ``of_class`` of them: at least one of each class."""
         return max(self.entries - self.entries_taken, 1 - of_class)
 
     def entries_of_unproven(self, of_class: int, of_lane: int) -> int:
-        """The same where the sides have not shown that they answer, for a lane that runs ``of_lane`` in all: no more than a few requests
-        read and write, and half of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
-        the others."""
-        free = min(self.entries - self.entries_taken, self.entries // _UNPROVEN_PART - self.unproven_taken)
-        # not the crumbs of a full process: what starts one by one shares neither a list page nor a shop request
-        most = min(free, _UNPROVEN_OF_LANE - of_lane) if free >= _PIECE else 0
-        return max(most, 1 - of_class)
+        """Like :meth:`entries_of_proven`, for sides that are not proven to answer. ``of_lane``: entries that the lane runs in all.
+
+        A lane gets no more entries than a few requests read and write, and all such lanes get half of the process. So thousands of
+        accounts whose till or shop hangs leave capacity for the others.
+        """
+        free = min(self.entries - self.entries_taken, self.entries // _UNPROVEN_DIVISOR - self.unproven_taken)
+        # a nearly full process gives none: entries that start one by one share neither a list page nor a shop request
+        limit = min(free, _MAX_UNPROVEN_OF_LANE - of_lane) if free >= _SLOTS_AT_ONCE else 0
+        return max(limit, 1 - of_class)
 
     @contextmanager
-    def kept_for(self, entries: int, unproven: int) -> Iterator[None]:
-        """While a claim of at most so many is on its way: others that claim meanwhile would read the same room full, and leave most of it.
-        Most claims bring far fewer than they may. Room for all of it would be a full process for the others: they would start one entry
-        each, and customers that could share a list page and a shop request would not meet."""
-        kept = min(entries, _PIECE), min(unproven, _PIECE)
-        self.take(*kept)
+    def reserved(self, entries: int, unproven: int) -> Iterator[None]:
+        """Reserves slots during a claim of at most so many entries, because other claims would otherwise count the same free slots.
+
+        It reserves at most 50, because most claims bring far fewer entries than they may. If it reserved all, the process would look full
+        to the other lanes. They would start one entry each, and their customers would share neither a list page nor a shop request.
+        """
+        reserved = min(entries, _SLOTS_AT_ONCE), min(unproven, _SLOTS_AT_ONCE)
+        self.acquire(*reserved)
         try:
             yield
         finally:
-            self.give_back(*kept)
+            self.release(*reserved)
 
-    def take(self, entries: int, unproven: int) -> None:
-        """``unproven``: how many of the entries are."""
+    def acquire(self, entries: int, unproven: int) -> None:
+        """``unproven``: how many of the entries have sides that are not proven to answer."""
         self.entries_taken += entries
         self.unproven_taken += unproven
 
-    def give_back(self, entries: int, unproven: int) -> None:
+    def release(self, entries: int, unproven: int) -> None:
         self.entries_taken -= entries
         self.unproven_taken -= unproven
 
 
 @dataclass(slots=True)
 class Probes:
-    """Probes of ill sides under way at once in this process: they may each take a whole time-out."""
+    """Slots for probes of paused sides. A probe may take a whole time-out."""
 
-    most: int
+    limit: int
     taken: int = 0
     _waiting: set[asyncio.Event] = field(default_factory=set)
 
     @property
     def free(self) -> int:
-        return self.most - self.taken
+        return self.limit - self.taken
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         if self.free <= 0:
             return False
         self.taken += 1
         return True
 
-    def wake_when_free(self, event: asyncio.Event) -> None:
+    def set_when_free(self, event: asyncio.Event) -> None:
         self._waiting.add(event)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         self.taken -= 1
         waiting, self._waiting = self._waiting, set()
         for event in waiting:
@@ -107,9 +112,9 @@ class Probes:
 
 @dataclass(slots=True)
 class ProvenSides:
-    """Which sides have answered this process, and not failed since; the oldest are forgotten."""
+    """Sides that have answered this process and have not failed since. The oldest of more than 20,000 are dropped."""
 
-    _sides: Recent[tuple[AccountId, Side], None] = field(default_factory=lambda: Recent(_PROVEN_KEPT))
+    _sides: Recent[tuple[AccountId, Side], None] = field(default_factory=lambda: Recent(_MAX_PROVEN))
 
     def has(self, account_id: AccountId, sides: Collection[Side]) -> bool:
         return all((account_id, side) in self._sides for side in sides)

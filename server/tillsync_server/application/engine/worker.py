@@ -1,4 +1,4 @@
-"""Leases ready lanes, runs a LaneRunner on each, gives them back. Any number of processes share the work."""
+"""Leases ready lanes, runs a LaneRunner on each, and releases them. Any number of processes share the work."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ _CANCELLED_SECONDS = 5.0
 _LOST_ANSWER_SECONDS = 1.0
 _LEASED_AT_ONCE = 256
 _BULK_LEASED_AT_ONCE = 32
-_TOLD_EARLY_KEPT = 1000
+_EARLY_WAKE_UPS_KEPT = 1000
 _SKIPPED_SECONDS = 0.02
 """Another session holds the row lock of a ready lane and sends no notification on release. Lease again after this delay, then twice it."""
 
 
 def new_owner() -> str:
-    """Names this process's leases; random, so that a restarted process never takes itself for its predecessor."""
+    """Returns the owner of this process's leases. It is random, so that a restarted process never takes the leases of its predecessor for
+    its own."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Worker:
-    """``database_gone``: exceptions that mean the database cannot be asked now (waited out, never given up on)."""
+    """``database_gone``: exceptions that mean that the database is unreachable. The worker retries without limit."""
 
     def __init__(
         self,
@@ -74,8 +75,8 @@ class Worker:
         self._offers = itertools.count(1)
         self._services = LaneServices(settings, handler, self._statements, self.slots, self.probes, ProvenSides())
         self._runners: dict[AccountId, LaneRunner] = {}
-        self._told_early: Recent[AccountId, None] = Recent(_TOLD_EARLY_KEPT)
-        """Lanes without a runner for which live work was told: the answer to the statement that leases the lane may be on its way."""
+        self._early_wake_ups: Recent[AccountId, None] = Recent(_EARLY_WAKE_UPS_KEPT)
+        """Lanes without a runner for which live work was announced. The answer to the statement that leases the lane may be under way."""
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._skipped_seconds = _SKIPPED_SECONDS
         self._lease_again_seconds = settings.poll_floor_seconds
@@ -83,7 +84,7 @@ class Worker:
         self._leasing: asyncio.Task[None] | None = None
         self._main: asyncio.Task[None] | None = None
         wakeups.on_lanes_ready(self._lease_signal.set)
-        wakeups.on_live_work(self._look_again)
+        wakeups.on_live_work(self._wake_lane)
 
     @property
     def leased_accounts(self) -> list[AccountId]:
@@ -93,13 +94,16 @@ class Worker:
         self._main = asyncio.create_task(self._work(), name="worker")
 
     async def stop(self) -> None:
-        """Give every lane back: runs get a grace, then they are cancelled. Bounded in time, even if the database never answers."""
+        """Releases every lane. Running entries get a grace period, then they are cancelled.
+
+        Ends in bounded time, even if the database never answers.
+        """
         self._stopping = True
         self._lease_signal.set()
         for runner in self._runners.values():
             # invariant: stops-end-lanes
             runner.lane.end(LaneState.STOPPING)
-        if self._leasing is not None:  # not cancelled in the middle: what it has just leased would wait for the end of that lease
+        if self._leasing is not None:  # not cancelled at once: lanes that it has just leased would wait for the end of their leases
             await asyncio.wait([self._leasing], timeout=min(self._settings.stop_grace_seconds, _LEASE_ANSWER_SECONDS))
             self._leasing.cancel()
         if self._lane_tasks:
@@ -114,13 +118,13 @@ class Worker:
             await asyncio.wait([self._main])
             self._main = self._leasing = None
 
-    def _look_again(self, account_id: AccountId) -> None:
+    def _wake_lane(self, account_id: AccountId) -> None:
         runner = self._runners.get(account_id)
         if runner is not None:
-            runner.look_again()
+            runner.wake()
         else:
             # invariant: early-wake-ups-are-kept
-            self._told_early.keep(account_id, None)
+            self._early_wake_ups.keep(account_id, None)
 
     async def _work(self) -> None:
         settings = self._settings
@@ -148,7 +152,7 @@ class Worker:
         await self._renewal.renew_due([runner.lane for runner in self._runners.values()])
 
     async def _sweep(self) -> None:
-        """The floor under every wake-up. What it finds was lost: the counter must stay 0."""
+        """Finds lanes whose wake-up was lost. The counter must stay 0."""
         found = await self._store.repair_lost_wakeups()
         if found:
             self.counters.lost_wakeups += found
@@ -162,7 +166,7 @@ class Worker:
         The offer calls back: the store starts the lane in the turn in which its commit returns, before the entry's caller is answered.
         """
         slots = self.slots
-        if self._leasing is None or self._stopping or slots.are_missing or self._statements.are_behind or most > slots.free_lanes:
+        if self._leasing is None or self._stopping or slots.lanes_wait or self._statements.are_behind or most > slots.free_lanes:
             return None
         owner = f"{self.owner}:{next(self._offers)}"
         start = partial(self._start_lane, self._clock())
@@ -172,7 +176,7 @@ class Worker:
         while not self._stopping:
             self._lease_signal.event.clear()
             self._lease_again_seconds = self._settings.poll_floor_seconds
-            await asyncio.sleep(0)  # lanes leased just now ask for their claims: whether the database is behind shows then
+            await asyncio.sleep(0)  # lets the lanes leased just now submit their claims, which show whether the database is behind
             await self._guarded("lease", self._lease)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._lease_again_seconds):
@@ -184,7 +188,7 @@ class Worker:
         # invariant: bulk-lanes-wait-for-the-database
         bulk_limit = 0 if is_behind else min(slots.free_lanes_for_bulk, _BULK_LEASED_AT_ONCE)
         if self.probes.free <= 0:
-            self.probes.wake_when_free(self._lease_signal.event)
+            self.probes.set_when_free(self._lease_signal.event)
         leased = await self._store.lease(
             self.owner,
             limit=min(left, _LEASED_AT_ONCE),
@@ -197,32 +201,32 @@ class Worker:
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
         self._lease_signal.waits_for_database = is_ready and is_behind
-        # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
-        slots.are_missing = is_ready and (is_behind or slots.free_lanes <= slots.live_reserved_lanes)
+        # with more slots free than are reserved for live work, a ready lane has only just become ready, or is locked
+        slots.lanes_wait = is_ready and (is_behind or slots.free_lanes <= slots.live_reserved_lanes)
         if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _BULK_LEASED_AT_ONCE):
-            self._lease_signal.set()  # a slot was freed before it was known to be missing, or there are more
+            self._lease_signal.set()  # a slot was released before this lease reported a shortage, or more lanes are ready
         if leased.leases or not is_ready:
             self._skipped_seconds = _SKIPPED_SECONDS
         if due is not None and due > 0:
             self._lease_again_seconds = min(self._lease_again_seconds, due)
-        elif is_ready and not slots.are_missing:
+        elif is_ready and not slots.lanes_wait:
             self._lease_again_seconds = min(self._lease_again_seconds, self._skipped_seconds)
             self._skipped_seconds *= 2
 
     def _start_lane(self, asked_at: float, lease: LaneLease, entries: Sequence[ClaimedEntry] = ()) -> None:
-        """``entries``: claimed with the lease."""
+        """``entries``: the entries that were claimed with the lease."""
         self.counters.leases += 1
         if lease.lapses:
             self.counters.lapsed_leases += 1
             _LOG.warning("lane_taken_over", account_id=lease.account_id, lapses=lease.lapses)
         lane = LeasedLane(lease, LeaseClock(self._settings, asked_at, self._clock), self._accounts, self._renewal.renew_one)
         predecessor = self._runners.get(lease.account_id)
-        if predecessor is not None:  # our own lease ran out (this process was stopped for a while): the new one counts
+        if predecessor is not None:  # the earlier lease of this process ran out while the process was suspended: the new one counts
             predecessor.lane.end(LaneState.LOST)
         runner = self._runners[lease.account_id] = LaneRunner(self._services, lane, entries)
-        if lease.account_id in self._told_early:
-            del self._told_early[lease.account_id]
-            runner.look_again()
+        if lease.account_id in self._early_wake_ups:
+            del self._early_wake_ups[lease.account_id]
+            runner.wake()
         if self._stopping:
             lane.end(LaneState.STOPPING)
         self.slots.lanes_taken += 1
@@ -235,8 +239,8 @@ class Worker:
         try:
             await runner.run()
         except asyncio.CancelledError:
-            pass  # the stop's grace is over: what ran stays PENDING, and the lane is given back all the same
-        except Exception:  # noqa: BLE001 - a fault of ours in one lane never stops the others
+            pass  # the grace period of the stop is over: the running entries stay PENDING, and the lane is released all the same
+        except Exception:  # noqa: BLE001 - a bug in one lane must not stop the others
             _LOG.exception("lane_failed", account_id=account_id)
         if self._runners.get(account_id) is runner:
             del self._runners[account_id]
@@ -245,5 +249,5 @@ class Worker:
             self.counters.lost_leases += 1
         else:
             await self._guarded("release", lambda: self._statements.release(lane))
-        if self.slots.are_missing:
+        if self.slots.lanes_wait:
             self._lease_signal.set()

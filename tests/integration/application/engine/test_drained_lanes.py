@@ -78,7 +78,7 @@ async def test_accounts_that_wait_for_a_slot_get_it_in_order(world: EngineWorld)
         await hold_the_lane(world, handler, "busy")
         await world.hint("first", 101)
         await world.hint("second", 102)
-        await until(lambda: worker.slots.are_missing, world.work)
+        await until(lambda: worker.slots.lanes_wait, world.work)
         assert len(handler.runs) == 1
         handler.gate(GATED).set()
         await handler.wait_for(lambda: len(handler.runs) == 3)

@@ -33,7 +33,7 @@ async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world
         await world.hint("shop-b", 7, priority=Priority.BULK)
         await handler.wait_for(lambda: handler.count(7) == 1)
         await world.hint("shop-c", 8, priority=Priority.BULK)
-        await until(lambda: worker.slots.are_missing, world.work)
+        await until(lambda: worker.slots.lanes_wait, world.work)
         await world.hint("shop-a", 2)
         await handler.wait_for(lambda: handler.count(2) == 1)
         assert handler.count(8) == 0
@@ -64,7 +64,7 @@ async def test_bulk_lanes_wait_for_a_database_that_is_behind_and_live_ones_do_no
         for subject in range(11, 17):  # the first is being stored, five wait
             await runs(subject)
         await world.hint("shop-c", 7, priority=Priority.BULK)
-        await until(lambda: worker.slots.are_missing or handler.count(7) > 0, world.work)
+        await until(lambda: worker.slots.lanes_wait or handler.count(7) > 0, world.work)
         await world.hint("shop-a", 2)
         await handler.wait_for(lambda: handler.count(2) == 1)
         before = handler.count(7)

@@ -47,7 +47,7 @@ def test_notification_during_a_claim_causes_another_claim() -> None:
     claims = schedule()
     limits = limits_of(claims)
     claims.claim_sent(limits)
-    claims.look_again()
+    claims.wake()
     claims.claim_answered(limits, [])
     assert limits_of(claims) == LIMITS
 
@@ -93,7 +93,7 @@ def test_idle_lane_polls_with_growing_intervals_until_notified() -> None:
         clock.advance(pauses[-1])
         claim(claims, [])
     assert pauses == [1, 2, 4, 8, 8, 8]
-    claims.look_again()
+    claims.wake()
     claim(claims, [])
     assert claims.seconds_until_next == 1
 

@@ -38,35 +38,35 @@ def numbers(entries: list[ClaimedEntry]) -> list[int]:
 
 def test_one_entry_of_each_customer_runs_and_the_others_follow_in_order() -> None:
     keys = ConcurrencyKeys()
-    assert numbers(keys.take([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
-    assert keys.take([]) == []
-    keys.free(EntryId(UUID(int=1)))
-    assert numbers(keys.take([order(5, 7)])) == [2], "what came later waits behind"
-    keys.free(EntryId(UUID(int=2)))
-    assert numbers(keys.take([])) == [4]
-    keys.free(EntryId(UUID(int=4)))
-    assert numbers(keys.take([])) == [5]
+    assert numbers(keys.acquire([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
+    assert keys.acquire([]) == []
+    keys.release(EntryId(UUID(int=1)))
+    assert numbers(keys.acquire([order(5, 7)])) == [2], "what came later waits behind"
+    keys.release(EntryId(UUID(int=2)))
+    assert numbers(keys.acquire([])) == [4]
+    keys.release(EntryId(UUID(int=4)))
+    assert numbers(keys.acquire([])) == [5]
 
 
 def test_an_entry_with_two_emails_waits_for_both() -> None:
     keys = ConcurrencyKeys()
-    taken = keys.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    taken = keys.acquire([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
     assert numbers(taken) == [1, 2]
-    assert keys.take([order(3, account_email="a@example.test", billing_email="b@example.test")]) == []
-    keys.free(EntryId(UUID(int=1)))
-    assert keys.take([]) == []
-    keys.free(EntryId(UUID(int=2)))
-    assert numbers(keys.take([])) == [3]
+    assert keys.acquire([order(3, account_email="a@example.test", billing_email="b@example.test")]) == []
+    keys.release(EntryId(UUID(int=1)))
+    assert keys.acquire([]) == []
+    keys.release(EntryId(UUID(int=2)))
+    assert numbers(keys.acquire([])) == [3]
 
 
 def test_older_of_two_entries_unblocked_together_runs_first() -> None:
     """The two entries wait for different keys and share a third key that no entry holds."""
     keys = ConcurrencyKeys()
-    keys.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
-    keys.take([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
-    keys.free(EntryId(UUID(int=1)))
-    keys.free(EntryId(UUID(int=2)))
-    assert numbers(keys.take([])) == [3]
+    keys.acquire([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    keys.acquire([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
+    keys.release(EntryId(UUID(int=1)))
+    keys.release(EntryId(UUID(int=2)))
+    assert numbers(keys.acquire([])) == [3]
 
 
 entries = st.builds(
@@ -88,14 +88,14 @@ def test_entries_never_overlap_none_is_lost_and_equal_keys_stay_in_order(batches
             number += 1
             named.append(order(number, each.woo_customer_id, each.account_email, each.billing_email))
         arrived += named
-        for entry in keys.take(named):
+        for entry in keys.acquire(named):
             held = {key for other in running.values() for key in concurrency_keys(other)}
             assert held.isdisjoint(concurrency_keys(entry))
             running[entry.subject_id] = entry
             started.append(entry.subject_id)
         assert running or len(started) == len(arrived), "a waiting entry waits for a running one"
         for subject in random.sample(sorted(running), k=(len(running) + 1) // 2):
-            keys.free(running.pop(subject).entry_id)
+            keys.release(running.pop(subject).entry_id)
     assert sorted(started) == [entry.subject_id for entry in arrived]
     position = {subject: index for index, subject in enumerate(started)}
     alike: dict[tuple[object, ...], int] = {}

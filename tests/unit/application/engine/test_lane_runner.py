@@ -145,7 +145,7 @@ async def test_flooding_class_leaves_room_for_each_other_class(flood: WorkClass)
         assert await settled(harness) == {flood: 25}
         for other in set(WorkClass) - {flood}:
             harness.due += entries(other, 50)
-        lane.look_again()
+        lane.wake()
         assert await settled(harness) == {flood: 25} | dict.fromkeys(set(WorkClass) - {flood}, 5)
 
 

@@ -49,12 +49,12 @@ def test_probe_is_one_entry_and_its_success_opens_the_side() -> None:
     harness = Harness(shop=60)
     harness.clock.advance(60)
     assert harness.room()[WorkClass.LIVE] == 1
-    assert harness.sides.start(WorkClass.LIVE, ())
+    assert harness.sides.try_start(WorkClass.LIVE, ())
     assert harness.room(WorkClass.LIVE)[WorkClass.BULK] == 0, "one at a time"
     assert harness.room(WorkClass.LIVE)[WorkClass.ORDER] == 50
-    assert harness.sides.worked({Side.TILL}) == frozenset()
+    assert harness.sides.record_success({Side.TILL}) == frozenset()
     assert harness.room()[WorkClass.LIVE] == 1, "the till's word says nothing of the shop"
-    assert harness.sides.worked({Side.TILL, Side.SHOP}) == {Side.SHOP}
+    assert harness.sides.record_success({Side.TILL, Side.SHOP}) == {Side.SHOP}
     assert harness.may_start == set(WorkClass)
     assert harness.probes.taken == 0
 
@@ -72,9 +72,9 @@ def test_probes_of_a_process_are_bounded() -> None:
     harness = Harness(probes=1, shop=0)
     other = harness.lease(shop=0)
     assert harness.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
-    assert harness.sides.start(WorkClass.LIVE, ())
+    assert harness.sides.try_start(WorkClass.LIVE, ())
     assert other.room(WorkClass.LIVE, 50, ()) == 0
-    assert not other.start(WorkClass.LIVE, ())
+    assert not other.try_start(WorkClass.LIVE, ())
     harness.sides.close()
     assert other.room(WorkClass.LIVE, 50, ()) == 1
 
@@ -82,17 +82,17 @@ def test_probes_of_a_process_are_bounded() -> None:
 def test_probe_of_two_sides_takes_two_probe_slots_or_none() -> None:
     harness = Harness(probes=1, till=0, shop=0)
     assert harness.room()[WorkClass.LIVE] == 0
-    assert not harness.sides.start(WorkClass.LIVE, ())
+    assert not harness.sides.try_start(WorkClass.LIVE, ())
     assert harness.probes.taken == 0
-    assert harness.sides.start(WorkClass.ORDER, ())
+    assert harness.sides.try_start(WorkClass.ORDER, ())
     assert harness.probes.taken == 1
 
 
 def test_no_second_entry_starts_during_a_probe() -> None:
     harness = Harness(shop=0)
-    assert harness.sides.start(WorkClass.LIVE, ())
-    assert not harness.sides.start(WorkClass.LIVE, {WorkClass.LIVE})
-    assert harness.sides.start(WorkClass.ORDER, {WorkClass.LIVE})
+    assert harness.sides.try_start(WorkClass.LIVE, ())
+    assert not harness.sides.try_start(WorkClass.LIVE, {WorkClass.LIVE})
+    assert harness.sides.try_start(WorkClass.ORDER, {WorkClass.LIVE})
 
 
 def test_new_settings_start_a_probe_at_once() -> None:
@@ -104,29 +104,29 @@ def test_new_settings_start_a_probe_at_once() -> None:
 
 def test_dropped_recovery_is_reported_again() -> None:
     harness = Harness(shop=0)
-    assert harness.sides.start(WorkClass.LIVE, ())
-    mended = harness.sides.worked({Side.SHOP})
-    harness.sides.not_stored(mended, None)
+    assert harness.sides.try_start(WorkClass.LIVE, ())
+    mended = harness.sides.record_success({Side.SHOP})
+    harness.sides.undo(mended, None)
     harness.sides.update({Side.SHOP: PausedSide(3, 0.0)}, asked_at=101.0)
-    assert harness.sides.worked({Side.SHOP}) == {Side.SHOP}
+    assert harness.sides.record_success({Side.SHOP}) == {Side.SHOP}
 
 
 def test_dropped_failure_leaves_the_side_to_the_database() -> None:
     harness = Harness()
-    assert harness.sides.failed(Side.TILL, started_at=100.0) == 1
-    harness.sides.not_stored((), Side.TILL)
+    assert harness.sides.record_failure(Side.TILL, started_at=100.0) == 1
+    harness.sides.undo((), Side.TILL)
     assert harness.may_start == set(WorkClass)
 
 
 def test_failure_is_reported_once_with_the_next_count() -> None:
     harness = Harness(shop=0)
-    assert harness.sides.start(WorkClass.LIVE, ())
-    assert harness.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
-    assert harness.sides.failed(Side.SHOP, started_at=100.0) is None
+    assert harness.sides.try_start(WorkClass.LIVE, ())
+    assert harness.sides.record_failure(Side.SHOP, started_at=100.0) == 4, "three before this lease"
+    assert harness.sides.record_failure(Side.SHOP, started_at=100.0) is None
     assert harness.probes.taken == 0
     harness.clock.advance(1000)
     assert harness.may_start == ORDERS, "not before the database knows of it"
-    harness.sides.failure_stored(Side.SHOP, 60.0)
+    harness.sides.confirm_failure(Side.SHOP, 60.0)
     assert harness.sides.seconds_until_probe == 60
     harness.clock.advance(60)
     assert harness.room()[WorkClass.LIVE] == 1
@@ -136,17 +136,17 @@ def test_late_failure_of_a_run_before_recovery_opens_no_problem() -> None:
     harness = Harness(shop=0)
     harness.room()
     harness.clock.advance(5)
-    harness.sides.worked({Side.SHOP})
-    assert harness.sides.failed(Side.SHOP, started_at=101.0) is None
-    assert harness.sides.failed(Side.SHOP, started_at=106.0) == 1
+    harness.sides.record_success({Side.SHOP})
+    assert harness.sides.record_failure(Side.SHOP, started_at=101.0) is None
+    assert harness.sides.record_failure(Side.SHOP, started_at=106.0) == 1
 
 
 def test_problem_applies_to_runs_that_began_before_it_ended() -> None:
     harness = Harness(shop=0)
-    assert harness.sides.ill_since(100.0) == {Side.SHOP}
+    assert harness.sides.paused_since(100.0) == {Side.SHOP}
     harness.clock.advance(5)
-    harness.sides.worked({Side.SHOP})
-    assert (harness.sides.ill_since(104.0), harness.sides.ill_since(105.0)) == ({Side.SHOP}, set())
+    harness.sides.record_success({Side.SHOP})
+    assert (harness.sides.paused_since(104.0), harness.sides.paused_since(105.0)) == ({Side.SHOP}, set())
 
 
 def test_side_restored_by_a_person_is_open() -> None:
@@ -158,9 +158,9 @@ def test_side_restored_by_a_person_is_open() -> None:
 
 def test_success_of_an_earlier_run_does_not_end_a_newer_problem() -> None:
     harness = Harness()
-    assert harness.sides.failed(Side.SHOP, started_at=100.0) == 1
+    assert harness.sides.record_failure(Side.SHOP, started_at=100.0) == 1
     harness.clock.advance(1)
-    harness.sides.failure_stored(Side.SHOP, 60.0)
+    harness.sides.confirm_failure(Side.SHOP, 60.0)
     harness.sides.update({}, asked_at=100.5)
     assert harness.may_start == ORDERS
     harness.sides.update({}, asked_at=101.5)
@@ -170,33 +170,33 @@ def test_success_of_an_earlier_run_does_not_end_a_newer_problem() -> None:
 def test_failure_of_an_earlier_run_does_not_fail_a_recovered_side() -> None:
     harness = Harness(shop=0)
     harness.room()
-    harness.sides.worked({Side.SHOP})
+    harness.sides.record_success({Side.SHOP})
     harness.sides.update({Side.SHOP: PausedSide(3, 60)}, asked_at=100.0)
     assert harness.may_start == set(WorkClass)
 
 
 def test_unproven_accounts_leave_most_slots_to_proven_ones() -> None:
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
-    slots.take(300, unproven=0)
+    slots.acquire(300, unproven=0)
     for number in range(1000):
         room = slots.entries_of_unproven(0, 0)
         assert room == (250 if number < 8 else 1), "half of the process for all of them"
-        slots.take(room, unproven=room)
+        slots.acquire(room, unproven=room)
     assert slots.entries_of_proven(0) == 4000 - 300 - 8 * 250 - 992
     assert slots.entries_of_unproven(1, 1) == 0
-    slots.give_back(1192, unproven=1192)
+    slots.release(1192, unproven=1192)
     assert slots.entries_of_unproven(0, 0) == 200
     assert slots.entries_of_unproven(0, 150) == 100, "what the lane runs of other classes counts"
-    slots.take(1830, unproven=0)
+    slots.acquire(1830, unproven=0)
     assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 70
 
 
 def test_unproven_account_starts_a_whole_batch_or_one_entry() -> None:
     """Entries started a few at a time share neither a list page nor a shop request."""
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=200)
-    slots.take(50, unproven=50)
+    slots.acquire(50, unproven=50)
     assert slots.entries_of_unproven(0, 0) == 50
-    slots.take(1, unproven=1)
+    slots.acquire(1, unproven=1)
     assert slots.entries_of_unproven(0, 0) == 1
     assert slots.entries_of_proven(0) == 149, "a proven account takes all free slots"
 
@@ -205,9 +205,9 @@ def test_claim_under_way_reserves_one_batch_only() -> None:
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
     with ExitStack() as claims:
         for _ in range(20):
-            claims.enter_context(slots.kept_for(500, unproven=250))
+            claims.enter_context(slots.reserved(500, unproven=250))
         assert (slots.entries_taken, slots.unproven_taken) == (1000, 1000)
-        claims.enter_context(slots.kept_for(3, unproven=0))
+        claims.enter_context(slots.reserved(3, unproven=0))
         assert (slots.entries_taken, slots.unproven_taken) == (1003, 1000)
     assert (slots.entries_taken, slots.unproven_taken) == (0, 0)
 
@@ -215,9 +215,9 @@ def test_claim_under_way_reserves_one_batch_only() -> None:
 def test_a_side_is_proven_until_it_fails() -> None:
     harness = Harness()
     assert not harness.sides.are_proven(WorkClass.LIVE)
-    harness.sides.worked({Side.TILL})
+    harness.sides.record_success({Side.TILL})
     assert (harness.sides.are_proven(WorkClass.ORDER), harness.sides.are_proven(WorkClass.LIVE)) == (True, False)
-    harness.sides.worked({Side.SHOP})
+    harness.sides.record_success({Side.SHOP})
     assert harness.lease().are_proven(WorkClass.LIVE), "the next lease knows it"
-    harness.sides.failed(Side.SHOP, started_at=100.0)
+    harness.sides.record_failure(Side.SHOP, started_at=100.0)
     assert not harness.lease().are_proven(WorkClass.LIVE)
