@@ -1,6 +1,6 @@
-"""The three flows: what one run of an entry does, on ports. The engine calls them, and stores their verdicts.
+"""The three flows. A flow runs one entry and returns its verdict. The engine calls the flows and stores the verdicts.
 
-``dispatcher`` is what the engine opens; ``customer_flow``, ``customer_type_flow`` and ``order_flow`` are the flows; ``till_reader`` and
-``shop_writer`` gather their requests; ``email_search`` and ``create_protocol`` never make a twin; ``deletion_check`` proves a 404;
-``failure_verdicts`` says what an upstream error means for the entry and for the whole account.
+The engine opens ``dispatcher``, which calls the flows ``customer_flow``, ``customer_type_flow`` and ``order_flow``. ``till_reader`` and
+``shop_writer`` gather the requests of many entries. ``email_search`` and ``create_protocol`` create a customer without a twin.
+``deletion_check`` proves that a 404 is a deletion. ``failure_verdicts`` decides whether an upstream error is the entry's or the account's.
 """

@@ -44,7 +44,7 @@ class CustomerFlow:
         self._writer = ShopWriter(context)
         self._verdicts = WriteVerdicts(context)
 
-    async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, StoredCustomer]:
+    async def stored_customers(self, entries: Sequence[ClaimedEntry]) -> dict[int, StoredCustomer]:
         """By subject, for :meth:`run`: one statement for all of them, none where sync is switched off."""
         if not self._account.customer_sync_enabled:
             return {entry.subject_id: StoredCustomer(None) for entry in entries}

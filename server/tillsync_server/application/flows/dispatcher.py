@@ -1,4 +1,4 @@
-"""What the engine opens for a lane: each entry to its flow, each verdict handed over as soon as it is there, none waiting for another."""
+"""Passes the entries of a lane to their flows. Each verdict goes to the engine at once, without waiting for other entries."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class FlowHandler:
 
 
 class _Flows:
-    """The flows of one configuration of the account. Most lanes have entries of one kind: the others' flows are made when asked for."""
+    """The flows of one configuration of the account. Most lanes have entries of one kind, so the other flows are made on first use."""
 
     def __init__(self, context: LaneContext) -> None:
         self._context = context
         self.customers = CustomerFlow(context)
         self.runs = 0
-        """Under way."""
+        """Number of runs under way."""
 
     @cached_property
     def types(self) -> CustomerTypeFlow:
@@ -67,7 +67,7 @@ class _Flows:
 
 
 class FlowWork:
-    """Implements ports.handler.LaneWork: one lease of one lane."""
+    """Implements ports.handler.LaneWork for one lease of one lane."""
 
     def __init__(self, services: FlowServices, lane: LaneRun, verdicts: VerdictSink) -> None:
         self._services = services
@@ -75,15 +75,15 @@ class FlowWork:
         self._verdicts = verdicts
         self._gates = SideGates(lane.lease.account_id, services.windows)
         self._flows: dict[int, _Flows] = {}
-        """By the config_version of the settings they were made with."""
+        """By the config_version of their settings."""
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
-        """Raises RunInterrupted at the end when an entry was left without a verdict; every other one has its own by then."""
+        """Runs the entries to their verdicts. Raises RunInterrupted at the end if an entry has none; all others have theirs by then."""
         self._gates.open({side for entry in entries for side in sides_needed(entry.kind)})
         by_version: dict[int, list[ClaimedEntry]] = {}
         for entry in entries:
             by_version.setdefault(entry.config_version, []).append(entry)
-        if not await _all_done([self._run_version(part) for part in by_version.values()]):
+        if not await _run_all([self._run_version(part) for part in by_version.values()]):
             raise RunInterrupted("the run was interrupted")
 
     async def close(self) -> None:
@@ -98,54 +98,55 @@ class FlowWork:
             if flows is None:
                 flows = _Flows(LaneContext(self._services, self._lane, account, self._gates))
                 self._flows[account.config_version] = flows
-        except Exception as error:  # noqa: BLE001 - settings that cannot be read: each entry says so
-            return self._all_faulty(entries, error)
+        except Exception as error:  # noqa: BLE001 - settings cannot be read: each entry gets a verdict that says so
+            return self._finish_all_faulty(entries, error)
         customers = [entry for entry in entries if entry.kind is EntryKind.CUSTOMER]
         others = [entry for entry in entries if entry.kind is not EntryKind.CUSTOMER]
         flows.runs += 1
         try:
             parts = [self._run_customers(flows.customers, customers)] if customers else []
             parts += [self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others]
-            is_done = await _all_done(parts)
+            is_done = await _run_all(parts)
         finally:
             flows.runs -= 1
         await self._drop_former()
         return is_done
 
     async def _drop_former(self) -> None:
-        """A lease may last for days of a trickle, and see many configurations."""
+        """Drops the flows of earlier configurations. A lane with a steady trickle of entries keeps its lease for days."""
         newest = max(self._flows, default=0)
         former = [version for version, flows in self._flows.items() if version < newest and not flows.runs]
         for flows in [self._flows.pop(version) for version in former]:
             await flows.customers.close()
 
     async def _run_customers(self, flow: CustomerFlow, entries: list[ClaimedEntry]) -> bool:
-        """One entry alone, until both sides have shown that they answer: the others cost no task while a side hangs."""
+        """Runs one entry alone until both sides have answered, so that the other entries need no tasks while a side hangs."""
         is_done = True
         while entries:
             try:
                 self._gates.check(_CUSTOMER_SIDES)
-                known = await flow.look_up(entries)
+                stored = await flow.stored_customers(entries)
             except Exception as error:  # noqa: BLE001 - as above
-                return self._all_faulty(entries, error) and is_done
-            head = self._head(entries, known)
-            part = entries if head is None else [head]
-            known = {entry.subject_id: known[entry.subject_id] for entry in part}
-            is_done = await self._run_known(flow, part, known) and is_done
-            entries = [entry for entry in entries if entry is not head] if head is not None else []
+                return self._finish_all_faulty(entries, error) and is_done
+            first = self._first_alone(entries, stored)
+            part = entries if first is None else [first]
+            stored = {entry.subject_id: stored[entry.subject_id] for entry in part}
+            is_done = await self._run_stored(flow, part, stored) and is_done
+            entries = [entry for entry in entries if entry is not first] if first is not None else []
         return is_done
 
-    def _head(self, entries: Sequence[ClaimedEntry], known: Mapping[int, StoredCustomer]) -> ClaimedEntry | None:
-        """None: all of them run now. A crowd shares its requests, and an entry without a link sends none."""
+    def _first_alone(self, entries: Sequence[ClaimedEntry], stored: Mapping[int, StoredCustomer]) -> ClaimedEntry | None:
+        """Returns the entry that runs alone first. None: all run now, because many entries share requests and entries without a link send
+        none."""
         if len(entries) >= self._services.settings.crowd or not self._gates.is_any_narrow(_CUSTOMER_SIDES):
             return None
-        return next((entry for entry in entries if (link := known[entry.subject_id].link) is not None and link.is_usable), None)
+        return next((entry for entry in entries if (link := stored[entry.subject_id].link) is not None and link.is_usable), None)
 
-    async def _run_known(self, flow: CustomerFlow, entries: Sequence[ClaimedEntry], known: Mapping[int, StoredCustomer]) -> bool:
+    async def _run_stored(self, flow: CustomerFlow, entries: Sequence[ClaimedEntry], stored: Mapping[int, StoredCustomer]) -> bool:
         async def run(entry: ClaimedEntry) -> Verdict:
-            return await flow.run(entry, known[entry.subject_id])
+            return await flow.run(entry, stored[entry.subject_id])
 
-        return await _all_done([self._run_one(entry, run) for entry in entries])
+        return await _run_all([self._run_one(entry, run) for entry in entries])
 
     def _flow_of(self, flows: _Flows, kind: EntryKind) -> RunOne:
         match kind:
@@ -159,19 +160,20 @@ class FlowWork:
                 assert_never(kind)
 
     async def _run_one(self, entry: ClaimedEntry, run: RunOne) -> bool:
-        """False: interrupted, left without a verdict."""
+        """Returns False if the run was interrupted and has no verdict."""
         try:
             self._gates.check(sides_needed(entry.kind))
-            verdict = await self._own_fault(entry, await run(entry))
+            verdict = await self._charge_own_fault(entry, await run(entry))
         except RunInterrupted:
             return False
-        except Exception as error:  # noqa: BLE001 - a fault of ours on this entry never touches its neighbours
-            verdict = self._faulty(entry, error)
+        except Exception as error:  # noqa: BLE001 - a bug on this entry must not touch other entries
+            verdict = self._fault_verdict(entry, error)
         self._finish(entry, verdict)
         return True
 
-    async def _own_fault(self, entry: ClaimedEntry, verdict: Verdict) -> Verdict:
-        """A problem that others close and the same entry opens again is that entry's: it is tried again, and its neighbours run on."""
+    async def _charge_own_fault(self, entry: ClaimedEntry, verdict: Verdict) -> Verdict:
+        """Charges a problem to the entry if it keeps opening the problem and other entries keep closing it. The entry is retried, and the
+        others run on."""
         if verdict.problem is None:
             return verdict
         times = await self._services.side_history.times_opened(entry, verdict.problem.side)
@@ -186,30 +188,30 @@ class FlowWork:
             self._gates[verdict.problem.side].close()
         self._verdicts.finish(entry, verdict)
 
-    def _all_faulty(self, entries: Sequence[ClaimedEntry], error: Exception) -> bool:
+    def _finish_all_faulty(self, entries: Sequence[ClaimedEntry], error: Exception) -> bool:
         if isinstance(error, RunInterrupted):
             return False
         for entry in entries:
-            self._finish(entry, self._faulty(entry, error))
+            self._finish(entry, self._fault_verdict(entry, error))
         return True
 
-    def _faulty(self, entry: ClaimedEntry, error: Exception) -> Verdict:
+    def _fault_verdict(self, entry: ClaimedEntry, error: Exception) -> Verdict:
         if isinstance(error, self._services.database_gone):
             return database_away(entry, self._services.now() + timedelta(seconds=self._services.settings.database_retry_seconds))
-        # no message and no values: they may hold personal data
+        # neither message nor values: both may contain personal data
         _LOG.error(
             "entry_failed",
             account_id=entry.account_id,
             entry_id=str(entry.entry_id),
             kind=entry.kind.name,
             error=type(error).__name__,
-            where=_place_of(error),
+            where=_origin_of(error),
         )
         return service_fault(entry)
 
 
-async def _all_done(parts: Sequence[Coroutine[Any, Any, bool]]) -> bool:
-    """Runs them at once, and one alone without a task: a hung account would hold a task in a task in a task."""
+async def _run_all(parts: Sequence[Coroutine[Any, Any, bool]]) -> bool:
+    """Runs the parts at once; a single one without a task, because a hung account would hold three nested tasks."""
     if len(parts) == 1:
         return await parts[0]
     async with asyncio.TaskGroup() as group:
@@ -217,8 +219,8 @@ async def _all_done(parts: Sequence[Coroutine[Any, Any, bool]]) -> bool:
     return all(task.result() for task in tasks)
 
 
-def _place_of(error: Exception) -> str:
-    """``shop_writer.py:120``: where it was raised."""
+def _origin_of(error: Exception) -> str:
+    """Returns where the error was raised, like ``shop_writer.py:120``."""
     trace = error.__traceback__
     if trace is None:
         return ""

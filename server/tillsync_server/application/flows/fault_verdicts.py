@@ -1,4 +1,4 @@
-"""The verdicts of entries on which the service itself fails: a fault of ours, its database away, or the end of the process."""
+"""The verdicts of entries on which the service itself fails: a bug, an unreachable database, or the end of the process."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _DATABASE_AWAY = "the service could not ask its database; it is tried again by i
 
 
 def service_fault(entry: ClaimedEntry) -> Verdict:
-    """Charges an attempt."""
+    """Returns a verdict that charges an attempt."""
     return _with_comment(Verdict.retry(_OUTCOMES[entry.kind], _SERVICE_FAULT), _SERVICE_FAULT)
 
 
 def database_away(entry: ClaimedEntry, again: datetime) -> Verdict:
-    """Charges nothing."""
+    """Returns a verdict that charges no attempt."""
     return _with_comment(Verdict.postponed(_OUTCOMES[entry.kind], _DATABASE_AWAY, not_before=again), _DATABASE_AWAY)
 
 
 def stopped_each_time(entry: ClaimedEntry) -> Verdict:
-    """The process ended each time it ran the entry, until its attempts were used up."""
+    """Returns the verdict of an entry whose attempts are used up because the process ended each time it ran the entry."""
     return Verdict.failed(_OUTCOMES[entry.kind], "the service stopped each time it ran this entry")
 
 

@@ -1,4 +1,4 @@
-"""What the flows are made of: the ports, and what they can be tuned by."""
+"""The ports and settings that all flows use."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from tillsync_server.ports.till import TillGateway
 from tillsync_server.ports.tills import IntentStore, TillKnowledgeStore
 
 DEFAULT_SETTLE_SECONDS = 30.0 + 15.0 + 60.0
-"""Lease + till timeout + 60 s: how long after the intent an unanswered create can still surprise us."""
+"""Lease + till timeout + 60 s: how long after its intent the till may still store an unanswered create."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowSettings:
-    """Units in the names."""
+    """Settings of the flows. Units are in the names."""
 
     settle_seconds: float = DEFAULT_SETTLE_SECONDS
     live_gather_seconds: float = 0.05
-    """A LIVE shop write waits at most so long for company, and not at all when nobody is on the way."""
+    """A LIVE shop write waits at most so long for pending writes, and not at all when none is pending."""
     bulk_gather_seconds: float = 5.0
     bulk_quiet_seconds: float = 0.25
-    """A BULK write leaves earlier when for so long nothing of the lane is being read or written: nobody will join it."""
+    """A BULK write leaves earlier once the lane has neither read nor written for so long, because no other write will join it."""
     till_concurrency: int = 8
-    """Till requests of one lane under way at once, per kind of work."""
+    """Till requests of one lane under way at once, for each kind of work."""
     page_concurrency: int = 3
     crowd: int = 32
-    """From so many waiting customers on it is worth asking how many list pages the till has."""
+    """Fewest waiting customers for which reading list pages is considered."""
     crowd_gather_seconds: float = 0.1
-    """A bulk read waits so long after the last arrival before it is decided whether pages are read."""
+    """Pause after the last arriving read before the reader decides between list pages and single reads."""
     crowd_gather_limit_seconds: float = 1.0
     page_delivery_seconds: float = 1.0
-    """Customers found on a list page wait at most so long for the other pages of the scan: their shop writes then share a request."""
+    """Customers found on a list page wait at most so long for the other pages of the scan, so that their shop writes share a request."""
     probe_reuse_seconds: float = 3.0
-    """A probe's answer is shared so long among the entries in flight."""
+    """How long the entries in flight share the answer of a probe."""
     gone_proof_seconds: float = 600.0
     search_proof_seconds: float = 24 * 3600.0
     linked_check_seconds: float = 24 * 3600.0
-    """A till customer that orders are answered with is read again when it was not for so long: a till may tell nobody that it is gone."""
+    """Age of the last read after which a till customer that answers orders is read again, because a till may report no deletion."""
     stale_rounds: int = 3
     split_requests: int = 40
-    """How many requests the splitting of one failed shop batch may cost; what is left then is tried again later."""
+    """Most requests for splitting one failed shop batch. The writes left over are sent again later."""
     database_retry_seconds: float = 2.0
     own_problem_times: int = 2
-    """An entry that has opened its side's problem so often, and each time others closed it, meets a fault of its own."""
+    """The fault is an entry's own after it has opened a side's problem so often, and other entries have closed it each time."""
 
 
 def _utc_now() -> datetime:
@@ -58,7 +58,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowServices:
-    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now; they charge no attempt."""
+    """One per process. ``database_gone``: exceptions that mean that the database is unreachable. They charge no attempt."""
 
     tills: TillGateway
     shops: ShopGateway

@@ -1,4 +1,4 @@
-"""What all flows of one lease share under one configuration: clients, the classifier of failures, the check for deletions."""
+"""The clients and checks that all flows of one lease and configuration share."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from tillsync_server.ports.till import TillClient
 
 
 class _ShopOfAccount:
-    """Its client, made when first asked for. Not the context's own method: the two would hold each other, and a busy worker's
-    memory be full of ended leases that wait for the cycle collector."""
+    """Makes the shop's client at the first call.
+
+    A method of the context would form a reference cycle, and ended leases would fill the memory of a busy worker until the cycle collector
+    runs.
+    """
 
     def __init__(self, services: FlowServices, account: Account, gate: RequestGate | None) -> None:
         self._services = services
@@ -35,7 +38,7 @@ class _ShopOfAccount:
 
 
 class LaneContext:
-    """Made anew when the account's ``config_version`` changes within a lease; ``gates`` are the lease's."""
+    """One per lease and ``config_version`` of the account. ``gates``: those of the lease."""
 
     def __init__(self, services: FlowServices, lane: LaneRun, account: Account, gates: SideGates | None = None) -> None:
         self.services = services
@@ -45,7 +48,7 @@ class LaneContext:
         self.till_access = TillAccess(services, account, self.gates[Side.TILL])
         self.deletion_check = DeletionCheck(services, account, self.till_access)
         self._ungated_shop = _ShopOfAccount(services, account, None)
-        # the classifier probes also for an entry that met its failure before the gate closed
+        # ungated: the classifier also probes for an entry that failed before the gate closed
         self.failures = FailureClassifier(
             services, account, partial(services.tills.client, account, RequestClass.ORDER), self._ungated_shop
         )
@@ -53,17 +56,18 @@ class LaneContext:
 
     @property
     def till(self) -> TillClient:
-        """For orders, and for what orders wait for."""
+        """Client for orders, and for other requests that orders wait for."""
         return self.till_of(RequestClass.ORDER)
 
     def till_of(self, request_class: RequestClass) -> TillClient:
         return self.till_access.client(request_class)
 
     def shop_of(self, request_class: RequestClass) -> ShopClient:
-        """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
+        """Makes the client at the first call, so that orders also work for a shop without credentials. Raises CredentialsRefused without
+        credentials."""
         return self._shops[request_class]()
 
     @property
     def shop_of_orders(self) -> ShopClient:
-        """Without the gate: orders need only the till, and do not wait for the shop. Raises CredentialsRefused."""
+        """Ungated client, because orders need only the till and do not wait for the shop. Raises CredentialsRefused."""
         return self._ungated_shop()

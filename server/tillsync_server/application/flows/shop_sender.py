@@ -41,7 +41,7 @@ class ShopSender:
         while groups:
             if splits and budget <= 0 and got_through:
                 for item in (item for group in groups for item in group):
-                    item.tell(WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
+                    item.resolve(WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
                 return
             in_turn = budget > self._settings.split_requests / 2
             group = groups.pop(0 if in_turn else min(range(len(groups)), key=lambda position: len(groups[position])))
@@ -131,7 +131,7 @@ class ShopSender:
             if result.status is WriteStatus.NOT_DONE and progress and not item.result.done():
                 item.must_queue_again = True
             else:
-                item.tell(result)
+                item.resolve(result)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One write to a shop customer, on its way from the flow that asks for it to the request that carries it."""
+"""One write to a shop customer, between the flow and the request that sends it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tillsync_server.ports.shop import WriteResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopWrite:
-    """``values`` None removes ours. ``content_hash``: kept with the link once the shop has confirmed the write."""
+    """``values`` None removes tillsync's values. ``content_hash``: stored with the link once the shop has confirmed the write."""
 
     woo_customer_id: WooCustomerId
     epos_customer_id: EposCustomerId
@@ -24,7 +24,7 @@ class ShopWrite:
     as_of: datetime | None = None
     is_live: bool = False
     at_least: int = 0
-    """A version the shop answered as stale: this one goes above it."""
+    """A version that the shop called stale. The version of this write must be higher."""
     registered_at: datetime | None = None
     registered_before: datetime | None = None
     """As in ``CustomerWrite``."""
@@ -38,9 +38,9 @@ class QueuedWrite:
     must_queue_again: bool = False
     """Set by the sender: the shop did not get to this write, though it got to others of its request."""
     is_overdue: bool = False
-    """The shop did not get to it: the next request takes it."""
+    """The shop did not get to it, so the next request sends it first."""
 
-    def tell(self, result: WriteResult) -> None:
+    def resolve(self, result: WriteResult) -> None:
         if not self.result.done():
             self.result.set_result(result)
 
@@ -51,4 +51,4 @@ def fail(items: Sequence[QueuedWrite], fault: BaseException) -> None:
     for item in items:
         if not item.result.done():
             item.result.set_exception(fault)
-            item.result.exception()  # its asker may be gone
+            item.result.exception()  # marks the error as retrieved: the caller may be cancelled

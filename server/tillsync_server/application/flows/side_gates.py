@@ -1,7 +1,7 @@
-"""What leaves for one side of an account: nothing once the side is known to be ill, and few requests at once until it has answered some.
+"""Limits the requests to one side of an account: none to a paused side, and few at once until the side has answered some.
 
-A side starts with one request in flight. Each success doubles that number, a time-out makes it one again. So an account whose till or
-shop hangs keeps one request waiting, and not a whole batch. Where several wait, their classes decide as at the till's gate.
+A side starts with one request in flight. Each success doubles that number, and a time-out resets it to one. So an account whose till or
+shop hangs keeps one request waiting instead of a whole batch. Waiting requests go in the order of their classes, as at the till's gate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WINDOWS_KEPT = 20_000
 
 
 class SideWindow:
-    """Requests of one account and side under way at once in this process."""
+    """The requests of one account and side that are under way at once in this process."""
 
     def __init__(self, first: int, most: int) -> None:
         self._most = most
@@ -42,7 +42,7 @@ class SideWindow:
         except asyncio.CancelledError:
             self._waiting.discard(place)
             if place.done() and not place.cancelled():
-                self.leave()  # the place was given at the same moment
+                self.leave()  # the cancelled caller had just got its place
             raise
 
     def leave(self) -> None:
@@ -51,7 +51,7 @@ class SideWindow:
 
     @property
     def is_narrow(self) -> bool:
-        """One request at a time: the side has answered none, or has let one time out since."""
+        """True while one request at a time may leave: the side has answered none yet, or none since a time-out."""
         return self._size == 1
 
     def answered(self) -> None:
@@ -69,10 +69,10 @@ class SideWindow:
 
 
 class SideWindows:
-    """One per process: what a lease learns, the next one knows. The least used are forgotten."""
+    """One per process, so that a lease starts with what earlier leases learnt. The windows used longest ago are dropped."""
 
     def __init__(self, first: int = 1) -> None:
-        """``first``: requests under way at once before a side has answered any."""
+        """``first``: requests under way at once before the side's first answer."""
         self._first = first
         self._windows: Recent[tuple[AccountId, Side], SideWindow] = Recent(_WINDOWS_KEPT)
 
@@ -82,7 +82,7 @@ class SideWindows:
 
 
 class SideGate:
-    """Of one side and lease."""
+    """The gate of one side and lease."""
 
     def __init__(self, window: SideWindow) -> None:
         self._window = window
@@ -99,9 +99,9 @@ class SideGate:
         self._is_open = False
 
     def check(self) -> None:
-        """Raises RunInterrupted: the entry stays as it is, and runs again once its side is well."""
+        """Raises RunInterrupted while the gate is closed. The entry then stays as it is, and runs again when its side resumes."""
         if not self._is_open:
-            raise RunInterrupted("the side is ill")
+            raise RunInterrupted("the side is paused")
 
     @asynccontextmanager
     async def request(self, request_class: RequestClass) -> AsyncIterator[None]:
@@ -109,7 +109,7 @@ class SideGate:
         self.check()
         await self._window.enter(request_class)
         try:
-            self.check()  # who waited behind the failure does not meet it too
+            self.check()  # a request that waited during the failure must not fail too
             yield
         except Unanswered:
             self._window.timed_out()
@@ -122,7 +122,7 @@ class SideGate:
 
 @dataclass(frozen=True, slots=True)
 class ClassGate:
-    """Of one class of requests. Implements ports.request_gate.RequestGate."""
+    """The gate for one class of requests. Implements ports.request_gate.RequestGate."""
 
     gate: SideGate
     request_class: RequestClass
@@ -141,7 +141,7 @@ class SideGates:
         return self._gates[side]
 
     def open(self, sides: Iterable[Side]) -> None:
-        """The engine runs entries that need these sides: they are well again, or to be probed."""
+        """To call when the engine runs entries that need these sides, because the sides have resumed or are probed."""
         for side in sides:
             self._gates[side].open()
 

@@ -1,4 +1,4 @@
-"""The till of one lease and configuration: clients behind the side's gate, and the lists that several parts of a flow read."""
+"""The till of one lease and configuration: clients behind the side's gate, and the lists that several flows read."""
 
 from __future__ import annotations
 
