@@ -208,7 +208,7 @@ class PostgresAccounts:
         if side is Side.SHOP:
             self._notifier.order_events()
         if had_problem:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
         return had_problem
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:

@@ -41,9 +41,9 @@ class LockedLane:
     config_version: int
     is_leased: bool
     after_commit: set[AfterCommit] = field(default_factory=set)
-    """Further writes that :meth:`tell` announces besides live work."""
+    """Further writes that :meth:`notify` announces besides live work."""
 
-    async def queue_customer(self, epos_customer_id: EposCustomerId) -> EntryId:
+    async def enqueue_customer(self, epos_customer_id: EposCustomerId) -> EntryId:
         """Enqueues a LIVE hint for the customer of a link that was made or found gone. Returns the entry's id."""
         hint = NewHint(self.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.LIVE)
         [result] = await enqueue_in_transaction(self.connection, [hint])
@@ -55,15 +55,15 @@ class LockedLane:
         """Wakes the lane for live entries that are due now. The release of a leased lane finds them without it."""
         await self.connection.execute(_WAKE_LANE, self.account_id, self.at, True)
 
-    def tell(self, notifier: Notifier) -> None:
-        """Announces live work and everything that :meth:`tell_rest` announces. Call it after the commit."""
+    def notify(self, notifier: Notifier) -> None:
+        """Announces live work and everything that :meth:`notify_other_tasks` announces. Call it after the commit."""
         if self.is_leased:
             notifier.live_work(self.account_id)
         else:
             notifier.lanes_ready()
-        self.tell_rest(notifier)
+        self.notify_other_tasks(notifier)
 
-    def tell_rest(self, notifier: Notifier) -> None:
+    def notify_other_tasks(self, notifier: Notifier) -> None:
         """Announces writes that tasks other than the lane's owner wait for. Call it after the commit."""
         if AfterCommit.ORDER_EVENTS in self.after_commit:
             notifier.order_events()

@@ -59,7 +59,7 @@ async def put_link(
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
     link = link_of_row(row)
     await raise_order_revisions(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
-    return link, await lane.queue_customer(epos_customer_id)
+    return link, await lane.enqueue_customer(epos_customer_id)
 
 
 async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
@@ -67,7 +67,7 @@ async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
     await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id])
     await want_removal(lane, [link])
     await raise_order_revisions(lane, [link], deciding=None)
-    return await lane.queue_customer(link.epos_customer_id)
+    return await lane.enqueue_customer(link.epos_customer_id)
 
 
 async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:

@@ -43,7 +43,7 @@ class PostgresLinkWriter:
         async with locked_lane(self._database, account_id) as lane:
             link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
             requeued = await requeue_dependent_orders(lane, woo=[woo_customer_id])
-        lane.tell(self._notifier)
+        lane.notify(self._notifier)
         return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=requeued)
 
     async def delete(
@@ -64,7 +64,7 @@ class PostgresLinkWriter:
             removal = await take_link_away(lane, link)
             await requeue_dependent_orders(lane, epos=[link.epos_customer_id])
             await note_unlinked(lane, link)
-        lane.tell(self._notifier)
+        lane.notify(self._notifier)
         return UnlinkedByHand(link=link, removal_entry_id=removal)
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
@@ -73,7 +73,7 @@ class PostgresLinkWriter:
             async with locked_lane(self._database, account_id) as lane:
                 broken, held = await _report(lane, change)
             if held:
-                lane.tell(self._notifier)
+                lane.notify(self._notifier)
             unlinked += broken
             requeued += held
         return ShopUsersReported(unlinked, requeued)
@@ -108,7 +108,7 @@ class PostgresLinkWriter:
                 else:
                     count = await requeue_orders(lane, others, chosen=epos_customer_id)
                 requeued += count
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
             if last:
                 return OrderResolved(entry_id=current, link=link, requeued_order_entries=requeued)
 
@@ -153,7 +153,7 @@ async def _link_by_hand(
             await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
         await lane.connection.execute(_NOW_BY_HAND, lane.account_id, epos_customer_id)
         by_hand = replace(link, origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND)
-        return by_hand, await lane.queue_customer(epos_customer_id)
+        return by_hand, await lane.enqueue_customer(epos_customer_id)
     await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
     return await put_link(
         lane,

@@ -85,7 +85,7 @@ class PostgresOrderLinker:
                 await requeue_in_chunks(lane, [EntryId(entry_id) for entry_id in rows[0]["held_entry_ids"]])
         except asyncpg.LockNotAvailableError:
             return OrderLinkOutcome.STALE
-        lane.tell(self._notifier)
+        lane.notify(self._notifier)
         return OrderLinkOutcome.LINKED
 
     async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
@@ -94,9 +94,9 @@ class PostgresOrderLinker:
                 return
             await lane.connection.execute(_CONFIRM_PERSON, lane.account_id, link.epos_customer_id, link.woo_customer_id, woo_registered_at)
             if link.woo_gone_at is not None:  # The shop customer was restored. Changes in between were not written to the shop.
-                await lane.queue_customer(link.epos_customer_id)
+                await lane.enqueue_customer(link.epos_customer_id)
         if lane is not None and link.woo_gone_at is not None:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
 
     async def end_of_person(self, lease: LaneLease, link: Link) -> None:
         async with fenced_lane(self._database, lease) as lane:
@@ -105,8 +105,8 @@ class PostgresOrderLinker:
             broken, _ = await mark_gone(lane, woo=[link.woo_customer_id], of=[link.epos_customer_id])
             if broken:  # Otherwise the number was linked to another person in between, and the shop's values are that person's.
                 await want_removal(lane, [link])
-                await lane.queue_customer(link.epos_customer_id)
-        lane.tell(self._notifier)
+                await lane.enqueue_customer(link.epos_customer_id)
+        lane.notify(self._notifier)
 
     async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
         async with fenced_lane(self._database, lease) as lane:
@@ -122,7 +122,7 @@ class PostgresOrderLinker:
                 0 if lane is None else await requeue_orders_of_candidate(lane, epos_customer_id, email=email, waits_anyway=waits_anyway)
             )
         if requeued and lane is not None:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
         return requeued
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
@@ -138,7 +138,7 @@ class PostgresOrderLinker:
         except asyncpg.LockNotAvailableError:
             return 0
         if requeued:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
         return requeued
 
 

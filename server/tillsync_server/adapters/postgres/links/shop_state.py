@@ -123,9 +123,9 @@ class PostgresShopState:
         if lane is None or self._notifier is None:
             return
         if requeued:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
         else:
-            lane.tell_rest(self._notifier)
+            lane.notify_other_tasks(self._notifier)
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
         async with self._database.acquire() as connection:

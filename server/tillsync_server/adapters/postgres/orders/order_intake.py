@@ -12,7 +12,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.lane_offers import answered
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
-from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, requeue_columns, store_columns
+from tillsync_server.adapters.postgres.orders.order_rows import OrderToStore, requeue_columns, store_columns
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -23,7 +23,7 @@ from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
-_KNOWN = load("orders/known")
+_STORED_ORDERS = load("orders/stored_orders")
 _REQUEUE_ENTRIES = load("orders/requeue_entries")
 _STORE = load("orders/store")
 _GET_MATCHES = load("orders/get_matches")
@@ -56,37 +56,37 @@ class PostgresOrderIntake:
                 if lane is None:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
                     return [missing] * len(orders)
-                taken, queued = await self._arrivals(connection, account_id, orders)
-                if queued:
-                    lease = await _store(connection, account_id, lane["at"], queued, offer)
-                requeued = [(account_id, each.facts.order_id) for each in queued if not each.is_new]
+                results, to_store = await self._decide_arrivals(connection, account_id, orders)
+                if to_store:
+                    lease = await _store(connection, account_id, lane["at"], to_store, offer)
+                requeued = [(account_id, each.facts.order_id) for each in to_store if not each.is_new]
                 order_events = await record_order_events(connection, requeued, lane["at"])
         except asyncpg.LockNotAvailableError:
             return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
         if lease is not None and offer is not None:
             offer.leased(lease, ())
-        elif any(result.queued for result in taken):
+        elif any(result.queued for result in results):
             if lane["lease_expires_at"] is None:
                 self._notifier.lanes_ready()
             else:
                 self._notifier.live_work(account_id)
         if order_events:
             self._notifier.order_events()
-        return taken
+        return results
 
-    async def _arrivals(
+    async def _decide_arrivals(
         self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder]
-    ) -> tuple[list[OrderEnqueued], list[QueuedOrder]]:
+    ) -> tuple[list[OrderEnqueued], list[OrderToStore]]:
         """Returns the result of each order, by position, and the orders to store. Runs under the lane's lock."""
-        last_of = {order.facts.order_id: order for order in orders}  # of two calls for one order in a batch, the later facts count
-        known = {
+        latest = {order.facts.order_id: order for order in orders}  # of two calls for one order in a batch, the later facts count
+        stored = {
             row["order_id"]: (EntryId(row["entry_id"]), KnownOrder(row["order_key"], row["facts_hash"], EntryState(row["state"])))
-            for row in await connection.fetch(_KNOWN, account_id, list(last_of))
+            for row in await connection.fetch(_STORED_ORDERS, account_id, list(latest))
         }
-        queued: list[QueuedOrder] = []
+        to_store: list[OrderToStore] = []
         current: dict[OrderId, OrderEnqueued] = {}
-        for order_id, order in last_of.items():
-            entry_id, before = known.get(order_id, (None, None))
+        for order_id, order in latest.items():
+            entry_id, before = stored.get(order_id, (None, None))
             reused = before is not None and before.order_key != order.facts.order_key
             facts = replace(order.facts, is_of_reused_id=True) if reused else order.facts
             note = ORDER_ID_REUSED_NOTE if reused else ""
@@ -99,13 +99,13 @@ class PostgresOrderIntake:
             if arrival is Arrival.UNCHANGED and entry_id is not None:
                 current[order_id] = OrderEnqueued(entry_id, queued=False)
             elif arrival is Arrival.REQUEUE_LIVE_ENTRY and entry_id is not None:
-                queued.append(QueuedOrder(facts, entry_id, None, note, is_new=False))
+                to_store.append(OrderToStore(facts, entry_id, None, note, is_new=False))
                 current[order_id] = OrderEnqueued(entry_id, queued=True)
             else:
-                fresh = new_entry_id()
-                queued.append(QueuedOrder(facts, fresh, None if reused else entry_id, note))
-                current[order_id] = OrderEnqueued(fresh, queued=True)
-        return [current[order.facts.order_id] for order in orders], queued
+                new_id = new_entry_id()
+                to_store.append(OrderToStore(facts, new_id, None if reused else entry_id, note))
+                current[order_id] = OrderEnqueued(new_id, queued=True)
+        return [current[order.facts.order_id] for order in orders], to_store
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
         async with self._database.acquire() as connection:
@@ -126,14 +126,14 @@ async def _answered_transaction(connection: Connection, offer: LaneOffer | None,
 
 
 async def _store(
-    connection: Connection, account_id: AccountId, at: datetime, queued: Sequence[QueuedOrder], offer: LaneOffer | None
+    connection: Connection, account_id: AccountId, at: datetime, to_store: Sequence[OrderToStore], offer: LaneOffer | None
 ) -> LaneLease | None:
     """Stores the orders and wakes the lane. Returns the lease if the statement leased the lane."""
-    requeued = [each for each in queued if not each.is_new]
+    requeued = [each for each in to_store if not each.is_new]
     if requeued:
         await connection.execute(_REQUEUE_ENTRIES, account_id, at, *requeue_columns(requeued))
     owner, seconds = (None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)
-    row = await connection.fetchrow(_STORE, account_id, at, owner, seconds, *store_columns(queued))
+    row = await connection.fetchrow(_STORE, account_id, at, owner, seconds, *store_columns(to_store))
     if owner is None or row is None or row["lease_token"] is None:
         return None
     return LaneLease(account_id, owner, row["lease_token"], row["lapses"])

@@ -1,4 +1,4 @@
--- name: known
+-- name: stored_orders
 -- Returns what is stored of arriving orders. $1 account, $2 order ids. Runs under the lane's lock. Indexes: order_match primary key,
 -- entry_live.
 SELECT m.order_id, m.order_key, m.facts_hash, m.entry_id, coalesce(e.state, m.state) AS state

@@ -232,15 +232,15 @@ class PostgresPrivacy:
             await connection.execute(_WANT_REMOVAL, account_id, woo, epos, lane.at)
             removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
             for former in sorted({row["epos_customer_id"] for row in removals}):
-                await lane.queue_customer(former)
+                await lane.enqueue_customer(former)
             await requeue_dependent_orders(lane, epos=[row["epos_customer_id"] for row in links])
             counts[PersonCategory.LINK] = len(links)
             counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
             await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
         if removals:
-            lane.tell(self._notifier)
+            lane.notify(self._notifier)
         else:
-            lane.tell_rest(self._notifier)
+            lane.notify_other_tasks(self._notifier)
         return len(removals), lane.at
 
 

@@ -14,7 +14,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.events.event_log import record_events_of_entries, record_order_events
-from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, store_columns
+from tillsync_server.adapters.postgres.orders.order_rows import OrderToStore, store_columns
 from tillsync_server.adapters.postgres.queues.queue_reader import filed_bounds_of_ids
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryKind, EntryState, Priority
@@ -28,7 +28,7 @@ from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
 _WAKE_LANE = load("engine/wake_lane")
-_KNOWN_ORDERS = load("orders/known")
+_STORED_ORDERS = load("orders/stored_orders")
 _STORE = load("orders/store")
 _ENTRIES = load("queues/action_entries")
 _LIVE_OF_SUBJECTS = load("queues/live_of_subjects")
@@ -60,9 +60,9 @@ class PostgresQueueActions:
                 acted = await requeue.apply(entry_ids, planned)
         except asyncpg.LockNotAvailableError as error:
             raise _busy(account_id) from error
-        if requeue.queued and lane["lease_expires_at"] is None:
+        if requeue.has_due_work and lane["lease_expires_at"] is None:
             self._notifier.lanes_ready()
-        elif requeue.queued:
+        elif requeue.has_due_work:
             self._notifier.live_work(account_id)
         if requeue.order_events:
             self._notifier.order_events()
@@ -88,12 +88,12 @@ class PostgresQueueActions:
                     await record_order_events(connection, [(account_id, order.subject_id) for order in orders], lane["at"])
         except asyncpg.LockNotAvailableError as error:
             raise _busy(account_id) from error
-        closed = {*live, *failed}
+        dismissed = {*live, *failed}
         if not dry_run:
-            for entry_id in closed:
+            for entry_id in dismissed:
                 if stored[entry_id].kind is EntryKind.ORDER_CUSTOMER:
                     self._notifier.entry_finished(entry_id)
-        return [_dismissed(entry_id, stored.get(entry_id), entry_id in closed) for entry_id in entry_ids]
+        return [_dismissed(entry_id, stored.get(entry_id), entry_id in dismissed) for entry_id in entry_ids]
 
 
 class _Requeue:
@@ -101,55 +101,61 @@ class _Requeue:
 
     def __init__(self, connection: Connection, account_id: AccountId, at: datetime) -> None:
         self._connection, self._account_id, self._at = connection, account_id, at
-        self.queued = False
+        self.has_due_work = False
         self.order_events = 0
         """Number of order events that these writes recorded."""
 
     async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) -> list[ActionResult]:
-        hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.COALESCE_HINT) and one.entry is not None])
-        orders = await self._succeed([one.entry for one in planned if one.step is Step.ORDER_SUCCESSOR and one.entry is not None])
+        hints = await self._enqueue_hints(
+            [one.entry for one in planned if one.step in (Step.HINT, Step.COALESCE_HINT) and one.entry is not None]
+        )
+        orders = await self._enqueue_successors(
+            [one.entry for one in planned if one.step is Step.ORDER_SUCCESSOR and one.entry is not None]
+        )
         await self._requeue(
             {one.entry.entry_id for one in planned if one.step is Step.REQUEUE and one.entry is not None}
             | {one.live_entry_id for one in planned if one.step is Step.REQUEUE_LIVE_ORDER and one.live_entry_id is not None}
         )
-        made = {**hints, **orders}
-        acted = []
-        for planned_one, before in zip(planned, _as_planned(entry_ids, planned), strict=True):
-            stands_for = before.entry_id
-            if planned_one.entry is not None and planned_one.step not in (Step.REQUEUE, Step.LEAVE_UNCHANGED):
-                stands_for = made.get(planned_one.entry.subject, stands_for)
-            acted.append(ActionResult(before.outcome, stands_for, before.previous_state))
-        return acted
+        successors = {**hints, **orders}
+        results = []
+        for one, expected in zip(planned, _as_planned(entry_ids, planned), strict=True):
+            current_entry_id = expected.entry_id
+            if one.entry is not None and one.step not in (Step.REQUEUE, Step.LEAVE_UNCHANGED):
+                current_entry_id = successors.get(one.entry.subject, current_entry_id)
+            results.append(ActionResult(expected.outcome, current_entry_id, expected.previous_state))
+        return results
 
-    async def _hint(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
+    async def _enqueue_hints(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
         if not finished:
             return {}
         hints = [NewHint(self._account_id, entry.kind, entry.subject_id, entry.priority, entry.force) for entry in finished]
         results = await enqueue_in_transaction(self._connection, hints)
-        made: dict[Subject, EntryId] = {}
-        fresh: list[tuple[EntryId, EntryId]] = []
+        entry_ids: dict[Subject, EntryId] = {}
+        successors: list[tuple[EntryId, EntryId]] = []
         for entry, result in zip(finished, results, strict=True):
             if not isinstance(result, EnqueueResult):
                 raise result
-            made[entry.subject] = result.entry_id
+            entry_ids[entry.subject] = result.entry_id
             if not result.coalesced:
-                fresh.append((result.entry_id, entry.entry_id))
-        if fresh:
-            await self._connection.execute(_SET_RETRIED_FROM, self._account_id, [new for new, _ in fresh], [old for _, old in fresh])
-        self.queued = True
-        return made
+                successors.append((result.entry_id, entry.entry_id))
+        if successors:
+            await self._connection.execute(
+                _SET_RETRIED_FROM, self._account_id, [new for new, _ in successors], [old for _, old in successors]
+            )
+        self.has_due_work = True
+        return entry_ids
 
-    async def _succeed(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
+    async def _enqueue_successors(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
         """Enqueues new entries of orders with the facts of their current answer. An older entry may have older facts."""
         if not finished:
             return {}
-        queued = [
-            QueuedOrder(facts, new_entry_id(), entry.entry_id)
+        orders = [
+            OrderToStore(facts, new_entry_id(), entry.entry_id)
             for entry, facts in zip(finished, await self._current_facts(finished), strict=True)
         ]
-        await self._connection.execute(_STORE, self._account_id, self._at, None, 0.0, *store_columns(queued))
-        self.queued = True
-        return {entry.subject: order.entry_id for entry, order in zip(finished, queued, strict=True)}
+        await self._connection.execute(_STORE, self._account_id, self._at, None, 0.0, *store_columns(orders))
+        self.has_due_work = True
+        return {entry.subject: order.entry_id for entry, order in zip(finished, orders, strict=True)}
 
     async def _current_facts(self, finished: Sequence[StoredEntry]) -> list[OrderFacts]:
         answers = await _answers(self._connection, self._account_id, [entry.subject_id for entry in finished])
@@ -174,7 +180,7 @@ class _Requeue:
             due = [row["due_at"] for row in rows if row["priority"] == priority]
             if due:
                 await self._connection.execute(_WAKE_LANE, self._account_id, min(due), priority is Priority.LIVE)
-                self.queued = True
+                self.has_due_work = True
 
 
 async def _begin(connection: Connection, account_id: AccountId, *, dry_run: bool) -> asyncpg.Record:
@@ -218,7 +224,7 @@ async def _stored(connection: Connection, account_id: AccountId, entry_ids: Sequ
 
 
 async def _answers(connection: Connection, account_id: AccountId, order_ids: Sequence[int]) -> dict[int, StoredAnswer]:
-    rows = await connection.fetch(_KNOWN_ORDERS, account_id, list(order_ids)) if order_ids else []
+    rows = await connection.fetch(_STORED_ORDERS, account_id, list(order_ids)) if order_ids else []
     return {row["order_id"]: StoredAnswer(EntryId(row["entry_id"]), EntryState(row["state"])) for row in rows}
 
 
@@ -238,10 +244,10 @@ def _as_planned(entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) ->
     ]
 
 
-def _dismissed(entry_id: EntryId, stored: StoredEntry | None, closed: bool) -> ActionResult:
+def _dismissed(entry_id: EntryId, stored: StoredEntry | None, dismissed: bool) -> ActionResult:
     if stored is None:
         return ActionResult(ActionOutcome.MISSING, entry_id, None)
-    return ActionResult(ActionOutcome.DONE if closed else ActionOutcome.UNCHANGED, entry_id, stored.state)
+    return ActionResult(ActionOutcome.DONE if dismissed else ActionOutcome.UNCHANGED, entry_id, stored.state)
 
 
 def _require_chunk(entry_ids: Sequence[EntryId]) -> None:
