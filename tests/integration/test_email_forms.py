@@ -96,7 +96,7 @@ async def test_held_orders_of_a_guest_are_found_under_both_forms(shop: EngineWor
     entries = await held_orders(shop, [old, new])
     await as_stored_before(shop, old)
     async with locked_lane(shop.database, AccountId(SHOP)) as lane:
-        assert await held_of_guest(lane, NOW, but=None) == sorted(entries)
+        assert await held_of_guest(lane, NOW, except_entry=None) == sorted(entries)
 
 
 async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorld) -> None:

@@ -86,7 +86,7 @@ RETURNING lane.account_id
 INSERT INTO requeue AS r (account_id, what, create_time) SELECT $1, what, $3 FROM unnest($2::smallint[]) AS t(what) ORDER BY what
 ON CONFLICT (account_id, what) DO UPDATE SET after_id = 0, after_entry_id = NULL, create_time = excluded.create_time
 
--- name: forget_type_hashes
+-- name: clear_type_hashes
 -- Clears the hashes of types after a change of the shop or of the way to write to it, because its types are unknown then. $1 account.
 -- Runs after `lock_lane` in its transaction. Index: customer_type primary key.
 UPDATE customer_type SET content_hash = NULL WHERE account_id = $1 AND content_hash IS NOT NULL

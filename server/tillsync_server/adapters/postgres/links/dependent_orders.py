@@ -30,12 +30,12 @@ UNLINKED_NOTE = "the link to customer {} was taken off after this order was answ
 
 
 async def requeue_dependent_orders(
-    lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), but: EntryId | None = None
+    lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), except_entry: EntryId | None = None
 ) -> int:
     """Requeues held orders that rest on one of these customers, in order of arrival. Returns how many (counted up to 10,000)."""
     if not epos and not woo:
         return 0
-    rows = await lane.connection.fetch(_HELD_BECAUSE_OF, lane.account_id, sorted(set(epos)), sorted(set(woo)), but, MAX_COUNTED)
+    rows = await lane.connection.fetch(_HELD_BECAUSE_OF, lane.account_id, sorted(set(epos)), sorted(set(woo)), except_entry, MAX_COUNTED)
     return await requeue_in_chunks(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
@@ -64,17 +64,17 @@ async def mark_gone(
     the links that were usable, and how many held orders were requeued.
     """
     rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at, list(of))
-    broken = [link_of_row(row) for row in rows]
+    unusable = [link_of_row(row) for row in rows]
     # An order that is just being answered with the till customer has no answer yet that could get a note.
-    await raise_order_revisions(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)
+    await raise_order_revisions(lane, [link for link in unusable if link.epos_customer_id in epos], deciding=None)
     requeued = await requeue_dependent_orders(
         lane,
-        epos=[*epos, *(link.epos_customer_id for link in broken)],
-        woo=[*woo, *(link.woo_customer_id for link in broken)],
+        epos=[*epos, *(link.epos_customer_id for link in unusable)],
+        woo=[*woo, *(link.woo_customer_id for link in unusable)],
     )
     for each in sorted(set(epos)):
         await _note_answers(lane, each, GONE_NOTE.format(each))
-    return broken, requeued
+    return unusable, requeued
 
 
 async def note_unlinked(lane: LockedLane, link: Link) -> None:

@@ -22,14 +22,14 @@ _WRITE_REQUEUE_OF_HELD_ORDERS = load("links/write_requeue_of_held_orders")
 
 
 async def held_of_guest(
-    lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
+    lane: LockedLane, email: str, *, except_entry: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
 ) -> list[EntryId]:
     """Returns HELD orders without a shop customer and with this billing email (raw or normalised), in order of arrival.
 
     The previous release's form of emails gave different mailboxes one key. The raw email of each order decides, if it is still stored.
     """
     rows = await lane.connection.fetch(
-        _HELD_OF_GUEST, lane.account_id, email_forms(email), but, limit, without_outcome and int(without_outcome)
+        _HELD_OF_GUEST, lane.account_id, email_forms(email), except_entry, limit, without_outcome and int(without_outcome)
     )
     wanted = normalise_email(email)
     return [EntryId(row["entry_id"]) for row in rows if row["raw_email"] is None or normalise_email(row["raw_email"]) == wanted]

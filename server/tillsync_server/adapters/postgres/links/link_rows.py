@@ -16,7 +16,7 @@ _OF_EITHER = load("links/of_either")
 _DEFAULT_CUSTOMER = load("links/default_customer")
 _INSERT = load("links/insert")
 _DELETE = load("links/delete")
-_WANT_REMOVAL = load("links/want_removal")
+_REQUEST_REMOVALS = load("links/request_removals")
 _RAISE_ORDER_REVISIONS = load("links/raise_order_revisions")
 
 
@@ -51,37 +51,39 @@ async def put_link(
     if instead_of:
         await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id for link in instead_of])
         unlinked = [link for link in instead_of if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None]
-        await want_removal(lane, unlinked)
+        await request_removals(lane, unlinked)
     row = await lane.connection.fetchrow(
         _INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at, woo_registered_at, int(ground)
     )
     if row is None:
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
     link = link_of_row(row)
-    await raise_order_revisions(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
+    await raise_order_revisions(
+        lane, [link, *instead_of], deciding=deciding, except_woo_customer=None if deciding is None else woo_customer_id
+    )
     return link, await lane.enqueue_customer(epos_customer_id)
 
 
-async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
+async def delete_link(lane: LockedLane, link: Link) -> EntryId:
     """Deletes a link. Returns the LIVE customer entry that removes our values from the shop."""
     await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id])
-    await want_removal(lane, [link])
+    await request_removals(lane, [link])
     await raise_order_revisions(lane, [link], deciding=None)
     return await lane.enqueue_customer(link.epos_customer_id)
 
 
-async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:
+async def request_removals(lane: LockedLane, links: Sequence[Link]) -> None:
     if links:
         woo, epos = [link.woo_customer_id for link in links], [link.epos_customer_id for link in links]
-        await lane.connection.execute(_WANT_REMOVAL, lane.account_id, woo, epos, lane.at)
+        await lane.connection.execute(_REQUEST_REMOVALS, lane.account_id, woo, epos, lane.at)
 
 
 async def raise_order_revisions(
-    lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None
+    lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, except_woo_customer: WooCustomerId | None = None
 ) -> None:
-    """Raises the revision of due orders of these customers. Orders of the shop customer ``but`` stay as they are."""
+    """Raises the revision of due orders of these customers. Orders of the shop customer ``except_woo_customer`` stay as they are."""
     if not links:
         return
     woo = sorted({link.woo_customer_id for link in links})
     epos = sorted({link.epos_customer_id for link in links})
-    await lane.connection.execute(_RAISE_ORDER_REVISIONS, lane.account_id, woo, epos, deciding, lane.at, but)
+    await lane.connection.execute(_RAISE_ORDER_REVISIONS, lane.account_id, woo, epos, deciding, lane.at, except_woo_customer)

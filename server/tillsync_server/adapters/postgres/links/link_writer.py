@@ -12,7 +12,7 @@ from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.links.dependent_orders import mark_gone, note_unlinked, requeue_dependent_orders
 from tillsync_server.adapters.postgres.links.held_orders import MAX_REQUEUED, held_of_guest, requeue_orders
-from tillsync_server.adapters.postgres.links.link_rows import is_default_customer, links_of_either, put_link, take_link_away
+from tillsync_server.adapters.postgres.links.link_rows import delete_link, is_default_customer, links_of_either, put_link
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
@@ -29,7 +29,7 @@ _RAISE_CONFIG_VERSION = load("engine/raise_config_version")
 _LIVE_ENTRY = load("links/live_entry")
 _FINISHED_ENTRY = load("links/finished_entry")
 _REQUEUE_FAILED_ORDER = load("links/requeue_failed_order")
-_NOW_BY_HAND = load("links/now_by_hand")
+_MARK_MADE_BY_HAND = load("links/mark_made_by_hand")
 
 
 class PostgresLinkWriter:
@@ -61,7 +61,7 @@ class PostgresLinkWriter:
             [link] = found
             await lane.connection.execute(_RAISE_CONFIG_VERSION, account_id)
             await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
-            removal = await take_link_away(lane, link)
+            removal = await delete_link(lane, link)
             await requeue_dependent_orders(lane, epos=[link.epos_customer_id])
             await note_unlinked(lane, link)
         lane.notify(self._notifier)
@@ -98,13 +98,13 @@ class PostgresLinkWriter:
                         raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
                     link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id, order["woo_registered_at"])
                 elif woo_customer_id is None and order["billing_email"]:
-                    others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_REQUEUED)
+                    others = await held_of_guest(lane, order["billing_email"], except_entry=entry_id, limit=MAX_REQUEUED)
                 last = len(others) < MAX_REQUEUED
                 current = entry_id
                 if last:
                     current, count = await _requeue_with_choice(lane, order, entry_id, others, None if create_link else epos_customer_id)
                     if create_link and woo_customer_id is not None:
-                        count = await requeue_dependent_orders(lane, woo=[woo_customer_id], but=current)
+                        count = await requeue_dependent_orders(lane, woo=[woo_customer_id], except_entry=current)
                 else:
                     count = await requeue_orders(lane, others, chosen=epos_customer_id)
                 requeued += count
@@ -142,16 +142,16 @@ async def _link_by_hand(
             f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
             reason="DEFAULT_CUSTOMER",
         )
-    standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
+    existing = await links_of_either(lane, epos_customer_id, woo_customer_id)
     is_unmarked = await lane.connection.fetchval(_CLEAR_MARK, lane.account_id, woo_customer_id) is not None
-    for link in standing:
+    for link in existing:
         if not link.is_usable or _is_of_another(link, woo_customer_id, woo_registered_at):
             continue
         if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
             raise _linked_already(link, epos_customer_id)
         if is_unmarked:
             await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
-        await lane.connection.execute(_NOW_BY_HAND, lane.account_id, epos_customer_id)
+        await lane.connection.execute(_MARK_MADE_BY_HAND, lane.account_id, epos_customer_id)
         by_hand = replace(link, origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND)
         return by_hand, await lane.enqueue_customer(epos_customer_id)
     await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
@@ -161,7 +161,7 @@ async def _link_by_hand(
         woo_customer_id,
         LinkOrigin.BY_HAND,
         ground=LinkGround.BY_HAND,
-        instead_of=standing,
+        instead_of=existing,
         deciding=None,
         woo_registered_at=woo_registered_at,
     )
@@ -223,15 +223,15 @@ async def _resolved_before(
             return None
     match order["state"]:
         case EntryState.PROCESSED:
-            stands = order["epos_customer_id"] == epos_customer_id
+            is_same_decision = order["epos_customer_id"] == epos_customer_id
         case EntryState.PENDING:
-            stands = order["chosen_epos_customer_id"] in ((epos_customer_id, None) if create_link else (epos_customer_id,))
+            is_same_decision = order["chosen_epos_customer_id"] in ((epos_customer_id, None) if create_link else (epos_customer_id,))
         case EntryState.HELD if order is not named:
-            stands = order["chosen_epos_customer_id"] == epos_customer_id and not create_link
+            is_same_decision = order["chosen_epos_customer_id"] == epos_customer_id and not create_link
         case _:
-            stands = False
-    link = await _link_made_by_hand(lane, order, epos_customer_id) if stands and create_link else None
-    if not stands or (create_link and link is None):
+            is_same_decision = False
+    link = await _link_made_by_hand(lane, order, epos_customer_id) if is_same_decision and create_link else None
+    if not is_same_decision or (create_link and link is None):
         return None
     return OrderResolved(entry_id=EntryId(order["entry_id"]), link=link, requeued_order_entries=0)
 

@@ -82,7 +82,7 @@ WHERE account_id = $1 AND entry_id = ANY (ARRAY(
     AND (woo_customer_id = ANY ($2::bigint[]) OR epos_customer_id = ANY ($3::bigint[]))
   ORDER BY due_at, entry_id LIMIT 500))
 
--- name: as_claimed
+-- name: order_link_basis
 -- Returns what an order's link rests on, or no row if lease, settings or entry changed after the claim. There is one row for each link of
 -- either customer (at most one each), or one row without a link. Each has the account's default customer (or NULL) and the HELD orders of
 -- the shop customer, in order of arrival. $1 account, $2 owner, $3 token, $4 config_version, $5 entry, $6 revision, $7 till and $8 shop
@@ -112,7 +112,7 @@ WHERE lane.account_id = $1 AND lane.lease_owner = $2 AND lane.lease_token = $3
 UPDATE link SET woo_registered_at = $4, woo_gone_at = NULL, content_hash = CASE WHEN woo_gone_at IS NULL THEN content_hash END
 WHERE account_id = $1 AND epos_customer_id = $2 AND woo_customer_id = $3
 
--- name: now_by_hand
+-- name: mark_made_by_hand
 -- Marks an existing link as made by hand, after a person made the same link. $1 account, $2 till customer. Under the lane's lock.
 -- Index: link primary key.
 UPDATE link SET origin = 3, ground = 4 WHERE account_id = $1 AND epos_customer_id = $2

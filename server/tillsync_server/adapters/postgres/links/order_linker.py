@@ -17,7 +17,7 @@ from tillsync_server.adapters.postgres.engine.locked_lane import fenced_lane
 from tillsync_server.adapters.postgres.links.dependent_orders import mark_gone, requeue_orders_of_candidate
 from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, held_of_guest, requeue_in_chunks
 from tillsync_server.adapters.postgres.links.link_reader import link_of_row
-from tillsync_server.adapters.postgres.links.link_rows import put_link, want_removal
+from tillsync_server.adapters.postgres.links.link_rows import put_link, request_removals
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
@@ -26,7 +26,7 @@ from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import OrderLinkOutcome
 from tillsync_server.ports.wakeups import Notifier
 
-_AS_CLAIMED = load("links/as_claimed")
+_ORDER_LINK_BASIS = load("links/order_link_basis")
 _CONFIRM_PERSON = load("links/confirm_person")
 
 
@@ -40,7 +40,7 @@ class PostgresOrderLinker:
     async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
         """Compares with what is committed. It does not see a change of another session that still holds the lane's lock."""
         async with self._database.acquire() as connection:
-            return bool(await _as_claimed(connection, lease, entry))
+            return bool(await _link_basis(connection, lease, entry))
 
     async def link(
         self,
@@ -61,16 +61,16 @@ class PostgresOrderLinker:
         """
         try:
             async with fenced_lane(self._database, lease) as lane:
-                rows = [] if lane is None else await _as_claimed(lane.connection, lease, entry, epos_customer_id, woo_customer_id)
+                rows = [] if lane is None else await _link_basis(lane.connection, lease, entry, epos_customer_id, woo_customer_id)
                 if lane is None or not rows:
                     return OrderLinkOutcome.STALE
                 if rows[0]["default_epos_customer_id"] == epos_customer_id:
                     raise ValueError(f"the default customer {epos_customer_id} of account {lane.account_id} cannot be linked")
-                standing = [link_of_row(row) for row in rows if row["epos_customer_id"] is not None]
-                in_the_way = [link for link in standing if link.is_usable and not _is_same(link, replaces)]
-                if any(link.epos_customer_id == epos_customer_id and link.woo_customer_id == woo_customer_id for link in in_the_way):
+                existing = [link_of_row(row) for row in rows if row["epos_customer_id"] is not None]
+                conflicting = [link for link in existing if link.is_usable and not _is_same(link, replaces)]
+                if any(link.epos_customer_id == epos_customer_id and link.woo_customer_id == woo_customer_id for link in conflicting):
                     return OrderLinkOutcome.LINKED
-                if in_the_way:
+                if conflicting:
                     return OrderLinkOutcome.CONFLICT
                 await put_link(
                     lane,
@@ -78,7 +78,7 @@ class PostgresOrderLinker:
                     woo_customer_id,
                     origin,
                     ground=ground,
-                    instead_of=standing,
+                    instead_of=existing,
                     deciding=entry.entry_id,
                     woo_registered_at=woo_registered_at,
                 )
@@ -104,7 +104,7 @@ class PostgresOrderLinker:
                 return
             broken, _ = await mark_gone(lane, woo=[link.woo_customer_id], of=[link.epos_customer_id])
             if broken:  # Otherwise the number was linked to another person in between, and the shop's values are that person's.
-                await want_removal(lane, [link])
+                await request_removals(lane, [link])
                 await lane.enqueue_customer(link.epos_customer_id)
         lane.notify(self._notifier)
 
@@ -131,9 +131,9 @@ class PostgresOrderLinker:
             return 0
         try:
             async with fenced_lane(self._database, lease) as lane:
-                if lane is None or not await _as_claimed(lane.connection, lease, entry):
+                if lane is None or not await _link_basis(lane.connection, lease, entry):
                     return 0
-                held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
+                held = await held_of_guest(lane, email, except_entry=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
                 requeued = await requeue_in_chunks(lane, held)
         except asyncpg.LockNotAvailableError:
             return 0
@@ -142,16 +142,16 @@ class PostgresOrderLinker:
         return requeued
 
 
-async def _as_claimed(
+async def _link_basis(
     connection: Connection,
     lease: LaneLease,
     entry: ClaimedEntry,
     epos_customer_id: EposCustomerId | None = None,
     woo_customer_id: WooCustomerId | None = None,
 ) -> list[asyncpg.Record]:
-    """Returns the rows of the statement ``links/as_claimed``: none if lease, settings or entry changed after the claim."""
+    """Returns the rows of the statement ``links/order_link_basis``: none if lease, settings or entry changed after the claim."""
     claimed = (lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision)
-    return list(await connection.fetch(_AS_CLAIMED, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
+    return list(await connection.fetch(_ORDER_LINK_BASIS, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
 
 
 def _is_same(link: Link, read: Link | None) -> bool:

@@ -22,7 +22,7 @@ from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 from tillsync_server.ports.wakeups import Notifier
 
 _DRAW_VERSIONS = load("links/draw_versions")
-_DOUBT_HASHES = load("links/doubt_hashes")
+_CLEAR_HASHES = load("links/clear_hashes")
 _CONFIRM = load("links/confirm")
 _CONFIRM_TYPE = load("links/confirm_type")
 _TYPE_HASH = load("links/type_hash")
@@ -51,12 +51,12 @@ class PostgresShopState:
     ) -> dict[WooCustomerId, int]:
         """Clears the content hashes of these shop customers until :meth:`confirm`."""
         versions: dict[WooCustomerId, int] = {}
-        wanted = sorted(set(woo_customer_ids))
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
+        woo_ids = sorted(set(woo_customer_ids))
+        for start in range(0, len(woo_ids), _CHUNK):
+            chunk = woo_ids[start : start + _CHUNK]
             lowest = [at_least.get(each, 0) for each in chunk]
             async with self._database.acquire() as connection:
-                rows = await connection.fetch(_DRAW_VERSIONS, *_fence(lease), _CUSTOMERS, chunk, lowest, *_rests_on(basis, chunk))
+                rows = await connection.fetch(_DRAW_VERSIONS, *_fence(lease), _CUSTOMERS, chunk, lowest, *_basis_parameters(basis, chunk))
             versions.update((WooCustomerId(row["subject"]), row["version"]) for row in rows)
         return versions
 
@@ -84,11 +84,11 @@ class PostgresShopState:
                     [write.as_of for write in chunk],
                     lease.lapses,
                 )
-            joined = {row["woo_customer_id"] for row in rows}
-            if foreign := [write.woo_customer_id for write in chunk if write.woo_customer_id not in joined]:
+            still_linked = {row["woo_customer_id"] for row in rows}
+            if foreign := [write.woo_customer_id for write in chunk if write.woo_customer_id not in still_linked]:
                 async with fenced_lane(self._database, lease) as lane:
                     if lane is not None:
-                        await _doubt(lane, foreign)
+                        await _rewrite_linked(lane, foreign)
 
     async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
         async with self._database.acquire() as connection:
@@ -101,14 +101,14 @@ class PostgresShopState:
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
         """Rewrites a shop customer that was linked again in between, because the removal may have been the later write."""
-        wanted = sorted(set(woo_customer_ids))
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
+        woo_ids = sorted(set(woo_customer_ids))
+        for start in range(0, len(woo_ids), _CHUNK):
+            chunk = woo_ids[start : start + _CHUNK]
             async with fenced_lane(self._database, lease) as lane:
                 if lane is None:
                     return
                 await lane.connection.execute(_DROP_REMOVALS, lane.account_id, chunk)
-                await _doubt(lane, chunk)
+                await _rewrite_linked(lane, chunk)
 
     async def mark_gone(
         self,
@@ -136,7 +136,7 @@ def _fence(lease: LaneLease) -> tuple[AccountId, str, int]:
     return lease.account_id, lease.owner, lease.token
 
 
-def _rests_on(
+def _basis_parameters(
     basis: WriteBasis | None, woo: Sequence[WooCustomerId]
 ) -> tuple[datetime | None, list[EposCustomerId | None] | None, list[WooCustomerId] | None]:
     if basis is None:
@@ -144,11 +144,11 @@ def _rests_on(
     return basis.settings_of, [basis.linked.get(each) for each in woo], sorted(set(basis.removals) & set(woo))
 
 
-async def _doubt(lane: LockedLane, woo_customer_ids: Sequence[WooCustomerId]) -> None:
+async def _rewrite_linked(lane: LockedLane, woo_customer_ids: Sequence[WooCustomerId]) -> None:
     """Clears the hashes of the links of these shop customers, and enqueues their till customers to be written again."""
     if not woo_customer_ids:
         return
-    rows = await lane.connection.fetch(_DOUBT_HASHES, lane.account_id, list(woo_customer_ids))
+    rows = await lane.connection.fetch(_CLEAR_HASHES, lane.account_id, list(woo_customer_ids))
     hints = [NewHint(lane.account_id, EntryKind.CUSTOMER, row["epos_customer_id"], Priority.LIVE) for row in rows]
     if hints:
         await enqueue_in_transaction(lane.connection, hints)

@@ -44,7 +44,7 @@ mine AS MATERIALIZED (
 UPDATE link SET epos_read_at = clock.at FROM mine CROSS JOIN clock
 WHERE link.account_id = mine.account_id AND link.epos_customer_id = ANY ($4::bigint[])
 
--- name: doubt_hashes
+-- name: clear_hashes
 -- Clears the hashes of these shop customers, because the shop's values are unknown until their next write is confirmed. $1 account, $2 shop
 -- customers. Returns the linked till customers. Under the lane's lock. Index: link_account_id_woo_customer_id_key.
 UPDATE link SET content_hash = NULL WHERE account_id = $1 AND woo_customer_id = ANY ($2::bigint[])
@@ -67,7 +67,7 @@ SELECT mine.account_id, $4, $5, $6, CASE WHEN $7::boolean THEN clock.at END, clo
 ON CONFLICT (account_id, epos_customer_type_id) DO UPDATE SET content_hash = excluded.content_hash, hash_lapses = excluded.hash_lapses,
   gone_at = excluded.gone_at, update_time = excluded.update_time
 
--- name: want_removal
+-- name: request_removals
 -- Requests that the next entry of the till customer removes our values from the shop customers that were linked to it. $1 account, $2 shop
 -- and $3 till customers, $4 the database's time. Under the lane's lock. Index: shop_removal primary key.
 INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id, create_time)

@@ -44,7 +44,7 @@ _DELETE_VERSIONS = load("privacy/delete_versions")
 _JOINED = load("privacy/joined")
 _NAMED_WITH = load("privacy/named_with")
 _REMOVALS_WAITING = load("privacy/removals_waiting")
-_WANT_REMOVAL = load("links/want_removal")
+_REQUEST_REMOVALS = load("links/request_removals")
 
 ERASED_NOTE = "erased on request"
 CHUNK = 500
@@ -229,7 +229,7 @@ class PostgresPrivacy:
             there = [row for row in links if row["woo_gone_at"] is None]
             woo, epos = [row["woo_customer_id"] for row in there], [row["epos_customer_id"] for row in there]
             # invariant: erased-links-leave-no-values
-            await connection.execute(_WANT_REMOVAL, account_id, woo, epos, lane.at)
+            await connection.execute(_REQUEST_REMOVALS, account_id, woo, epos, lane.at)
             removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
             for former in sorted({row["epos_customer_id"] for row in removals}):
                 await lane.enqueue_customer(former)

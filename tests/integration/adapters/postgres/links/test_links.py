@@ -120,7 +120,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, False, indexes={woo_key}, **small)
     await check_plan(world, "links/list", SHOP, None, None, True, 0, 50, False, indexes={"link_broken"}, most_rows=100)
     await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, True, indexes={"link_unconfirmed"}, most_rows=100)
-    await check_plan(world, "links/now_by_hand", SHOP, 100, indexes={"link_pkey"}, **small)
+    await check_plan(world, "links/mark_made_by_hand", SHOP, 100, indexes={"link_pkey"}, **small)
     await check_plan(world, "links/is_marked", SHOP, 100, indexes={"link_mark_pkey"}, **small)
     held_ones = {"entry_by_state", "entry_held_by_candidate"}
     for indexes in ({"link_pkey"}, {"shop_removal_by_epos"}, {"entry_held_by_candidate"}):
@@ -132,10 +132,10 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     draw = (*OURS, some, [0] * 200, settings["update_time"], some, some)
     await check_touched(world, "links/draw_versions", *draw[:3], 1, *draw[3:], rows=200, most_rows=1200)
     await check_touched(world, "links/draw_versions", *OURS, 2, some, [0] * 200, None, None, None, rows=200, most_rows=1200)
-    await check_plan(world, "links/as_claimed", *OURS, 1, held[0], 1, None, None, 500, indexes={"entry_pkey"}, **small)
+    await check_plan(world, "links/order_link_basis", *OURS, 1, held[0], 1, None, None, 500, indexes={"entry_pkey"}, **small)
     linked = (*OURS, 1, held[0], 1, 300, 3, 500)
-    await check_plan(world, "links/as_claimed", *linked, indexes={"entry_by_woo_customer", "entry_by_state"}, most_rows=600)
-    await check_plan(world, "links/doubt_hashes", SHOP, some, indexes={woo_key}, most_rows=400)
+    await check_plan(world, "links/order_link_basis", *linked, indexes={"entry_by_woo_customer", "entry_by_state"}, most_rows=600)
+    await check_plan(world, "links/clear_hashes", SHOP, some, indexes={woo_key}, most_rows=400)
     await check_plan(world, "links/confirm", *OURS, some, some, [b"h"] * 200, [at] * 200, 0, indexes={"link_pkey", woo_key}, most_rows=1200)
     await check_plan(world, "links/mark_gone", SHOP, some[:2], some[:2], at, [], indexes={"link_pkey", woo_key}, most_rows=20)
     await check_plan(world, "links/confirm_type", *OURS, 100, b"h", 0, False, indexes={"customer_type_pkey"}, **small)
