@@ -270,7 +270,7 @@ async def test_a_plugin_updated_in_mid_drain_ends_its_drain(bridged: BridgedShop
             return $answer;
         } );
         $order = new WC_Order(); $order->save(); $order->update_status( 'processing' );
-        Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Outbox::class )->ask_again( $order->get_id(), false );
+        Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_match( $order->get_id(), false );
         Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();
         $after = array_filter( get_declared_classes(), fn( $name ) => str_starts_with( $name, 'Tillsync\\\\Bridge\\\\' ) );
         return array( null !== $seen, array_values( array_diff( $after, $seen ) ) );

@@ -26,12 +26,12 @@ RUN = """
         $order->set_customer_id( $user );
         $order->set_billing_email( 'ada@example.test' );
         $order->save();
-        $services->get( Tillsync\\Bridge\\Orders\\Outbox::class )->ask_again( $order->get_id(), false );
+        $services->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_match( $order->get_id(), false );
     }
     $drain  = $services->get( Tillsync\\Bridge\\Orders\\Drain::class );
     $report = $drain->run();
     // what is fetched after an event
-    $services->get( Tillsync\\Bridge\\Orders\\Outbox::class )->look_again( $order->get_id() );
+    $services->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_poll( $order->get_id() );
     $drain->run( null, true );
     do_action( 'shutdown' );
     return array( $replaced, $loaded, $report->to_array() );

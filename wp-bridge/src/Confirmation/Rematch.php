@@ -43,7 +43,7 @@ class Rematch {
 			return;
 		}
 		$order = $this->order( $user_id );
-		if ( null !== $order && $this->outbox->ask_again( $order->get_id() ) ) {
+		if ( null !== $order && $this->outbox->request_match( $order->get_id() ) ) {
 			$this->drain_timer->now();
 		}
 	}

@@ -80,7 +80,7 @@ class EventIntake {
 	private function act_on( Event $event ): void {
 		$order_id = $event->order_id();
 		// invariant: events-make-their-order-due
-		if ( null !== $order_id && ! $this->outbox->look_again( $order_id ) ) {
+		if ( null !== $order_id && ! $this->outbox->request_poll( $order_id ) ) {
 			throw new DatabaseError( 'outbox' );
 		}
 	}

@@ -63,10 +63,10 @@ class HeldOrders {
 			}
 		}
 		$adopted = 0;
-		foreach ( $this->outbox->unknown_of( array_keys( $numbers ) ) ?? array() as $order_id ) {
+		foreach ( $this->outbox->without_row( array_keys( $numbers ) ) ?? array() as $order_id ) {
 			$order = wc_get_order( $order_id );
 			// In a shop whose ids began again, another order may have this id.
-			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->outbox->look_again( $order_id ) ) {
+			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->outbox->request_poll( $order_id ) ) {
 				++$adopted;
 			}
 		}

@@ -39,7 +39,7 @@ class AnswerRecorder {
 			/* translators: %s: technical name of an error */
 			$reason   = sprintf( __( 'The answer could not be stored with the order (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + RowDelay::of_failure( $row->attempts ), 'attempts' => $row->attempts + 1, 'reason' => $reason );
-			$this->outbox->settle( $row, $changes );
+			$this->outbox->record( $row, $changes );
 			++$report->postponed;
 			return;
 		}
@@ -54,6 +54,6 @@ class AnswerRecorder {
 			$delay    = Answer::HELD === $answer->state ? RowDelay::of_held( $polls ) : RowDelay::of_pending( $polls );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + $delay, 'attempts' => $polls + 1, 'reason' => Answer::HELD === $answer->state ? $answer->comment : '' );
 		}
-		$this->outbox->settle( $row, $changes );
+		$this->outbox->record( $row, $changes );
 	}
 }

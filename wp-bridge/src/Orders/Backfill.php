@@ -45,7 +45,7 @@ class Backfill {
 		for ( $after = 0; $orders < self::COUNT_LIMIT; $after += self::PAGE ) {
 			$ids     = $this->page( $since, $after );
 			$orders += count( $ids );
-			$new    += count( $this->outbox->unknown_of( $ids ) ?? array() );
+			$new    += count( $this->outbox->without_row( $ids ) ?? array() );
 			if ( count( $ids ) < self::PAGE ) {
 				return array( 'orders' => $orders, 'new' => $new, 'capped' => false );
 			}
@@ -80,9 +80,9 @@ class Backfill {
 		$limits = $limits ?? new DrainLimits( $this->clock );
 		do {
 			$ids = $this->page( (int) $run['since'], (int) $run['offset'], (int) $run['until'] );
-			$new = $this->outbox->unknown_of( $ids );
+			$new = $this->outbox->without_row( $ids );
 			foreach ( $new ?? array() as $order_id ) {
-				$run['noted'] += $this->outbox->note( $order_id ) ? 1 : 0;
+				$run['noted'] += $this->outbox->add( $order_id ) ? 1 : 0;
 			}
 			if ( null !== $new ) {
 				$run['offset'] += count( $ids );

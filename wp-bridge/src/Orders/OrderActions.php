@@ -145,7 +145,7 @@ final class OrderActions {
 	 */
 	public function match_from_list( $order = null ): void {
 		if ( is_object( $order ) && OrderFacts::is_order( $order ) && current_user_can( AdminGate::CAPABILITY ) ) {
-			$this->outbox->ask_again( $order->get_id() );
+			$this->outbox->request_match( $order->get_id() );
 			$this->drain_timer->now();
 		}
 	}

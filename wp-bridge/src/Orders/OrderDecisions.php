@@ -29,7 +29,7 @@ class OrderDecisions {
 
 	/** Requests a new match from the service. The order is sent at once; its answer may take a moment. */
 	public function match_again( WC_Order $order ): DrainReport {
-		$this->outbox->ask_again( $order->get_id() );
+		$this->outbox->request_match( $order->get_id() );
 		return $this->drain->run_one( $order->get_id() );
 	}
 
@@ -84,7 +84,7 @@ class OrderDecisions {
 			throw new ServiceError( 'failed_precondition', 0, __( 'A guest has no link, so another customer can be chosen only while the order is held or has failed', 'tillsync-bridge' ) );
 		}
 		$this->call( 'LinkService', 'ResolveOrderCustomer', array( 'entryId' => $answer->entry_id, 'eposCustomerId' => $epos_customer_id ) );
-		$this->outbox->look_again( $order->get_id() );
+		$this->outbox->request_poll( $order->get_id() );
 		return $this->drain->run_one( $order->get_id() );
 	}
 

@@ -36,7 +36,7 @@ final class OrderHook {
 		if ( ! in_array( $to, ChosenStatuses::get(), true ) || ( is_object( $order ) && ! OrderFacts::is_order( $order ) ) ) {
 			return;
 		}
-		if ( ! $this->outbox->note( (int) $order_id ) ) {
+		if ( ! $this->outbox->add( (int) $order_id ) ) {
 			$this->log->error( sprintf( 'order %d could not be noted in the outbox: the hourly sweep will find it', (int) $order_id ) );
 		}
 	}

@@ -25,7 +25,7 @@ class Outbox {
 	 * Delay before an order is sent. wc_create_order() changes the status before customer and email are stored, so the facts are final only
 	 * later.
 	 */
-	public const SETTLE_SECONDS = 30;
+	public const SEND_DELAY_SECONDS = 30;
 
 	/** Lengths of columns whose values come from outside this class. */
 	private const LENGTHS = array( 'reason' => 500, 'outcome' => 60, 'entry_state' => 20, 'state' => 10, 'claim_token' => 32 );
@@ -41,9 +41,9 @@ class Outbox {
 	 * Adds an order that has reached a chosen status. It executes one statement, and only its return value shows a failure. An order that
 	 * has a row stays unchanged. An exception is an order that was closed unsent (cancelled, in the trash): it waits again.
 	 */
-	public function note( int $order_id ): bool {
+	public function add( int $order_id ): bool {
 		$now = $this->clock->now();
-		$due = $now + self::SETTLE_SECONDS;
+		$due = $now + self::SEND_DELAY_SECONDS;
 		// MySQL sets columns from left to right. The other columns depend on the state, so it comes last.
 		return $this->write(
 			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'waiting', %d, %d, %d)
@@ -57,7 +57,7 @@ class Outbox {
 	}
 
 	/** Makes an order due at once because a person asks for it. With $rerun the service matches it again even if it was matched before. */
-	public function ask_again( int $order_id, bool $rerun = true ): bool {
+	public function request_match( int $order_id, bool $rerun = true ): bool {
 		$now  = $this->clock->now();
 		$flag = $rerun ? 1 : 0;
 		return $this->write(
@@ -68,7 +68,7 @@ class Outbox {
 	}
 
 	/** Makes a sent order due for polling, because the service reported an event. A waiting row stays waiting. */
-	public function look_again( int $order_id ): bool {
+	public function request_poll( int $order_id ): bool {
 		$now = $this->clock->now();
 		return $this->write(
 			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'sent', %d, %d, %d)
@@ -124,7 +124,7 @@ class Outbox {
 	 * @param array<string, int|string> $changes New values by column.
 	 * @return bool Whether the changes were written.
 	 */
-	public function settle( OutboxRow $row, array $changes ): bool {
+	public function record( OutboxRow $row, array $changes ): bool {
 		$changes = $changes + array( 'claim_token' => '', 'claim_until' => 0, 'updated_at' => $this->clock->now() );
 		$sets    = array();
 		$values  = array();
@@ -132,7 +132,7 @@ class Outbox {
 			$sets[]   = $column . ( is_int( $value ) ? ' = %d' : ' = %s' );
 			$values[] = is_int( $value ) ? $value : mb_substr( $value, 0, self::LENGTHS[ $column ] ?? 64 );
 		}
-		$written = $this->queries->changed(
+		$written = $this->queries->write(
 			"UPDATE {$this->table()} SET " . implode( ', ', $sets ) . ' WHERE order_id = %d AND claim_token = %s AND revision = %d',
 			array_merge( $values, array( $row->order_id, $row->claim_token, $row->revision ) )
 		);
@@ -163,7 +163,7 @@ class Outbox {
 	 * @param int[] $order_ids At most a few hundred.
 	 * @return int[]|null Null when the table cannot be read.
 	 */
-	public function unknown_of( array $order_ids ): ?array {
+	public function without_row( array $order_ids ): ?array {
 		if ( array() === $order_ids ) {
 			return array();
 		}
@@ -208,7 +208,7 @@ class Outbox {
 	 *
 	 * @return OutboxRow[] Newest first.
 	 */
-	public function not_left( int $limit, int $offset = 0 ): array {
+	public function unsent( int $limit, int $offset = 0 ): array {
 		return $this->rows(
 			"SELECT * FROM {$this->table()} WHERE state = 'waiting' OR (state = 'failed' AND entry_id = '') ORDER BY created_at DESC, order_id DESC LIMIT %d OFFSET %d",
 			array( $limit, $offset )
@@ -227,7 +227,7 @@ class Outbox {
 
 	/** @param array<int, int|string> $values Values of the placeholders. */
 	private function write( string $sql, array $values ): bool {
-		return -1 < $this->queries->changed( $sql, $values );
+		return -1 < $this->queries->write( $sql, $values );
 	}
 
 	/**

@@ -44,7 +44,7 @@ class Poller {
 		$asked = array();
 		foreach ( $rows as $row ) {
 			if ( '' === $limits->reason_to_stop() && Answer::HELD === $row->entry_state && $this->has_changed( $row ) ) {
-				$this->send_again( $row );
+				$this->make_waiting( $row );
 			} else {
 				$asked[] = $row;
 			}
@@ -65,18 +65,18 @@ class Poller {
 		}
 		$this->calls->succeeded();
 		foreach ( $asked as $position => $row ) {
-			$this->settle( $row, (array) $results[ $position ], $report );
+			$this->record_result( $row, (array) $results[ $position ], $report );
 		}
 		return '';
 	}
 
 	/** @param array<string, mixed> $result A BatchGetOrderMatchesResult. */
-	private function settle( OutboxRow $row, array $result, DrainReport $report ): void {
+	private function record_result( OutboxRow $row, array $result, DrainReport $report ): void {
 		++$report->polled;
 		if ( 5 === (int) ( $result['error']['code'] ?? 0 ) ) {
 			// The service does not know the order, because its database was restored to an earlier state.
 			$due = $this->clock->now() + ( '' === $row->entry_id ? 0 : RowDelay::of_failure( 0 ) );
-			$this->outbox->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
+			$this->outbox->record( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
 			return;
 		}
 		$answer = is_array( $result['ok'] ?? null ) ? Answer::of( $result['ok'] ) : null;
@@ -102,7 +102,7 @@ class Poller {
 
 	private function postpone( OutboxRow $row, DrainReport $report ): void {
 		$due = $this->clock->now() + RowDelay::of_failure( $row->attempts );
-		$this->outbox->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1 ) );
+		$this->outbox->record( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1 ) );
 		++$report->postponed;
 	}
 
@@ -118,7 +118,7 @@ class Poller {
 		}
 	}
 
-	private function send_again( OutboxRow $row ): void {
-		$this->outbox->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $this->clock->now(), 'attempts' => 0 ) );
+	private function make_waiting( OutboxRow $row ): void {
+		$this->outbox->record( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $this->clock->now(), 'attempts' => 0 ) );
 	}
 }

@@ -57,7 +57,7 @@ class Sender {
 			$order  = wc_get_order( $row->order_id );
 			$reason = OrderFacts::reason_not_to_send( $order );
 			if ( null !== $reason ) {
-				$this->outbox->settle( $row, array( 'state' => OutboxRow::CLOSED, 'reason' => $reason, 'rerun' => 0 ) );
+				$this->outbox->record( $row, array( 'state' => OutboxRow::CLOSED, 'reason' => $reason, 'rerun' => 0 ) );
 				++$report->closed;
 				return null;
 			}
@@ -94,13 +94,13 @@ class Sender {
 		}
 		$this->calls->succeeded();
 		foreach ( $ready as $position => list( $row, $facts ) ) {
-			$this->settle( $row, $facts, (array) $results[ $position ], $report );
+			$this->record_result( $row, $facts, (array) $results[ $position ], $report );
 		}
 		return '';
 	}
 
 	/** @param array<string, mixed> $result A BatchMatchOrderCustomersResult. */
-	private function settle( OutboxRow $row, OrderFacts $facts, array $result, DrainReport $report ): void {
+	private function record_result( OutboxRow $row, OrderFacts $facts, array $result, DrainReport $report ): void {
 		if ( is_array( $result['error'] ?? null ) ) {
 			$this->item_refused( $row, $result['error'], $report );
 			return;
@@ -159,7 +159,7 @@ class Sender {
 	private function fail( OutboxRow $row, string $said, DrainReport $report ): void {
 		/* translators: %s: what the service said */
 		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $said );
-		$this->outbox->settle( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
+		$this->outbox->record( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
 		$this->log->warning( "order {$row->order_id} was refused by the service: {$said}" );
 		++$report->failed;
 	}
@@ -167,7 +167,7 @@ class Sender {
 	/** Leaves the row waiting, with its reason and a growing delay. */
 	private function postpone( OutboxRow $row, string $reason, DrainReport $report ): void {
 		$due = $this->clock->now() + RowDelay::of_failure( $row->attempts );
-		$this->outbox->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );
+		$this->outbox->record( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );
 		++$report->postponed;
 	}
 }

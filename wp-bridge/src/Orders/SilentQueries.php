@@ -26,7 +26,7 @@ class SilentQueries {
 	 * @param array<int, int|string> $values Values of the placeholders.
 	 * @return int Number of rows that changed; -1 after a failure.
 	 */
-	public function changed( string $sql, array $values ): int {
+	public function write( string $sql, array $values ): int {
 		$suppressed = $this->wpdb->suppress_errors( true );
 		try {
 			$changed = $this->wpdb->query( $this->wpdb->prepare( $sql, $values ) );

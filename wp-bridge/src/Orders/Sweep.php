@@ -70,14 +70,14 @@ class Sweep {
 		$whole  = true;
 		for ( $offset = 0; $whole; $offset += self::PAGE ) {
 			$orders = self::changed_since( $since, $offset );
-			$new    = $this->outbox->unknown_of( self::new_since( $connection->orders_since, $orders ) );
+			$new    = $this->outbox->without_row( self::new_since( $connection->orders_since, $orders ) );
 			if ( null === $new ) {
 				$this->tables->migrate();
 				$whole = false;
 				break;
 			}
 			foreach ( $new as $order_id ) {
-				$found += $this->outbox->note( $order_id ) ? 1 : 0;
+				$found += $this->outbox->add( $order_id ) ? 1 : 0;
 			}
 			if ( count( $orders ) < self::PAGE ) {
 				break;

@@ -60,7 +60,7 @@ class Chooser {
 			array( 'entryId' => $entry_id, 'eposCustomerId' => $epos_customer_id ) + ( $guest ? array() : array( 'createLink' => true ) ),
 			self::TIMEOUT_SECONDS
 		);
-		$this->queue_work->look_again( array( $answer['entry'] ?? null ) );
+		$this->queue_work->request_polls( array( $answer['entry'] ?? null ) );
 		$others = (int) ( $answer['releasedOrderCount'] ?? 0 );
 		$said   = $guest
 			/* translators: %s: number of a customer at the till */

@@ -35,7 +35,7 @@ class OutboxList {
 	public function page( string $search, int $page ): array {
 		$search = trim( $search, " \t\n\r\0\x0B#" );
 		$rows   = '' === $search
-			? $this->outbox->not_left( self::PAGE_SIZE + 1, ( $page - 1 ) * self::PAGE_SIZE )
+			? $this->outbox->unsent( self::PAGE_SIZE + 1, ( $page - 1 ) * self::PAGE_SIZE )
 			: ( 1 === $page ? $this->found( $search ) : array() );
 		return array(
 			'rows'      => array_map( array( self::class, 'plain' ), array_slice( $rows, 0, self::PAGE_SIZE ) ),
@@ -51,13 +51,13 @@ class OutboxList {
 	 */
 	public function send( int $order_id ): array {
 		$row = $this->outbox->find( $order_id );
-		if ( null === $row || ! self::has_not_left( $row ) ) {
+		if ( null === $row || ! self::is_unsent( $row ) ) {
 			return array( 'message' => __( 'This order has left the shop meanwhile.', 'tillsync-bridge' ) );
 		}
-		$this->outbox->ask_again( $order_id, $row->rerun );
+		$this->outbox->request_match( $order_id, $row->rerun );
 		$report = $this->drain->run_one( $order_id );
 		$after  = $this->outbox->find( $order_id );
-		if ( null !== $after && self::has_not_left( $after ) ) {
+		if ( null !== $after && self::is_unsent( $after ) ) {
 			$why = '' !== $after->reason ? $after->reason : OrderPanel::hindrance( $report->stopped_by );
 			return array( 'message' => '' !== $why ? $why : __( 'Not sent yet: it is being sent by another process.', 'tillsync-bridge' ) );
 		}
@@ -73,10 +73,10 @@ class OutboxList {
 			$ids = array( (int) $search );
 		}
 		$rows = array_map( fn( $id ) => $this->outbox->find( (int) $id ), is_array( $ids ) ? $ids : array() );
-		return array_values( array_filter( $rows, static fn( ?OutboxRow $row ) => null !== $row && self::has_not_left( $row ) ) );
+		return array_values( array_filter( $rows, static fn( ?OutboxRow $row ) => null !== $row && self::is_unsent( $row ) ) );
 	}
 
-	private static function has_not_left( OutboxRow $row ): bool {
+	private static function is_unsent( OutboxRow $row ): bool {
 		return OutboxRow::WAITING === $row->state || ( OutboxRow::FAILED === $row->state && '' === $row->entry_id );
 	}
 

@@ -49,7 +49,7 @@ class QueueWork {
 		$message += array_filter( array( 'validateOnly' => true === $request['only_ask'], 'continuationToken' => (string) $request['next'] ) );
 		$answer   = $this->service_client->call( 'QueueService', 'RetryQueueEntries', $message, self::TIMEOUT_SECONDS );
 		if ( true !== $request['only_ask'] ) {
-			$this->look_again( (array) ( $answer['entries'] ?? array() ) );
+			$this->request_polls( (array) ( $answer['entries'] ?? array() ) );
 		}
 		return array(
 			'affected'  => (int) ( $answer['affectedCount'] ?? 0 ),
@@ -67,7 +67,7 @@ class QueueWork {
 	 */
 	public function dismiss( array $entry_ids ): array {
 		$answer = $this->service_client->call( 'QueueService', 'DismissQueueEntries', array( 'entryIds' => array_values( $entry_ids ), 'reason' => 'closed by hand in the shop' ), self::TIMEOUT_SECONDS );
-		$this->look_again( (array) ( $answer['entries'] ?? array() ) );
+		$this->request_polls( (array) ( $answer['entries'] ?? array() ) );
 		return array( 'affected' => (int) ( $answer['affectedCount'] ?? 0 ), 'failures' => self::failures( $answer ) );
 	}
 
@@ -76,12 +76,12 @@ class QueueWork {
 	 *
 	 * @param array<int, mixed> $entries QueueEntry messages.
 	 */
-	public function look_again( array $entries ): void {
+	public function request_polls( array $entries ): void {
 		$any = false;
 		foreach ( $entries as $entry ) {
 			$order_id = is_array( $entry ) && is_scalar( $entry['orderId'] ?? null ) ? (int) $entry['orderId'] : 0;
 			if ( $order_id > 0 && null !== $this->outbox->find( $order_id ) ) {
-				$this->outbox->look_again( $order_id );
+				$this->outbox->request_poll( $order_id );
 				$any = true;
 			}
 		}

@@ -182,7 +182,7 @@ class UserChangeSender {
 				$ids  = wc_get_orders( array( 'customer_id' => $row['user_id'], 'type' => 'shop_order', 'limit' => self::ORDERS, 'orderby' => 'ID', 'order' => 'DESC', 'return' => 'ids' ) );
 				$held = $this->outbox->held_of( array_map( 'intval', (array) $ids ) );
 				foreach ( array_slice( $held, 0, self::HELD_ORDERS ) as $order_id ) {
-					$this->outbox->ask_again( $order_id, false );
+					$this->outbox->request_match( $order_id, false );
 				}
 			} catch ( Throwable $error ) {
 				// The poller notices the change too, some hours later.

@@ -43,9 +43,9 @@ class UserChanges {
 	 * @param string $kind       DELETED or EMAIL.
 	 * @param int    $registered Registration time of the user, or RegistrationTime::UNKNOWN.
 	 */
-	public function note( int $user_id, string $kind, int $registered ): bool {
+	public function add( int $user_id, string $kind, int $registered ): bool {
 		$orders_due = self::EMAIL === $kind ? 1 : 0;
-		return -1 < $this->queries->changed(
+		return -1 < $this->queries->write(
 			"REPLACE INTO {$this->table()} (user_id, kind, registered, changed_at, orders_due) VALUES (%d, %s, %d, %d, %d)",
 			array( $user_id, $kind, $registered, $this->clock->now(), $orders_due )
 		);
@@ -77,7 +77,7 @@ class UserChanges {
 
 	/** @return bool Whether the update was stored. */
 	public function orders_done( int $id ): bool {
-		return -1 < $this->queries->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
+		return -1 < $this->queries->write( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
 	}
 
 	/**
@@ -85,18 +85,18 @@ class UserChanges {
 	 * @return bool Whether the rows were deleted.
 	 */
 	public function forget( array $ids ): bool {
-		return -1 < $this->queries->changed( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
+		return -1 < $this->queries->write( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
 	}
 
 	/** Deletes all rows, because another account has none of the earlier links. */
 	public function forget_all(): void {
-		$this->queries->changed( "DELETE FROM {$this->table()} WHERE 1 = %d", array( 1 ) );
+		$this->queries->write( "DELETE FROM {$this->table()} WHERE 1 = %d", array( 1 ) );
 	}
 
 	/** Deletes the oldest rows above the limit. */
 	public function trim( int $limit = self::LIMIT ): void {
 		$oldest_kept = $this->queries->rows( "SELECT id FROM {$this->table()} ORDER BY id DESC LIMIT 1 OFFSET %d", array( $limit - 1 ) )[0]['id'] ?? null;
-		$dropped     = null === $oldest_kept ? 0 : $this->queries->changed( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );
+		$dropped     = null === $oldest_kept ? 0 : $this->queries->write( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );
 		if ( $dropped > 0 ) {
 			$this->log->warning( "{$dropped} changes of users were dropped: the service did not take them, and the shop keeps {$limit}" );
 		}

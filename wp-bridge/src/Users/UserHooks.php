@@ -46,7 +46,7 @@ final class UserHooks {
 	/** @param mixed $user_id The hook's argument. */
 	public function left( $user_id = 0 ): void {
 		if ( is_numeric( $user_id ) && isset( $this->leaving[ (int) $user_id ] ) ) {
-			$this->note( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
+			$this->store( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
 			unset( $this->leaving[ (int) $user_id ] );
 		}
 	}
@@ -55,7 +55,7 @@ final class UserHooks {
 	public function removed_from_site( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
-			$this->note( $user->ID, UserChanges::DELETED, RegistrationTime::seconds( $user->user_registered ) );
+			$this->store( $user->ID, UserChanges::DELETED, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
 
@@ -84,7 +84,7 @@ final class UserHooks {
 
 	private function email_changed( WP_User $user ): void {
 		if ( $this->matters( $user->ID ) ) {
-			$this->note( $user->ID, UserChanges::EMAIL, RegistrationTime::seconds( $user->user_registered ) );
+			$this->store( $user->ID, UserChanges::EMAIL, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
 
@@ -108,8 +108,8 @@ final class UserHooks {
 		return function_exists( 'wc_get_orders' ) && array() !== (array) wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => 1, 'return' => 'ids' ) );
 	}
 
-	private function note( int $user_id, string $kind, int $registered ): void {
-		if ( ! $this->changes->note( $user_id, $kind, $registered ) ) {
+	private function store( int $user_id, string $kind, int $registered ): void {
+		if ( ! $this->changes->add( $user_id, $kind, $registered ) ) {
 			$this->log->error( "a change of user {$user_id} could not be noted" );
 		}
 	}

@@ -70,7 +70,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 	/** An order whose row is due. */
 	protected function due_order( int $customer_id = 0, array $billing = array( 'email' => 'ada@example.test' ) ): \WC_Order {
 		$order = $this->order( 'processing', $customer_id, $billing );
-		$this->assertTrue( $this->services->get( Outbox::class )->note( $order->get_id() ) );
+		$this->assertTrue( $this->services->get( Outbox::class )->add( $order->get_id() ) );
 		return $order;
 	}
 }

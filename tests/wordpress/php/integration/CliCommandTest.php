@@ -79,7 +79,7 @@ namespace Tillsync\Tests {
 		}
 
 		public function test_status_in_both_forms_without_a_secret(): void {
-			$this->services->get( Outbox::class )->note( 5 );
+			$this->services->get( Outbox::class )->add( 5 );
 			$this->command->status( array(), array( 'format' => 'json' ) );
 			$this->assertTrue( self::json()['connected'] );
 			$this->assertSame( 1, self::json()['waiting'] );
@@ -91,7 +91,7 @@ namespace Tillsync\Tests {
 		public function test_drain_sends_and_says_what_hinders_it(): void {
 			self::$answers['BatchMatchOrderCustomers'] = static fn( array $message ) => array( 'results' => array_map( static fn( array $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e1', 'state' => 'ENTRY_STATE_PROCESSED' ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '7' ) ), $message['orders'] ) );
 			$order = $this->order();
-			$this->services->get( Outbox::class )->ask_again( $order->get_id() );
+			$this->services->get( Outbox::class )->request_match( $order->get_id() );
 			$this->command->drain( array(), array( 'format' => 'json' ) );
 			$this->assertSame( 1, self::json()[0]['sent'] );
 			$this->services->get( ConnectionStore::class )->forget();

@@ -50,9 +50,9 @@ final class EventsTest extends SiteTestCase {
 	public function test_the_order_is_looked_at_again(): void {
 		$outbox = $this->services->get( Outbox::class );
 		$order  = $this->order( 'completed' );
-		$outbox->note( $order->get_id() );
+		$outbox->add( $order->get_id() );
 		$row = $outbox->claim( OutboxRow::WAITING, 10, 60 );
-		$outbox->note( 5 );
+		$outbox->add( 5 );
 		$this->take( self::event( 'order:5', '1' ), self::event( 'order:6', '1', array( 'type' => 'decision.needed', 'held_count' => 4 ) ) );
 		$this->assertSame( OutboxRow::WAITING, $outbox->find( 5 )->state, 'what still waits is sent anyway' );
 		$this->assertSame( OutboxRow::SENT, $outbox->find( 6 )->state );

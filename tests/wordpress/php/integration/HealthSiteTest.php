@@ -90,7 +90,7 @@ final class HealthSiteTest extends SiteTestCase {
 	public function test_depth_age_missed_orders_and_cron(): void {
 		$this->connect();
 		$this->assertSame( 'good', $this->result( 'outbox' )['status'] );
-		$this->services->get( Outbox::class )->note( 5 );
+		$this->services->get( Outbox::class )->add( 5 );
 		$this->assertSame( 'good', $this->result( 'outbox' )['status'] );
 		$GLOBALS['wpdb']->query( "UPDATE {$this->services->get( Tables::class )->outbox()} SET created_at = created_at - 7300" );
 		$this->assertSame( 'critical', $this->result( 'outbox' )['status'] );

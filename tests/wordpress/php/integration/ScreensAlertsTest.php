@@ -112,9 +112,9 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$stays = $this->order( 'processing', $this->user() );
 		$ended = $this->order( 'processing', $this->user() );
 		foreach ( array( $gone, $stays, $ended ) as $order ) {
-			$this->services->get( Outbox::class )->note( $order->get_id() );
+			$this->services->get( Outbox::class )->add( $order->get_id() );
 			$row = $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 );
-			$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_state' => $order === $ended ? Answer::PROCESSED : Answer::HELD ) );
+			$this->services->get( Outbox::class )->record( $row, array( 'state' => OutboxRow::SENT, 'entry_state' => $order === $ended ? Answer::PROCESSED : Answer::HELD ) );
 			$this->answer( $order, Answer::HELD );
 		}
 		$gone->delete( true );
@@ -125,9 +125,9 @@ final class ScreensAlertsTest extends SiteTestCase {
 	public function test_the_menus_number_is_counted_after_answers_without_asking(): void {
 		foreach ( array( Answer::HELD, Answer::HELD, Answer::PENDING ) as $state ) {
 			$order = $this->order( 'processing', $this->user() );
-			$this->services->get( Outbox::class )->note( $order->get_id() );
+			$this->services->get( Outbox::class )->add( $order->get_id() );
 			$this->answer( $order, $state );
-			$this->services->get( Outbox::class )->settle( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
+			$this->services->get( Outbox::class )->record( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
 		}
 		$this->services->get( AlertTracker::class )->count_held();
 		$this->assertSame( 2, $this->services->get( \Tillsync\Bridge\Events\HeldCount::class )->get() );

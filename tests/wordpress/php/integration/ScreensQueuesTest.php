@@ -132,9 +132,9 @@ final class ScreensQueuesTest extends SiteTestCase {
 
 	public function test_what_was_retried_is_asked_for_soon(): void {
 		$order = $this->order();
-		$this->services->get( Outbox::class )->note( $order->get_id() );
+		$this->services->get( Outbox::class )->add( $order->get_id() );
 		$row = $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 );
-		$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'due_at' => time() + 9000 ) );
+		$this->services->get( Outbox::class )->record( $row, array( 'state' => OutboxRow::SENT, 'due_at' => time() + 9000 ) );
 		$this->service->script( 'RetryQueueEntries', array( 'affectedCount' => 1, 'entries' => array( array( 'orderId' => (string) $order->get_id() ) + self::ENTRY ) ) );
 		$this->ask( 'POST', 'queues/retry', array( 'entry_ids' => array( 'e-1' ) ) );
 		$this->assertLessThanOrEqual( time(), $this->services->get( Outbox::class )->find( $order->get_id() )->due_at );
@@ -166,10 +166,10 @@ final class ScreensQueuesTest extends SiteTestCase {
 		$waits = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$gone  = $this->order();
 		foreach ( array( $waits, $gone ) as $order ) {
-			$this->services->get( Outbox::class )->note( $order->get_id() );
+			$this->services->get( Outbox::class )->add( $order->get_id() );
 		}
 		$row = $this->services->get( Outbox::class )->claim_one( $gone->get_id(), 60 );
-		$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_id' => 'e' ) );
+		$this->services->get( Outbox::class )->record( $row, array( 'state' => OutboxRow::SENT, 'entry_id' => 'e' ) );
 		foreach ( array( '', "#{$waits->get_id()}", 'ada@example.test' ) as $search ) {
 			$answer = $this->ask( 'GET', 'queues/outbox', array( 'search' => $search ) )->get_data();
 			$this->assertSame( array( (string) $waits->get_id() ), array_column( $answer['rows'], 'id' ), $search );

@@ -56,7 +56,7 @@ final class ServicesTest extends BridgeTestCase {
 		$services->set( Clock::class, $clock );
 		$this->assertSame( $clock, $services->get( Clock::class ) );
 		$this->assertNotSame( $outbox, $services->get( Outbox::class ) );
-		$services->get( Outbox::class )->note( 77 );
+		$services->get( Outbox::class )->add( 77 );
 		$this->assertSame( 5, $services->get( Outbox::class )->find( 77 )->created_at );
 	}
 

@@ -117,11 +117,11 @@ final class UserChangesTest extends BridgeTestCase {
 	public function test_two_persons_of_one_number_are_two_changes(): void {
 		$user = $this->known();
 		foreach ( array( 1714555800, 1714555800, 1800000000 ) as $registered ) {
-			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, $registered );
+			$this->services->get( UserChanges::class )->add( $user, UserChanges::DELETED, $registered );
 		}
 		$this->assertSame( array( array( $user, 'deleted', 1714555800 ), array( $user, 'deleted', 1800000000 ) ), $this->noted() );
 		// the email is told of the person only whose change it was
-		$this->services->get( UserChanges::class )->note( $user, UserChanges::EMAIL, 1800000000 );
+		$this->services->get( UserChanges::class )->add( $user, UserChanges::EMAIL, 1800000000 );
 		$this->drain();
 		$this->assertSame( array( true, true ), array_column( $this->told(), 'deleted' ) );
 		$this->assertCount( 2, $this->told() );
@@ -146,7 +146,7 @@ final class UserChangesTest extends BridgeTestCase {
 
 	/** @dataProvider not_known */
 	public function test_a_service_that_does_not_know_the_call_gets_orders_and_the_changes_later( array $answer ): void {
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$order = $this->due_order();
 		$this->clock->now = time() + 31;
 		$this->service->script( 'ReportShopUsers', $answer, array() );
@@ -154,7 +154,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( array( 1, 0 ), array( $report->sent, $report->users ) );
 		$this->assertSame( array( '', 0 ), array( $report->stopped_by, $this->services->get( Breaker::class )->failures() ) );
 		$this->assertCount( 1, $this->noted() );
-		$this->services->get( Outbox::class )->ask_again( $order->get_id() );
+		$this->services->get( Outbox::class )->request_match( $order->get_id() );
 		$this->drain();
 		$this->assertCount( 1, $this->service->messages( 'ReportShopUsers' ), 'not at once again' );
 		$this->pass( 3600 );
@@ -174,7 +174,7 @@ final class UserChangesTest extends BridgeTestCase {
 
 	public function test_an_earlier_service_is_not_asked_and_no_drain_is_due_for_it(): void {
 		$this->speaks( '1' );
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$this->assertFalse( $this->services->get( Drain::class )->is_due() );
 		$this->drain();
 		$this->assertSame( array(), $this->service->calls );
@@ -184,7 +184,7 @@ final class UserChangesTest extends BridgeTestCase {
 	}
 
 	public function test_a_failure_of_this_call_keeps_no_order_back(): void {
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$order = $this->due_order();
 		$this->clock->now = time() + 31;
 		$this->service->script( 'ReportShopUsers', new \WP_Error( 'http_request_failed', 'cURL error 28' ), FakeService::error( 500, 'internal' ), array() );
@@ -192,7 +192,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( array( 1, 1, '' ), array( $report->sent, $report->failed_calls, $report->stopped_by ) );
 		foreach ( array( 1, 2 ) as $calls ) {
 			$this->pass( 299 );
-			$this->services->get( Outbox::class )->ask_again( $order->get_id() );
+			$this->services->get( Outbox::class )->request_match( $order->get_id() );
 			$this->assertSame( 1, $this->drain()->sent );
 			$this->assertCount( $calls, $this->service->messages( 'ReportShopUsers' ), 'five minutes later' );
 			$this->pass( 1 );
@@ -203,7 +203,7 @@ final class UserChangesTest extends BridgeTestCase {
 	}
 
 	public function test_refusals_pause_and_throttling_waits(): void {
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$this->service->script( 'ReportShopUsers', array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '40' ) ), FakeService::error( 401, 'unauthenticated' ), array() );
 		$this->assertSame( 'throttled', $this->drain()->stopped_by );
 		$this->pass( 39 );
@@ -219,7 +219,7 @@ final class UserChangesTest extends BridgeTestCase {
 
 	public function test_one_change_that_is_refused_keeps_no_other_back(): void {
 		foreach ( range( 1, 7 ) as $user ) {
-			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, 0 );
+			$this->services->get( UserChanges::class )->add( $user, UserChanges::DELETED, 0 );
 		}
 		$this->service->script( 'ReportShopUsers', static fn( array $message ) => in_array( '5', array_column( $message['changes'], 'wooCustomerId' ), true ) ? FakeService::error( 400, 'invalid_argument' ) : array() );
 		$this->assertSame( 6, $this->drain()->users );
@@ -236,14 +236,14 @@ final class UserChangesTest extends BridgeTestCase {
 
 	public function test_a_copy_tells_nothing(): void {
 		$this->connect( 'https://elsewhere.example.test' );
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$this->assertSame( 'not_connected', $this->drain()->stopped_by );
 		$this->assertSame( array(), $this->service->calls );
 	}
 
 	public function test_another_account_hears_nothing_of_before(): void {
 		update_option( 'tillsync_bridge_last_account', 'corner-shop' );
-		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( UserChanges::class )->add( 49, UserChanges::DELETED, 0 );
 		$this->services->get( AccountChange::class )->connected( 'corner-shop' );
 		$this->assertCount( 1, $this->noted() );
 		$this->services->get( AccountChange::class )->connected( 'other-shop' );
@@ -273,7 +273,7 @@ final class UserChangesTest extends BridgeTestCase {
 
 	public function test_the_oldest_beyond_a_limit_are_dropped(): void {
 		foreach ( range( 1, 5 ) as $user ) {
-			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, 0 );
+			$this->services->get( UserChanges::class )->add( $user, UserChanges::DELETED, 0 );
 		}
 		foreach ( array( 5, 3 ) as $limit ) {
 			$this->services->get( UserChanges::class )->trim( $limit );

@@ -24,7 +24,7 @@ final class DrainBatchesTest extends DrainTestCase {
 		$report = $this->drain();
 		$this->assertSame( array( 'breaker', 2, 120 ), array( $report->stopped_by, $report->failed_calls, $report->postponed ) );
 		$this->assertSame( 120, $this->services->get( Outbox::class )->depth()['waiting']['count'] );
-		$this->assertStringContainsString( 'no route to host', $this->services->get( Outbox::class )->not_left( 1, 119 )[0]->reason );
+		$this->assertStringContainsString( 'no route to host', $this->services->get( Outbox::class )->unsent( 1, 119 )[0]->reason );
 		$calls = count( $this->service->calls );
 		$this->assertSame( 'breaker', $this->drain()->stopped_by );
 		$this->assertCount( $calls, $this->service->calls );

@@ -20,7 +20,7 @@ final class UserChangesManyTest extends BridgeTestCase {
 
 	public function test_many_go_a_hundred_a_call_oldest_first(): void {
 		for ( $number = 1; $number <= 230; $number++ ) {
-			$this->services->get( UserChanges::class )->note( 100000 + $number, UserChanges::DELETED, 0 );
+			$this->services->get( UserChanges::class )->add( 100000 + $number, UserChanges::DELETED, 0 );
 		}
 		$this->assertSame( 230, $this->drain()->users );
 		$this->assertSame( array( 100, 100, 30 ), array_map( static fn( $message ) => count( $message['changes'] ), $this->service->messages( 'ReportShopUsers' ) ) );

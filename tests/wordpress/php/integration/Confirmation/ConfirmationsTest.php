@@ -180,7 +180,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$newest = $this->due_order( $user->ID );
 		$others = $this->due_order( $this->person( 'ben@example.test' )->ID );
 		foreach ( array( $older, $newest, $others ) as $order ) {
-			$this->services->get( Outbox::class )->settle( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
+			$this->services->get( Outbox::class )->record( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
 		}
 		$calls = $this->calls_of( 'tillsync_email_confirmed' );
 		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_MAIL );
@@ -193,7 +193,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->connect();
 		$user  = $this->person();
 		$order = $this->due_order( $user->ID );
-		$this->services->get( Outbox::class )->settle( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
+		$this->services->get( Outbox::class )->record( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
 		$this->services->get( ConfirmationTable::class )->confirm( $user->ID, $this->services->get( ConfirmationKey::class )->hash( 'ada@example.test' ), Confirmations::BY_MAIL );
 		$person = $this->services->get( ShopPerson::class );
 		$this->assertSame( 'mail', $person->confirmation( 'ada@example.test' )['ground'] );

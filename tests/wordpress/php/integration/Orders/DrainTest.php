@@ -85,7 +85,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( 1, $this->drain()->polled, 'the service was updated' );
 		$this->assertCount( 1, $this->service->messages( 'BatchMatchOrderCustomers' ) );
 		// asked for again by a person: the time is sent
-		$this->services->get( Outbox::class )->ask_again( $order->get_id() );
+		$this->services->get( Outbox::class )->request_match( $order->get_id() );
 		$this->drain();
 		$this->assertArrayHasKey( 'wooRegisteredTime', $this->last_sent() );
 		$wpdb->update( $wpdb->users, array( 'user_registered' => '2025-01-01 00:00:00' ), array( 'ID' => $user ) );
@@ -128,7 +128,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( array( 'sent', 'ENTRY_STATE_HELD' ), array( $this->row( $id )->state, $this->row( $id )->entry_state ) );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $id, 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_LINK', 'Matched to the linked customer', 9 ) ) ) ) );
 		$this->assertSame( 0, $this->drain()->polled, 'not due' );
-		$this->services->get( Outbox::class )->look_again( $id );
+		$this->services->get( Outbox::class )->request_poll( $id );
 		$this->assertSame( 1, $this->drain()->ended );
 		$this->assertSame( 'done', $this->row( $id )->state );
 		$this->pass( 100000 );
@@ -259,7 +259,7 @@ final class DrainTest extends DrainTestCase {
 			function ( array $message ) use ( &$late ) {
 				if ( null === $late ) {
 					$late = $this->order( 'pending' );
-					$this->services->get( Outbox::class )->ask_again( $late->get_id(), false );
+					$this->services->get( Outbox::class )->request_match( $late->get_id(), false );
 				}
 				return self::decided()( $message );
 			}
@@ -301,7 +301,7 @@ final class DrainTest extends DrainTestCase {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
 		$this->drain();
-		$this->services->get( Outbox::class )->ask_again( $order->get_id() );
+		$this->services->get( Outbox::class )->request_match( $order->get_id() );
 		$this->services->get( Drain::class )->run_one( $order->get_id() );
 		$sent = $this->service->messages( 'BatchMatchOrderCustomers' );
 		$this->assertTrue( $sent[1]['orders'][0]['rerun'] );
