@@ -74,7 +74,7 @@ final class TillsyncCommand {
 		$report = ( $this->tools )()->drain->run( new DrainLimits( ( $this->tools )()->clock, INF ), isset( $options['force'] ) );
 		$this->show( array( $report->to_array() ), $options, array( 'sent', 'polled', 'ended', 'failed', 'closed', 'postponed', 'failed_calls', 'stopped_by' ) );
 		if ( '' !== $report->stopped_by ) {
-			$why = OrderPanel::hindrance( $report->stopped_by );
+			$why = OrderPanel::stop_text( $report->stopped_by );
 			WP_CLI::error( '' === $why ? "Stopped by: {$report->stopped_by}" : $why );
 		}
 	}
@@ -103,7 +103,7 @@ final class TillsyncCommand {
 		}
 		$report = ( $this->tools )()->order_decisions->match_again( $order );
 		if ( '' !== $report->stopped_by ) {
-			WP_CLI::error( OrderPanel::hindrance( $report->stopped_by ) );
+			WP_CLI::error( OrderPanel::stop_text( $report->stopped_by ) );
 		}
 		$answer = ( $this->tools )()->answers->of( wc_get_order( $order->get_id() ) );
 		$row    = ( $this->tools )()->outbox->find( $order->get_id() );

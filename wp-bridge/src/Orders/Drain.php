@@ -84,7 +84,7 @@ class Drain {
 	public function run( ?DrainLimits $limits = null, bool $forced = false ): DrainReport {
 		$limits = $limits ?? new DrainLimits( $this->clock );
 		$report = new DrainReport();
-		$report->stopped_by = $this->hindrance( $forced );
+		$report->stopped_by = $this->stop_reason( $forced );
 		// User changes go first, so the service knows of a deleted user before the next order of the same person.
 		$report->stopped_by = '' === $report->stopped_by ? $this->user_change_sender->send( $report, $limits ) : $report->stopped_by;
 		while ( '' === $report->stopped_by ) {
@@ -120,7 +120,7 @@ class Drain {
 	public function run_one( int $order_id ): DrainReport {
 		$limits             = new DrainLimits( $this->clock );
 		$report             = new DrainReport();
-		$report->stopped_by = $this->hindrance( true );
+		$report->stopped_by = $this->stop_reason( true );
 		$row                = '' === $report->stopped_by ? $this->outbox->claim_one( $order_id, self::CLAIM_SECONDS ) : null;
 		if ( null !== $row ) {
 			$report->stopped_by = OutboxRow::WAITING === $row->state
@@ -135,7 +135,7 @@ class Drain {
 	/** Tells whether a drain would have work now. It costs one read of an index. */
 	public function is_due(): bool {
 		$next = $this->next_due();
-		return null !== $next && $next <= $this->clock->now() && '' === $this->hindrance( false );
+		return null !== $next && $next <= $this->clock->now() && '' === $this->stop_reason( false );
 	}
 
 	/** Returns when the next order or user change is due, in unix seconds, or null when none is live. */
@@ -144,7 +144,7 @@ class Drain {
 		return array() === $times ? null : min( $times );
 	}
 
-	private function hindrance( bool $forced ): string {
+	private function stop_reason( bool $forced ): string {
 		if ( null === $this->copy_guard->usable() ) {
 			return 'not_connected';
 		}

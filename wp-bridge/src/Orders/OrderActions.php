@@ -122,7 +122,7 @@ final class OrderActions {
 		$row   = $this->outbox->find( $order->get_id() );
 		return array(
 			'html'    => $this->order_panel->html( $fresh ),
-			'hint'    => '' === $report->stopped_by ? '' : OrderPanel::hindrance( $report->stopped_by ),
+			'hint'    => '' === $report->stopped_by ? '' : OrderPanel::stop_text( $report->stopped_by ),
 			'settled' => null === $row || ! in_array( $row->state, array( OutboxRow::WAITING, OutboxRow::SENT ), true ) || Answer::HELD === $row->entry_state,
 		);
 	}

@@ -84,7 +84,7 @@ final class OrderPanel {
 	}
 
 	/** Returns a sentence about why a drain did not send, or an empty text. */
-	public static function hindrance( string $stopped_by ): string {
+	public static function stop_text( string $stopped_by ): string {
 		$texts = array(
 			'not_connected' => __( 'Not sent: this shop is not connected, or must first say whether it is a copy.', 'tillsync-bridge' ),
 			'paused'        => __( 'Not sent: the service refuses this shop. See WooCommerce → Settings → Integration → Tillsync.', 'tillsync-bridge' ),

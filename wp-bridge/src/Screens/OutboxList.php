@@ -40,7 +40,7 @@ class OutboxList {
 		return array(
 			'rows'      => array_map( array( self::class, 'plain' ), array_slice( $rows, 0, self::PAGE_SIZE ) ),
 			'more'      => count( $rows ) > self::PAGE_SIZE,
-			'hindrance' => $this->hindrance(),
+			'hindrance' => $this->stop_text(),
 		);
 	}
 
@@ -58,7 +58,7 @@ class OutboxList {
 		$report = $this->drain->run_one( $order_id );
 		$after  = $this->outbox->find( $order_id );
 		if ( null !== $after && self::is_unsent( $after ) ) {
-			$why = '' !== $after->reason ? $after->reason : OrderPanel::hindrance( $report->stopped_by );
+			$why = '' !== $after->reason ? $after->reason : OrderPanel::stop_text( $report->stopped_by );
 			return array( 'message' => '' !== $why ? $why : __( 'Not sent yet: it is being sent by another process.', 'tillsync-bridge' ) );
 		}
 		return array( 'message' => __( 'Sent to the service.', 'tillsync-bridge' ) );
@@ -101,16 +101,16 @@ class OutboxList {
 	}
 
 	/** Returns why no order is sent at the moment, or an empty text. */
-	private function hindrance(): string {
+	private function stop_text(): string {
 		if ( null === $this->copy_guard->usable() ) {
-			return OrderPanel::hindrance( 'not_connected' );
+			return OrderPanel::stop_text( 'not_connected' );
 		}
 		if ( 0 !== $this->pause->since() ) {
-			return OrderPanel::hindrance( 'paused' ) . ' ' . $this->pause->reason();
+			return OrderPanel::stop_text( 'paused' ) . ' ' . $this->pause->reason();
 		}
 		if ( $this->breaker->open_until() > 0 ) {
 			/* translators: %s: time */
-			return OrderPanel::hindrance( 'breaker' ) . ' ' . sprintf( __( 'Next try: %s.', 'tillsync-bridge' ), QueueRow::at( $this->breaker->open_until() ) );
+			return OrderPanel::stop_text( 'breaker' ) . ' ' . sprintf( __( 'Next try: %s.', 'tillsync-bridge' ), QueueRow::at( $this->breaker->open_until() ) );
 		}
 		return '';
 	}

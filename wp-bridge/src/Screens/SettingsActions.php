@@ -147,7 +147,7 @@ final class SettingsActions {
 	private function resume(): void {
 		$this->pause->resume();
 		$report = $this->drain->run( null, true );
-		Flash::keep( '' === $report->stopped_by ? 'success' : 'error', array( '' === $report->stopped_by ? __( 'The service answers again.', 'tillsync-bridge' ) : \Tillsync\Bridge\Orders\OrderPanel::hindrance( $report->stopped_by ) ) );
+		Flash::keep( '' === $report->stopped_by ? 'success' : 'error', array( '' === $report->stopped_by ? __( 'The service answers again.', 'tillsync-bridge' ) : \Tillsync\Bridge\Orders\OrderPanel::stop_text( $report->stopped_by ) ) );
 	}
 
 	private function backfill_preview(): void {
