@@ -23,7 +23,7 @@ class Backfill {
 	private const OPTION       = 'tillsync_bridge_backfill';
 	private const PAGE         = 200;
 	private const COUNT_LIMIT  = 20000;
-	private const STILL_AFTER  = 300;
+	private const STALLED_SECONDS  = 300;
 	public const LONGEST_DAYS  = 730;
 
 	public function __construct(
@@ -66,13 +66,13 @@ class Backfill {
 	}
 
 	/** Returns how many orders the run has added, or null when no run is active. */
-	public function noted(): ?int {
+	public function added_count(): ?int {
 		$run = get_option( self::OPTION );
 		return is_array( $run ) ? (int) $run['noted'] : null;
 	}
 
 	/** Adds orders page by page, within the limits of a background request. */
-	public function portion( ?DrainLimits $limits = null ): void {
+	public function run_portion( ?DrainLimits $limits = null ): void {
 		$run = get_option( self::OPTION );
 		if ( ! is_array( $run ) || null === $this->copy_guard->usable() ) {
 			return;
@@ -99,10 +99,10 @@ class Backfill {
 	}
 
 	/** Continues, in cron, a run without progress for five minutes. */
-	public function portion_if_left_alone(): void {
+	public function resume_stalled(): void {
 		$run = get_option( self::OPTION );
-		if ( is_array( $run ) && (int) $run['touched'] < $this->clock->now() - self::STILL_AFTER ) {
-			$this->portion();
+		if ( is_array( $run ) && (int) $run['touched'] < $this->clock->now() - self::STALLED_SECONDS ) {
+			$this->run_portion();
 		}
 	}
 

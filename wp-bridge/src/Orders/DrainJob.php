@@ -41,7 +41,7 @@ final class DrainJob {
 			$this->drain->run();
 		}
 		// Continues a backfill even without Action Scheduler, or when its queue does not run.
-		$this->backfill->portion_if_left_alone();
+		$this->backfill->resume_stalled();
 	}
 
 	/** Schedules a drain from a wp-admin page. */

@@ -101,7 +101,7 @@ final class SettingsFields {
 	}
 
 	private function older( int $days ): void {
-		$noted = $this->backfill->noted();
+		$noted = $this->backfill->added_count();
 		echo '<h3>' . esc_html__( 'Older orders', 'tillsync-bridge' ) . '</h3>';
 		if ( null !== $noted ) {
 			/* translators: %d: number of orders */

@@ -95,7 +95,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		$this->assertSame( '120', $this->services->get( CustomerTable::class )->find( $user )->points );
-		$this->assertNotNull( $this->services->get( Backfill::class )->noted() );
+		$this->assertNotNull( $this->services->get( Backfill::class )->added_count() );
 		// also after the shop has left meanwhile
 		$this->services->get( Connector::class )->disconnect();
 		$this->services->get( Connector::class )->connect( self::connect_string( 'other-shop' ) );
@@ -103,7 +103,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertStringContainsString( 'another account', $this->row( $order->get_id() )->reason );
 		$this->assertNull( $this->services->get( CustomerTable::class )->find( $user ) );
 		$this->assertSame( array(), $this->services->get( Alerts::class )->all() );
-		$this->assertNull( $this->services->get( Backfill::class )->noted(), 'older orders were asked for of the account before' );
+		$this->assertNull( $this->services->get( Backfill::class )->added_count(), 'older orders were asked for of the account before' );
 		$this->pass( 100 );
 		$this->drain();
 		$this->assertSame( array(), $this->service->messages( 'BatchMatchOrderCustomers' ) );

@@ -90,9 +90,9 @@ final class SweepTest extends BridgeTestCase {
 		$this->assertSame( array( 'orders' => 2, 'new' => 2, 'capped' => false ), $backfill->preview( 30 ) );
 		$this->assertSame( array(), $this->services->get( Outbox::class )->depth() );
 		$backfill->start( 30 );
-		$this->assertSame( 0, $backfill->noted() );
-		$backfill->portion();
-		$this->assertNull( $backfill->noted() );
+		$this->assertSame( 0, $backfill->added_count() );
+		$backfill->run_portion();
+		$this->assertNull( $backfill->added_count() );
 		$this->assertSame( array( 'orders' => 2, 'new' => 0, 'capped' => false ), $backfill->preview( 30 ) );
 		$this->assertSame( 'waiting', $this->row( $ids[0] )->state );
 		$this->assertNull( $this->services->get( Outbox::class )->find( $ids[2] ) );
@@ -103,10 +103,10 @@ final class SweepTest extends BridgeTestCase {
 		$this->connect();
 		$backfill = $this->services->get( Backfill::class );
 		$backfill->start( 30 );
-		$backfill->portion_if_left_alone();
-		$this->assertSame( 0, $backfill->noted() );
+		$backfill->resume_stalled();
+		$this->assertSame( 0, $backfill->added_count() );
 		$this->pass( 301 );
-		$backfill->portion_if_left_alone();
-		$this->assertNull( $backfill->noted() );
+		$backfill->resume_stalled();
+		$this->assertNull( $backfill->added_count() );
 	}
 }
