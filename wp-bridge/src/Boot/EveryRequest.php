@@ -86,7 +86,7 @@ final class EveryRequest {
 		$hooks->action( Schedule::MINUTE, array( DrainJob::class, 'minute' ), 10, 0 );
 		$hooks->action( Schedule::HOURLY, array( Sweep::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::BACKFILL, array( Backfill::class, 'run_portion' ), 10, 0 );
-		$hooks->action( Schedule::DAILY, array( SiteSettings::class, 'look_again' ), 10, 0 );
+		$hooks->action( Schedule::DAILY, array( SiteSettings::class, 'refresh_in_background' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( Digest::class, 'send_due' ), 30, 0 );
 		$hooks->action( 'tillsync_order_answered', array( AlertTracker::class, 'answered' ), self::FIRST, 2 );
 		$hooks->action( 'tillsync_outbox_paused', array( AlertTracker::class, 'paused' ), self::FIRST );

@@ -57,7 +57,7 @@ class ConfirmationPrompt {
 
 	/** Tells whether the service links this account without a confirmation, according to the stored settings. */
 	private function is_trusted( WP_User $user, string $state ): bool {
-		$settings = $this->settings->known();
+		$settings = $this->settings->stored();
 		if ( null === $settings || true !== $settings['customerSyncEnabled'] || 'TRUSTED_ACCOUNTS_ALL' === $settings['trustedAccounts'] ) {
 			return true;
 		}

@@ -154,7 +154,7 @@ final class Connector {
 		$name       = is_string( $answer['accountName'] ?? null ) ? $answer['accountName'] : '';
 		$connection = new Connection( $url, $account_id, $token, $secret, SiteIdentity::home_url(), SiteIdentity::environment(), $now, $name, $orders_since );
 		$this->connections->save( $connection );
-		$this->settings->remember( $answer );
+		$this->settings->store( $answer );
 		$this->pause->resume();
 		// The service has just answered, so earlier failures no longer count.
 		$this->breaker->succeeded();

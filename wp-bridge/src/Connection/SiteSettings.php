@@ -29,7 +29,7 @@ final class SiteSettings {
 	public const TRUSTED_ACCOUNTS = array( 'TRUSTED_ACCOUNTS_CONFIRMED_ONLY', 'TRUSTED_ACCOUNTS_REGISTERED_BEFORE', 'TRUSTED_ACCOUNTS_ALL' );
 
 	/** Set after the merchant has saved the choice of trusted accounts. */
-	private const ASKED = 'tillsync_bridge_trust_asked';
+	private const TRUST_DECIDED = 'tillsync_bridge_trust_asked';
 
 	private const FIELDS = array( 'customerSyncEnabled', 'defaultEposCustomerId', 'matchEmail', 'guestPolicy', 'autoLink', 'syncNames', 'syncPhone', 'trustedAccounts' );
 
@@ -44,7 +44,7 @@ final class SiteSettings {
 	 *
 	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}|null
 	 */
-	public function known(): ?array {
+	public function stored(): ?array {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) && is_array( $kept['settings'] ?? null ) ? self::complete( $kept['settings'] ) : null;
 	}
@@ -53,7 +53,7 @@ final class SiteSettings {
 	 * Refreshes the settings in cron, so that changes at the service and new fields after its update arrive here. A failed call is repeated
 	 * by the next cron run.
 	 */
-	public function look_again(): void {
+	public function refresh_in_background(): void {
 		if ( null === $this->copy_guard->usable() ) {
 			return;
 		}
@@ -66,21 +66,21 @@ final class SiteSettings {
 
 	/** Tells whether the merchant has chosen which accounts are trusted. */
 	public function is_trust_decided(): bool {
-		return 'yes' === get_option( self::ASKED );
+		return 'yes' === get_option( self::TRUST_DECIDED );
 	}
 
-	public function trust_is_decided(): void {
-		update_option( self::ASKED, 'yes', false );
+	public function store_trust_decision(): void {
+		update_option( self::TRUST_DECIDED, 'yes', false );
 	}
 
 	/** Tells whether the service has this setting. */
-	public function knows_trust(): bool {
+	public function has_trust_setting(): bool {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) && isset( $kept['settings']['trustedAccounts'] );
 	}
 
 	/** @param array<string, mixed> $answer The service's answer with `settings` and `etag`. */
-	public function remember( array $answer ): void {
+	public function store( array $answer ): void {
 		if ( is_array( $answer['settings'] ?? null ) ) {
 			update_option( self::OPTION, array( 'settings' => $answer['settings'], 'etag' => (string) ( $answer['etag'] ?? '' ) ), false );
 		}
@@ -96,7 +96,7 @@ final class SiteSettings {
 	 * @throws ServiceError
 	 */
 	public function refresh(): void {
-		$this->remember( $this->update( array(), true, false ) );
+		$this->store( $this->update( array(), true, false ) );
 	}
 
 	/**
@@ -119,7 +119,7 @@ final class SiteSettings {
 	 */
 	public function change( array $changes ): array {
 		$answer = $this->update( $changes, false, true );
-		$this->remember( $answer );
+		$this->store( $answer );
 		return self::effect( $answer );
 	}
 
@@ -129,8 +129,8 @@ final class SiteSettings {
 	 * @param array<string, mixed> $wanted Fields of stored().
 	 * @return array<string, mixed>
 	 */
-	public function differing( array $wanted ): array {
-		$known = $this->known() ?? self::complete( array() );
+	public function changed_fields( array $wanted ): array {
+		$known = $this->stored() ?? self::complete( array() );
 		return array_filter(
 			array_intersect_key( $wanted, array_flip( self::FIELDS ) ),
 			static fn( $value, $name ) => ( $known[ $name ] ?? null ) !== $value,

@@ -89,7 +89,7 @@ final class AlertTracker {
 		if ( 'OUTCOME_PRODUCT_NOT_MATCHED' === $customer_part ) {
 			return Alert::PRODUCTS;
 		}
-		$settings = $this->settings->known();
+		$settings = $this->settings->stored();
 		$needs    = null !== $settings && '0' === $settings['defaultEposCustomerId'] && ( 0 === $user_id || ! $settings['customerSyncEnabled'] );
 		if ( $needs && 'OUTCOME_DUPLICATE_EMAIL' !== $customer_part ) {
 			return Alert::DEFAULT_CUSTOMER;

@@ -71,7 +71,7 @@ final class SettingsActions {
 		// invariant: admin-actions-check-their-nonce
 		check_admin_referer( self::NONCE, self::FIELD );
 		// Every button posts the whole form and reloads the page, so unsaved input is read here.
-		$unsaved = SettingsInput::is_given() ? array( 'settings' => $this->settings->differing( SettingsInput::read() ), 'statuses' => SettingsInput::statuses() ) : null;
+		$unsaved = SettingsInput::is_given() ? array( 'settings' => $this->settings->changed_fields( SettingsInput::read() ), 'statuses' => SettingsInput::statuses() ) : null;
 		try {
 			$this->act( $name );
 		} catch ( ConnectError $error ) {
@@ -174,7 +174,7 @@ final class SettingsActions {
 	 * @throws ServiceError
 	 */
 	private function preview( array $wanted ): array {
-		$changes = $this->settings->differing( $wanted );
+		$changes = $this->settings->changed_fields( $wanted );
 		return array() === $changes ? array( 'customers' => 0, 'types' => 0, 'entries' => 0, 'notes' => array() ) : $this->settings->preview( $changes );
 	}
 

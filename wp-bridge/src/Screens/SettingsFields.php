@@ -23,13 +23,13 @@ final class SettingsFields {
 	 * @param mixed $unsaved Unsaved input {settings, statuses}, or null.
 	 */
 	public function show( $days, $unsaved = null ): void {
-		$settings = $this->settings->known();
+		$settings = $this->settings->stored();
 		if ( null === $settings ) {
 			echo '<p class="submit">' . esc_html__( 'The settings of the service are not known here yet.', 'tillsync-bridge' ) . ' ';
 			SettingsScreen::button( 'refresh', __( 'Fetch them', 'tillsync-bridge' ) );
 			echo '</p>';
 		} else {
-			$typed    = is_array( $unsaved ) ? $this->settings->differing( (array) $unsaved['settings'] ) : array();
+			$typed    = is_array( $unsaved ) ? $this->settings->changed_fields( (array) $unsaved['settings'] ) : array();
 			$statuses = is_array( $unsaved ) ? (array) $unsaved['statuses'] : ChosenStatuses::get();
 			$this->fields( array_merge( $settings, $typed ), $statuses, array() !== $typed || ChosenStatuses::get() !== $statuses );
 		}
@@ -55,7 +55,7 @@ final class SettingsFields {
 		if ( $is_unsaved ) {
 			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save to keep them.', 'tillsync-bridge' ) . '</p></div>';
 		}
-		if ( $this->settings->knows_trust() && ! $this->settings->is_trust_decided() ) {
+		if ( $this->settings->has_trust_setting() && ! $this->settings->is_trust_decided() ) {
 			echo '<div class="notice notice-warning inline tillsync-trust-question"><p>' . esc_html__( 'Please decide once, at "Points are shown to", and press Save: do you trust the accounts that exist today? Then choose "registered before". Otherwise their shoppers confirm their emails first.', 'tillsync-bridge' ) . '</p></div>';
 		}
 		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
@@ -75,7 +75,7 @@ final class SettingsFields {
 		);
 		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsTexts::guest_policies(), (string) $settings['guestPolicy'], '' );
 		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsTexts::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
-		if ( $this->settings->knows_trust() ) {
+		if ( $this->settings->has_trust_setting() ) {
 			$this->trust( $settings );
 		}
 		self::boxes(

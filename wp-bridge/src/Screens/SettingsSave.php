@@ -29,12 +29,12 @@ final class SettingsSave {
 		$changes = array();
 		try {
 			ChosenStatuses::choose( SettingsInput::statuses() );
-			$changes = $this->settings->differing( SettingsInput::read() );
+			$changes = $this->settings->changed_fields( SettingsInput::read() );
 			foreach ( array() === $changes ? array() : SettingsTexts::effect( $this->change( $changes ), false ) as $line ) {
 				WC_Admin_Settings::add_message( $line );
 			}
-			if ( $this->settings->knows_trust() ) {
-				$this->settings->trust_is_decided();
+			if ( $this->settings->has_trust_setting() ) {
+				$this->settings->store_trust_decision();
 			}
 			return null;
 		} catch ( ServiceError $error ) {
@@ -56,7 +56,7 @@ final class SettingsSave {
 	 * @throws ServiceError Code "aborted": the settings have changed since; the new ones are stored now.
 	 */
 	private function change( array $changes ): array {
-		$shown = $this->settings->known();
+		$shown = $this->settings->stored();
 		try {
 			return $this->settings->change( $changes );
 		} catch ( ServiceError $error ) {
@@ -64,7 +64,7 @@ final class SettingsSave {
 				throw $error;
 			}
 			$this->settings->refresh();
-			if ( $this->settings->known() !== $shown ) {
+			if ( $this->settings->stored() !== $shown ) {
 				throw $error;
 			}
 			return $this->settings->change( $changes );

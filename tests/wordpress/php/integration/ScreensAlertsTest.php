@@ -69,7 +69,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 	}
 
 	public function test_settings_and_products_are_alerts_of_the_account(): void {
-		$this->services->get( SiteSettings::class )->remember( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '0' ) ) );
+		$this->services->get( SiteSettings::class )->store( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '0' ) ) );
 		$guest = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_CUSTOMER_NOT_MATCHED' );
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'grace@example.test' ) ), Answer::HELD, 'OUTCOME_CUSTOMER_NOT_MATCHED' );
@@ -78,7 +78,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->answer( $this->order( 'processing', $shopper ), Answer::HELD, 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED', array( 'OUTCOME_DUPLICATE_EMAIL' ) );
 		$this->assertSame( array( 'default_customer', 'products', "user:{$shopper}" ), self::sorted( $this->alerts()->all() ) );
 		// The setting is made: the same orders are held for something else, or not at all.
-		$this->services->get( SiteSettings::class )->remember( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '7' ) ) );
+		$this->services->get( SiteSettings::class )->store( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '7' ) ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_DUPLICATE_EMAIL' );
 		$default = $this->alerts()->find( Alert::DEFAULT_CUSTOMER );
 		$this->assertNotNull( $default );

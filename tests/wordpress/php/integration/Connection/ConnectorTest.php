@@ -41,7 +41,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertSame( $pending, $this->services->get( ConnectionStore::class )->current()->bridge_secret );
 		$this->assertNull( $this->services->get( ConnectionStore::class )->pending_secret() );
 		$this->assertSame( $this->clock->now, $connection->orders_since );
-		$settings = $this->services->get( SiteSettings::class )->known();
+		$settings = $this->services->get( SiteSettings::class )->stored();
 		$this->assertSame( array( true, '12', 'MATCH_EMAIL_BILLING', 'GUEST_POLICY_DEFAULT_CUSTOMER', false ), array( $settings['customerSyncEnabled'], $settings['defaultEposCustomerId'], $settings['matchEmail'], $settings['guestPolicy'], $settings['autoLink'] ) );
 		$arguments = $this->service->calls[0]['arguments'];
 		$this->assertSame( 'Bearer token-of-tests', $arguments['headers']['Authorization'] );
@@ -143,15 +143,15 @@ final class ConnectorTest extends BridgeTestCase {
 	public function test_a_changed_setting_carries_its_mask_and_the_etag_of_what_was_shown(): void {
 		$this->connect();
 		$settings = $this->services->get( SiteSettings::class );
-		$settings->remember( array( 'settings' => self::SETTINGS, 'etag' => 'e1' ) );
+		$settings->store( array( 'settings' => self::SETTINGS, 'etag' => 'e1' ) );
 		$this->service->script( 'UpdateSiteSettings', array( 'settings' => array(), 'etag' => 'e2', 'effect' => array( 'requeuedEntryCount' => 3 ) ) );
-		$changes = $settings->differing( array( 'customerSyncEnabled' => false, 'defaultEposCustomerId' => '12' ) );
+		$changes = $settings->changed_fields( array( 'customerSyncEnabled' => false, 'defaultEposCustomerId' => '12' ) );
 		$this->assertSame( array( 'customerSyncEnabled' => false ), $changes );
 		$this->assertSame( 3, $settings->change( $changes )['entries'] );
 		$sent = $this->service->messages( 'UpdateSiteSettings' )[0];
 		$this->assertSame( array( 'customerSyncEnabled', 'e1' ), array( $sent['updateMask'], $sent['etag'] ) );
 		$this->assertArrayNotHasKey( 'validateOnly', $sent );
-		$this->assertFalse( $settings->known()['customerSyncEnabled'] );
+		$this->assertFalse( $settings->stored()['customerSyncEnabled'] );
 		$settings->preview( array( 'customerSyncEnabled' => true ) );
 		$this->assertTrue( $this->service->messages( 'UpdateSiteSettings' )[1]['validateOnly'] );
 	}
