@@ -70,7 +70,7 @@ class EventIntake {
 		}
 		$this->event_table->store( array_values( $newest ) );
 		if ( array() !== $newest ) {
-			$this->held_count->keep( $newest[ array_key_last( $newest ) ]->held_count );
+			$this->held_count->store( $newest[ array_key_last( $newest ) ]->held_count );
 			$this->after( array_values( $newest ) );
 		}
 		return $results;

@@ -25,12 +25,12 @@ class HeldCount {
 	}
 
 	/** Returns the unix seconds at which the count arrived, or 0 before the first one. */
-	public function said_at(): int {
+	public function stored_at(): int {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) ? (int) ( $kept['at'] ?? 0 ) : 0;
 	}
 
-	public function keep( int $count ): void {
+	public function store( int $count ): void {
 		update_option( self::OPTION, array( 'count' => $count, 'at' => $this->clock->now() ), false );
 	}
 }

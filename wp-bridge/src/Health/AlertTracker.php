@@ -78,7 +78,7 @@ final class AlertTracker {
 			function (): void {
 				$table = $this->tables->outbox();
 				$held  = $this->database->value( "SELECT COUNT(*) FROM {$table} WHERE state = 'sent' AND entry_state = %s", array( Answer::HELD ) );
-				$this->held_count->keep( (int) $held );
+				$this->held_count->store( (int) $held );
 			}
 		);
 	}
@@ -112,7 +112,7 @@ final class AlertTracker {
 
 	public function disconnected(): void {
 		$this->alerts->close_all();
-		$this->held_count->keep( 0 );
+		$this->held_count->store( 0 );
 	}
 
 	/** Also reads held orders, because the service may hold earlier orders of this shop. */

@@ -46,7 +46,7 @@ class HeldOrders {
 		$answer  = $this->service_client->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
 		foreach ( array_filter( (array) ( $answer['stateCounts'] ?? array() ), 'is_array' ) as $count ) {
 			if ( Answer::HELD === ( $count['state'] ?? '' ) ) {
-				$this->held_count->keep( (int) ( $count['count'] ?? 0 ) );
+				$this->held_count->store( (int) ( $count['count'] ?? 0 ) );
 			}
 		}
 		$this->adopt( array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );

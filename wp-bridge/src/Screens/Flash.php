@@ -17,7 +17,7 @@ final class Flash {
 	 * @param string[]                 $lines Lines of plain text.
 	 * @param array<string, mixed>     $data  Further data for the screen, such as the steps of a test.
 	 */
-	public static function keep( string $kind, array $lines, array $data = array() ): void {
+	public static function store( string $kind, array $lines, array $data = array() ): void {
 		set_transient( self::name(), array( 'kind' => $kind, 'lines' => array_values( $lines ), 'data' => $data ), 300 );
 	}
 
@@ -25,12 +25,12 @@ final class Flash {
 	public static function add( array $data ): void {
 		$kept = get_transient( self::name() );
 		if ( is_array( $kept ) ) {
-			self::keep( $kept['kind'], (array) $kept['lines'], (array) $kept['data'] + $data );
+			self::store( $kept['kind'], (array) $kept['lines'], (array) $kept['data'] + $data );
 		}
 	}
 
 	/** @return array{kind: string, lines: string[], data: array<string, mixed>}|null */
-	public static function take(): ?array {
+	public static function pop(): ?array {
 		$kept = get_transient( self::name() );
 		if ( ! is_array( $kept ) ) {
 			return null;

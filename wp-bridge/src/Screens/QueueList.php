@@ -155,7 +155,7 @@ class QueueList {
 			}
 			$plain[] = array( 'state' => $name, 'label' => AnswerTexts::state( self::STATES[ $name ] ), 'count' => (int) ( $count['count'] ?? 0 ), 'capped' => true === ( $count['capped'] ?? false ) );
 			if ( 'held' === $name && 'orders' === $queue ) {
-				$this->held_count->keep( (int) ( $count['count'] ?? 0 ) );
+				$this->held_count->store( (int) ( $count['count'] ?? 0 ) );
 			}
 		}
 		return $plain;

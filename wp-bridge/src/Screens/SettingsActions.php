@@ -75,12 +75,12 @@ final class SettingsActions {
 		try {
 			$this->act( $name );
 		} catch ( ConnectError $error ) {
-			Flash::keep( 'error', array( $error->getMessage() ), array( 'detail' => $error->detail ) );
+			Flash::store( 'error', array( $error->getMessage() ), array( 'detail' => $error->detail ) );
 		} catch ( ServiceError $error ) {
-			Flash::keep( 'error', array( SettingsTexts::failure( $error ) ) );
+			Flash::store( 'error', array( SettingsTexts::failure( $error ) ) );
 		} catch ( Throwable $error ) {
 			$this->log->failure( $name, $error );
-			Flash::keep( 'error', array( __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ) ) );
+			Flash::store( 'error', array( __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ) ) );
 		}
 		if ( null !== $unsaved && ! in_array( $name, self::DROP_INPUT, true ) ) {
 			Flash::add( array( 'unsaved' => $unsaved ) );
@@ -102,8 +102,8 @@ final class SettingsActions {
 			'check'            => $this->check(),
 			'refresh'          => $this->refresh(),
 			'resume'           => $this->resume(),
-			'preview'          => Flash::keep( 'info', SettingsTexts::effect( $this->preview( SettingsInput::read() ), true ) ),
-			'unconfirmed'      => Flash::keep( 'info', $this->unconfirmed_links->lines() ),
+			'preview'          => Flash::store( 'info', SettingsTexts::effect( $this->preview( SettingsInput::read() ), true ) ),
+			'unconfirmed'      => Flash::store( 'info', $this->unconfirmed_links->lines() ),
 			'backfill_preview' => $this->backfill_preview(),
 			'backfill'         => $this->backfill(),
 		};
@@ -115,39 +115,39 @@ final class SettingsActions {
 		$constant = $this->connections->constant();
 		$name     = $this->connector->connect( $constant ?? $given, isset( $_POST['tillsync_test_site'] ) )->account_name; // phpcs:ignore WordPress.Security.NonceVerification
 		/* translators: %s: name of an account */
-		Flash::keep( 'success', array( sprintf( __( 'Connected to %s. Orders from now on are matched; older ones only when you ask for it below.', 'tillsync-bridge' ), '' === $name ? __( 'your account', 'tillsync-bridge' ) : $name ) ) );
+		Flash::store( 'success', array( sprintf( __( 'Connected to %s. Orders from now on are matched; older ones only when you ask for it below.', 'tillsync-bridge' ), '' === $name ? __( 'your account', 'tillsync-bridge' ) : $name ) ) );
 	}
 
 	private function reconnect(): void {
 		$this->connector->reconnect();
 		$this->drain_timer->now();
-		Flash::keep( 'success', array( __( 'Connected again, with a new secret.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Connected again, with a new secret.', 'tillsync-bridge' ) ) );
 	}
 
 	private function disconnect(): void {
 		$this->connector->disconnect( isset( $_POST['tillsync_even_unreached'] ) ); // phpcs:ignore WordPress.Security.NonceVerification
-		Flash::keep( 'success', array( __( 'Disconnected. The token is of no use any more.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Disconnected. The token is of no use any more.', 'tillsync-bridge' ) ) );
 	}
 
 	private function copy(): void {
 		$this->connector->become_copy();
-		Flash::keep( 'success', array( __( 'This site forgot the connection. The original shop goes on as before.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'This site forgot the connection. The original shop goes on as before.', 'tillsync-bridge' ) ) );
 	}
 
 	private function check(): void {
 		$checked = $this->service_test->steps();
-		Flash::keep( $checked['ok'] ? 'success' : 'error', array( $checked['ok'] ? __( 'Both sides answer as they should.', 'tillsync-bridge' ) : __( 'Something is wrong: see the steps below.', 'tillsync-bridge' ) ), array( 'steps' => $checked['steps'] ) );
+		Flash::store( $checked['ok'] ? 'success' : 'error', array( $checked['ok'] ? __( 'Both sides answer as they should.', 'tillsync-bridge' ) : __( 'Something is wrong: see the steps below.', 'tillsync-bridge' ) ), array( 'steps' => $checked['steps'] ) );
 	}
 
 	private function refresh(): void {
 		$this->settings->refresh();
-		Flash::keep( 'info', array( __( 'The settings are shown as the service has them now.', 'tillsync-bridge' ) ) );
+		Flash::store( 'info', array( __( 'The settings are shown as the service has them now.', 'tillsync-bridge' ) ) );
 	}
 
 	private function resume(): void {
 		$this->pause->resume();
 		$report = $this->drain->run( null, true );
-		Flash::keep( '' === $report->stopped_by ? 'success' : 'error', array( '' === $report->stopped_by ? __( 'The service answers again.', 'tillsync-bridge' ) : \Tillsync\Bridge\Orders\OrderPanel::stop_text( $report->stopped_by ) ) );
+		Flash::store( '' === $report->stopped_by ? 'success' : 'error', array( '' === $report->stopped_by ? __( 'The service answers again.', 'tillsync-bridge' ) : \Tillsync\Bridge\Orders\OrderPanel::stop_text( $report->stopped_by ) ) );
 	}
 
 	private function backfill_preview(): void {
@@ -155,12 +155,12 @@ final class SettingsActions {
 		$preview = $this->backfill->preview( $days );
 		$more    = $preview['capped'] ? __( 'or more', 'tillsync-bridge' ) : '';
 		/* translators: 1: days, 2: number of orders, 3: "or more" or nothing, 4: number of orders */
-		Flash::keep( 'info', array( sprintf( __( 'The last %1$d days have %2$d orders %3$s in the chosen statuses; %4$d of them have not been sent.', 'tillsync-bridge' ), $days, $preview['orders'], $more, $preview['new'] ) ), array( 'backfill_days' => $days ) );
+		Flash::store( 'info', array( sprintf( __( 'The last %1$d days have %2$d orders %3$s in the chosen statuses; %4$d of them have not been sent.', 'tillsync-bridge' ), $days, $preview['orders'], $more, $preview['new'] ) ), array( 'backfill_days' => $days ) );
 	}
 
 	private function backfill(): void {
 		$this->backfill->start( self::days() );
-		Flash::keep( 'success', array( __( 'Older orders are put into the outbox in the background, oldest first.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Older orders are put into the outbox in the background, oldest first.', 'tillsync-bridge' ) ) );
 	}
 
 	private static function days(): int {

@@ -36,7 +36,7 @@ final class SettingsScreen {
 		wp_nonce_field( SettingsActions::NONCE, SettingsActions::FIELD, false );
 		// WooCommerce may omit its own nonce when its button is hidden. This field has no id, because WooCommerce's may be there too.
 		printf( '<input type="hidden" name="_wpnonce" value="%s">', esc_attr( wp_create_nonce( 'woocommerce-settings' ) ) );
-		$flash = Flash::take();
+		$flash = Flash::pop();
 		if ( null !== $flash ) {
 			$this->flash( $flash );
 		}

@@ -41,21 +41,21 @@ final class TypesActions {
 		check_admin_referer( $action );
 		$done = SafeCall::run( $this->log, $action, static fn() => $body() ?? true, false );
 		if ( false === $done ) {
-			Flash::keep( 'error', array( __( 'Not saved: something failed in the plugin, see the log of Tillsync.', 'tillsync-bridge' ) ) );
+			Flash::store( 'error', array( __( 'Not saved: something failed in the plugin, see the log of Tillsync.', 'tillsync-bridge' ) ) );
 		}
 		wp_safe_redirect( TypesScreen::address() );
 		exit;
 	}
 
 	public function save_map(): void {
-		$this->handle( self::SAVE_MAP, fn() => $this->take_map() );
+		$this->handle( self::SAVE_MAP, fn() => $this->store_map() );
 	}
 
 	public function save_points(): void {
-		$this->handle( self::SAVE_POINTS, fn() => $this->take_points() );
+		$this->handle( self::SAVE_POINTS, fn() => $this->store_points() );
 	}
 
-	private function take_map(): void {
+	private function store_map(): void {
 		// phpcs:ignore WordPress.Security -- nonce checked by the caller; RoleMap takes only texts of roles that are checked below.
 		$wanted   = RoleMap::of( wp_unslash( $_POST['map'] ?? array() ) );
 		$problems = $wanted->problems( $this->role_rules );
@@ -65,19 +65,19 @@ final class TypesActions {
 			foreach ( $problems as $type_id => $problem ) {
 				$lines[] = CustomerType::label( $type_id, $types[ $type_id ] ?? null ) . ': ' . $problem;
 			}
-			Flash::keep( 'error', $lines );
+			Flash::store( 'error', $lines );
 			return;
 		}
 		$before = RoleMap::saved();
 		$wanted->save();
 		// Types of the mapping before are checked too, so that their members lose the role.
 		$this->role_run->look_at_all( $before->type_ids() );
-		Flash::keep( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );
 	}
 
-	private function take_points(): void {
+	private function store_points(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification -- checked by the caller.
 		$this->points_switch->set( isset( $_POST['show_points'] ) );
-		Flash::keep( 'success', array( __( 'Saved.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Saved.', 'tillsync-bridge' ) ) );
 	}
 }

@@ -165,7 +165,7 @@ final class TypesScreen {
 	}
 
 	private function show_flash(): void {
-		$flash = Flash::take();
+		$flash = Flash::pop();
 		if ( null !== $flash ) {
 			printf( '<div class="notice notice-%s"><p>%s</p></div>', esc_attr( $flash['kind'] ), implode( '<br>', array_map( 'esc_html', $flash['lines'] ) ) ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped line by line.
 		}

@@ -52,15 +52,15 @@ final class Breaker {
 	public function failed( ServiceError $error ): void {
 		$failures = $this->failures() + 1;
 		$delay    = $failures < self::FAILURES_ALLOWED ? 0 : min( self::LONGEST_SECONDS, self::FIRST_SECONDS << min( 10, $failures - self::FAILURES_ALLOWED ) );
-		$this->keep( $failures, max( $delay, min( $error->retry_after ?? 0, self::LONGEST_SECONDS ) ), $error->getMessage() );
+		$this->store( $failures, max( $delay, min( $error->retry_after ?? 0, self::LONGEST_SECONDS ) ), $error->getMessage() );
 	}
 
 	/** Opens the breaker because the service asked to wait. This is no transport failure. */
 	public function throttled( ServiceError $error ): void {
-		$this->keep( 0, min( $error->retry_after ?? self::FIRST_SECONDS, self::LONGEST_SECONDS ), $error->getMessage() );
+		$this->store( 0, min( $error->retry_after ?? self::FIRST_SECONDS, self::LONGEST_SECONDS ), $error->getMessage() );
 	}
 
-	private function keep( int $failures, int $delay, string $reason ): void {
+	private function store( int $failures, int $delay, string $reason ): void {
 		$until = 0 === $delay ? 0 : $this->clock->now() + $delay;
 		update_option( self::OPTION, array( 'failures' => $failures, 'until' => $until, 'reason' => $reason ), false );
 	}

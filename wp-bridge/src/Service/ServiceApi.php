@@ -35,7 +35,7 @@ class ServiceApi {
 	 *
 	 * @param string $header The header's value; empty where the answer has none.
 	 */
-	public function heard( string $header ): void {
+	public function store( string $header ): void {
 		$version = preg_match( '/^[1-9][0-9]{0,5}$/D', $header ) ? (int) $header : 1;
 		if ( $version !== $this->version() ) {
 			update_option( self::OPTION, $version );

@@ -107,7 +107,7 @@ class ServiceClient {
 		$is_json = 0 === stripos( (string) self::header( $answer, 'content-type' ), 'application/json' ) && is_array( $decoded );
 		$is_error = $is_json && is_string( $decoded['code'] ?? null ) && 200 !== $status;
 		if ( $is_error || ( 200 === $status && $is_json ) ) {
-			$this->service_api->heard( self::header( $answer, ServiceApi::HEADER ) );
+			$this->service_api->store( self::header( $answer, ServiceApi::HEADER ) );
 		}
 		if ( 200 === $status && $is_json ) {
 			return $decoded;

@@ -84,7 +84,7 @@ class RoleRun {
 		$was = $this->progress();
 		// New customers are added to a running run.
 		$done = $was['running'] ? $was['total'] - $was['left'] : 0;
-		$this->keep( array( 'total' => $done + $due, 'changed' => $was['running'] ? $was['changed'] : 0, 'began_at' => $was['running'] ? $was['began_at'] : $now, 'ended_at' => 0 ) );
+		$this->store( array( 'total' => $done + $due, 'changed' => $was['running'] ? $was['changed'] : 0, 'began_at' => $was['running'] ? $was['began_at'] : $now, 'ended_at' => 0 ) );
 		Schedule::at( $now, Schedule::ROLES );
 	}
 
@@ -147,11 +147,11 @@ class RoleRun {
 			}
 			$this->customers->not_due( $row );
 		}
-		$this->note( count( $rows ), $changed, $limit );
+		$this->store_progress( count( $rows ), $changed, $limit );
 		return count( $rows );
 	}
 
-	private function note( int $looked_at, int $changed, int $limit ): void {
+	private function store_progress( int $looked_at, int $changed, int $limit ): void {
 		$kept = get_option( self::OPTION );
 		if ( ! is_array( $kept ) || 0 !== (int) ( $kept['ended_at'] ?? 0 ) ) {
 			return;
@@ -160,11 +160,11 @@ class RoleRun {
 		if ( $looked_at < $limit ) {
 			$kept['ended_at'] = $this->clock->now();
 		}
-		$this->keep( $kept );
+		$this->store( $kept );
 	}
 
 	/** @param array<string, int> $progress Values of the option. */
-	private function keep( array $progress ): void {
+	private function store( array $progress ): void {
 		update_option( self::OPTION, $progress, false );
 	}
 

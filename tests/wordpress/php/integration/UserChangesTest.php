@@ -30,7 +30,7 @@ final class UserChangesTest extends BridgeTestCase {
 
 	private function speaks( string $api ): void {
 		$this->service->api = $api;
-		$this->services->get( ServiceApi::class )->heard( $api );
+		$this->services->get( ServiceApi::class )->store( $api );
 	}
 
 	/** A user of whom the till told something. */

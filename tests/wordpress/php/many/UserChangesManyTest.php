@@ -15,7 +15,7 @@ final class UserChangesManyTest extends BridgeTestCase {
 		parent::setUp();
 		$this->connect();
 		$this->service->api = '2';
-		$this->services->get( ServiceApi::class )->heard( '2' );
+		$this->services->get( ServiceApi::class )->store( '2' );
 	}
 
 	public function test_many_go_a_hundred_a_call_oldest_first(): void {

@@ -56,7 +56,7 @@ final class DrainTest extends DrainTestCase {
 		$sent = array();
 		foreach ( array( array( '1', '2024-05-01 09:30:00' ), array( '2', '2024-05-01 09:30:00' ), array( '2', '0000-00-00 00:00:00' ) ) as list( $api, $registered ) ) {
 			$this->service->api = $api;
-			$this->services->get( ServiceApi::class )->heard( $api );
+			$this->services->get( ServiceApi::class )->store( $api );
 			$wpdb->query( "SET SESSION sql_mode = ''" );
 			$wpdb->update( $wpdb->users, array( 'user_registered' => $registered ), array( 'ID' => $user ) );
 			clean_user_cache( $user );
