@@ -28,7 +28,7 @@ class ChangeNotices {
 	 * @param array<int, array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}> $changed Values by customer
 	 * id.
 	 */
-	public function tell( array $changed ): void {
+	public function fire( array $changed ): void {
 		if ( ! has_action( 'tillsync_customer_updated' ) ) {
 			return;
 		}

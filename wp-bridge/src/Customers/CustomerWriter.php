@@ -59,7 +59,7 @@ class CustomerWriter {
 				$results[ $position ] += $result;
 			}
 		}
-		$this->tell( $changed );
+		$this->after_change( $changed );
 		return $results;
 	}
 
@@ -179,11 +179,11 @@ class CustomerWriter {
 	}
 
 	/** @param array<int, CustomerRow> $changed Changed rows by customer. */
-	private function tell( array $changed ): void {
+	private function after_change( array $changed ): void {
 		if ( array() === $changed ) {
 			return;
 		}
 		$this->role_run->customers_changed();
-		$this->change_notices->tell( array_map( static fn( CustomerRow $row ) => $row->values(), $changed ) );
+		$this->change_notices->fire( array_map( static fn( CustomerRow $row ) => $row->values(), $changed ) );
 	}
 }

@@ -61,7 +61,7 @@ class Sender {
 				++$report->closed;
 				return null;
 			}
-			return OrderFacts::of( $order, $row->created_at, $this->service_api->takes_confirmations() ? $this->confirmations : null );
+			return OrderFacts::of( $order, $row->created_at, $this->service_api->accepts_confirmations() ? $this->confirmations : null );
 		} catch ( Throwable $error ) {
 			$this->log->failure( "reading order {$row->order_id}", $error );
 			/* translators: %s: technical name of an error */

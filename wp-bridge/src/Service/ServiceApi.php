@@ -26,7 +26,7 @@ class ServiceApi {
 	}
 
 	/** Tells whether an order may carry that its account's email is confirmed. A service of version 1 refuses an order with that field. */
-	public function takes_confirmations(): bool {
+	public function accepts_confirmations(): bool {
 		return 2 <= $this->version();
 	}
 

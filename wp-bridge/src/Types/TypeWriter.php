@@ -43,11 +43,11 @@ class TypeWriter {
 		if ( $is_same ) {
 			return array( 'status' => 'unchanged' );
 		}
-		$this->tell( $type, $before );
+		$this->after_change( $type, $before );
 		return array( 'status' => 'updated' );
 	}
 
-	private function tell( CustomerType $type, ?CustomerType $before ): void {
+	private function after_change( CustomerType $type, ?CustomerType $before ): void {
 		if ( $type->removed || null === $before || $before->removed ) {
 			$this->customers->make_due( array( $type->type_id ) );
 			$this->role_run->begin();

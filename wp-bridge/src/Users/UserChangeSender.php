@@ -63,7 +63,7 @@ class UserChangeSender {
 		if ( true === $orders_are_due ) {
 			return $this->clock->now();
 		}
-		return null === $orders_are_due || ! $this->is_understood() ? null : (int) get_option( self::NOT_BEFORE, 0 );
+		return null === $orders_are_due || ! $this->is_supported() ? null : (int) get_option( self::NOT_BEFORE, 0 );
 	}
 
 	/** @return string Why the drain must stop; empty when it continues. */
@@ -74,22 +74,22 @@ class UserChangeSender {
 		}
 		$this->send_held_orders_again( $limits );
 		$stop = '';
-		while ( '' === $stop && $this->may_tell() ) {
+		while ( '' === $stop && $this->may_report() ) {
 			$rows = $this->changes->oldest( self::CHANGES );
 			if ( array() === $rows ) {
 				break;
 			}
 			$stop = $limits->reason_to_stop();
-			$stop = '' === $stop ? $this->tell( $rows, $report ) : $stop;
+			$stop = '' === $stop ? $this->report( $rows, $report ) : $stop;
 		}
 		return $stop;
 	}
 
-	private function may_tell(): bool {
-		return $this->is_understood() && $this->clock->now() >= (int) get_option( self::NOT_BEFORE, 0 );
+	private function may_report(): bool {
+		return $this->is_supported() && $this->clock->now() >= (int) get_option( self::NOT_BEFORE, 0 );
 	}
 
-	private function is_understood(): bool {
+	private function is_supported(): bool {
 		return 2 <= $this->service_api->version();
 	}
 
@@ -97,7 +97,7 @@ class UserChangeSender {
 	 * @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Rows, oldest first.
 	 * @return string Why the drain must stop.
 	 */
-	private function tell( array $rows, DrainReport $report ): string {
+	private function report( array $rows, DrainReport $report ): string {
 		$connection = $this->copy_guard->usable();
 		if ( null === $connection ) {
 			return 'not_connected';
@@ -127,8 +127,8 @@ class UserChangeSender {
 			}
 			// One change makes the service refuse the whole message. Halving isolates it.
 			$halves = array_chunk( $rows, (int) ceil( count( $rows ) / 2 ) );
-			$stop   = $this->tell( $halves[0], $report );
-			return '' === $stop && $this->may_tell() ? $this->tell( $halves[1], $report ) : $stop;
+			$stop   = $this->report( $halves[0], $report );
+			return '' === $stop && $this->may_report() ? $this->report( $halves[1], $report ) : $stop;
 		}
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
 			return $this->calls->failed( $error );
