@@ -38,7 +38,7 @@ final class CustomerItem {
 		public readonly int $as_of = 0,
 		public readonly array $names = array(),
 		/** Fields that the service does not know of this customer: points, credit, type_id. Their stored values stay. */
-		public readonly array $left_out = array(),
+		public readonly array $omitted = array(),
 		/** Registration time of the customer in unix seconds; null where the service does not give it. */
 		public readonly ?int $registered = null,
 		/** Latest possible registration time of the customer; null where the service does not give it. */
@@ -78,7 +78,7 @@ final class CustomerItem {
 	 *
 	 * @param int $registered Registration time of the user.
 	 */
-	public function is_for( int $registered ): bool {
+	public function is_for_person( int $registered ): bool {
 		if ( $this->removed || RegistrationTime::UNKNOWN === $registered ) {
 			return true;
 		}
@@ -87,11 +87,11 @@ final class CustomerItem {
 	}
 
 	/** Returns the item with stored values in the place of omitted ones. */
-	public function completed_by( ?CustomerRow $stored ): self {
-		if ( array() === $this->left_out || null === $stored || $stored->removed ) {
+	public function with_stored( ?CustomerRow $stored ): self {
+		if ( array() === $this->omitted || null === $stored || $stored->removed ) {
 			return $this;
 		}
-		$keeps = fn( string $name, $own ) => in_array( $name, $this->left_out, true ) ? $stored->$name : $own;
+		$keeps = fn( string $name, $own ) => in_array( $name, $this->omitted, true ) ? $stored->$name : $own;
 		return new self( $this->user_id, $this->version, false, $keeps( 'points', $this->points ), $keeps( 'credit', $this->credit ), $keeps( 'type_id', $this->type_id ), $this->as_of, $this->names );
 	}
 

@@ -54,7 +54,7 @@ final class CustomerRow {
 	 *
 	 * @param int $registered Registration time of that user.
 	 */
-	public function is_of( int $registered ): bool {
+	public function belongs_to( int $registered ): bool {
 		if ( RegistrationTime::UNKNOWN === $registered || ( null === $this->registered && 0 === $this->updated_at ) ) {
 			return true;
 		}
@@ -68,7 +68,7 @@ final class CustomerRow {
 	}
 
 	/** Tells whether the item equals the row. as_of does not count, because it belongs to the read that brought the values. */
-	public function says( CustomerItem $item ): bool {
+	public function equals_item( CustomerItem $item ): bool {
 		return $this->removed === $item->removed && $this->points === $item->points && $this->credit === $item->credit && $this->type_id === $item->type_id;
 	}
 

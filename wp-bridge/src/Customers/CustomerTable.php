@@ -102,7 +102,7 @@ class CustomerTable {
 		$users = $this->wpdb->users;
 		$found = $this->database->rows( "SELECT c.*, u.user_registered FROM {$this->name()} c LEFT JOIN {$users} u ON u.ID = c.user_id WHERE c.user_id = %d", array( $user_id ) )[0] ?? null;
 		$row   = null === $found ? null : CustomerRow::from_row( $found );
-		return null === $row || $row->removed || ! $row->is_of( RegistrationTime::seconds( $found['user_registered'] ) ) ? null : $row;
+		return null === $row || $row->removed || ! $row->belongs_to( RegistrationTime::seconds( $found['user_registered'] ) ) ? null : $row;
 	}
 
 	/**
@@ -142,7 +142,7 @@ class CustomerTable {
 	 * @param int[] $type_ids Ids of types.
 	 * @throws DatabaseError
 	 */
-	public function make_due( array $type_ids ): void {
+	public function mark_for_check( array $type_ids ): void {
 		$grants = $this->tables->role_grant();
 		$this->database->write( "UPDATE {$this->name()} SET role_due = 1 WHERE type_id IN (" . Database::ids( $type_ids ) . ') AND removed = 0' );
 		$this->database->write( "UPDATE {$this->name()} SET role_due = 1 WHERE user_id IN (SELECT user_id FROM {$grants})" );
@@ -169,7 +169,7 @@ class CustomerTable {
 	 *
 	 * @throws DatabaseError
 	 */
-	public function not_due( CustomerRow $row ): void {
+	public function mark_checked( CustomerRow $row ): void {
 		$this->database->write( "UPDATE {$this->name()} SET role_due = 0 WHERE user_id = %d AND version = %d", array( $row->user_id, $row->version ) );
 	}
 

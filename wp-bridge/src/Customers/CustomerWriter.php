@@ -50,7 +50,7 @@ class CustomerWriter {
 		$existing = $this->shop_users->existing( array_column( $items, 'user_id' ) );
 		$changed  = array();
 		foreach ( self::rounds( $items ) as $round ) {
-			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for( $existing[ $item->user_id ] ) );
+			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for_person( $existing[ $item->user_id ] ) );
 			foreach ( array_diff_key( $round, $known ) as $position => $item ) {
 				$results[ $position ] += array( 'status' => 'not_found' );
 			}
@@ -91,13 +91,13 @@ class CustomerWriter {
 		$this->names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
 		$before = $this->customers->read( array_column( $items, 'user_id' ) );
 		// Stored values of another person who had the id do not complete an item.
-		$own   = array_filter( $before, static fn( CustomerRow $row ) => $row->is_of( $registered[ $row->user_id ] ) );
-		$items = array_map( static fn( CustomerItem $item ) => $item->completed_by( $own[ $item->user_id ] ?? null ), $items );
+		$own   = array_filter( $before, static fn( CustomerRow $row ) => $row->belongs_to( $registered[ $row->user_id ] ) );
+		$items = array_map( static fn( CustomerItem $item ) => $item->with_stored( $own[ $item->user_id ] ?? null ), $items );
 		$results = array();
 		foreach ( $items as $position => $item ) {
 			$row = $before[ $item->user_id ] ?? null;
 			if ( null !== $row && $item->version <= $row->version ) {
-				$is_repeated          = $item->version === $row->version && $row->says( $item ) && array() === $this->names->differing( $item );
+				$is_repeated          = $item->version === $row->version && $row->equals_item( $item ) && array() === $this->names->changed_names( $item );
 				$results[ $position ] = $is_repeated ? array( 'status' => 'unchanged' ) : self::stale( $row );
 			}
 		}
@@ -123,7 +123,7 @@ class CustomerWriter {
 				continue;
 			}
 			$results[ $position ] = array( 'status' => $is_changed ? 'updated' : 'unchanged' );
-			$differing            = $this->names->differing( $item );
+			$differing            = $this->names->changed_names( $item );
 			if ( array() !== $differing ) {
 				$results[ $position ] = $this->write_names( $item, $differing, $deadline );
 				$named[ $position ]   = $item;
@@ -148,7 +148,7 @@ class CustomerWriter {
 			return array( 'status' => 'invalid', 'field' => $refused );
 		}
 		// An older service ignores unknown fields.
-		$not_kept = $this->names->not_kept( $item->user_id, $differing );
+		$not_kept = $this->names->unsaved( $item->user_id, $differing );
 		return array( 'status' => 'updated' ) + ( array() === $not_kept ? array() : array( 'not_kept' => $not_kept ) );
 	}
 

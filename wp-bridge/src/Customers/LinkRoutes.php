@@ -106,7 +106,7 @@ final class LinkRoutes {
 		$link = is_array( $answer['link'] ?? null ) ? $answer['link'] : array();
 		$id   = is_scalar( $link['eposCustomerId'] ?? null ) ? (string) $link['eposCustomerId'] : '0';
 		// The linked user is deleted, and another person has the id now. That person's profile shows nothing of the till customer.
-		$is_of_another = RegistrationTime::is_of_another( $link, $user_id );
+		$is_of_another = RegistrationTime::is_link_of_another_person( $link, $user_id );
 		return array(
 			'epos_customer_id' => $id,
 			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,

@@ -39,7 +39,7 @@ class Names {
 	 *
 	 * @return array<string, string>
 	 */
-	public function differing( CustomerItem $item ): array {
+	public function changed_names( CustomerItem $item ): array {
 		return array_filter(
 			$item->names,
 			static fn( string $wanted, string $name ) => (string) get_user_meta( $item->user_id, self::META[ $name ], true ) !== $wanted,
@@ -54,7 +54,7 @@ class Names {
 	 * @param array<string, string> $names Result of differing().
 	 * @return string[] Names of fields.
 	 */
-	public function not_kept( int $user_id, array $names ): array {
+	public function unsaved( int $user_id, array $names ): array {
 		wp_cache_delete( $user_id, 'user_meta' );
 		return array_keys(
 			array_filter(

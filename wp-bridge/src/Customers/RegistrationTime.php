@@ -32,7 +32,7 @@ final class RegistrationTime {
 	 *
 	 * @param array<string, mixed> $link A Link message.
 	 */
-	public static function is_of_another( array $link, int $user_id ): bool {
+	public static function is_link_of_another_person( array $link, int $user_id ): bool {
 		$linked = is_string( $link['wooRegisteredTime'] ?? null ) ? strtotime( $link['wooRegisteredTime'] ) : false;
 		$user   = get_userdata( $user_id );
 		$own    = false === $user ? self::UNKNOWN : self::seconds( $user->user_registered );

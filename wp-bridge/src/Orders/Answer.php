@@ -80,12 +80,12 @@ final class Answer {
 	}
 
 	/** Tells whether the answer is final, so that the service changes it no more without a new request. */
-	public function is_end(): bool {
+	public function is_final(): bool {
 		return self::PENDING !== $this->state && self::HELD !== $this->state;
 	}
 
 	/** Tells whether both answers read the same to a person. Another entry id, or another order of the notes, makes no difference. */
-	public function says_the_same_as( ?self $other ): bool {
+	public function reads_like( ?self $other ): bool {
 		return null !== $other && array( $this->state, $this->outcome, $this->comment, $this->epos_customer_id )
 			=== array( $other->state, $other->outcome, $other->comment, $other->epos_customer_id );
 	}

@@ -44,7 +44,7 @@ class AnswerRecorder {
 			return;
 		}
 		// invariant: rows-end-with-the-final-answer
-		if ( $answer->is_end() ) {
+		if ( $answer->is_final() ) {
 			$failed   = Answer::FAILED === $answer->state;
 			$changes += array( 'state' => $failed ? OutboxRow::FAILED : OutboxRow::DONE, 'attempts' => 0, 'reason' => $failed ? $answer->comment : '' );
 			$failed ? ++$report->failed : ++$report->ended;

@@ -60,11 +60,11 @@ class Answers {
 			return;
 		}
 		$before = $this->of( $order );
-		if ( $answer->says_the_same_as( $before ) && $answer->entry_id === $before->entry_id && $answer->notes === $before->notes ) {
+		if ( $answer->reads_like( $before ) && $answer->entry_id === $before->entry_id && $answer->notes === $before->notes ) {
 			return;
 		}
 		$this->write( $order, array( 'order_id' => $order_id, 'at' => $this->clock->now() ) + $answer->to_stored() );
-		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->says_the_same_as( $before ) ) {
+		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->reads_like( $before ) ) {
 			$order->add_order_note( self::note( $answer ) );
 		}
 		SafeCall::run(

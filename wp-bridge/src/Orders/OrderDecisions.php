@@ -48,7 +48,7 @@ class OrderDecisions {
 		if ( null === $link ) {
 			return null;
 		}
-		$is_of_another = RegistrationTime::is_of_another( $link, $order->get_customer_id() );
+		$is_of_another = RegistrationTime::is_link_of_another_person( $link, $order->get_customer_id() );
 		return array(
 			'epos_customer_id' => (string) ( $link['eposCustomerId'] ?? '0' ),
 			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,

@@ -130,7 +130,7 @@ final class OrderFacts {
 	 * Tells whether the facts that the service decides by still equal those sent with this hash. Fields that an earlier release did not
 	 * send make no difference, so an update of the plugin or the service sends no held order again.
 	 */
-	public function are_as_sent( string $hash ): bool {
+	public function match_hash( string $hash ): bool {
 		$earlier = $this->message;
 		unset( $earlier['order']['wooRegisteredTime'], $earlier['order']['emailConfirmation'] );
 		return in_array( $hash, array( $this->hash(), self::hash_of( $earlier ) ), true );

@@ -111,7 +111,7 @@ class Poller {
 		try {
 			$order = wc_get_order( $row->order_id );
 			return '' !== $row->facts_hash && null === OrderFacts::reason_not_to_send( $order )
-				&& ! OrderFacts::of( $order, $row->created_at, $this->service_api->accepts_confirmations() ? $this->confirmations : null )->are_as_sent( $row->facts_hash );
+				&& ! OrderFacts::of( $order, $row->created_at, $this->service_api->accepts_confirmations() ? $this->confirmations : null )->match_hash( $row->facts_hash );
 		} catch ( Throwable $error ) {
 			$this->log->failure( "reading order {$row->order_id}", $error );
 			return false;

@@ -65,7 +65,7 @@ final class CustomerType {
 		);
 	}
 
-	public function says_the_same_as( self $other ): bool {
+	public function equals( self $other ): bool {
 		return array( $this->removed, $this->name, $this->discount, $this->description ) === array( $other->removed, $other->name, $other->discount, $other->description );
 	}
 

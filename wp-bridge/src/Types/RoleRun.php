@@ -70,7 +70,7 @@ class RoleRun {
 		if ( ! $this->has_work( $map ) ) {
 			return;
 		}
-		$this->customers->make_due( array_merge( $map->type_ids(), $further_type_ids ) );
+		$this->customers->mark_for_check( array_merge( $map->type_ids(), $further_type_ids ) );
 		$this->begin();
 	}
 
@@ -145,7 +145,7 @@ class RoleRun {
 				// A hook of another plugin failed for this customer. The run continues, and the daily check returns to this customer.
 				$this->log->failure( "role of customer {$row->user_id}", $error );
 			}
-			$this->customers->not_due( $row );
+			$this->customers->mark_checked( $row );
 		}
 		$this->store_progress( count( $rows ), $changed, $limit );
 		return count( $rows );

@@ -31,7 +31,7 @@ class TypeWriter {
 	public function write( CustomerType $type ): array {
 		$before = $this->types->read( $type->type_id );
 		// A removal without a row changes no values and still stores a tombstone.
-		$is_same = null === $before ? $type->removed : $before->says_the_same_as( $type );
+		$is_same = null === $before ? $type->removed : $before->equals( $type );
 		if ( null !== $before && $type->version <= $before->version ) {
 			return $type->version === $before->version && $is_same ? array( 'status' => 'unchanged' ) : self::stale( $before );
 		}
@@ -49,7 +49,7 @@ class TypeWriter {
 
 	private function after_change( CustomerType $type, ?CustomerType $before ): void {
 		if ( $type->removed || null === $before || $before->removed ) {
-			$this->customers->make_due( array( $type->type_id ) );
+			$this->customers->mark_for_check( array( $type->type_id ) );
 			$this->role_run->begin();
 		}
 		SafeCall::run(

@@ -13,14 +13,14 @@ final class AnswerTest extends TestCase {
 		$polled  = Answer::of( array( 'entryId' => 'e1', 'state' => 'ENTRY_STATE_PROCESSED', 'causes' => array( 'OUTCOME_DUPLICATE_EMAIL' ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'notes' => array( 'linked' ), 'eposCustomerId' => '9007199254740993' ) );
 		$this->assertEquals( $matched, $polled );
 		$this->assertSame( '9007199254740993', $polled->epos_customer_id );
-		$this->assertTrue( $polled->is_end() );
+		$this->assertTrue( $polled->is_final() );
 		$this->assertEquals( $polled, Answer::from_stored( $polled->to_stored() ) );
 	}
 
 	public function test_what_proto_json_leaves_out_is_empty(): void {
 		$answer = Answer::of( array( 'orderId' => '7', 'entryId' => 'e', 'state' => 'ENTRY_STATE_PENDING' ) );
 		$this->assertSame( array( '', '', array(), '0' ), array( $answer->outcome, $answer->comment, $answer->notes, $answer->epos_customer_id ) );
-		$this->assertFalse( $answer->is_end() );
+		$this->assertFalse( $answer->is_final() );
 	}
 
 	/** @dataProvider no_answers */
@@ -33,9 +33,9 @@ final class AnswerTest extends TestCase {
 	}
 
 	public function test_held_is_no_end_and_dismissed_is(): void {
-		$this->assertFalse( Answer::of( array( 'state' => 'ENTRY_STATE_HELD' ) )->is_end() );
-		$this->assertTrue( Answer::of( array( 'state' => 'ENTRY_STATE_DISMISSED' ) )->is_end() );
-		$this->assertTrue( Answer::of( array( 'state' => 'ENTRY_STATE_SKIPPED' ) )->is_end() );
+		$this->assertFalse( Answer::of( array( 'state' => 'ENTRY_STATE_HELD' ) )->is_final() );
+		$this->assertTrue( Answer::of( array( 'state' => 'ENTRY_STATE_DISMISSED' ) )->is_final() );
+		$this->assertTrue( Answer::of( array( 'state' => 'ENTRY_STATE_SKIPPED' ) )->is_final() );
 	}
 
 	public function test_delays_grow_and_stay_within_bounds(): void {
