@@ -66,8 +66,8 @@ final class EveryRequest {
 		$hooks->action( 'profile_update', array( UserHooks::class, 'updated' ), 10, 2 );
 		$hooks->action( 'woocommerce_customer_email_verified', array( ConfirmationHooks::class, 'woocommerce_verified' ) );
 		// Priority 5 runs before the plugin's callbacks that delete the user's values, and before WooCommerce removes the user from orders.
-		$hooks->action( 'delete_user', array( UserHooks::class, 'about_to_leave' ), 5 );
-		$hooks->action( 'deleted_user', array( UserHooks::class, 'left' ), 5 );
+		$hooks->action( 'delete_user', array( UserHooks::class, 'before_deletion' ), 5 );
+		$hooks->action( 'deleted_user', array( UserHooks::class, 'after_deletion' ), 5 );
 		$hooks->action( 'remove_user_from_blog', array( UserHooks::class, 'removed_from_site' ), 5 );
 		foreach ( array( 'deleted_user', 'remove_user_from_blog' ) as $hook ) {
 			$hooks->action( $hook, array( ShopUsers::class, 'forget' ) );

@@ -167,7 +167,7 @@ class UserChangeSender {
 		}
 		// The newest email counts. Only its keyed hash is sent.
 		$user  = get_userdata( $row['user_id'] );
-		$email = false === $user || RegistrationTime::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserHooks::comparable( $user->user_email );
+		$email = false === $user || RegistrationTime::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserHooks::normalised_email( $user->user_email );
 		return '' === $email ? null : $change + array( 'emailHash' => hash_hmac( 'sha256', $email, $connection->bridge_secret ) );
 	}
 

@@ -26,7 +26,7 @@ use WP_User;
 final class UserHooks {
 
 	/** @var array<int, int> Registration times of users whose deletion has begun in this request, by id. */
-	private array $leaving = array();
+	private array $being_deleted = array();
 
 	public function __construct(
 		private readonly UserChanges $changes,
@@ -36,25 +36,25 @@ final class UserHooks {
 	) {}
 
 	/** @param mixed $user_id The hook's argument. */
-	public function about_to_leave( $user_id = 0 ): void {
+	public function before_deletion( $user_id = 0 ): void {
 		$user = self::user( $user_id );
-		if ( null !== $user && $this->matters( $user->ID ) ) {
-			$this->leaving[ $user->ID ] = RegistrationTime::seconds( $user->user_registered );
+		if ( null !== $user && $this->may_be_known( $user->ID ) ) {
+			$this->being_deleted[ $user->ID ] = RegistrationTime::seconds( $user->user_registered );
 		}
 	}
 
 	/** @param mixed $user_id The hook's argument. */
-	public function left( $user_id = 0 ): void {
-		if ( is_numeric( $user_id ) && isset( $this->leaving[ (int) $user_id ] ) ) {
-			$this->store( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
-			unset( $this->leaving[ (int) $user_id ] );
+	public function after_deletion( $user_id = 0 ): void {
+		if ( is_numeric( $user_id ) && isset( $this->being_deleted[ (int) $user_id ] ) ) {
+			$this->store( (int) $user_id, UserChanges::DELETED, $this->being_deleted[ (int) $user_id ] );
+			unset( $this->being_deleted[ (int) $user_id ] );
 		}
 	}
 
 	/** @param mixed $user_id The hook's argument. The hook runs in the site that loses the user. */
 	public function removed_from_site( $user_id = 0 ): void {
 		$user = self::user( $user_id );
-		if ( null !== $user && $this->matters( $user->ID ) ) {
+		if ( null !== $user && $this->may_be_known( $user->ID ) ) {
 			$this->store( $user->ID, UserChanges::DELETED, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
@@ -65,7 +65,7 @@ final class UserHooks {
 	 */
 	public function updated( $user_id = 0, $before = null ): void {
 		$user = self::user( $user_id );
-		if ( null === $user || ! isset( $before->user_email ) || self::comparable( $user->user_email ) === self::comparable( $before->user_email ) ) {
+		if ( null === $user || ! isset( $before->user_email ) || self::normalised_email( $user->user_email ) === self::normalised_email( $before->user_email ) ) {
 			return;
 		}
 		if ( ! is_multisite() ) {
@@ -83,13 +83,13 @@ final class UserHooks {
 	}
 
 	private function email_changed( WP_User $user ): void {
-		if ( $this->matters( $user->ID ) ) {
+		if ( $this->may_be_known( $user->ID ) ) {
 			$this->store( $user->ID, UserChanges::EMAIL, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
 
 	/** Normalises an email as the service compares it. */
-	public static function comparable( string $email ): string {
+	public static function normalised_email( string $email ): string {
 		return strtolower( trim( $email ) );
 	}
 
@@ -97,7 +97,7 @@ final class UserHooks {
 	 * Tells whether the service may know the user: the shop is connected, and has an order of the user, or values from a present or past
 	 * link.
 	 */
-	private function matters( int $user_id ): bool {
+	private function may_be_known( int $user_id ): bool {
 		if ( ! get_option( ConnectionStore::ACTIVE ) ) {
 			return false;
 		}
