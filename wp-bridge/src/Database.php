@@ -26,13 +26,13 @@ class Database {
 	 * service's 20 s.
 	 */
 	private const LOCK_SECONDS = 3;
-	private const ALL_SECONDS  = 8.0;
+	private const TOTAL_SECONDS  = 8.0;
 
 	/** Error numbers of MySQL and MariaDB for a deadlock and for a lock wait timeout. */
-	private const WORTH_ANOTHER_TRY = array( 1213, 1205 );
+	private const RETRIED_ERRORS = array( 1213, 1205 );
 
 	/** Error numbers for a missing table and a missing column. 0 stands for another database driver, which gives no number. */
-	private const PERHAPS_NO_TABLE = array( 1146, 1054, 0 );
+	private const MISSING_TABLE_ERRORS = array( 1146, 1054, 0 );
 
 	/** Monotonic seconds. No further try begins after this time. */
 	private float $until = INF;
@@ -48,8 +48,8 @@ class Database {
 	 * Limits lock waits and tries, because a caller waits for this request. MySQL waits 50 s for a lock by default. With the limit the
 	 * caller gets an error in time and repeats the request.
 	 */
-	public function be_quick(): void {
-		$this->until = $this->clock->monotonic() + self::ALL_SECONDS;
+	public function limit_waiting(): void {
+		$this->until = $this->clock->monotonic() + self::TOTAL_SECONDS;
 		if ( ( $this->wpdb->dbh ?? null ) instanceof \mysqli ) {
 			$suppressed = $this->wpdb->suppress_errors( true );
 			$this->wpdb->query( $this->wpdb->prepare( 'SET SESSION innodb_lock_wait_timeout = %d', self::LOCK_SECONDS ) );
@@ -121,10 +121,10 @@ class Database {
 					return $done;
 				}
 				$number = self::error_number( $database );
-				if ( self::TRIES <= $try || $this->clock->monotonic() > $this->until || ! in_array( $number, self::WORTH_ANOTHER_TRY, true ) ) {
-					if ( in_array( $number, self::PERHAPS_NO_TABLE, true ) ) {
+				if ( self::TRIES <= $try || $this->clock->monotonic() > $this->until || ! in_array( $number, self::RETRIED_ERRORS, true ) ) {
+					if ( in_array( $number, self::MISSING_TABLE_ERRORS, true ) ) {
 						// A restored database may lack the plugin's tables. The next schema check, in wp-admin or in cron, creates them.
-						$this->tables->distrust();
+						$this->tables->forget_version();
 					}
 					$this->log->error( "the database refused a statement on our tables: error {$number}" );
 					throw new DatabaseError( "error {$number}" );

@@ -82,12 +82,12 @@ final class ConnectionStore {
 	}
 
 	/** Stores the secret of a connect that begins. For two minutes `status` may be signed with it too. */
-	public function begin( #[\SensitiveParameter] string $secret ): void {
+	public function store_pending_secret( #[\SensitiveParameter] string $secret ): void {
 		$until = $this->clock->now() + self::PENDING_SECONDS;
 		update_option( self::PENDING, array( 'secret' => $secret, 'until' => $until ), false );
 	}
 
-	public function end(): void {
+	public function drop_pending_secret(): void {
 		delete_option( self::PENDING );
 	}
 

@@ -59,7 +59,7 @@ final class Connector {
 		$stored = Connection::from_stored( get_option( ConnectionStore::CONNECTION ) );
 		// Another account has none of the earlier orders, so its orders begin now.
 		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $this->clock->now();
-		return $this->introduce( $given->url, $given->account_id, $given->token, $since );
+		return $this->connect_shop( $given->url, $given->account_id, $given->token, $since );
 	}
 
 	/**
@@ -72,7 +72,7 @@ final class Connector {
 		if ( null === $connection ) {
 			throw new ConnectError( __( 'This shop is not connected: paste a connect string.', 'tillsync-bridge' ) );
 		}
-		return $this->introduce( $connection->url, $connection->account_id, $connection->token, $connection->orders_since );
+		return $this->connect_shop( $connection->url, $connection->account_id, $connection->token, $connection->orders_since );
 	}
 
 	/**
@@ -123,11 +123,11 @@ final class Connector {
 	/**
 	 * @throws ConnectError
 	 */
-	private function introduce( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
+	private function connect_shop( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
 		// On a network this may be the first call on this site. Without the tables its orders would wait for the sweep.
 		$this->schema_updater->check();
 		$secret = self::new_secret();
-		$this->connections->begin( $secret );
+		$this->connections->store_pending_secret( $secret );
 		try {
 			$answer = $this->service_client->call_with(
 				$url,
@@ -148,7 +148,7 @@ final class Connector {
 			/* translators: %s: what went wrong, and what to do */
 			throw new ConnectError( sprintf( __( 'Not connected. %s', 'tillsync-bridge' ), null === $words ? $error->sentence() : implode( ' ', $words ) ), null === $words ? '' : $error->getMessage() );
 		} finally {
-			$this->connections->end();
+			$this->connections->drop_pending_secret();
 		}
 		$now        = $this->clock->now();
 		$name       = is_string( $answer['accountName'] ?? null ) ? $answer['accountName'] : '';
@@ -158,7 +158,7 @@ final class Connector {
 		$this->pause->resume();
 		// The service has just answered, so earlier failures no longer count.
 		$this->breaker->succeeded();
-		$this->sweep->begin_at( $orders_since );
+		$this->sweep->start_from( $orders_since );
 		$this->log->info( "connected to account {$account_id}" );
 		SafeCall::run( $this->log, 'change of account', fn() => $this->account_change->connected( $account_id ) );
 		SafeCall::run(

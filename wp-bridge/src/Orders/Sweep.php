@@ -42,7 +42,7 @@ class Sweep {
 	 * Sets the earliest time of the sweep at connecting. Older orders are not sent without a request. A stored time that is equal or later
 	 * stays.
 	 */
-	public function begin_at( int $orders_since ): void {
+	public function start_from( int $orders_since ): void {
 		if ( $this->mark() < $orders_since ) {
 			update_option( self::MARK, $orders_since, false );
 		}

@@ -61,7 +61,7 @@ final class CustomerTypesRoute {
 		// The id comes from the path only, because the body or the query may have a parameter of that name.
 		$type_id = (int) ( $request->get_url_params()['id'] ?? 0 );
 		try {
-			$this->database->be_quick();
+			$this->database->limit_waiting();
 			$result = $this->type_writer->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
 		} catch ( InvalidField $error ) {
 			$result = array( 'status' => 'invalid', 'field' => $error->field );

@@ -55,7 +55,7 @@ final class CustomersBatchRoute {
 			return $items;
 		}
 		try {
-			$this->database->be_quick();
+			$this->database->limit_waiting();
 			return new WP_REST_Response( array( 'results' => $this->customer_writer->write( $items, $deadline ) ) );
 		} catch ( DatabaseError $error ) {
 			return $error->for_rest();

@@ -55,7 +55,7 @@ final class CustomersRoute {
 			return $ids;
 		}
 		try {
-			$this->database->be_quick();
+			$this->database->limit_waiting();
 			$existing = $this->shop_users->existing( $ids );
 		} catch ( DatabaseError $error ) {
 			return $error->for_rest();

@@ -58,7 +58,7 @@ final class EventsRoute {
 			return $events;
 		}
 		try {
-			$this->database->be_quick();
+			$this->database->limit_waiting();
 			return new WP_REST_Response( array( 'results' => $this->event_intake->take( $events, $deadline ) ) );
 		} catch ( DatabaseError $error ) {
 			return $error->for_rest();

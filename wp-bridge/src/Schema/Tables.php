@@ -96,7 +96,7 @@ final class Tables {
 	}
 
 	/** Forgets the stored schema version, so that the next check creates missing tables. */
-	public function distrust(): void {
+	public function forget_version(): void {
 		delete_option( self::OPTION );
 	}
 

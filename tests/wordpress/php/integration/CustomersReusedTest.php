@@ -189,7 +189,7 @@ final class CustomersReusedTest extends SiteTestCase {
 
 	public function test_until_the_tables_are_this_plugins_values_are_stored_as_before(): void {
 		$user = $this->user();
-		Plugin::services()->get( Tables::class )->distrust();
+		Plugin::services()->get( Tables::class )->forget_version();
 		$this->assertSame( 'updated', $this->write( $user ) );
 		$this->assertSame( '1234', $this->points( $user ) );
 	}

@@ -80,7 +80,7 @@ final class SignedRequestTest extends BridgeTestCase {
 	public function test_the_new_secret_opens_status_alone_while_a_connect_is_under_way(): void {
 		$this->connect();
 		$new = str_repeat( 'n', 43 );
-		$this->services->get( ConnectionStore::class )->begin( $new );
+		$this->services->get( ConnectionStore::class )->store_pending_secret( $new );
 		$gate = $this->services->get( SignedRequest::class );
 		$this->assertTrue( $gate->status_permission( $this->signed( $new ) ) );
 		$this->assertTrue( $gate->status_permission( $this->signed( self::SECRET ) ) );
