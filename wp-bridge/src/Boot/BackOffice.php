@@ -60,10 +60,10 @@ final class BackOffice {
 		$hooks->filter( 'bulk_actions-users', array( ConfirmationActions::class, 'with_bulk_action' ) );
 		$hooks->filter( 'handle_bulk_actions-users', array( ConfirmationActions::class, 'bulk' ), 10, 3 );
 		$confirmations = $hooks->maker( ConfirmationActions::class );
-		add_action( 'admin_post_' . ConfirmationActions::ACTION, static fn() => $confirmations()->one() );
+		add_action( 'admin_post_' . ConfirmationActions::ACTION, static fn() => $confirmations()->confirm_one() );
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests whether a message is to be shown.
-		$is_told = static fn() => isset( $_GET[ ConfirmationActions::SAID ] );
-		$hooks->action( 'admin_notices', array( ConfirmationActions::class, 'say' ), 10, 0, $is_told );
+		$is_told = static fn() => isset( $_GET[ ConfirmationActions::COUNT_PARAMETER ] );
+		$hooks->action( 'admin_notices', array( ConfirmationActions::class, 'show_notice' ), 10, 0, $is_told );
 	}
 
 	private static function add_orders( LazyHooks $hooks ): void {

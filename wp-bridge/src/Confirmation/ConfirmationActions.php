@@ -20,7 +20,7 @@ use WP_User;
 final class ConfirmationActions {
 
 	public const ACTION = 'tillsync_bridge_confirm_email';
-	public const SAID   = 'tillsync_confirmed';
+	public const COUNT_PARAMETER   = 'tillsync_confirmed';
 
 	public function __construct(
 		private readonly Confirmations $confirmations,
@@ -53,7 +53,7 @@ final class ConfirmationActions {
 		return is_array( $actions ) && current_user_can( AdminGate::CAPABILITY ) ? $actions + array( self::ACTION => __( 'Email confirmed (Till sync)', 'tillsync-bridge' ) ) : $actions;
 	}
 
-	public function one(): void {
+	public function confirm_one(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- checked below; the nonce contains the user's id.
 		$user_id = isset( $_GET['user'] ) ? absint( $_GET['user'] ) : 0;
 		if ( ! LinkRoutes::is_allowed( $user_id ) ) {
@@ -62,7 +62,7 @@ final class ConfirmationActions {
 		check_admin_referer( self::ACTION . $user_id );
 		$number = SafeCall::run( $this->log, 'email confirmed', fn() => $this->confirm( array( $user_id ) ), 0 );
 		$back   = wp_get_referer();
-		wp_safe_redirect( add_query_arg( self::SAID, (int) $number, false === $back ? admin_url( 'users.php' ) : $back ) );
+		wp_safe_redirect( add_query_arg( self::COUNT_PARAMETER, (int) $number, false === $back ? admin_url( 'users.php' ) : $back ) );
 		exit;
 	}
 
@@ -79,7 +79,7 @@ final class ConfirmationActions {
 			return $to;
 		}
 		check_admin_referer( 'bulk-users' );
-		return add_query_arg( self::SAID, $this->confirm( array_filter( array_map( 'absint', $users ), array( LinkRoutes::class, 'is_allowed' ) ) ), (string) $to );
+		return add_query_arg( self::COUNT_PARAMETER, $this->confirm( array_filter( array_map( 'absint', $users ), array( LinkRoutes::class, 'is_allowed' ) ) ), (string) $to );
 	}
 
 	/** @param int[] $user_ids Ids of users whom the present user may edit. */
@@ -95,12 +95,12 @@ final class ConfirmationActions {
 		return $number;
 	}
 
-	public function say(): void {
+	public function show_notice(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only a number to print.
-		if ( ! isset( $_GET[ self::SAID ] ) || ! current_user_can( AdminGate::CAPABILITY ) ) {
+		if ( ! isset( $_GET[ self::COUNT_PARAMETER ] ) || ! current_user_can( AdminGate::CAPABILITY ) ) {
 			return;
 		}
-		$number = absint( $_GET[ self::SAID ] ); // phpcs:ignore WordPress.Security.NonceVerification.Recommended
+		$number = absint( $_GET[ self::COUNT_PARAMETER ] ); // phpcs:ignore WordPress.Security.NonceVerification.Recommended
 		/* translators: %s: number of users */
 		printf( '<div class="notice notice-success is-dismissible"><p>%s</p></div>', esc_html( sprintf( _n( '%s email is confirmed. Points of a shopper with an order arrive in a moment.', '%s emails are confirmed. Points of shoppers with an order arrive in a moment.', $number, 'tillsync-bridge' ), number_format_i18n( $number ) ) ) );
 	}

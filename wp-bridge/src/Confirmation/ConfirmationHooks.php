@@ -68,7 +68,7 @@ final class ConfirmationHooks {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
 		if ( $user instanceof WP_User && $this->tables->is_current() ) {
 			// The plugin stores no confirmation here, because WooCommerce owns the flag and may clear it.
-			$this->rematch->of( $user->ID );
+			$this->rematch->request( $user->ID );
 		}
 	}
 

@@ -38,7 +38,7 @@ class ConfirmationLink {
 	}
 
 	/** Tells whether the token is of this user and of the user's present email, and has not expired. */
-	public function is_good( string $token, WP_User $user ): bool {
+	public function is_valid( string $token, WP_User $user ): bool {
 		if ( self::user_id( $token ) !== $user->ID ) {
 			return false;
 		}

@@ -93,7 +93,7 @@ final class ConfirmationPages {
 			return;
 		}
 		$user = wp_get_current_user();
-		if ( ! $this->confirmation_link->is_good( $token, $user ) ) {
+		if ( ! $this->confirmation_link->is_valid( $token, $user ) ) {
 			wc_add_notice( ConfirmationLink::user_id( $token ) === $user->ID ? __( 'This link is too old, or of an email that you have changed since. Ask for another mail below.', 'tillsync-bridge' ) : __( 'This link is of another account.', 'tillsync-bridge' ), 'error' );
 		} elseif ( ! $this->confirmations->is_confirmed( $user->ID ) ) {
 			$this->confirmations->confirm( $user, Confirmations::BY_MAIL );

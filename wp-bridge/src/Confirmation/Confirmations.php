@@ -53,7 +53,7 @@ class Confirmations {
 		if ( null !== $kept && '' !== $kept['email_hash'] && hash_equals( $kept['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
 			return self::CONFIRMED;
 		}
-		if ( $this->woocommerce_says_so( $user->ID ) ) {
+		if ( $this->is_verified_by_woocommerce( $user->ID ) ) {
 			return self::CONFIRMED;
 		}
 		return null !== $kept && ( 0 < $kept['changed_at'] || '' !== $kept['email_hash'] ) ? self::CHANGED : self::UNCONFIRMED;
@@ -73,7 +73,7 @@ class Confirmations {
 	 */
 	public function confirm( WP_User $user, string $ground ): void {
 		$this->confirmation_table->confirm( $user->ID, $this->confirmation_key->hash( (string) $user->user_email ), $ground );
-		$this->rematch->of( $user->ID );
+		$this->rematch->request( $user->ID );
 		SafeCall::run(
 			$this->log,
 			'tillsync_email_confirmed',
@@ -90,7 +90,7 @@ class Confirmations {
 	}
 
 	/** Returns how the email was confirmed, or that it is not confirmed, for people. */
-	public function words( WP_User $user ): string {
+	public function label( WP_User $user ): string {
 		if ( self::CONFIRMED !== $this->state( $user ) ) {
 			return __( 'Not confirmed: the shop shows this shopper no points, unless you link them by hand.', 'tillsync-bridge' );
 		}
@@ -115,7 +115,7 @@ class Confirmations {
 	 * Returns WooCommerce's own state. WooCommerce reads its flag and then applies the filter. Before 11.0 only the filter exists, for
 	 * plugins with a flag of their own.
 	 */
-	private function woocommerce_says_so( int $user_id ): bool {
+	private function is_verified_by_woocommerce( int $user_id ): bool {
 		return true === SafeCall::run(
 			$this->log,
 			'woocommerce_customer_email_is_verified',

@@ -34,11 +34,11 @@ class Rematch {
 		private readonly Log $log
 	) {}
 
-	public function of( int $user_id ): void {
-		SafeCall::run( $this->log, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
+	public function request( int $user_id ): void {
+		SafeCall::run( $this->log, 'orders of a confirmed shopper', fn() => $this->request_match( $user_id ) );
 	}
 
-	private function ask( int $user_id ): void {
+	private function request_match( int $user_id ): void {
 		if ( null === $this->copy_guard->usable() || ! function_exists( 'wc_get_orders' ) ) {
 			return;
 		}

@@ -63,7 +63,7 @@ final class ProfilePanel {
 
 	/** Returns the confirmation state of the email and, without one, a link to confirm it. The HTML is escaped. */
 	private function email( WP_User $user ): string {
-		$words = esc_html( $this->confirmations->words( $user ) );
+		$words = esc_html( $this->confirmations->label( $user ) );
 		if ( $this->confirmations->is_confirmed( $user->ID ) ) {
 			return $words;
 		}

@@ -28,7 +28,7 @@ class Digest {
 	private const BETWEEN_SECONDS = 3600;
 
 	/** Age of an alert before its mail. Alerts of the same minute share a mail, and alerts that close at once are not sent. */
-	private const SETTLE_SECONDS = 60;
+	private const MIN_AGE_SECONDS = 60;
 
 	/** Delay after a mail that could not be sent. */
 	private const RETRY_SECONDS = 600;
@@ -48,7 +48,7 @@ class Digest {
 			return false;
 		}
 		$now    = $this->clock->now();
-		$alerts = array_values( array_filter( $this->alerts->all(), static fn( Alert $alert ) => 0 === $alert->mailed_at && $alert->since <= $now - self::SETTLE_SECONDS ) );
+		$alerts = array_values( array_filter( $this->alerts->all(), static fn( Alert $alert ) => 0 === $alert->mailed_at && $alert->since <= $now - self::MIN_AGE_SECONDS ) );
 		if ( array() === $alerts || (int) get_option( self::OPTION, 0 ) > $now ) {
 			return false;
 		}

@@ -38,7 +38,7 @@ class EventIntake {
 	 * @return array<int, array<string, mixed>> Results by position.
 	 * @throws DatabaseError
 	 */
-	public function take( array $raw, float $deadline ): array {
+	public function store( array $raw, float $deadline ): array {
 		$results = array();
 		$events  = array();
 		foreach ( $raw as $position => $one ) {
@@ -62,7 +62,7 @@ class EventIntake {
 			} elseif ( $this->clock->monotonic() >= $deadline ) {
 				$results[ $position ] += array( 'status' => 'not_done' );
 			} else {
-				$this->act_on( $event );
+				$this->make_order_due( $event );
 				$held[ $subject ]      = $event->sequence;
 				$newest[ $subject ]    = $event;
 				$results[ $position ] += array( 'status' => 'updated' );
@@ -77,7 +77,7 @@ class EventIntake {
 	}
 
 	/** @throws DatabaseError */
-	private function act_on( Event $event ): void {
+	private function make_order_due( Event $event ): void {
 		$order_id = $event->order_id();
 		// invariant: events-make-their-order-due
 		if ( null !== $order_id && ! $this->outbox->request_poll( $order_id ) ) {

@@ -59,7 +59,7 @@ final class EventsRoute {
 		}
 		try {
 			$this->database->limit_waiting();
-			return new WP_REST_Response( array( 'results' => $this->event_intake->take( $events, $deadline ) ) );
+			return new WP_REST_Response( array( 'results' => $this->event_intake->store( $events, $deadline ) ) );
 		} catch ( DatabaseError $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {

@@ -36,7 +36,7 @@ final class EventsTest extends SiteTestCase {
 	 * @return array<int, array<string, mixed>>
 	 */
 	private function take( ...$events ): array {
-		return $this->services->get( EventIntake::class )->take( $events, INF );
+		return $this->services->get( EventIntake::class )->store( $events, INF );
 	}
 
 	public function test_only_newer_events_count_and_the_same_again_is_no_error(): void {
@@ -95,7 +95,7 @@ final class EventsTest extends SiteTestCase {
 			}
 		};
 		$this->services->set( Clock::class, $clock );
-		$results = $this->services->get( EventIntake::class )->take( array( self::event( 'order:6', '1' ) ), 10.0 );
+		$results = $this->services->get( EventIntake::class )->store( array( self::event( 'order:6', '1' ) ), 10.0 );
 		$this->assertSame( 'not_done', $results[0]['status'] );
 		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}

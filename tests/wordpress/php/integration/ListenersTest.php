@@ -101,7 +101,7 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( '10', $this->services->get( CustomerTable::class )->find( $users[1] )->points );
 		$this->assertSame( array( 'status' => 'updated' ), $this->services->get( TypeWriter::class )->write( CustomerType::of( 7, array( 'version' => '1', 'name' => 'Trade', 'discount' => '10', 'description' => '' ) ) ) );
 		$event = array( 'event_id' => 'e1', 'subject' => 'order:5', 'sequence' => '1', 'type' => 'order.finished', 'entry_id' => '', 'state' => 'PROCESSED', 'outcome' => 'MATCHED_LINK', 'held_count' => 0 );
-		$this->assertSame( array( 'updated' ), array_column( $this->services->get( EventIntake::class )->take( array( $event ), 10.0 ), 'status' ) );
+		$this->assertSame( array( 'updated' ), array_column( $this->services->get( EventIntake::class )->store( array( $event ), 10.0 ), 'status' ) );
 		$this->assertSame( 4, $this->thrown );
 	}
 

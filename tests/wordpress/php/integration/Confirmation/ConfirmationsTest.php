@@ -124,20 +124,20 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$other = $this->person( 'ben@example.test' );
 		parse_str( (string) wp_parse_url( $links->url( $user ), PHP_URL_QUERY ), $query );
 		$token = $query[ ConfirmationLink::PARAMETER ];
-		$this->assertTrue( $links->is_good( $token, $user ) );
-		$this->assertFalse( $links->is_good( $token, $other ) );
-		$this->assertFalse( $links->is_good( preg_replace( '/^\d+/', (string) $other->ID, $token ), $other ) );
-		$this->assertFalse( $links->is_good( preg_replace( '/^(\d+)-(\d+)/', '$1-9$2', $token ), $user ) );
+		$this->assertTrue( $links->is_valid( $token, $user ) );
+		$this->assertFalse( $links->is_valid( $token, $other ) );
+		$this->assertFalse( $links->is_valid( preg_replace( '/^\d+/', (string) $other->ID, $token ), $other ) );
+		$this->assertFalse( $links->is_valid( preg_replace( '/^(\d+)-(\d+)/', '$1-9$2', $token ), $user ) );
 		foreach ( array( '', 'x', '1-2-3', $token . '0', strtoupper( $token ) ) as $wrong ) {
-			$this->assertFalse( $links->is_good( $wrong, $user ) );
+			$this->assertFalse( $links->is_valid( $wrong, $user ) );
 		}
 		$this->pass( 2 * DAY_IN_SECONDS - 1 );
-		$this->assertTrue( $links->is_good( $token, $user ) );
+		$this->assertTrue( $links->is_valid( $token, $user ) );
 		$this->pass( 1 );
-		$this->assertFalse( $links->is_good( $token, $user ) );
+		$this->assertFalse( $links->is_valid( $token, $user ) );
 		$this->pass( -3600 );
 		$this->change_email( $user, 'other@example.test' );
-		$this->assertFalse( $links->is_good( $token, get_userdata( $user->ID ) ) );
+		$this->assertFalse( $links->is_valid( $token, get_userdata( $user->ID ) ) );
 	}
 
 	public function test_mails_are_few(): void {
