@@ -55,18 +55,18 @@ final class AlertTracker {
 			return;
 		}
 		if ( Answer::HELD !== $answer->state ) {
-			$this->alerts->release_order( $order_id );
+			$this->alerts->remove_order( $order_id );
 			return;
 		}
 		$order = wc_get_order( $order_id );
 		if ( ! $order instanceof \WC_Order ) {
-			$this->alerts->release_order( $order_id );
+			$this->alerts->remove_order( $order_id );
 			return;
 		}
 		$user_id = (int) $order->get_customer_id();
 		$key     = $this->key_of( $answer, $user_id, strtolower( trim( (string) $order->get_billing_email() ) ), $order_id );
 		$person  = 0 === strncmp( $key, 'user:', 5 ) || 0 === strncmp( $key, 'guest:', 6 );
-		$this->alerts->release_order( $order_id, $key );
+		$this->alerts->remove_order( $order_id, $key );
 		$this->alerts->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
 	}
 
@@ -119,7 +119,7 @@ final class AlertTracker {
 	public function connected(): void {
 		$this->alerts->close( Alert::REFUSED );
 		$this->alerts->close( Alert::COPY );
-		$this->ask();
+		$this->refresh();
 	}
 
 	/** Checks the account once an hour, in the background. */
@@ -132,16 +132,16 @@ final class AlertTracker {
 		if ( 0 === $this->pause->since() ) {
 			$this->alerts->close( Alert::REFUSED );
 		}
-		$this->release_settled();
+		$this->remove_ended_orders();
 		if ( null === $this->copy_guard->usable() || $this->pause->holds() ) {
 			return;
 		}
-		$this->ask();
+		$this->refresh();
 	}
 
-	private function ask(): void {
+	private function refresh(): void {
 		try {
-			$this->problem( $this->held_orders->ask() );
+			$this->problem( $this->held_orders->refresh() );
 		} catch ( ServiceError $error ) {
 			// The drain reports a service that does not answer. This check runs again in an hour.
 			unset( $error );
@@ -163,12 +163,12 @@ final class AlertTracker {
 	}
 
 	/** Removes orders from alerts when their row shows that they no longer wait, or when they are deleted. */
-	private function release_settled(): void {
+	private function remove_ended_orders(): void {
 		foreach ( $this->alerts->all() as $alert ) {
 			foreach ( $alert->order_ids as $order_id ) {
 				$row = $this->outbox->find( $order_id );
 				if ( null === $row || ! in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) || false === wc_get_order( $order_id ) ) {
-					$this->alerts->release_order( $order_id );
+					$this->alerts->remove_order( $order_id );
 				}
 			}
 		}

@@ -69,7 +69,7 @@ class Alerts {
 	}
 
 	/** Removes an order from all alerts except one. An alert without orders closes. */
-	public function release_order( int $order_id, string $but_for_key = '' ): void {
+	public function remove_order( int $order_id, string $but_for_key = '' ): void {
 		foreach ( $this->all() as $alert ) {
 			if ( $alert->key === $but_for_key || ! in_array( $order_id, $alert->order_ids, true ) ) {
 				continue;

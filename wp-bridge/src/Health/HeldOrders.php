@@ -41,7 +41,7 @@ class HeldOrders {
 	 * @return mixed The account's problem, or null.
 	 * @throws ServiceError
 	 */
-	public function ask() {
+	public function refresh() {
 		$message = array( 'queue' => 'QUEUE_ORDERS', 'states' => array( Answer::HELD ), 'pageSize' => self::PAGE_SIZE, 'withCounts' => true );
 		$answer  = $this->service_client->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
 		foreach ( array_filter( (array) ( $answer['stateCounts'] ?? array() ), 'is_array' ) as $count ) {
@@ -49,12 +49,12 @@ class HeldOrders {
 				$this->held_count->store( (int) ( $count['count'] ?? 0 ) );
 			}
 		}
-		$this->adopt( array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
+		$this->add_missing_rows( array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
 		return $answer['problem'] ?? null;
 	}
 
 	/** @param array<int, array<string, mixed>> $entries QueueEntry messages. */
-	private function adopt( array $entries ): void {
+	private function add_missing_rows( array $entries ): void {
 		$numbers = array();
 		foreach ( $entries as $entry ) {
 			$order_id = is_scalar( $entry['orderId'] ?? null ) ? (int) $entry['orderId'] : 0;

@@ -106,7 +106,7 @@ class ShopPerson {
 	 */
 	public function erase_order( WC_Order $order ): bool {
 		$had = $this->answers->forget( $order );
-		$this->alerts->release_order( $order->get_id() );
+		$this->alerts->remove_order( $order->get_id() );
 		$table   = $this->tables->outbox();
 		$changed = $this->database->write(
 			"UPDATE {$table} SET facts_hash = '', reason = %s, state = 'done', revision = revision + 1, updated_at = %d WHERE order_id = %d AND (facts_hash <> '' OR state <> 'done')",
