@@ -21,9 +21,9 @@ $tillsync_uninstaller = ( new Services() )->get( Leaving\Uninstaller::class );
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $tillsync_site_id ) {
 		switch_to_blog( $tillsync_site_id );
-		$tillsync_uninstaller->leave_site();
+		$tillsync_uninstaller->clean_site();
 		restore_current_blog();
 	}
 } else {
-	$tillsync_uninstaller->leave_site();
+	$tillsync_uninstaller->clean_site();
 }

@@ -77,7 +77,7 @@ final class EveryRequest {
 		$hooks->action( 'set_user_role', array( RoleSync::class, 'role_was_set' ), 20 );
 		$hooks->action( Schedule::ROLES, array( RoleRun::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( RoleRun::class, 'run' ), 20, 0 );
-		$hooks->action( Schedule::DAILY, array( RoleRun::class, 'look_at_all' ), 10, 0 );
+		$hooks->action( Schedule::DAILY, array( RoleRun::class, 'check_all' ), 10, 0 );
 	}
 
 	private static function add_shop( LazyHooks $hooks ): void {

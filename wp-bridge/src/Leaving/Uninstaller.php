@@ -43,7 +43,7 @@ final class Uninstaller {
 	) {}
 
 	/** Deletes the data of the present site. */
-	public function leave_site(): void {
+	public function clean_site(): void {
 		foreach ( array( 'revoke_token', 'take_roles_back', 'unschedule', 'drop_tables', 'delete_order_meta', 'delete_options' ) as $step ) {
 			SafeCall::run( $this->log, "uninstall: {$step}", fn() => $this->{$step}() );
 		}
@@ -66,7 +66,7 @@ final class Uninstaller {
 
 	/** Revokes the roles that the plugin granted. */
 	private function take_roles_back(): void {
-		$this->grants->take_all_back();
+		$this->grants->revoke_all();
 	}
 
 	private function unschedule(): void {

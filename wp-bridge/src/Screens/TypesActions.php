@@ -71,7 +71,7 @@ final class TypesActions {
 		$before = RoleMap::saved();
 		$wanted->save();
 		// Types of the mapping before are checked too, so that their members lose the role.
-		$this->role_run->look_at_all( $before->type_ids() );
+		$this->role_run->check_all( $before->type_ids() );
 		Flash::store( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );
 	}
 

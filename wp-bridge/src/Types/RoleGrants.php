@@ -54,7 +54,7 @@ class RoleGrants {
 	 * Revokes a user's role. When the role's definition is deleted, the user still has its name as a capability, and would have the role
 	 * again once it is defined again. WP_User::remove_role() does not remove that capability.
 	 */
-	public static function take( WP_User $user, string $role ): void {
+	public static function revoke( WP_User $user, string $role ): void {
 		if ( in_array( $role, $user->roles, true ) ) {
 			$user->remove_role( $role );
 		} elseif ( isset( $user->caps[ $role ] ) ) {
@@ -67,12 +67,12 @@ class RoleGrants {
 	 *
 	 * @throws DatabaseError
 	 */
-	public function take_all_back(): void {
+	public function revoke_all(): void {
 		while ( array() !== ( $rows = $this->database->rows( "SELECT user_id, role FROM {$this->name()} ORDER BY user_id LIMIT 200" ) ) ) { // phpcs:ignore
 			foreach ( $rows as $row ) {
 				$user = get_userdata( (int) $row['user_id'] );
 				if ( $user instanceof WP_User ) {
-					self::take( $user, (string) $row['role'] );
+					self::revoke( $user, (string) $row['role'] );
 				}
 				$this->forget( (int) $row['user_id'] );
 			}

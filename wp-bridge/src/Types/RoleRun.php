@@ -65,7 +65,7 @@ class RoleRun {
 	 * @param int[] $further_type_ids Types of the mapping before.
 	 * @throws DatabaseError
 	 */
-	public function look_at_all( array $further_type_ids = array() ): void {
+	public function check_all( array $further_type_ids = array() ): void {
 		$map = RoleMap::saved();
 		if ( ! $this->has_work( $map ) ) {
 			return;

@@ -55,7 +55,7 @@ class RoleSync {
 			return $decision;
 		}
 		if ( null !== $decision->take ) {
-			RoleGrants::take( $user, $decision->take );
+			RoleGrants::revoke( $user, $decision->take );
 			$this->grants->forget( $user_id );
 		}
 		if ( null !== $decision->give ) {

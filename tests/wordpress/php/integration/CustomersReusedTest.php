@@ -84,7 +84,7 @@ final class CustomersReusedTest extends SiteTestCase {
 		$this->assertSame( array( 'customer', 'trade' ), array_values( get_userdata( $user )->roles ) );
 		$this->hand_to_somebody_else( $user, '2026-12-24 00:00:00' );
 		$this->assertSame( array( 'customer', 'trade' ), array_values( get_userdata( $user )->roles ) );
-		Plugin::services()->get( RoleRun::class )->look_at_all();
+		Plugin::services()->get( RoleRun::class )->check_all();
 		Plugin::services()->get( RoleRun::class )->run();
 		clean_user_cache( $user );
 		$this->assertSame( array( 'customer' ), array_values( get_userdata( $user )->roles ) );

@@ -144,7 +144,7 @@ final class TypesRolesTest extends SiteTestCase {
 		get_role( 'trade' )->add_cap( 'edit_posts' );
 		$this->type_of( $after, 7 );
 		$this->assertSame( array( 'customer' ), self::roles( $after ) );
-		$this->services->get( RoleRun::class )->look_at_all();
+		$this->services->get( RoleRun::class )->check_all();
 		$this->services->get( RoleRun::class )->run();
 		$this->assertSame( array( 'customer' ), self::roles( $before ), 'although the role itself makes its holder look like staff' );
 	}
@@ -155,7 +155,7 @@ final class TypesRolesTest extends SiteTestCase {
 		$this->type_of( $user, 7 );
 		remove_role( 'trade' );
 		clean_user_cache( $user );
-		$this->services->get( RoleRun::class )->look_at_all();
+		$this->services->get( RoleRun::class )->check_all();
 		$this->services->get( RoleRun::class )->run();
 		clean_user_cache( $user );
 		$this->assertSame( array( 'customer' ), array_keys( get_userdata( $user )->caps ) );
@@ -191,7 +191,7 @@ final class TypesRolesTest extends SiteTestCase {
 		}
 		$run = $this->services->get( RoleRun::class );
 		$this->map( array( 7 => 'trade' ) );
-		$run->look_at_all();
+		$run->check_all();
 		$this->assertSame( array( true, 30, 30 ), array( $run->progress()['running'], $run->progress()['total'], $run->progress()['left'] ) );
 		$this->assertSame( array( 'customer' ), self::roles( $users[0] ) );
 		$run->run();
@@ -199,7 +199,7 @@ final class TypesRolesTest extends SiteTestCase {
 		$this->assertSame( array( 'customer', 'trade' ), self::roles( $users[29] ) );
 		$before = RoleMap::saved()->type_ids();
 		$this->map( array() );
-		$run->look_at_all( $before );
+		$run->check_all( $before );
 		$run->run();
 		foreach ( $users as $user ) {
 			$this->assertSame( array( 'customer' ), self::roles( $user ) );
@@ -308,7 +308,7 @@ final class TypesRolesTest extends SiteTestCase {
 		get_userdata( $own )->add_role( 'trade' );
 		$this->type_of( $ours, 7 );
 		$this->type_of( $own, 7 );
-		( new Services() )->get( RoleGrants::class )->take_all_back();
+		( new Services() )->get( RoleGrants::class )->revoke_all();
 		$this->assertSame( array( 'customer' ), self::roles( $ours ) );
 		$this->assertSame( array( 'customer', 'trade' ), self::roles( $own ) );
 		$this->assertSame( 0, $this->services->get( RoleGrants::class )->count() );
