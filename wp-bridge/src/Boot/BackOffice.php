@@ -49,7 +49,7 @@ final class BackOffice {
 		$hooks->filter( 'wp_privacy_personal_data_erasers', array( PrivacyTools::class, 'with_eraser' ), 1 );
 		$hooks->action( 'admin_init', static fn() => PolicyText::suggest() );
 		if ( Plugin::is_command_line() ) {
-			\WP_CLI::add_command( 'tillsync', new TillsyncCommand( $hooks->maker( CommandTools::class ) ) );
+			\WP_CLI::add_command( 'tillsync', new TillsyncCommand( $hooks->factory( CommandTools::class ) ) );
 		}
 	}
 
@@ -59,7 +59,7 @@ final class BackOffice {
 		$hooks->filter( 'user_row_actions', array( ConfirmationActions::class, 'with_row_action' ), 10, 2 );
 		$hooks->filter( 'bulk_actions-users', array( ConfirmationActions::class, 'with_bulk_action' ) );
 		$hooks->filter( 'handle_bulk_actions-users', array( ConfirmationActions::class, 'bulk' ), 10, 3 );
-		$confirmations = $hooks->maker( ConfirmationActions::class );
+		$confirmations = $hooks->factory( ConfirmationActions::class );
 		add_action( 'admin_post_' . ConfirmationActions::ACTION, static fn() => $confirmations()->confirm_one() );
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests whether a message is to be shown.
 		$is_told = static fn() => isset( $_GET[ ConfirmationActions::COUNT_PARAMETER ] );
@@ -84,18 +84,18 @@ final class BackOffice {
 
 	private static function add_screens( LazyHooks $hooks ): void {
 		$hooks->action( 'admin_menu', array( QueuesPage::class, 'add_page' ), 56, 0 );
-		$types = $hooks->maker( TypesScreen::class );
+		$types = $hooks->factory( TypesScreen::class );
 		$hooks->action( 'admin_menu', static fn() => TypesScreen::add_page( $types ), 60 );
 		// WooCommerce loads its styles and scripts only on its own screens, so the page is added to them.
 		$hooks->filter( 'woocommerce_screen_ids', array( QueuesPage::class, 'with_screen_id' ) );
 		$hooks->action( 'admin_notices', array( Notices::class, 'show' ), 10, 0 );
 		$hooks->filter( 'woocommerce_integrations', array( SettingsIntegration::class, 'with_integration' ) );
 		$hooks->filter( 'plugin_action_links_' . plugin_basename( \Tillsync\Bridge\PLUGIN_FILE ), array( SettingsIntegration::class, 'with_link' ) );
-		$settings = $hooks->maker( SettingsActions::class );
+		$settings = $hooks->factory( SettingsActions::class );
 		foreach ( SettingsActions::ACTIONS as $name ) {
 			add_action( 'admin_post_' . SettingsActions::PREFIX . $name, static fn() => $settings()->handle( $name ) );
 		}
-		$saving = $hooks->maker( TypesActions::class );
+		$saving = $hooks->factory( TypesActions::class );
 		add_action( 'admin_post_' . TypesActions::SAVE_MAP, static fn() => $saving()->save_map() );
 		add_action( 'admin_post_' . TypesActions::SAVE_POINTS, static fn() => $saving()->save_points() );
 	}

@@ -94,7 +94,7 @@ final class EveryRequest {
 		$hooks->action( 'tillsync_disconnected', array( AlertTracker::class, 'disconnected' ), self::FIRST );
 		$hooks->action( 'tillsync_connected', array( AlertTracker::class, 'connected' ), self::FIRST );
 		$hooks->action( Schedule::HOURLY, array( AlertTracker::class, 'check_account' ), 30, 0 );
-		$points = $hooks->maker( PointsDisplay::class );
+		$points = $hooks->factory( PointsDisplay::class );
 		$hooks->action( 'init', static fn() => PointsDisplay::add_places( $points ) );
 		$hooks->action( 'woocommerce_account_dashboard', array( PointsDisplay::class, 'print_place' ), 10, 0 );
 		$hooks->filter( 'tillsync_customer_type_discount', array( TypeDiscount::class, 'discount' ), 5, 2 );

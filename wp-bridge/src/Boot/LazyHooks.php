@@ -53,7 +53,7 @@ final class LazyHooks {
 	}
 
 	/** Calls the body now, with the same guard as a callback. */
-	public function guarded( string $where, Closure $body ): void {
+	public function call_guarded( string $where, Closure $body ): void {
 		$this->call( $where, $body, array() );
 	}
 
@@ -64,7 +64,7 @@ final class LazyHooks {
 	 * @param class-string<T> $name The class.
 	 * @return Closure(): T Creates the object at its first call.
 	 */
-	public function maker( string $name ): Closure {
+	public function factory( string $name ): Closure {
 		return fn(): object => $this->services->get( $name );
 	}
 

@@ -35,8 +35,8 @@ final class RestRoutes {
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
 		foreach ( $has_woocommerce ? array( StatusRoute::class, ...self::OF_SHOP ) : array( StatusRoute::class ) as $name ) {
-			$made = $hooks->maker( $name );
-			$hooks->guarded( 'rest_api_init', static fn() => $name::add_routes( $made ) );
+			$made = $hooks->factory( $name );
+			$hooks->call_guarded( 'rest_api_init', static fn() => $name::add_routes( $made ) );
 		}
 	}
 }
