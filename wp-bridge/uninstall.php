@@ -17,7 +17,7 @@ defined( __NAMESPACE__ . '\PLUGIN_FILE' ) || define( __NAMESPACE__ . '\PLUGIN_FI
 
 require_once __DIR__ . '/src/autoload.php';
 
-$tillsync_uninstaller = ( new Services() )->get( Leaving\Uninstaller::class );
+$tillsync_uninstaller = ( new Services() )->get( Uninstall\Uninstaller::class );
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $tillsync_site_id ) {
 		switch_to_blog( $tillsync_site_id );

@@ -24,7 +24,7 @@ class Names {
 	public function __construct( private readonly Log $log ) {}
 
 	/**
-	 * Loads the meta that differing() reads, in one query.
+	 * Loads the meta that changed_names() reads, in one query.
 	 *
 	 * @param int[] $user_ids Ids of customers.
 	 */
@@ -51,7 +51,7 @@ class Names {
 	 * Returns the written names that the database did not store. A table with three-byte characters stores no emoji: wpdb then writes
 	 * nothing, and WooCommerce reports success.
 	 *
-	 * @param array<string, string> $names Result of differing().
+	 * @param array<string, string> $names Result of changed_names().
 	 * @return string[] Names of fields.
 	 */
 	public function unsaved( int $user_id, array $names ): array {
@@ -66,7 +66,7 @@ class Names {
 	}
 
 	/**
-	 * @param array<string, string> $names Result of differing().
+	 * @param array<string, string> $names Result of changed_names().
 	 * @return string|null The refused field; null after a write.
 	 */
 	public function write( int $user_id, array $names ): ?string {

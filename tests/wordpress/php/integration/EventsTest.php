@@ -102,7 +102,7 @@ final class EventsTest extends SiteTestCase {
 
 	public function test_an_event_whose_order_could_not_be_noted_is_not_taken(): void {
 		$this->services->set( Outbox::class, new class( $GLOBALS['wpdb'], $this->services->get( SilentQueries::class ), $this->services->get( Tables::class ), $this->services->get( Clock::class ) ) extends Outbox {
-			public function look_again( int $order_id ): bool {
+			public function request_poll( int $order_id ): bool {
 				return false;
 			}
 		} );

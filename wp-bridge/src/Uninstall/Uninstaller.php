@@ -7,7 +7,7 @@
 
 declare(strict_types=1);
 
-namespace Tillsync\Bridge\Leaving;
+namespace Tillsync\Bridge\Uninstall;
 
 use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Emails\Digest;
