@@ -45,7 +45,7 @@ class ServiceTest {
 					'ok'     => $ok || 'warnings' === $kind,
 					'text'   => (string) ( $step['text'] ?? '' ),
 					'remedy' => (string) ( $step['remedy'] ?? '' ),
-				) + self::words( $step, $kind, $ok );
+				) + self::texts( $step, $kind, $ok );
 			}
 		}
 		return array( 'ok' => true === ( $answer['ok'] ?? false ), 'steps' => $steps );
@@ -55,7 +55,7 @@ class ServiceTest {
 	 * @param array<string, mixed> $step A CheckStep or CheckWarning message.
 	 * @return array{said: string, to_do: string, detail: string}
 	 */
-	private static function words( array $step, string $kind, bool $ok ): array {
+	private static function texts( array $step, string $kind, bool $ok ): array {
 		$name   = (string) ( $step['name'] ?? '' );
 		$text   = (string) ( $step['text'] ?? '' );
 		$remedy = (string) ( $step['remedy'] ?? '' );

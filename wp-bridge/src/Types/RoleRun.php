@@ -51,10 +51,10 @@ class RoleRun {
 			function (): void {
 				$map = RoleMap::saved();
 				if ( ! $this->has_work( $map ) || $this->customers->count_due() > self::AT_ONCE ) {
-					$this->begin();
+					$this->start();
 					return;
 				}
-				$this->portion( $map, self::AT_ONCE );
+				$this->run_portion( $map, self::AT_ONCE );
 			}
 		);
 	}
@@ -71,11 +71,11 @@ class RoleRun {
 			return;
 		}
 		$this->customers->mark_for_check( array_merge( $map->type_ids(), $further_type_ids ) );
-		$this->begin();
+		$this->start();
 	}
 
 	/** Starts or continues the run in the background. */
-	public function begin(): void {
+	public function start(): void {
 		$due = $this->customers->count_due();
 		if ( 0 === $due || ! $this->has_work( RoleMap::saved() ) ) {
 			return;
@@ -98,7 +98,7 @@ class RoleRun {
 			return;
 		}
 		$limits = $limits ?? new DrainLimits( $this->clock );
-		while ( 0 < $this->portion( $map, self::PORTION ) ) {
+		while ( 0 < $this->run_portion( $map, self::PORTION ) ) {
 			if ( '' !== $limits->reason_to_stop() ) {
 				Schedule::at( $this->clock->now(), Schedule::ROLES );
 				return;
@@ -132,7 +132,7 @@ class RoleRun {
 	 * @return int Number of customers checked.
 	 * @throws DatabaseError
 	 */
-	private function portion( RoleMap $map, int $limit ): int {
+	private function run_portion( RoleMap $map, int $limit ): int {
 		$rows    = $this->customers->due( $limit );
 		$changed = 0;
 		cache_users( array_map( static fn( $row ) => $row->user_id, $rows ) );

@@ -50,7 +50,7 @@ class TypeWriter {
 	private function after_change( CustomerType $type, ?CustomerType $before ): void {
 		if ( $type->removed || null === $before || $before->removed ) {
 			$this->customers->mark_for_check( array( $type->type_id ) );
-			$this->role_run->begin();
+			$this->role_run->start();
 		}
 		SafeCall::run(
 			$this->log,

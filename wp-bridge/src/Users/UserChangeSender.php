@@ -114,7 +114,7 @@ class UserChangeSender {
 		}
 		delete_option( self::NOT_BEFORE );
 		// Rows that need no report any more are deleted too.
-		return $this->forget( array_column( $rows, 'id' ) );
+		return $this->delete( array_column( $rows, 'id' ) );
 	}
 
 	/** @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Rows of the failed call. */
@@ -123,7 +123,7 @@ class UserChangeSender {
 		if ( $error->is_bad_message() ) {
 			if ( 1 === count( $rows ) ) {
 				$this->log->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
-				return $this->forget( array( $rows[0]['id'] ) );
+				return $this->delete( array( $rows[0]['id'] ) );
 			}
 			// One change makes the service refuse the whole message. Halving isolates it.
 			$halves = array_chunk( $rows, (int) ceil( count( $rows ) / 2 ) );
@@ -147,7 +147,7 @@ class UserChangeSender {
 	 * @param int[] $ids Ids of rows.
 	 * @return string Why the drain must stop. Rows that cannot be deleted would be reported endlessly.
 	 */
-	private function forget( array $ids ): string {
+	private function delete( array $ids ): string {
 		return $this->changes->forget( $ids ) ? '' : 'table';
 	}
 

@@ -211,7 +211,7 @@ final class TypesRolesTest extends SiteTestCase {
 		$items = array_map( fn() => new CustomerItem( $this->user(), 1, false, '1', '0', 7, 1 ), range( 1, 120 ) );
 		$this->services->get( CustomerTable::class )->store( $items, 'x' );
 		$run = $this->services->get( RoleRun::class );
-		$run->begin();
+		$run->start();
 		$run->run( new DrainLimits( $this->services->get( Clock::class ), 0.0 ) );
 		$this->assertSame( array( true, 120, 20, 100 ), array( $run->progress()['running'], $run->progress()['total'], $run->progress()['left'], $run->progress()['changed'] ) );
 		$run->run();
