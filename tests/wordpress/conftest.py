@@ -1,4 +1,4 @@
-"""Fixtures of the bridge's tests. What each gives, and how to write tests: README.md beside this file."""
+"""Fixtures of the plugin's tests. README.md beside this file describes them and how to write tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ MEASURED = "tillsync_measured"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``wp_kind`` runs a test in every shop; with `@pytest.mark.shops("mariadb")` in those the word fits (README.md has them)."""
+    """Runs a test with ``wp_kind`` in every shop. `@pytest.mark.shops("mariadb")` limits it to the shops of that word (README.md lists the
+    words).
+    """
     if "wp_kind" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("shops")
         kinds = [kind for kind in KINDS if marker is None or any(_is(kind, word) for word in marker.args)]
@@ -36,7 +38,7 @@ def _is(kind: SiteKind, word: str) -> bool:
 
 
 def _missing_for(item: pytest.Item) -> str | None:
-    """What a test of this folder needs and that is not here, by the name that the scripts give it."""
+    """Returns the missing requirement of a test of this folder, by the name that the scripts use, or None."""
     if not Path(item.path).is_relative_to(_HERE):
         return None
     if not (PHP.exists() and PHPUNIT.exists() and PHPCS.exists()):
@@ -47,9 +49,9 @@ def _missing_for(item: pytest.Item) -> str | None:
     return None if kind is None or kind.available else kind.build
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m: only what was asked for counts as not run
+@pytest.hookimpl(trylast=True)  # after -k and -m, so that only selected tests count as not run
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test without any shop (or test class) to run in is left out, not skipped."""
+    """Deselects a test that has no shop (or test class) to run in. It is not skipped."""
     empty = [item for item in items if Path(item.path).is_relative_to(_HERE) and "NOTSET" in item.name]
     if empty:
         config.hook.pytest_deselected(items=empty)
@@ -58,14 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    ours = [
+    reports_of_folder = [
         report for reports in terminalreporter.stats.values() for report in reports if "tests/wordpress" in getattr(report, "nodeid", "")
     ]
-    for report in ours:
+    for report in reports_of_folder:
         for name, text in getattr(report, "user_properties", ()):
             if name == MEASURED and report.when == "call":
                 terminalreporter.write_line(f"MEASURED: {text}")
-    if ours:
+    if reports_of_folder:
         terminalreporter.write_line(f"REAL WOOCOMMERCE: {real_version() or 'NOT RUN'}")
 
 
@@ -76,7 +78,7 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
 
 
 class Sites:
-    """Each kind is built once, when a test first asks for it; so is the MariaDB of those that need one."""
+    """Builds each kind of site at its first use, and the MariaDB that some kinds need."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -109,7 +111,7 @@ def built_sites() -> Iterator[Sites]:
 
 @pytest.fixture
 def wp_site(wp_kind: SiteKind, built_sites: Sites) -> Iterator[Shop]:
-    """A shop in its first state, bridge active and not connected. At the end PHP must not have complained about the bridge."""
+    """A shop in its first state, with the plugin active and not connected. At the end the debug log must not name the plugin."""
     site = built_sites.shop(wp_kind)
     site.reset()
     yield site
@@ -118,7 +120,7 @@ def wp_site(wp_kind: SiteKind, built_sites: Sites) -> Iterator[Shop]:
 
 @pytest.fixture
 def wp_network(wp_kind: SiteKind, built_sites: Sites) -> Iterator[tuple[Shop, Shop]]:
-    """Two shops of one WordPress network in their first state, the bridge active on both."""
+    """Two shops of one WordPress network in their first state, with the plugin active on both."""
     first, second = built_sites.network(wp_kind)
     first.reset()
     yield first, second
@@ -127,6 +129,6 @@ def wp_network(wp_kind: SiteKind, built_sites: Sites) -> Iterator[tuple[Shop, Sh
 
 @pytest_asyncio.fixture
 async def bridged(wp_site: Shop, database: TestDatabase) -> AsyncIterator[BridgedShop]:
-    """The shop connected to the real service, which runs in this process beside a sandbox till."""
+    """The shop connected to the real service, which runs in this process with a sandbox till."""
     async with bridged_shop(wp_site, database.dsn) as made:
         yield made

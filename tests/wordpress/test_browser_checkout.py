@@ -1,4 +1,4 @@
-"""Buying in a real browser, through both checkouts of the real WooCommerce, until the till has the shopper."""
+"""Purchases in a real browser, through both checkouts of the real WooCommerce, until the till has the shopper."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def newest_order(site: Shop) -> int:
 
 
 async def block_form(page: Page, email: str) -> None:
-    # the form stands there before its script has taken it over: what is typed earlier is lost
+    # the form is visible before its script controls it, and earlier input is lost
     await expect(page.get_by_role("button", name="Place Order")).to_be_enabled()
     await page.get_by_label("Email address").fill(email)
     edit = page.get_by_role("button", name="Edit billing address")
@@ -54,7 +54,7 @@ async def classic_form(page: Page, email: str) -> None:
 
 @pytest.mark.parametrize("shopper", [True, False], ids=["shopper", "guest"])
 @pytest.mark.parametrize("kind", ["block", "classic"])
-async def test_what_is_bought_ends_at_the_till(bridged: BridgedShop, kind: str, shopper: bool) -> None:
+async def test_purchase_gets_its_till_customer(bridged: BridgedShop, kind: str, shopper: bool) -> None:
     site = bridged.site
     product = await site.php(SHOP_WINDOW, classic=kind == "classic")
     user = await site.add_user("ada@example.test") if shopper else 0

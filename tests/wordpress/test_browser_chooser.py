@@ -1,4 +1,4 @@
-"""The duplicate chooser in a real browser: side by side, by keyboard, and what one click sets going."""
+"""The duplicate chooser in a real browser: candidates side by side, keyboard use, and the effect of one click."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def chooser(page: Page) -> None:
     await expect(page.get_by_role("dialog").locator(".tillsync-candidate")).to_have_count(2)
 
 
-async def test_one_click_links_and_releases_every_order_of_the_person(bridged: BridgedShop) -> None:
+async def test_one_click_links_the_person_and_requeues_their_orders(bridged: BridgedShop) -> None:
     one, two = twins(bridged)
     user = await bridged.site.add_user("ada@example.test")
     orders = [await bridged.site.add_order(customer_id=user, **ADA) for _ in range(3)]
@@ -62,7 +62,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
         await expect(first).not_to_contain_text("ada@example.test")
         assert await serious_findings(page, "dialog") == []
         await picture(page, "chooser-desktop", full=False)
-        # by keyboard alone: the first choice has the focus, Tab goes to the second
+        # by keyboard: the first choice has the focus, and Tab moves to the second
         await expect(dialog.get_by_role("button", name=f"This one: Ada Byron, till customer {one}")).to_be_focused()
         await page.keyboard.press("Tab")
         await expect(dialog.get_by_role("button", name=f"This one: Ada King, till customer {two}")).to_be_focused()
@@ -85,7 +85,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
 
 
 @pytest.mark.shops("mariadb")
-async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen(bridged: BridgedShop) -> None:
+async def test_escape_returns_the_focus_and_a_taken_customer_cannot_be_chosen(bridged: BridgedShop) -> None:
     one, two = twins(bridged)
     other = await bridged.site.add_user("king@example.test")
     await bridged.service.client.links.create_link(bridged.account_id, two, other)
@@ -104,7 +104,7 @@ async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("button", name="Choose the customer")).to_be_focused()
         await page.keyboard.press("Enter")
-        # neither of them: the till is searched
+        # neither candidate fits, so the till is searched
         await dialog.get_by_label("None of these?").fill(str(third))
         await page.keyboard.press("Enter")
         await dialog.get_by_role("button", name=f"till customer {third}").click()
@@ -114,7 +114,7 @@ async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_guests_order_gets_its_customer_without_a_link(wp_site: Shop, database: TestDatabase) -> None:
+async def test_guest_order_gets_the_chosen_customer_without_a_link(wp_site: Shop, database: TestDatabase) -> None:
     account = account_pb2.Account(customer_sync_enabled=True, guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE)
     async with bridged_shop(wp_site, database.dsn, account=account) as bridged:
         one, _ = twins(bridged)
@@ -137,7 +137,7 @@ async def test_a_guests_order_gets_its_customer_without_a_link(wp_site: Shop, da
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_till_that_cannot_be_read_is_said_in_the_dialog(bridged: BridgedShop) -> None:
+async def test_dialog_reports_an_unreadable_till(bridged: BridgedShop) -> None:
     twins(bridged)
     user = await bridged.site.add_user("ada@example.test")
     await bridged.site.add_order(customer_id=user, email="ada@example.test")
@@ -153,7 +153,7 @@ async def test_a_till_that_cannot_be_read_is_said_in_the_dialog(bridged: Bridged
 
 
 @pytest.mark.shops("mariadb")
-async def test_without_candidates_the_till_is_searched(bridged: BridgedShop) -> None:
+async def test_chooser_searches_the_till_without_candidates(bridged: BridgedShop) -> None:
     email = f"{'a' * 40}@example.test"  # longer than the till stores
     user = await bridged.site.add_user(email)
     await bridged.site.add_order(customer_id=user, email=email, first_name="Ada", last_name="Byron")

@@ -1,4 +1,4 @@
-"""Our mail in WooCommerce's block email editor."""
+"""The attention mail in WooCommerce's block email editor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wordpress.harness.shop import Shop
 TITLE = "Till sync: something waits for you"
 EDITOR = """
     update_option( 'woocommerce_feature_block_email_editor_enabled', 'yes' );
-    // the editor was in use before our plugin came: WooCommerce looks for new mails once a week
+    // the editor was in use before the plugin, and WooCommerce looks for new mails once a week
     set_transient( 'wc_email_editor_initial_templates_generated', WC_VERSION, WEEK_IN_SECONDS );
     delete_option( 'tillsync_bridge_schema' );
     do_action( 'activate_tillsync-bridge/tillsync-bridge.php', false );
@@ -25,7 +25,7 @@ SEND = """
 
 
 @pytest.mark.shops("real")
-async def test_our_mail_is_in_the_list_of_the_block_editor_and_can_be_edited(wp_site: Shop) -> None:
+async def test_block_editor_lists_the_attention_mail_and_edits_it(wp_site: Shop) -> None:
     await wp_site.php(EDITOR)
     async with open_browser(wp_site, await wp_site.log_in()) as page:
         await page.goto("/wp-admin/admin.php?page=wc-settings&tab=email")
@@ -35,7 +35,7 @@ async def test_our_mail_is_in_the_list_of_the_block_editor_and_can_be_edited(wp_
         await row.get_by_role("button", name="Edit").click()
         await page.wait_for_url("**/post.php?post=*&action=edit*")
         canvas = page.frame_locator("iframe[name=editor-canvas]")
-        # the block's place in the mail, filled as for a preview: no cause is at hand
+        # the mail's content block shows its preview text, because there is no alert
         await expect(canvas.get_by_text("Here stands what waits, what to do about it")).to_be_visible(timeout=60_000)
         await expect(canvas.get_by_text("The till sync of your shop needs somebody:")).to_be_visible()
         await picture(page, f"email-editor-{wp_site.kind.name}", full=False)

@@ -1,4 +1,4 @@
-"""The browser of the test harness."""
+"""The harness's browser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from wordpress.harness.browser import open_browser, overflow, serious_findings
 from wordpress.harness.shop import Shop
 
 
-async def test_a_manager_sees_the_dashboard(wp_site: Shop) -> None:
+async def test_administrator_sees_the_dashboard(wp_site: Shop) -> None:
     session = await wp_site.log_in()
     async with open_browser(wp_site, session) as page:
         await page.goto("/wp-admin/index.php")

@@ -1,5 +1,6 @@
-"""Every screen of ours in the real WooCommerce, at its widths and in both directions: nothing sticks out, nothing serious for assistive
-technology. The pictures are to be looked at."""
+"""All screens of the plugin in the real WooCommerce, on desktop and phone and in both directions. They must not overflow and must have no
+serious accessibility finding. A person should look at the pictures.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ async def looked_at(page: Page, path: str, ours: str, name: str) -> None:
 @pytest.mark.shops("real")
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_every_screen(bridged: BridgedShop, size: tuple[int, int], direction: str) -> None:
+async def test_no_screen_overflows_or_has_serious_findings(bridged: BridgedShop, size: tuple[int, int], direction: str) -> None:
     site = bridged.site
     order, _ = await held_order(bridged)
     waiting = await site.add_order(email="x@example.test", first_name="Grace", last_name="Wolfeschlegelsteinhausenbergerdorff")
@@ -37,7 +38,7 @@ async def test_every_screen(bridged: BridgedShop, size: tuple[int, int], directi
     end = f"{'desktop' if size == DESKTOP else 'phone'}-{direction}-{site.kind.name}"
     async with open_browser(site, await site.log_in(), size=size) as page:
         await looked_at(page, await site.php(ORDERS), ".tillsync-notice", f"orders-{end}")
-        # a phone shows the list's first column only
+        # a phone shows only the list's first column
         shown = page.locator("td.column-tillsync:visible, .tillsync-narrow:visible", has_text="Waits for you")
         await expect(shown).to_have_count(1)
         assert await sticking_out(page, "td.column-tillsync, .tillsync-narrow") == []

@@ -1,4 +1,4 @@
-"""Notices where they belong, dismissed one by one, gone by themselves; the mail that goes with them."""
+"""Notices on their screens: they are dismissed one by one and disappear with their alerts. The mail about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 
 
 async def two_held(bridged: BridgedShop) -> list[int]:
-    """Orders of two shoppers, each of them twice at the till."""
+    """Returns held orders of two shoppers, each of whom the till has twice."""
     orders = []
     for name in ("ada", "grace"):
         for surname in ("One", "Two"):
@@ -38,7 +38,7 @@ def notices(page: Page) -> object:
     return page.locator(".tillsync-notice")
 
 
-async def test_notices_come_on_their_screens_are_dismissed_one_by_one_and_close_themselves(bridged: BridgedShop) -> None:
+async def test_notices_are_dismissed_one_by_one_and_close_with_their_alerts(bridged: BridgedShop) -> None:
     site = bridged.site
     first, second = await two_held(bridged)
     listing = await site.php(ORDERS)
@@ -48,7 +48,7 @@ async def test_notices_come_on_their_screens_are_dismissed_one_by_one_and_close_
             await page.goto(path)
             await expect(shown).to_have_count(2)
             await expect(shown.first).to_contain_text("the till has several customers with the same email")
-            assert "@example.test" not in await shown.first.inner_text(), "no address on a screen that others see"
+            assert "@example.test" not in await shown.first.inner_text(), "a notice shows no email address"
         assert await serious_findings(page, ".tillsync-notice") == []
         for path in ("/wp-admin/index.php", "/wp-admin/edit.php"):
             await page.goto(path)
@@ -65,7 +65,7 @@ async def test_notices_come_on_their_screens_are_dismissed_one_by_one_and_close_
         await shown.get_by_role("link", name="Put it right").click()
         await expect(page.get_by_label("State")).to_have_value("held")
         await expect(page.locator("tr[data-entry]")).to_have_count(1)
-        # somebody closes the order by hand: the notice goes when the answer has come
+        # a person chooses the customer, and the notice disappears after the next answer
         await page.get_by_role("button", name="Choose the customer").click()
         await page.get_by_role("dialog").locator(".button-primary").first.click()
         await expect(page.locator(".tillsync-said")).to_contain_text("The shopper is linked")
@@ -79,14 +79,14 @@ async def test_notices_come_on_their_screens_are_dismissed_one_by_one_and_close_
         await bridged.drain()
         await page.goto(QUEUES)
         await expect(shown).to_have_count(0)
-    # another person has not dismissed anything
+    # another user has dismissed nothing
     async with open_browser(site, await site.log_in(await site.add_user(role="shop_manager"))) as page:
         await page.goto(QUEUES)
         await expect(page.locator(".tillsync-notice")).to_have_count(1)
 
 
 @pytest.mark.shops("mariadb")
-async def test_one_mail_tells_of_both_and_cron_sends_it(bridged: BridgedShop) -> None:
+async def test_cron_sends_one_mail_about_two_alerts(bridged: BridgedShop) -> None:
     site = bridged.site
     await two_held(bridged)
     site.inject("add_filter( 'pre_option_tillsync_bridge_nothing', '__return_false' );")
@@ -108,7 +108,7 @@ async def test_one_mail_tells_of_both_and_cron_sends_it(bridged: BridgedShop) ->
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_refused_token_and_a_till_that_cannot_be_used_are_the_accounts_causes(bridged: BridgedShop) -> None:
+async def test_refused_token_and_unusable_till_open_account_alerts(bridged: BridgedShop) -> None:
     site = bridged.site
     bridged.till.switches.api_key = "another key"
     await site.add_order(customer_id=await site.add_user("ada@example.test"), email="ada@example.test")

@@ -31,7 +31,7 @@ async def held_order(bridged: BridgedShop) -> tuple[int, list[int]]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_wrong_customer_is_put_right_by_keyboard(bridged: BridgedShop) -> None:
+async def test_wrong_customer_is_corrected_by_keyboard(bridged: BridgedShop) -> None:
     site = bridged.site
     order, twins = await held_order(bridged)
     async with open_browser(site, await site.log_in()) as page:
@@ -52,7 +52,7 @@ async def test_wrong_customer_is_put_right_by_keyboard(bridged: BridgedShop) -> 
         await picture(page, "order-panel-choose", full=False)
         await box.get_by_role("button", name=f"Choose: {twins[1]} Ada King").press("Enter")
         await expect(box.locator(".tillsync-panel")).to_contain_text(f"Till customer {twins[1]}", timeout=60_000)
-        await expect(box.locator(".tillsync-link")).to_contain_text(f"{twins[1]}")  # the open box says the new link
+        await expect(box.locator(".tillsync-link")).to_contain_text(f"{twins[1]}")  # the open box shows the new link
         await picture(page, "order-panel", full=False)
         # the list
         await page.goto("/wp-admin/admin.php?page=wc-orders")
@@ -63,7 +63,7 @@ async def test_wrong_customer_is_put_right_by_keyboard(bridged: BridgedShop) -> 
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_session_that_ended_on_an_open_page_is_told(bridged: BridgedShop) -> None:
+async def test_panel_reports_an_ended_session(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(email="ada@example.test")
     async with open_browser(site, await site.log_in()) as page:

@@ -1,4 +1,4 @@
-"""The order screen and the order list where orders are posts; both, and the profile, on a phone and from right to left with long words."""
+"""The order screen and the order list with order posts. Panel and profile on a phone and from right to left, with long words."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WIDER = """selector => {
 
 
 @pytest.mark.shops("posts")
-async def test_panel_list_and_action_list_with_order_posts(bridged: BridgedShop) -> None:
+async def test_panel_list_and_action_list_work_with_order_posts(bridged: BridgedShop) -> None:
     site = bridged.site
     order, twins = await held_order(bridged)
     async with open_browser(site, await site.log_in()) as page:
         await page.goto(LIST)
-        if "edit.php" not in page.url:  # a new WooCommerce shows its own beginning first, once
+        if "edit.php" not in page.url:  # a new WooCommerce shows its setup once
             await page.goto(LIST)
         column = page.locator(f"#post-{order} td.column-tillsync")
         await expect(column).to_have_text("Waits for you")
@@ -40,7 +40,7 @@ async def test_panel_list_and_action_list_with_order_posts(bridged: BridgedShop)
         await wrong.focus()
         await page.keyboard.press("Enter")
         await expect(wrong).to_have_attribute("aria-expanded", "true")
-        # the box stands inside the post's form: Enter searches, and saves nothing
+        # the box is inside the post's form: Enter searches, and saves nothing
         await box.get_by_role("searchbox").fill(str(twins[0]))
         await page.keyboard.press("Enter")
         choose = box.get_by_role("button", name=f"Choose: {twins[0]} Ada Byron")
@@ -54,14 +54,14 @@ async def test_panel_list_and_action_list_with_order_posts(bridged: BridgedShop)
         await page.goto(LIST)
         await expect(column).to_have_text(f"Done {twins[0]}")
         await picture(page, f"orders-posts-{site.kind.name}")
-        # without a script: the screen's own list of actions
+        # the screen's own list of actions works without a script
         await page.goto(await edit_url(site, order))
         await page.locator("select[name=wc_order_action]").select_option("tillsync_match_again")
         await page.locator("button.save_order").first.click()
         await page.wait_for_load_state()
     [row] = await site.rows(f"SELECT rerun, state FROM {{prefix}}tillsync_outbox WHERE order_id = {order}")
     assert (int(row["rerun"]), row["state"]) in ((1, "waiting"), (0, "sent"), (0, "done"))
-    assert row["state"] == "waiting", "asked again, and not within the request of the screen"
+    assert row["state"] == "waiting", "the match is requested, and not sent within the screen's request"
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])

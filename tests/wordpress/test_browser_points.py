@@ -1,4 +1,4 @@
-"""Points, the profile's link and the screen of customer types in a real browser."""
+"""Points, the profile's link and the customer types screen in a real browser."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ async def test_a_shopper_sees_their_points_on_my_account(wp_site: Shop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_page_that_was_open_for_too_long_gets_a_new_nonce(wp_site: Shop) -> None:
-    """A page from a cache, too: whoever is logged in now sees their own points, not those of the one it was made for."""
+async def test_page_with_an_expired_nonce_gets_a_new_one(wp_site: Shop) -> None:
+    """This covers a cached page too: the logged-in user sees their own points, not those of the user for whom the page was made."""
     user = await wp_site.add_user()
     await give(wp_site, {user: "77"})
     wp_site.inject(
@@ -60,7 +60,7 @@ async def test_a_page_that_was_open_for_too_long_gets_a_new_nonce(wp_site: Shop)
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: BridgedShop) -> None:
+async def test_profile_links_and_unlinks_a_customer(bridged: BridgedShop) -> None:
     site = bridged.site
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
     user = await site.add_user("ada@example.test")
@@ -71,7 +71,7 @@ async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: Bridged
         await page.keyboard.press("Enter")
         field = panel.get_by_label("Link to a till customer")
         await field.fill("ada@example.test")
-        # inside the profile's form: Enter searches, and does not save the profile
+        # the field is inside the profile's form: Enter searches, and does not save the profile
         await field.press("Enter")
         await panel.get_by_role("button", name=f"Link: {ada} Ada Byron").click()
         await panel.get_by_text("Linked. Points and credit arrive").wait_for()
@@ -98,7 +98,7 @@ async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: Bridged
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_types_are_mapped_with_a_preview(wp_site: Shop) -> None:
+async def test_preview_shows_the_changes_of_a_mapping(wp_site: Shop) -> None:
     await connected(wp_site)
     wp_site.inject(ROLES)
     users = await users_of(wp_site, 5)

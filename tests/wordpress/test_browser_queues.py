@@ -1,4 +1,4 @@
-"""The queues page in a real browser: both queues with their comments, the outbox beside them, filters, retries, a login that ended."""
+"""The queues page in a real browser: both queues, the outbox, filters, retries and an ended login."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ AWAY = """
         exit( 'The shop is being looked after.' );
     }
 """
-"""The shop answers its visitors, and the service not at all."""
+"""The shop answers its visitors but not the service."""
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 2
 
 
 async def held_orders(bridged: BridgedShop, *, count: int = 1, email: str = "ada@example.test", name: str = "Ada") -> list[int]:
-    """Orders of one shopper whom the till has twice."""
+    """Returns held orders of one shopper whom the till has twice."""
     for card in ("1001", "1002"):
         bridged.till.add_customer(forename=name, surname=f"Byron {card}", email=email, points=int(card), card_number=card)
     user = await bridged.site.add_user(email)
     orders = [await bridged.site.add_order(customer_id=user, email=email, first_name=name, last_name="Byron") for _ in range(count)]
     await bridged.drain()
-    await settled(bridged, count)
+    await until_held(bridged, count)
     return orders
 
 
-async def settled(bridged: BridgedShop, held: int) -> None:
+async def until_held(bridged: BridgedShop, held: int) -> None:
     async def are_held() -> bool:
         return [entry.state for entry in await bridged.entries()].count(vocabulary_pb2.ENTRY_STATE_HELD) == held
 
@@ -55,7 +55,7 @@ async def settled(bridged: BridgedShop, held: int) -> None:
 
 
 async def linked_by_an_order(bridged: BridgedShop) -> tuple[int, int, int]:
-    """Ada at the till, her user, and her order, which is answered."""
+    """Returns Ada's till customer, her user id, and her processed order."""
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
     user = await bridged.site.add_user("ada@example.test")
     order = await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
@@ -66,13 +66,13 @@ async def linked_by_an_order(bridged: BridgedShop) -> tuple[int, int, int]:
 
 async def opened(page: Page, query: str = "") -> None:
     await page.goto(QUEUES + query)
-    if "tillsync-queues" not in page.url:  # a new WooCommerce shows its own beginning first, once
+    if "tillsync-queues" not in page.url:  # a new WooCommerce shows its setup once
         await page.goto(QUEUES + query)
     await expect(page.get_by_role("tab", name="Orders Queue")).to_be_visible()
     await expect(page.locator(".tillsync-list")).not_to_contain_text("One moment")
 
 
-async def test_a_held_order_says_what_it_is_and_where(bridged: BridgedShop) -> None:
+async def test_row_of_a_held_order_shows_meaning_and_remedy(bridged: BridgedShop) -> None:
     [order] = await held_orders(bridged)
     waiting = await bridged.site.add_order(email="grace@example.test", first_name="Grace")
     session = await bridged.site.log_in()
@@ -98,7 +98,7 @@ async def test_a_held_order_says_what_it_is_and_where(bridged: BridgedShop) -> N
         await left.get_by_role("button", name="Send now").click()
         await expect(page.locator(".tillsync-said")).to_contain_text("Sent to the service.")
         await expect(left).to_have_count(0)
-        # the guest's order goes to the default customer; an unfolded row stays unfolded while the page is brought up to date
+        # the guest's order goes to the default customer; an open row stays open while the page refreshes
         await bridged.site.until(lambda: finished(bridged, waiting))
         await page.evaluate("() => window.tillsyncQueues.refresh()")
         await expect(page.locator("tr[data-entry]")).to_have_count(2)
@@ -112,8 +112,8 @@ async def finished(bridged: BridgedShop, order: int) -> bool:
 
 
 @pytest.mark.shops("mariadb")
-async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: BridgedShop) -> None:
-    """Shop away, then the till's key is refused: orders need only the till, customers both."""
+async def test_each_queue_shows_the_problems_of_the_sides_it_needs(bridged: BridgedShop) -> None:
+    """First the shop is away, then the till refuses the key. Orders need only the till, customers both."""
     site, till = bridged.site, bridged.till
     ada, _, order = await linked_by_an_order(bridged)
 
@@ -154,7 +154,7 @@ async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: Brid
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) -> None:
+async def test_customers_queue_filters_and_searches(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     ada, user, order = await linked_by_an_order(bridged)
     stranger = till.add_customer(forename="Grace", surname="Hopper", email="grace@example.test")
@@ -200,7 +200,7 @@ async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) ->
 
 
 @pytest.mark.shops("mariadb")
-async def test_an_answer_leaves_the_focus_to_whoever_went_on_while_it_was_asked_for(bridged: BridgedShop) -> None:
+async def test_refresh_keeps_a_focus_that_moved_meanwhile(bridged: BridgedShop) -> None:
     await held_orders(bridged)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         await opened(page)
@@ -227,7 +227,7 @@ async def search(page: Page, text: str) -> None:
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_paging_goes_forth_and_back(bridged: BridgedShop) -> None:
+async def test_pages_turn_forward_and_back(bridged: BridgedShop) -> None:
     ids = [bridged.till.add_customer(forename="Many", surname=str(number), email="") for number in range(30)]
     await bridged.service.client.sync.sync_customers(bridged.account_id, ids)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
@@ -242,7 +242,7 @@ async def test_paging_goes_forth_and_back(bridged: BridgedShop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_all_with_one_cause_are_counted_before_they_run_again(bridged: BridgedShop) -> None:
+async def test_entries_with_one_cause_are_counted_before_the_retry(bridged: BridgedShop) -> None:
     await held_orders(bridged, count=3)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         await opened(page)
@@ -263,7 +263,7 @@ async def test_all_with_one_cause_are_counted_before_they_run_again(bridged: Bri
             return all(len(entry.attempts) > 1 for entry in [await attempts_of(bridged, entry_id) for entry_id in before])
 
         await bridged.site.until(ran)
-        await settled(bridged, 3)
+        await until_held(bridged, 3)
         await page.evaluate("() => window.tillsyncQueues.refresh()")
         await row.get_by_role("button", name="Close: ").click()
         await dialog.get_by_role("button", name="Yes").click()
@@ -276,10 +276,10 @@ async def attempts_of(bridged: BridgedShop, entry_id: str) -> Any:
 
 
 @pytest.mark.shops("mariadb")
-async def test_phone_right_to_left_and_long_words(bridged: BridgedShop) -> None:
+async def test_queues_page_fits_a_phone_and_right_to_left_with_long_words(bridged: BridgedShop) -> None:
     await held_orders(bridged, name=LONG)
     await bridged.site.add_order(email="x@example.test")
-    # every screen of wp-admin from right to left, without a language pack
+    # makes every screen of wp-admin right-to-left without a language pack
     bridged.site.inject("add_action( 'init', static function () { global $wp_locale; $wp_locale->text_direction = 'rtl'; }, 0 );")
     session = await bridged.site.log_in()
     for name, size in (("phone", PHONE), ("desktop", (1280, 900))):
@@ -302,7 +302,7 @@ async def test_phone_right_to_left_and_long_words(bridged: BridgedShop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_page_asks_again_by_itself_but_not_while_nobody_looks(bridged: BridgedShop) -> None:
+async def test_page_refreshes_only_while_it_is_visible(bridged: BridgedShop) -> None:
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if "tillsync-bridge/v1/queues?" in request.url else None)
@@ -314,13 +314,13 @@ async def test_the_page_asks_again_by_itself_but_not_while_nobody_looks(bridged:
         assert len(asked) == seen + 1
         await page.evaluate(LOOKED_AT, False)
         await page.clock.run_for(120_000)
-        assert len(asked) == seen + 1, "a hidden tab asks nothing"
+        assert len(asked) == seen + 1, "a hidden tab sends no request"
         async with page.expect_response(lambda response: "/queues?" in response.url):
             await page.evaluate(LOOKED_AT, True)
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_nonce_that_ran_out_is_renewed_and_an_ended_login_is_said(bridged: BridgedShop) -> None:
+async def test_expired_nonce_is_renewed_and_an_ended_login_is_reported(bridged: BridgedShop) -> None:
     await held_orders(bridged)
     session = await bridged.site.log_in()
     async with open_browser(bridged.site, session) as page:
@@ -335,7 +335,7 @@ async def test_a_nonce_that_ran_out_is_renewed_and_an_ended_login_is_said(bridge
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_service_that_is_down_or_silent_leaves_the_shops_own_rows(bridged: BridgedShop) -> None:
+async def test_outbox_rows_are_shown_without_the_service(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(email="x@example.test")
     site.inject(SILENT)
@@ -350,7 +350,7 @@ async def test_a_service_that_is_down_or_silent_leaves_the_shops_own_rows(bridge
 
 
 @pytest.mark.shops("mariadb")
-async def test_words_of_strangers_are_text(bridged: BridgedShop) -> None:
+async def test_markup_in_names_is_shown_as_text(bridged: BridgedShop) -> None:
     evil = "<img src=x onerror=window.hacked=1>"
     await held_orders(bridged, name=evil)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:

@@ -34,15 +34,15 @@ OTHER_BUTTONS = (
 
 @asynccontextmanager
 async def settings_screen(bridged: BridgedShop) -> AsyncIterator[tuple[Page, list[str]]]:
-    """The screen, and what the browser asked."""
+    """The screen, and the dialog types that the browser opened."""
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         questions = questions_of(page)
         await page.goto(SCREEN)
         yield page, questions
 
 
-async def test_what_was_typed_is_saved_by_one_press(bridged: BridgedShop) -> None:
-    """The field reports its change only when the pointer goes down on Save: what it sets going must not move the button."""
+async def test_one_press_saves_typed_values(bridged: BridgedShop) -> None:
+    """The field fires its change event only when the pointer goes down on Save. The effect of that event must not move the button."""
     other = bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
     async with settings_screen(bridged) as (page, questions):
         for number in (other, bridged.default_customer):
@@ -58,7 +58,7 @@ async def test_what_was_typed_is_saved_by_one_press(bridged: BridgedShop) -> Non
 
 
 @pytest.mark.parametrize("label", BOXES)
-async def test_a_box_is_saved_by_one_press(bridged: BridgedShop, label: str) -> None:
+async def test_one_press_saves_a_checkbox(bridged: BridgedShop, label: str) -> None:
     async with settings_screen(bridged) as (page, questions):
         box = page.get_by_label(label, exact=True)
         wanted = not await box.is_checked()
@@ -71,12 +71,12 @@ async def test_a_box_is_saved_by_one_press(bridged: BridgedShop, label: str) -> 
 
 
 async def place_on_the_page(element: Locator) -> list[float]:
-    """Whatever part of the page is in view."""
+    """Returns the element's position on the page, independent of scrolling."""
     place: list[float] = await element.evaluate("one => [one.getBoundingClientRect().x, one.getBoundingClientRect().y + window.scrollY]")
     return place
 
 
-async def test_the_button_stays_where_it_is_while_the_effect_appears_and_changes(bridged: BridgedShop) -> None:
+async def test_effect_moves_no_button(bridged: BridgedShop) -> None:
     async with settings_screen(bridged) as (page, _):
         save = page.get_by_role("button", name="Save", exact=True)
         older = page.get_by_role("button", name="Match them", exact=True)
@@ -88,7 +88,7 @@ async def test_the_button_stays_where_it_is_while_the_effect_appears_and_changes
         assert [await place_on_the_page(save), await place_on_the_page(older)] == places
 
 
-async def test_what_arrives_during_a_press_is_shown_after_it(bridged: BridgedShop) -> None:
+async def test_response_during_a_press_is_shown_after_it(bridged: BridgedShop) -> None:
     async with settings_screen(bridged) as (page, _):
         effect = page.locator(".tillsync-effect")
         await page.get_by_label("Default till customer", exact=True).fill("77")
@@ -97,14 +97,14 @@ async def test_what_arrives_during_a_press_is_shown_after_it(bridged: BridgedSho
         box = await page.get_by_role("heading", name="Older orders").bounding_box()
         assert box is not None
         await page.mouse.move(box["x"] + 5, box["y"] + 5)
-        await page.mouse.down()  # the field reports its change: what it would do is asked for, and answered while the pointer is down
+        await page.mouse.down()  # the field fires its change event, and the preview's response arrives while the pointer is down
         assert await effect.text_content() == ""
         await page.mouse.up()
         await expect(effect).not_to_have_text("")
         await until(lambda: any("settings/preview" in url for url in answers), lambda: answers)
 
 
-async def test_a_connect_string_is_taken_by_one_press(wp_site: Shop, database: TestDatabase) -> None:
+async def test_one_press_connects_the_shop(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged, settings_screen(bridged) as (page, questions):
         await page.get_by_label("Connect string").focus()
         await page.keyboard.insert_text(bridged.connect_string)
@@ -114,8 +114,8 @@ async def test_a_connect_string_is_taken_by_one_press(wp_site: Shop, database: T
 
 
 @pytest.mark.parametrize("name", OTHER_BUTTONS)
-async def test_other_buttons_ask_nothing_and_lose_nothing(bridged: BridgedShop, name: str) -> None:
-    """They post the form and load the page anew: what was typed stays, and is still to be saved. Fetching shows what is stored."""
+async def test_other_buttons_open_no_dialog_and_keep_unsaved_values(bridged: BridgedShop, name: str) -> None:
+    """They post the form and reload the page. Unsaved values stay unsaved. "Fetch the settings again" shows the stored ones."""
     async with settings_screen(bridged) as (page, questions):
         await page.get_by_label("First and last name", exact=True).check()
         await page.get_by_label("Match the orders of the last days:").fill("12")
@@ -134,8 +134,8 @@ async def test_other_buttons_ask_nothing_and_lose_nothing(bridged: BridgedShop, 
         assert questions == []
 
 
-async def test_whoever_leaves_by_a_link_is_asked(bridged: BridgedShop) -> None:
-    """What WooCommerce does, or its stand-in: without it the tests above would show nothing."""
+async def test_leaving_with_unsaved_values_opens_a_dialog(bridged: BridgedShop) -> None:
+    """WooCommerce, or its stand-in, does this. Without it the tests above would prove nothing."""
     async with settings_screen(bridged) as (page, questions):
         await press(page, page.get_by_label("Phone", exact=True))
         await page.evaluate("() => { location.href = '/wp-admin/index.php'; }")
@@ -143,7 +143,7 @@ async def test_whoever_leaves_by_a_link_is_asked(bridged: BridgedShop) -> None:
         assert questions == [LEAVING]
 
 
-async def test_what_save_could_not_save_stays_to_be_tried_again(bridged: BridgedShop) -> None:
+async def test_refused_values_stay_in_the_form(bridged: BridgedShop) -> None:
     async with settings_screen(bridged) as (page, _):
         linked = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
         user = await bridged.site.add_user("ada@example.test")
@@ -154,8 +154,8 @@ async def test_what_save_could_not_save_stays_to_be_tried_again(bridged: Bridged
         await expect(page.get_by_label("Default till customer", exact=True)).to_have_value(str(linked))
 
 
-async def test_a_link_made_by_hand_meanwhile_costs_no_second_press(bridged: BridgedShop) -> None:
-    """It changes the account's etag, and none of these settings."""
+async def test_new_link_meanwhile_needs_no_second_press(bridged: BridgedShop) -> None:
+    """The link changes the account's etag and none of these settings."""
     async with settings_screen(bridged) as (page, _):
         await page.get_by_label("Phone", exact=True).check()
         user = await bridged.site.add_user("ada@example.test")
@@ -166,7 +166,7 @@ async def test_a_link_made_by_hand_meanwhile_costs_no_second_press(bridged: Brid
         await expect(page.get_by_text("Somebody else")).to_have_count(0)
 
 
-async def test_what_somebody_else_changed_meanwhile_is_shown_with_ones_own_changes(bridged: BridgedShop) -> None:
+async def test_conflicting_change_is_shown_with_the_own_changes(bridged: BridgedShop) -> None:
     accounts = bridged.service.client.accounts
     async with settings_screen(bridged) as (page, _):
         await page.get_by_label("Phone", exact=True).check()
@@ -186,8 +186,8 @@ async def test_what_somebody_else_changed_meanwhile_is_shown_with_ones_own_chang
         await expect(page.get_by_text("Somebody else")).to_have_count(0)
 
 
-async def test_a_row_that_is_renewed_keeps_its_button_under_the_pointer(bridged: BridgedShop) -> None:
-    """The queues page renews itself. What arrives while a button is held down must not take the button away."""
+async def test_refreshed_row_keeps_its_button_during_a_press(bridged: BridgedShop) -> None:
+    """The queues page refreshes itself. A response that arrives during a press must not remove the button."""
     site = bridged.site
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     bridged.till.add_customer(forename="Ada", surname="Twin", email="ada@example.test")

@@ -1,4 +1,4 @@
-"""Pages open for too long: a nonce that ran out is renewed without a word, a login that ended is said; on every page with a script."""
+"""Pages that were open for too long, on every page with a script: an expired nonce is renewed silently, and an ended login is reported."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TOO_OLD = "too old|open for too long|not logged in any more"
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a page asks by script."""
+    """One script request of a page."""
 
     path: str
     act: Callable[[Page], Awaitable[None]]
     within: str
-    """Where success, or what went wrong, is said."""
+    """Selector of the element that shows success or error."""
     says: str
 
 
@@ -82,7 +82,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", list(STEPS))
-async def test_on_every_page(bridged: BridgedShop, name: str) -> None:
+async def test_expired_nonce_is_renewed_and_ended_login_is_shown(bridged: BridgedShop, name: str) -> None:
     site, step = bridged.site, STEPS[name]
     site.inject(ROLES)
     bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
@@ -96,9 +96,9 @@ async def test_on_every_page(bridged: BridgedShop, name: str) -> None:
     edit = await site.php("return html_entity_decode( wc_get_order( $id )->get_edit_order_url() );", id=order, user="admin", admin=True)
     path = step.path.format(order=edit, user=user)
     async with open_browser(site, await site.log_in()) as page:
-        # the nonce alone has run out
+        # only the nonce has expired
         await page.goto(path)
-        if "wc-admin" in page.url:  # a new WooCommerce shows its own beginning first, once
+        if "wc-admin" in page.url:  # a new WooCommerce shows its setup once
             await page.goto(path)
         await page.evaluate(EXPIRED)
         async with page.expect_response(lambda answer: "action=rest-nonce" in answer.url) as renewed:

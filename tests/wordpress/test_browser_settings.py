@@ -1,4 +1,4 @@
-"""Connect and the settings screen in a real browser."""
+"""The settings screen in a real browser: connecting, saving and testing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OURS = ".tillsync-settings"
 
 
 @pytest.mark.shops("mariadb")
-async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, database: TestDatabase) -> None:
+async def test_merchant_connects_and_changes_settings(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
         free = bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
         async with open_browser(wp_site, await wp_site.log_in()) as page:
@@ -24,7 +24,7 @@ async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, data
             assert await serious_findings(page, OURS) == []
             await page.get_by_role("button", name="Connect", exact=True).click(timeout=60_000)
             await expect(page.get_by_role("status").first).to_contain_text("Connected to", timeout=60_000)
-            # the default customer is found at the till, and what a change would do is told before it is done
+            # the search finds the default customer, and the screen shows a change's effect before it is saved
             await page.get_by_label("Number, email or name").fill("Counter")
             await page.keyboard.press("Enter")
             await page.get_by_role("button", name=f"Choose: {free} Counter Sales").click()
@@ -37,7 +37,7 @@ async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, data
             await expect(page.get_by_label("Phone")).to_be_checked()
             account = await bridged.service.client.accounts.get_account(bridged.account_id)
             assert (account.default_epos_customer_id, account.sync_phone) == (free, True)
-            # Enter saves, and does not press whatever button stands first
+            # Enter saves, and does not press the first visible button
             await page.get_by_label("First and last name").check()
             await page.get_by_label("Default till customer", exact=True).press("Enter")
             await expect(page.get_by_label("First and last name")).to_be_checked()
@@ -56,7 +56,7 @@ async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, data
 
 
 @pytest.mark.shops("mariadb")
-async def test_without_scripts_the_screen_does_the_same(wp_site: Shop, database: TestDatabase) -> None:
+async def test_settings_screen_works_without_scripts(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn) as bridged:
         async with open_browser(wp_site, await wp_site.log_in(), scripts=False) as page:
             await page.goto(SCREEN)

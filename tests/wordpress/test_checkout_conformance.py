@@ -1,4 +1,4 @@
-"""What both checkouts do when a listener of the order's change of status fails: on the stand-in, and on the real WooCommerce."""
+"""Behaviour of both checkouts when a callback of the status hook fails, on the stand-in and on the real WooCommerce."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ both = pytest.mark.parametrize("block", [False, True], ids=["classic", "block"])
 
 
 @both
-async def test_the_change_to_processing_has_the_final_facts(wp_site: Shop, block: bool) -> None:
+async def test_status_hook_of_processing_sees_the_final_facts(wp_site: Shop, block: bool) -> None:
     wp_site.inject(WATCH)
     customer = await wp_site.add_user("ada@example.test")
     bought = await Shopper(wp_site, await wp_site.log_in(customer)).buy("ada@example.test", block=block)
@@ -33,7 +33,7 @@ async def test_the_change_to_processing_has_the_final_facts(wp_site: Shop, block
 
 
 @both
-async def test_an_exception_is_swallowed_and_the_order_placed(wp_site: Shop, block: bool) -> None:
+async def test_checkout_swallows_an_exception(wp_site: Shop, block: bool) -> None:
     wp_site.inject("add_action( 'woocommerce_order_status_changed', static function () { throw new Exception( 'of a listener' ); } );")
     bought = await Shopper(wp_site).buy("ada@example.test", block=block)
     assert bought.status == 200, bought.text
@@ -41,13 +41,13 @@ async def test_an_exception_is_swallowed_and_the_order_placed(wp_site: Shop, blo
 
 
 @both
-async def test_a_type_error_is_an_internal_error_at_the_checkout(wp_site: Shop, block: bool) -> None:
+async def test_checkout_answers_500_to_a_type_error(wp_site: Shop, block: bool) -> None:
     wp_site.inject("add_action( 'woocommerce_order_status_changed', static function () { throw new TypeError( 'of a listener' ); } );")
     bought = await Shopper(wp_site).buy("ada@example.test", block=block)
     assert bought.status == 500
 
 
-async def test_opening_the_block_checkout_leaves_a_draft_without_an_email(wp_site: Shop) -> None:
+async def test_opened_block_checkout_leaves_a_draft_without_an_email(wp_site: Shop) -> None:
     wp_site.inject(
         "add_action( 'woocommerce_store_api_checkout_order_processed', static function () { throw new Exception( 'stop here' ); } );"
     )

@@ -1,4 +1,4 @@
-"""Whatever is wrong with us or with the service, a checkout goes through in its normal time, and the order is matched later."""
+"""A checkout succeeds in its normal time, whatever fails in the plugin or the service, and the order is matched later."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from wordpress.harness.checkout import Shopper
 from wordpress.harness.shop import Shop
 from wordpress.harness.web import free_port
 
-pytestmark = pytest.mark.timeout(300)  # some twenty PHP processes each; the real WooCommerce takes a second for one on a quiet machine
+pytestmark = pytest.mark.timeout(300)  # about twenty PHP processes each, and the real WooCommerce takes a second for one on a quiet machine
 NORMAL_SECONDS = 14.0
-"""A checkout takes 50 ms in the stand-in, a second in the real WooCommerce; the service's timeouts are 15 s and more. That none of it is
-spent on the service is what the spy below says."""
+"""A checkout takes 50 ms in the stand-in and a second in the real WooCommerce. The service's timeouts are 15 s and more. The spy below
+shows that a checkout sends the service no request.
+"""
 SPY = """
     add_filter( 'pre_http_request', static function ( $answer, $with, $url ) {
         if ( str_contains( $_SERVER['REQUEST_URI'] ?? '', 'checkout' ) && str_contains( $url, '/tillsync.v1.' ) ) {
@@ -35,7 +36,7 @@ async def buy(site: Shop, *, block: bool) -> int:
     assert bought.status == 200, bought.text
     assert block or bought.json["result"] == "success", bought.text
     assert await site.php("return wc_get_order( $id )->get_status();", id=bought.order_id) == "processing"
-    assert not (site.content / "uploads/asked.txt").exists(), "a checkout asks the service nothing"
+    assert not (site.content / "uploads/asked.txt").exists(), "a checkout sends the service no request"
     return bought.order_id
 
 
@@ -62,18 +63,18 @@ async def sweep(site: Shop) -> int:
     return found
 
 
-async def test_a_checkout_notes_its_order_and_asks_nobody(bridged: BridgedShop) -> None:
+async def test_checkout_adds_its_order_to_the_outbox_without_a_call(bridged: BridgedShop) -> None:
     site = bridged.site
     orders = await both(site)
     assert await outbox(site) == dict.fromkeys(orders, "waiting")
     await matched(bridged, orders)
 
 
-async def test_the_outbox_table_is_missing(bridged: BridgedShop) -> None:
+async def test_missing_outbox_table_stops_no_checkout(bridged: BridgedShop) -> None:
     site = bridged.site
     await site.php('global $wpdb; $wpdb->query( "DROP TABLE {$wpdb->prefix}tillsync_outbox" );')
     orders = await both(site)
-    # the first drain or sweep that meets it makes the table again, the next sweep finds the orders
+    # the first drain or sweep creates the table again, and the next sweep finds the orders
     await site.php("do_action( 'tillsync_bridge_drain' );")
     assert await sweep(site) + await sweep(site) == 2
     await matched(bridged, orders)
@@ -81,7 +82,7 @@ async def test_the_outbox_table_is_missing(bridged: BridgedShop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_outbox_cannot_be_written(bridged: BridgedShop) -> None:
+async def test_unwritable_outbox_stops_no_checkout(bridged: BridgedShop) -> None:
     site = bridged.site
     assert site.database is not None
     trigger = "CREATE TRIGGER read_only BEFORE INSERT ON shop_tillsync_outbox FOR EACH ROW SIGNAL SQLSTATE '45000'"
@@ -94,8 +95,8 @@ async def test_the_outbox_cannot_be_written(bridged: BridgedShop) -> None:
     site.forgive_log()
 
 
-async def test_a_read_only_database_breaks_nothing_through_us(bridged: BridgedShop) -> None:
-    """No order can be placed then, but our part says nothing worse than WooCommerce itself."""
+async def test_plugin_fails_silently_on_a_read_only_database(bridged: BridgedShop) -> None:
+    """No order can be placed then, but the plugin adds no error of its own."""
     site = bridged.site
     for block in (False, True):
         tried = await Shopper(site).buy("ada@example.test", block=block, during=site.read_only)
@@ -109,14 +110,14 @@ async def test_a_read_only_database_breaks_nothing_through_us(bridged: BridgedSh
 
 @pytest.mark.parametrize("error", ["TypeError", "Error", "Exception", "DivisionByZeroError"])
 @pytest.mark.shops("mariadb")
-async def test_an_error_in_our_own_code(bridged: BridgedShop, error: str) -> None:
+async def test_error_in_the_plugin_stops_no_checkout(bridged: BridgedShop, error: str) -> None:
     site = bridged.site
-    # wherever our hook reads its option, it fails
+    # the plugin's hook fails where it reads its option
     thrower = f"add_filter( 'pre_option_tillsync_bridge_active', function () {{ throw new {error}( 'ours' ); }} );"
     injected = site.inject(thrower)
     later = site.inject("add_action( 'woocommerce_order_status_changed', fn( $id ) => update_option( 'later', $id ), 99 );")
     orders = await both(site)
-    # the callbacks after ours had their turn
+    # the callbacks after the plugin's have run
     assert await site.php("return (int) get_option( 'later' );") == orders[1]
     injected.unlink()
     later.unlink()
@@ -127,7 +128,7 @@ async def test_an_error_in_our_own_code(bridged: BridgedShop, error: str) -> Non
 
 @asynccontextmanager
 async def something_else(answer: bytes | None, delay: float = 0) -> AsyncIterator[str]:
-    """A server that answers everything like this; None: never."""
+    """A server that sends this response to every request; with None it never answers."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -184,7 +185,7 @@ async def report(site: Shop) -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", list(SERVICES))
 @pytest.mark.shops("mariadb")
-async def test_the_service_answers_badly(bridged: BridgedShop, kind: str) -> None:
+async def test_bad_answers_of_the_service_keep_orders_waiting(bridged: BridgedShop, kind: str) -> None:
     site = bridged.site
     answer, stops = SERVICES[kind]
     async with something_else(answer) as url:
@@ -207,7 +208,7 @@ async def test_the_service_answers_badly(bridged: BridgedShop, kind: str) -> Non
 
 @pytest.mark.shops("mariadb")
 @pytest.mark.parametrize("kind", ["down", "silent"])
-async def test_the_service_is_not_there_or_says_nothing(bridged: BridgedShop, kind: str) -> None:
+async def test_unreachable_or_silent_service_keeps_orders_waiting(bridged: BridgedShop, kind: str) -> None:
     site = bridged.site
     async with something_else(None) as silent:
         before = await point_to(site, silent if kind == "silent" else f"http://127.0.0.1:{free_port()}")
@@ -225,7 +226,7 @@ async def test_the_service_is_not_there_or_says_nothing(bridged: BridgedShop, ki
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_the_outbox_page_of_a_shop_that_is_refused_tells_once(bridged: BridgedShop) -> None:
+async def test_refused_shop_shows_one_notice_on_its_settings_screen(bridged: BridgedShop) -> None:
     site = bridged.site
     async with something_else(SERVICES["401"][0]) as url:
         before = await point_to(site, url)

@@ -1,4 +1,4 @@
-"""GET customers over HTTP: who may ask, what may be asked, and what is told of users, on one site and on a network."""
+"""GET customers over HTTP: permission, parameters and response, on one site and on a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def ask(site: Shop, query: str, *, secret: str = SECRET) -> Reply:
     return await site.signed("GET", ROUTE, None, secret, query=query)
 
 
-async def test_users_are_named_with_the_time_they_registered(wp_site: Shop) -> None:
+async def test_route_returns_registration_times_of_users(wp_site: Shop) -> None:
     await connected(wp_site)
     one, other, timeless = [await wp_site.add_user() for _ in range(3)]
     for who, time in ((one, "2024-05-01 09:30:00"), (other, "1999-12-31 23:59:59"), (timeless, "0000-00-00 00:00:00")):
@@ -39,19 +39,19 @@ async def test_users_are_named_with_the_time_they_registered(wp_site: Shop) -> N
 
 
 @pytest.mark.shops("mariadb")
-async def test_only_the_service_may_ask(wp_site: Shop) -> None:
+async def test_only_the_service_may_read_customers(wp_site: Shop) -> None:
     await connected(wp_site)
     address = f"/wp-json{ROUTE}?ids=1"
     refused = [await wp_site.request("GET", address, session=session) for session in (None, await wp_site.log_in("admin"))]
     refused.append(await ask(wp_site, "ids=1", secret="x" * 43))
-    # the permission comes before any look at the query
+    # the permission is checked before the query
     refused.append(await ask(wp_site, "", secret="x" * 43))
     for reply in refused:
         assert (reply.status, reply.json["code"]) == (401, "rest_forbidden"), reply.text
 
 
 @pytest.mark.shops("mariadb")
-async def test_what_is_no_list_of_ids_is_refused_by_name(wp_site: Shop) -> None:
+async def test_malformed_id_list_is_refused_by_name(wp_site: Shop) -> None:
     await connected(wp_site)
     wrong = ["ids=", "ids=0", "ids=-1", "ids=1,,2", "ids=1,", "ids=1;2", "ids=a", "ids=1.5", "ids[]=1", f"ids={'9' * 19}"]
     for query in [*wrong, "ids=" + ",".join(str(number) for number in range(1, 102))]:
@@ -62,7 +62,7 @@ async def test_what_is_no_list_of_ids_is_refused_by_name(wp_site: Shop) -> None:
     assert (await ask(wp_site, "ids=" + ",".join(str(number) for number in range(1, 101)))).status == 200
 
 
-async def test_a_user_of_another_site_of_the_network_is_none_of_this_one(wp_network: tuple[Shop, Shop]) -> None:
+async def test_user_of_another_site_of_the_network_is_not_returned(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     for shop in (first, second):
         await connected(shop)

@@ -1,4 +1,4 @@
-"""customers/batch over HTTP: who may call, what an envelope is, requests at the same time, a failing database, five hundred customers."""
+"""customers/batch over HTTP: permission, envelope, concurrent requests, a failing database, five hundred customers."""
 
 from __future__ import annotations
 
@@ -76,15 +76,15 @@ async def test_only_the_service_may_write(wp_site: Shop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_strangers_learn_nothing_of_the_route(wp_site: Shop) -> None:
-    """The permission comes before any look at the body."""
+async def test_unsigned_request_learns_nothing_about_the_route(wp_site: Shop) -> None:
+    """The permission is checked before the body."""
     await connected(wp_site)
     for body in (b"{}", b'{"items": 5}', b""):
         assert (await wp_site.request("POST", f"/wp-json{ROUTE}", body=body)).status == 401
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_envelope_is_all_that_can_fail_as_a_whole(wp_site: Shop) -> None:
+async def test_only_a_malformed_envelope_fails_the_whole_request(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
     wrong = {"{}": 400, '{"items": "1,2"}': 400, '{"items": {"a": 1}}': 400, '{"items": null}': 400, "[]": 400}
@@ -103,7 +103,7 @@ async def test_the_envelope_is_all_that_can_fail_as_a_whole(wp_site: Shop) -> No
 
 
 @pytest.mark.shops("mariadb")
-async def test_what_stands_in_the_address_is_not_taken(wp_site: Shop) -> None:
+async def test_query_parameters_are_ignored(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
     reply = await wp_site.signed("POST", ROUTE, {"items": [item(user, 1)]}, SECRET)
@@ -112,8 +112,8 @@ async def test_what_stands_in_the_address_is_not_taken(wp_site: Shop) -> None:
     assert reply.json["code"] == "rest_missing_callback_param"
 
 
-async def test_of_requests_at_the_same_time_the_newest_version_stays(wp_site: Shop) -> None:
-    """Forty batches over the same customers, their versions shuffled: nobody's older values stand at the end, nobody is told otherwise."""
+async def test_newest_version_of_concurrent_requests_stays(wp_site: Shop) -> None:
+    """Forty batches of the same customers with shuffled versions: no older value stays, and each result says what happened."""
     await connected(wp_site)
     users = await users_of(wp_site, 25)
     batches = 40 if wp_site.database else 12
@@ -133,7 +133,7 @@ async def test_of_requests_at_the_same_time_the_newest_version_stays(wp_site: Sh
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_database_that_refuses_is_said_and_nothing_is_told_as_done(wp_site: Shop) -> None:
+async def test_refused_write_gives_500_and_no_result(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
     with wp_site.read_only():
@@ -142,7 +142,7 @@ async def test_a_database_that_refuses_is_said_and_nothing_is_told_as_done(wp_si
     assert (await send(wp_site, item(user, 1)))[0]["status"] == "updated"
 
 
-async def test_a_missing_table_is_made_again_by_cron(wp_site: Shop) -> None:
+async def test_cron_creates_a_missing_table_again(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
     await wp_site.php('global $wpdb; $wpdb->query( "DROP TABLE {$wpdb->prefix}tillsync_customer" );')
@@ -153,8 +153,8 @@ async def test_a_missing_table_is_made_again_by_cron(wp_site: Shop) -> None:
     wp_site.forgive_log()
 
 
-async def test_five_hundred_customers(wp_site: Shop, measured: Callable[[str], None]) -> None:
-    """Measured: the whole request as the service sees it, and PHP's own time and statements within it."""
+async def test_batch_of_five_hundred_needs_no_more_statements_than_one(wp_site: Shop, measured: Callable[[str], None]) -> None:
+    """Measured: the whole request as the service sees it, and PHP's time and statements within it."""
     await connected(wp_site)
     users = await users_of(wp_site, 500)
     wp_site.inject(
@@ -179,16 +179,16 @@ async def test_five_hundred_customers(wp_site: Shop, measured: Callable[[str], N
     queries = min(statements for _, _, statements in rounds)
     one = await wp_site.signed("POST", ROUTE, {"items": [item(await wp_site.add_user(), 1)]}, SECRET)
     measured(f"customers/batch of 500, {wp_site.kind.name}: {request:.3f} s a request, {php:.3f} s of PHP, {queries} statements")
-    # WooCommerce has some of its own now and then
+    # WooCommerce executes some statements of its own now and then
     assert queries <= int(one.headers["X-Queries"]) + 5, "statements do not grow with the customers"
-    # a generous wall for a busy machine; the aim is 0.3 s
+    # a generous limit for a busy machine; the aim is 0.3 s
     assert php < (1.5 if wp_site.database else 6)
 
 
 @pytest.mark.shops("mariadb")
 @pytest.mark.parametrize("cached", [False, True])
-async def test_an_emoji_in_tables_of_three_byte_characters_is_told_as_not_kept(wp_site: Shop, cached: bool) -> None:
-    """wpdb refuses the whole value, update_user_meta says false to nobody, and WC_Customer says that it saved."""
+async def test_emoji_in_a_three_byte_table_is_reported_as_not_kept(wp_site: Shop, cached: bool) -> None:
+    """wpdb refuses the whole value, the caller ignores update_user_meta's false, and WC_Customer reports a success."""
     await connected(wp_site)
     if cached:
         wp_site.use_object_cache()

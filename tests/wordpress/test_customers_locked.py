@@ -1,4 +1,4 @@
-"""Somebody else's transaction holds rows that the service writes (a backup, an import, another plugin): waited for a little, then said."""
+"""Another transaction (a backup, an import, another plugin) locks rows that the service writes. The request waits a while and fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def row_is_held(site: Shop, user: int) -> AsyncIterator[None]:
         held.unlink()
 
 
-async def test_a_short_lock_is_waited_for(wp_site: Shop) -> None:
+async def test_request_waits_for_a_short_lock(wp_site: Shop) -> None:
     await connected(wp_site)
     user, other = await wp_site.add_user(), await wp_site.add_user()
     await send(wp_site, item(user, 1))
@@ -59,7 +59,7 @@ async def test_a_short_lock_is_waited_for(wp_site: Shop) -> None:
     assert [result["status"] for result in await writing] == ["updated", "updated"]
 
 
-async def test_a_long_one_is_said_before_the_service_stops_waiting_and_nothing_is_told_as_done(wp_site: Shop) -> None:
+async def test_long_lock_fails_the_request_before_the_service_times_out(wp_site: Shop) -> None:
     await connected(wp_site)
     user, other = await wp_site.add_user(), await wp_site.add_user()
     await send(wp_site, item(user, 1))

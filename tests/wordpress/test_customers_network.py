@@ -1,4 +1,4 @@
-"""Two shops of one network: users are shared, what the till says of them is not."""
+"""Two shops of one network: they share users, but not the till's values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAKE_NETWORK = """
 ADD_SHOP = """
     $id = wp_insert_site( array( 'domain' => $domain, 'path' => '/two/', 'title' => 'Second shop', 'user_id' => 1 ) );
     if ( is_wp_error( $id ) ) { throw new RuntimeException( $id->get_error_message() ); }
-    // WordPress 6.1 takes the colon before the port out of the address
+    // WordPress 6.1 removes the colon before the port from the address
     $GLOBALS['wpdb']->update( $GLOBALS['wpdb']->blogs, array( 'domain' => $domain ), array( 'blog_id' => $id ) );
     switch_to_blog( $id );
     update_option( 'siteurl', "http://$domain/two" );
@@ -36,7 +36,7 @@ VALUES = """
 """
 
 
-async def test_a_user_of_one_shop_is_no_customer_of_the_other(wp_site: Shop) -> None:
+async def test_user_of_one_shop_is_no_customer_of_the_other(wp_site: Shop) -> None:
     domain = urlsplit(wp_site.url).netloc
     await wp_site.php(MAKE_NETWORK, domain=domain, admin=True, user="admin")
     wp_site.configure(
@@ -64,7 +64,7 @@ async def test_a_user_of_one_shop_is_no_customer_of_the_other(wp_site: Shop) -> 
         return [await shop.php(VALUES, who=who) for shop in (wp_site, second)]
 
     assert await write(wp_site, "11", 5) == ["updated", "updated"]
-    # the versions of one shop say nothing in the other
+    # the versions of one shop do not count in the other
     assert await write(second, "22", 1) == ["updated", "not_found"]
     assert await values(both) == ["11", "22"]
     assert await values(one) == ["11", None]

@@ -1,4 +1,4 @@
-"""Releases meet: the plugin of an earlier commit with today's service, and today's plugin with the service of that commit."""
+"""Two releases together: the plugin of an earlier commit with today's service, and today's plugin with that commit's service."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def earlier_site(earlier: Path, wp_kind: SiteKind, built_sites: Sites) -> Iterat
 
 
 async def an_order_and_its_shoppers_points(site: Shop, till: SandboxTill, client: TillsyncClient) -> None:
-    """What a merchant has the product for, by every route of both sides."""
+    """Plays a merchant's main use by every route of both sides."""
     gold = till.add_type(name="Gold")
     ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120, type_id=gold)
     user = await site.add_user("ada@example.test")
@@ -67,7 +67,7 @@ async def an_order_and_its_shoppers_points(site: Shop, till: SandboxTill, client
 
 
 @pytest.mark.earlier_release
-async def test_an_earlier_bridge_with_todays_service(earlier_site: Shop, database: TestDatabase) -> None:
+async def test_earlier_bridge_works_with_todays_service(earlier_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(earlier_site, database.dsn) as bridged:
         await an_order_and_its_shoppers_points(earlier_site, bridged.till, bridged.service.client)
         account = await bridged.service.client.accounts.get_account(ACCOUNT)
@@ -76,7 +76,7 @@ async def test_an_earlier_bridge_with_todays_service(earlier_site: Shop, databas
 
 @asynccontextmanager
 async def earlier_service(earlier: Path, dsn: str) -> AsyncIterator[tuple[TillsyncClient, str]]:
-    """Its client, and its address. The database has today's schema: releases meet there as well."""
+    """Yields its client and its address. The database has today's schema, because releases share it too."""
     address = f"127.0.0.1:{free_port()}"
     settings = environment(dsn, TILLSYNC_HTTP_LISTEN=address, TILLSYNC_PUBLIC_URL=f"http://{address}", PYTHONPATH=python_path(earlier))
     with child(["serve"], settings, earlier.parent) as process:
@@ -87,7 +87,7 @@ async def earlier_service(earlier: Path, dsn: str) -> AsyncIterator[tuple[Tillsy
 
 
 @pytest.mark.earlier_release
-async def test_todays_bridge_with_an_earlier_service(earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
+async def test_todays_bridge_works_with_an_earlier_service(earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(SandboxTill())
         client, _ = await stack.enter_async_context(earlier_service(earlier, database.dsn))
@@ -98,10 +98,10 @@ async def test_todays_bridge_with_an_earlier_service(earlier: Path, wp_site: Sho
         token = await client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=ACCOUNT, name="bridge")
         await wp_site.php(CONNECT, user="admin", string=token.connect_string)
         await an_order_and_its_shoppers_points(wp_site, till, client)
-        assert await wp_site.php(SERVICE_API) == 1, "no field that came later is sent to it"
+        assert await wp_site.php(SERVICE_API) == 1, "the bridge sends it no newer field"
 
 
-async def test_today_both_sides_know_that_new_fields_are_passed_over(wp_site: Shop, database: TestDatabase) -> None:
+async def test_both_sides_know_that_the_other_ignores_new_fields(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn) as bridged:
         assert await wp_site.php(SERVICE_API) == 2
         checked = await bridged.service.client.accounts.check_account(ACCOUNT)

@@ -1,7 +1,7 @@
-"""A hundred made-up persons through till, service and WordPress: nobody sees another person's points, nobody stands twice at the till, and
-every point arrives that should.
+"""A hundred made-up persons through till, service and WordPress. Nobody sees another person's points, the till has nobody twice, and
+all expected points arrive.
 
-Each person has points of their own (100 for the first, 101 for the second, …), so that a wrong person's are seen to be wrong.
+Each person has different points (100 for the first, 101 for the second, …), so that another person's points are detected.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class Person:
     kind: str
     number: int
     email: str
-    """Of the account in the shop."""
+    """Email of the account in the shop."""
     till: tuple[Mapping[str, Any], ...] = ()
-    """What the till has of the person at first."""
+    """The person's first rows at the till."""
     is_confirmed: bool = True
     first: str = MATCHED
-    """How the first order ends."""
+    """Outcome of the first order."""
     first_points: str | None = "own"
-    """Shown after the first order: the person's own ("own"), a number, or none."""
+    """Points shown after the first order: the person's own ("own"), a number, or none."""
     points: str | None = "own"
-    """Shown in the end."""
+    """Points shown at the end."""
     second: str | None = None
-    """How the second order ends. None: there is none."""
+    """Outcome of the second order, or None without one."""
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ class Cast:
 
 
 def at_till(person: Person, *rows: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Rows of the till: the person's email and points unless they say otherwise."""
+    """Returns rows of the till. They have the person's email and points by default."""
     return tuple({"email": person.email, "points": 100 + person.number, **row} for row in rows or ({},))
 
 
@@ -202,7 +202,7 @@ class Play:
     persons: list[Person]
     users: list[int] = field(default_factory=list)
     customers: list[list[int]] = field(default_factory=list)
-    """At the till, by person."""
+    """Ids of till customers, by person."""
 
     @property
     def site(self) -> Shop:
@@ -220,7 +220,7 @@ class Play:
         return [person.number for person in self.persons if person.kind in kinds]
 
     async def order(self, numbers: list[int], wanted: Mapping[str, str], *, days: int = 0) -> None:
-        """One order each, ``days`` ago, and their ends."""
+        """Adds one order each, ``days`` ago, and waits for their outcomes."""
         orders = await self.site.php(ADD_ORDERS, ids=[self.users[number] for number in numbers], age=days * 86400)
         await self.see(wanted, lambda: self.outcomes(numbers, orders))
 
@@ -233,7 +233,7 @@ class Play:
         return {person.name: points for person, points in zip(self.persons, found, strict=True)}
 
     async def see(self, wanted: Mapping[str, Any], look: Callable[[], Any]) -> None:
-        """Until all is as wanted; a failure says who is not."""
+        """Waits until all persons are as wanted. A failure names those who are not."""
         seen: dict[str, Any] = {}
 
         async def as_wanted() -> bool:
@@ -244,7 +244,7 @@ class Play:
         await until(as_wanted, lambda: str({name: (seen.get(name), wanted[name]) for name in wanted if seen.get(name) != wanted[name]}))
 
     async def change(self) -> None:
-        """What happens to people, numbers and the till between the orders."""
+        """Changes users, ids and the till between the orders."""
         changed = self.of("stranger", "neighbour", "restored", "again", "renamed")
         emails = {number: f"other.{number}@example.test" for number in changed}
         for number in self.of("neighbour"):
@@ -264,7 +264,7 @@ class Play:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_hundred_persons_and_not_one_mistaken_for_another(wp_site: Shop, database: TestDatabase) -> None:
+async def test_no_person_of_a_hundred_is_taken_for_another(wp_site: Shop, database: TestDatabase) -> None:
     persons = the_cast()
     assert len(persons) == 100
     account = account_pb2.Account(
@@ -283,7 +283,7 @@ async def test_a_hundred_persons_and_not_one_mistaken_for_another(wp_site: Shop,
         again = [person for person in persons if person.second is not None]
         await play.order([person.number for person in again], {person.name: person.second or "" for person in again})
         await play.see({person.name: person.own(person.points) for person in persons}, play.shown)
-        # nobody stands at the till twice, in whatever spelling
+        # the till has nobody twice, in any spelling
         standing = Counter(address for row in bridged.till.store.customers.values() for address in addresses_in(row.email_address or ""))
         assert {address: count for address, count in standing.items() if count > 1 and address not in ("", "other@example.test")} == {}
         created = len(play.of("new")) + len(play.of("forgotten"))

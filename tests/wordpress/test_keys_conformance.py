@@ -1,4 +1,4 @@
-"""What the notes say of consumer keys holds for the real WooCommerce, and for the emulator that the service is tested with."""
+"""Rules about consumer keys that the service relies on, for the real WooCommerce and for the emulator that the service's tests use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def administrators(shop: KeyedShop) -> Caller:
     return Caller(shop, await shop.key_of(KeyOwner.ADMINISTRATOR))
 
 
-async def test_basic_counts_only_where_php_sees_tls(shop: KeyedShop) -> None:
+async def test_basic_authentication_counts_only_where_php_sees_tls(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     plain = await caller.basic("GET", CUSTOMERS)
     assert (plain.status, plain.json["code"]) == (401, NO_VIEW)
@@ -41,13 +41,13 @@ async def test_basic_counts_only_where_php_sees_tls(shop: KeyedShop) -> None:
     assert (await caller.basic("GET", CUSTOMERS)).status == 200
 
 
-async def test_behind_a_proxy_that_ends_tls_a_signature_made_for_https_fails(shop: KeyedShop) -> None:
+async def test_signature_for_https_fails_behind_a_proxy_that_ends_tls(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     refused = await caller.oauth("GET", CUSTOMERS, signed_for=shop.origin.replace("http://", "https://"))
     assert (refused.status, refused.json["code"]) == (401, AUTHENTICATION)
 
 
-async def test_a_signature_is_checked_against_the_home_address_whatever_host_was_asked(shop: KeyedShop) -> None:
+async def test_signature_is_checked_against_the_home_address(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     await shop.home_is(ANOTHER_HOME)
     refused = await caller.oauth("GET", CUSTOMERS)
@@ -55,7 +55,7 @@ async def test_a_signature_is_checked_against_the_home_address_whatever_host_was
     assert (await caller.oauth("GET", CUSTOMERS, signed_for=f"http://{ANOTHER_HOME}")).status == 200
 
 
-async def test_with_plain_permalinks_keys_are_recognised_behind_index_php_only(shop: KeyedShop) -> None:
+async def test_keys_need_index_php_with_plain_permalinks(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     await shop.has_plain_permalinks()
     unseen = await caller.oauth("GET", "/?rest_route=/wc/v3/customers")
@@ -64,7 +64,7 @@ async def test_with_plain_permalinks_keys_are_recognised_behind_index_php_only(s
     assert "json" not in pretty.headers.get("Content-Type", "") or pretty.status == 404
 
 
-async def test_a_shop_managers_key_may_not_batch_nor_touch_an_administrator(shop: KeyedShop) -> None:
+async def test_shop_managers_key_may_not_batch_nor_edit_an_administrator(shop: KeyedShop) -> None:
     caller = Caller(shop, await shop.key_of(KeyOwner.SHOP_MANAGER))
     refused = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [{"id": shop.customer, "first_name": "Grace"}]})
     assert (refused.status, refused.json["code"]) == (403, "woocommerce_rest_cannot_batch")
@@ -73,7 +73,7 @@ async def test_a_shop_managers_key_may_not_batch_nor_touch_an_administrator(shop
     assert (refused.status, refused.json["code"]) == (403, "woocommerce_rest_cannot_edit")
 
 
-async def test_a_key_whose_owner_was_deleted_looks_like_a_stripped_header(shop: KeyedShop) -> None:
+async def test_key_of_a_deleted_owner_looks_like_a_stripped_header(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     shop.php_sees_tls()
     assert (await caller.basic("GET", CUSTOMERS)).status == 200
@@ -83,7 +83,7 @@ async def test_a_key_whose_owner_was_deleted_looks_like_a_stripped_header(shop: 
     assert (gone.status, gone.json["code"]) == (stripped.status, stripped.json["code"]) == (401, NO_VIEW)
 
 
-async def test_the_method_in_a_header_passes_where_a_firewall_refuses_put(shop: KeyedShop) -> None:
+async def test_method_in_a_header_passes_a_firewall_that_refuses_put(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     shop.php_sees_tls()
     override = {"X-HTTP-Method-Override": "PUT"}
@@ -91,7 +91,7 @@ async def test_the_method_in_a_header_passes_where_a_firewall_refuses_put(shop: 
     assert (changed.status, changed.json["first_name"]) == (200, "Grace")
 
 
-async def test_staff_who_shop_are_in_no_list_unless_all_are_asked_for(shop: KeyedShop) -> None:
+async def test_customer_list_has_staff_only_with_role_all(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     some = {row["id"] for row in (await caller.oauth("GET", f"{CUSTOMERS}?per_page=100")).json}
     everybody = {row["id"] for row in (await caller.oauth("GET", f"{CUSTOMERS}?per_page=100&role=all")).json}
@@ -99,14 +99,14 @@ async def test_staff_who_shop_are_in_no_list_unless_all_are_asked_for(shop: Keye
     assert {shop.customer, shop.administrator} <= everybody
 
 
-async def test_one_bad_item_of_a_batch_leaves_its_neighbours_alone_and_too_many_are_refused_whole(shop: KeyedShop) -> None:
+async def test_bad_item_fails_alone_and_an_oversized_batch_fails_whole(shop: KeyedShop) -> None:
     caller = await administrators(shop)
     items = [{"id": 999_999, "first_name": "x"}, {"id": shop.customer, "first_name": "Grace"}]
     answer = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": items})
     bad, good = answer.json["update"]
     assert (answer.status, bad["id"], bad["error"]["code"], good["first_name"]) == (200, 999_999, "wc_user_invalid_id", "Grace")
     assert bad["error"]["data"]["status"] == 404
-    # the right to change each of them is looked at too
+    # the right to edit is checked for each item
     theirs = {"id": shop.administrator, "email": "taken@example.test"}
     [refused] = (await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [theirs]})).json["update"]
     assert (refused["id"], refused["error"]["code"]) == (shop.administrator, "woocommerce_rest_cannot_edit")
@@ -114,8 +114,8 @@ async def test_one_bad_item_of_a_batch_leaves_its_neighbours_alone_and_too_many_
     assert many.status == 413
 
 
-async def test_the_service_writes_and_takes_away_through_the_keys(shop: KeyedShop) -> None:
-    """A shop without the bridge: the service's own client against it."""
+async def test_service_writes_and_removes_values_with_keys(shop: KeyedShop) -> None:
+    """The service's own client works with a shop without the bridge."""
     key = await shop.key_of(KeyOwner.ADMINISTRATOR)
     settings = ShopSettings(base_url=shop.origin, consumer_key=key.key, consumer_secret=key.secret)
     async with shop_world() as world:
@@ -131,7 +131,7 @@ async def test_the_service_writes_and_takes_away_through_the_keys(shop: KeyedSho
 
 
 @pytest.mark.shops("real")
-async def test_an_order_made_by_rest_tells_its_change_of_status_with_its_final_facts(wp_site: Shop) -> None:
+async def test_status_hook_of_a_rest_order_sees_its_final_facts(wp_site: Shop) -> None:
     """wc/v3/orders is of the real WooCommerce only; the stand-in's two checkouts are in test_checkout_conformance.py."""
     wp_site.inject(WATCH)
     async with keyed_shop(wp_site) as shop:
@@ -140,5 +140,5 @@ async def test_an_order_made_by_rest_tells_its_change_of_status_with_its_final_f
         made = await caller.oauth("POST", "/wp-json/wc/v3/orders", {**content, "set_paid": True})
         assert made.status == 201, made.text
         seen = (wp_site.content / "uploads/seen.jsonl").read_text(encoding="utf-8").splitlines()
-        # paid, and nothing to send: straight to completed
+        # paid, with nothing to ship, so the order is completed at once
         assert seen == [f'["pending","completed","ada@example.test",{shop.customer}]']

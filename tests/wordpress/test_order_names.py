@@ -1,4 +1,4 @@
-"""What shoppers typed, and what plugins left behind, refuses no order: each finds or gets its customer, a guest's too."""
+"""Odd characters in names refuse no order. Each order of a shopper or a guest gets its customer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = {
     "control": ("A\x07da", "By\x1bron", "A da", "By ron"),
 }
 WRITE = """
-    // As a plugin writes: the setters of an order clean nothing.
+    // Writes as a plugin does: the setters of an order sanitise nothing.
     $order = wc_get_order( $id );
     $order->set_billing_first_name( $first );
     $order->set_billing_last_name( $last );
@@ -25,7 +25,7 @@ WRITE = """
 
 @pytest.mark.shops("mariadb")
 @pytest.mark.parametrize("kind", NAMES)
-async def test_an_order_is_taken_whatever_its_names_hold(bridged: BridgedShop, kind: str) -> None:
+async def test_order_is_matched_with_odd_characters_in_its_names(bridged: BridgedShop, kind: str) -> None:
     first, last, forename, surname = NAMES[kind]
     site, email = bridged.site, f"{kind}@example.test"
     user = await site.add_user(email)

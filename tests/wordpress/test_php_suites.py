@@ -1,4 +1,4 @@
-"""The plugin's PHPUnit tests, a test class an item: units without WordPress; integration and conformance in every shop."""
+"""The plugin's PHPUnit tests, one item per class. Unit tests run without WordPress; integration and conformance tests in every shop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wordpress.harness.shop import Shop
 
 
 def names(suite: str) -> list[object]:
-    """A test method says ``/** @group catches:NAME */`` for what `pytest.mark.catches` says here."""
+    """Parameters of a suite. ``/** @group catches:NAME */`` on a method has the effect of `pytest.mark.catches` here."""
     return [pytest.param(file, id=file.stem, marks=caught_by(file)) for file in php_test_files(suite)]
 
 
@@ -32,11 +32,11 @@ def test_integration(php_file: Path, wp_site: Shop) -> None:
 @pytest.mark.shops("mariadb")
 @pytest.mark.parametrize("php_file", names("many"))
 def test_many(php_file: Path, wp_site: Shop) -> None:
-    """More rows than one call takes. SQLite's driver needs 36 ms an order, and the statements run there in the other suites."""
+    """More rows than one call handles. SQLite's driver needs 36 ms an order, and the other suites run the same statements there."""
     assert run_phpunit(php_file, site=wp_site).tests
 
 
 @pytest.mark.parametrize("php_file", names("conformance"))
 def test_conformance(php_file: Path, wp_site: Shop) -> None:
-    """What the notes say of WooCommerce and WordPress holds for the stand-in, and for the real one where it is at hand."""
+    """Rules of WooCommerce and WordPress that the plugin relies on, for the stand-in and for the real WooCommerce where it is available."""
     assert run_phpunit(php_file, site=wp_site).tests

@@ -1,4 +1,4 @@
-"""The plugin's files without running them: lint, PHP_CodeSniffer, size, headers, the zip."""
+"""Static checks of the plugin's files: lint, PHP_CodeSniffer, size, headers, the zip."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PHP_FILES = sorted(BRIDGE.rglob("*.php"))
 RULES = Path(__file__).parent / "phpcs.xml"
 
 
-def test_every_file_is_php() -> None:
-    """One process compiles them all, as `php -l` compiles one."""
+def test_every_file_compiles() -> None:
+    """One process compiles all files, as `php -l` compiles one."""
     code = "foreach (array_slice($argv, 1) as $file) { opcache_compile_file($file); echo $file, PHP_EOL; }"
     run = subprocess.run(
         [
@@ -42,7 +42,7 @@ def test_every_file_is_php() -> None:
     assert len(PHP_FILES) > 50
 
 
-def test_the_code_sniffer_finds_nothing() -> None:
+def test_code_sniffer_finds_nothing() -> None:
     run = subprocess.run(
         [str(PHPCS), "-q", "--report=emacs", f"--standard={RULES}", str(BRIDGE)], capture_output=True, text=True, timeout=110, check=False
     )
@@ -56,7 +56,7 @@ def test_files_are_small() -> None:
     assert lines["tillsync-bridge.php"] < 100
 
 
-def test_every_class_is_where_the_autoloader_looks_for_it() -> None:
+def test_autoloader_finds_every_class() -> None:
     wrong = []
     for path in (BRIDGE / "src").rglob("*.php"):
         text = path.read_text(encoding="utf-8")
@@ -70,14 +70,14 @@ def test_every_class_is_where_the_autoloader_looks_for_it() -> None:
     assert wrong == []
 
 
-def test_classes_say_in_their_constructor_what_they_need() -> None:
-    """The composition alone asks the container. WooCommerce makes `Integration` by itself."""
+def test_only_the_composition_uses_the_container() -> None:
+    """Classes name their dependencies in their constructors. WooCommerce creates `Integration`, which is an exception."""
     asking = [path for path in (BRIDGE / "src").rglob("*.php") if re.search(r"\bServices\b|Plugin::services\(", code_of(path))]
     names = {path.relative_to(BRIDGE / "src").as_posix() for path in asking}
     assert names == {"Services.php", "Plugin.php", "Boot/LazyHooks.php", "Screens/Integration.php"}
 
 
-def test_classes_have_what_they_use_and_use_what_they_have() -> None:
+def test_every_property_is_declared_and_used() -> None:
     wrong = []
     for path in (BRIDGE / "src").rglob("*.php"):
         code = code_of(path)
@@ -93,8 +93,8 @@ def code_of(path: Path) -> str:
     return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_no_route_is_open_and_no_answer_is_trusted_from_a_redirect() -> None:
-    """Every route names a permission callback, and none is `__return_true`."""
+def test_every_route_has_a_permission_and_tls_is_verified() -> None:
+    """Every route has a permission callback, and none is `__return_true`. No code sets sslverify."""
     for path in PHP_FILES:
         text = path.read_text(encoding="utf-8")
         assert "__return_true" not in text, path
@@ -123,8 +123,8 @@ def test_header_and_readme_agree() -> None:
 
 
 @pytest.mark.shops("wordpress6.1-mariadb-hpos")
-def test_the_headers_promise_only_what_ran(wp_kind: SiteKind) -> None:
-    """Lowest WordPress and PHP: Debian's, on which every run of the tests is. Highest, and WooCommerce's: of the table of results."""
+def test_headers_name_only_tested_versions(wp_kind: SiteKind) -> None:
+    """The lowest WordPress and PHP are Debian's, on which every run is. The highest, and WooCommerce's, are in the table of results."""
     main = (BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8")
     readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
     table = (ROOT / "docs/bridge/real-woocommerce.md").read_text(encoding="utf-8")
@@ -150,7 +150,7 @@ def test_every_hook_constant_and_called_method_is_documented() -> None:
     assert {name for name in hooks | constants if f"`{name}" not in readme} == set()
 
 
-def test_pictures_of_the_readme_are_there() -> None:
+def test_pictures_of_the_readme_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     pictures = re.findall(r'src="(docs/[^"]+)"', readme)
     assert pictures
@@ -160,7 +160,7 @@ def test_pictures_of_the_readme_are_there() -> None:
         assert sorted(set(pictures) - set(tracked.stdout.split())) == []
 
 
-def test_texts_are_of_the_plugins_domain() -> None:
+def test_texts_use_the_plugins_domain() -> None:
     call = re.compile(
         r"\b(?:__|_e|esc_html__|esc_attr__|esc_html_e|esc_attr_e)\(\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(,\s*'([\w-]+)')?\s*\)"
     )
@@ -173,7 +173,7 @@ def test_texts_are_of_the_plugins_domain() -> None:
     assert foreign == []
 
 
-def test_the_zip_holds_the_plugin_and_nothing_else(tmp_path: Path) -> None:
+def test_zip_contains_only_the_plugin(tmp_path: Path) -> None:
     for target in (tmp_path / "one.zip", tmp_path / "two.zip"):
         subprocess.run([sys.executable, str(ROOT / "scripts/bridge_zip.py"), str(target)], check=True, capture_output=True, timeout=60)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()

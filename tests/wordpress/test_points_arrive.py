@@ -1,4 +1,4 @@
-"""Points arrive, whatever else stands in the till's record: amounts with a float's noise, phones, names, and fields that are none."""
+"""Points arrive despite odd values in the till's record: amounts with float noise, phones, names, and malformed fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wordpress.harness.bridge import bridged_shop
 from wordpress.harness.shop import Shop
 
 PEOPLE: dict[str, tuple[dict[str, Any], tuple[str, str, str]]] = {
-    # what the till has; points, credit and phone in the shop
+    # the till's values; points, credit and phone in the shop
     "plain": ({"points": 120, "phone": "01234 567890"}, ("120", "0.00", "01234 567890")),
     "noise": ({"points": "10.000000000000002", "balance": "19.989999999999998"}, ("10", "19.99", "")),
     "nothing": ({"points": 5.55e-17, "balance": "0.30000000000000004"}, ("0", "0.30", "")),
@@ -28,7 +28,7 @@ PEOPLE: dict[str, tuple[dict[str, Any], tuple[str, str, str]]] = {
 
 
 @pytest.mark.shops("mariadb")
-async def test_points_arrive_whatever_else_is_wrong(wp_site: Shop, database: TestDatabase) -> None:
+async def test_points_arrive_despite_odd_values(wp_site: Shop, database: TestDatabase) -> None:
     account = account_pb2.Account(customer_sync_enabled=True, sync_names=True, sync_phone=True)
     async with bridged_shop(wp_site, database.dsn, account=account) as bridged:
         users: dict[str, int] = {}
@@ -62,9 +62,9 @@ async def test_points_arrive_whatever_else_is_wrong(wp_site: Shop, database: Tes
         async def all_ended() -> bool:
             return await states() == {vocabulary_pb2.ENTRY_STATE_PROCESSED}
 
-        await until(all_ended, states)  # values are seen in the shop before the entry that brought them ends
+        await until(all_ended, states)  # the values are in the shop before their entry ends
         entries = (await bridged.service.client.sync.list_queue_page(request)).entries
-        # a customer may have been looked at once more
+        # a customer's entry may have run once more
         notes = {entry.woo_customer_id: [note for note in entry.notes if note != "unchanged"] for entry in entries}
         assert notes[users["plain"]] == []
         assert notes[users["noise"]] == ["points rounded to a whole number", "credit rounded to 2 decimals, as the shop's prices are"]

@@ -1,4 +1,4 @@
-"""Points from the till to the shopper's eye, without a browser: who gets which answer, and that nothing keeps it."""
+"""Points from the till to the shopper, without a browser: which shopper gets which response, and that no cache stores it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GIVE = """
 
 
 async def give(site: Shop, points: dict[int, str]) -> None:
-    """As the service writes them; as of 2026-01-02T03:04:05Z."""
+    """Stores points as the service writes them, as of 2026-01-02T03:04:05Z."""
     await site.php(GIVE, points={str(user): number for user, number in points.items()})
 
 
@@ -27,7 +27,7 @@ async def ask(site: Shop, session: Session | None, **more: Any) -> Any:
     return await site.request("POST", POINTS, session=session, **more)
 
 
-async def test_points_changed_at_the_till_show_in_the_shop(bridged: BridgedShop) -> None:
+async def test_points_changed_at_the_till_appear_in_the_shop(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
     user = await site.add_user("ada@example.test")
@@ -47,7 +47,7 @@ async def test_points_changed_at_the_till_show_in_the_shop(bridged: BridgedShop)
 
 
 @pytest.mark.shops("mariadb")
-async def test_each_shopper_gets_their_own_and_nothing_keeps_the_answer(wp_site: Shop) -> None:
+async def test_each_shopper_gets_their_own_points_uncached(wp_site: Shop) -> None:
     first, second = await wp_site.add_user(), await wp_site.add_user()
     await give(wp_site, {first: "11", second: "22"})
     for user, points in ((first, "11"), (second, "22")):
@@ -56,16 +56,16 @@ async def test_each_shopper_gets_their_own_and_nothing_keeps_the_answer(wp_site:
         assert "no-store" in reply.headers["Cache-Control"]
     session = await wp_site.log_in(first)
     assert (await ask(wp_site, None)).status == 401
-    # the cookie alone, or with a nonce that has expired, is no login
+    # the cookie alone, or with an expired nonce, is no login
     assert (await ask(wp_site, session, headers={"X-WP-Nonce": ""})).status in (401, 403)
     assert (await ask(wp_site, session, headers={"X-WP-Nonce": "1234567890"})).status == 403
     assert (await wp_site.request("GET", POINTS, session=session)).status == 404
-    # another's number cannot be asked for
+    # a request cannot name another user
     assert (await ask(wp_site, session, json_body={"user_id": second})).json["points"] == "11"
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_the_page_itself_holds_no_points(wp_site: Shop) -> None:
+async def test_page_itself_contains_no_points(wp_site: Shop) -> None:
     user = await wp_site.add_user()
     await give(wp_site, {user: "987654"})
     await wp_site.php(

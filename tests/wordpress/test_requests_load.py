@@ -1,4 +1,4 @@
-"""What a request loads of the plugin: its files and its hooks, by kind of request."""
+"""Files and hooks of the plugin that a request loads, by kind of request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Loaded:
 
 
 async def loaded_by(site: Shop, path: str, *, user: int | str | None = None) -> Loaded:
-    """By a request for ``path``."""
+    """Returns the files and hooks that a request for ``path`` loads."""
     session = None if user is None else await site.log_in(user)
     seen = site.content / "uploads/loaded"
     seen.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ async def loaded_by(site: Shop, path: str, *, user: int | str | None = None) -> 
     return Loaded(**json.loads(seen.read_text(encoding="utf-8")))
 
 
-# Of a page of the shop. A file more is a file more for every visitor: is it needed before its hook fires?
+# Files of a shop page. Every visitor loads a new one, so add it only if it is needed before its hook fires.
 OF_EVERY_PAGE = {
     "tillsync-bridge.php",
     "blocks/points/editor.asset.php",
@@ -72,7 +72,7 @@ OF_EVERY_PAGE = {
     "src/Boot/LazyHooks.php",
     "src/Customers/PointsDisplay.php",
 }
-# What prints the empty place for the points.
+# These print the empty element for the points.
 OF_MY_ACCOUNT = OF_EVERY_PAGE | {
     "src/Log.php",
     "src/Customers/PointsSwitch.php",
@@ -81,7 +81,7 @@ OF_MY_ACCOUNT = OF_EVERY_PAGE | {
     "src/Rest/AdminGate.php",
     "src/Rest/ShopperPointsRoute.php",
 }
-# WordPress or WooCommerce may fire each of them within a shopper's request.
+# WordPress or WooCommerce may fire each of these hooks within a shopper's request.
 OF_EVERY_REQUEST = {
     "woocommerce_order_status_changed",
     "tillsync_bridge_minute",
@@ -136,7 +136,7 @@ OF_BACK_OFFICE = {
 }
 
 
-async def test_a_page_of_the_shop_loads_what_it_needs(wp_site: Shop, measured: Callable[[str], None]) -> None:
+async def test_shop_page_loads_only_needed_files(wp_site: Shop, measured: Callable[[str], None]) -> None:
     wp_site.inject(LOOK)
     page = await loaded_by(wp_site, "/")
     assert set(page.files) == OF_EVERY_PAGE
@@ -148,8 +148,8 @@ async def test_a_page_of_the_shop_loads_what_it_needs(wp_site: Shop, measured: C
     measured(f"what a page of the shop loads of the plugin: {page}; My Account: {account}")
 
 
-async def test_a_change_of_an_order_loads_what_notes_it(wp_site: Shop) -> None:
-    """In a shopper's request: not the drain, not the client of the service."""
+async def test_status_change_loads_only_the_order_hook(wp_site: Shop) -> None:
+    """A shopper's request loads neither the drain nor the client of the service."""
     await connected(wp_site)
     wp_site.inject(LOOK)
     pay = "isset( $_GET['pay'] ) && wc_get_order( (int) $_GET['pay'] )->update_status( 'processing' )"
@@ -161,7 +161,7 @@ async def test_a_change_of_an_order_loads_what_notes_it(wp_site: Shop) -> None:
         "src/Clock.php",
         "src/Log.php",
         "src/Connection/ConnectionStore.php",
-        # WooCommerce sends its own mails then, and asks for the class of every mail
+        # WooCommerce sends its mails then, and loads the class of every mail
         "src/Emails/AttentionEmail.php",
         "src/Emails/ConfirmationEmail.php",
         "src/Emails/Digest.php",
@@ -176,14 +176,14 @@ async def test_a_change_of_an_order_loads_what_notes_it(wp_site: Shop) -> None:
 
 
 @pytest.mark.parametrize("path", ["/wp-admin/index.php", "/wp-json/", "/?rest_route=/", "/wp-cron.php"])
-async def test_screens_and_tools_are_there_where_they_may_be_asked_for(wp_site: Shop, measured: Callable[[str], None], path: str) -> None:
+async def test_back_office_requests_have_screens_and_tools(wp_site: Shop, measured: Callable[[str], None], path: str) -> None:
     wp_site.inject(LOOK)
     loaded = await loaded_by(wp_site, path, user="admin" if "admin" in path else None)
     assert set(loaded.hooks) >= OF_BACK_OFFICE | OF_EVERY_REQUEST
     measured(f"what {path} loads of the plugin: {loaded}")
 
 
-async def test_the_command_line_has_the_tools(wp_site: Shop, measured: Callable[[str], None]) -> None:
+async def test_command_line_has_the_tools(wp_site: Shop, measured: Callable[[str], None]) -> None:
     wp_site.inject(LOOK + COMMAND_LINE)
     loaded = Loaded(**await wp_site.php("return tillsync_test_look();"))
     assert set(loaded.hooks) >= OF_BACK_OFFICE | OF_EVERY_REQUEST
@@ -192,8 +192,8 @@ async def test_the_command_line_has_the_tools(wp_site: Shop, measured: Callable[
     measured(f"what WP-CLI loads of the plugin: {loaded}")
 
 
-async def test_a_page_that_runs_cron_itself_has_the_tools(wp_site: Shop) -> None:
-    """WordPress's own check of the site's health runs there too, and asks for our tests."""
+async def test_page_that_runs_cron_has_the_tools(wp_site: Shop) -> None:
+    """WordPress's scheduled Site Health check runs in such a page, and needs the plugin's tests."""
     wp_site.configure(ALTERNATE_WP_CRON=True, DISABLE_WP_CRON=True)
     wp_site.inject(LOOK)
     assert set((await loaded_by(wp_site, "/")).hooks) >= OF_BACK_OFFICE

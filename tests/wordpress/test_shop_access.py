@@ -1,4 +1,4 @@
-"""Who gets in where: every route, action and screen, found by looking and not from a list, so that a new one is not forgotten."""
+"""Access to every route, action and screen. The test finds them in the site, so that it covers new ones."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ ORDERS = """
         ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
 """
 OWN = ("/tillsync-bridge/v1/points", "/tillsync-bridge/v1/confirmation")
-"""For every shopper, about themselves."""
+"""Routes that every shopper may use for their own data."""
 BODY = {"key": "refused", "entry_ids": ["7"], "epos_customer_id": "7", "settings": {}, "query": "x"}
 
 
 def path_of(route: str) -> str:
-    """With something in the place of each variable."""
+    """Replaces each variable of the route by a value."""
     return re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", "7", route)
 
 
 async def call(site: Shop, method: str, route: str, session: Session | None, headers: dict[str, str] | None = None) -> Reply:
-    """Whatever a route needs is there: WordPress looks at that before it asks who it is."""
+    """Calls a route with all its parameters, because WordPress checks them before the permission."""
     body: Any = None if method == "GET" else BODY
     path = path_of(route) + ("?queue=orders&query=x" if method == "GET" else "")
     return await site.request(method, "/wp-json" + path, session=session, json_body=body, headers=headers)
@@ -56,7 +56,7 @@ async def call(site: Shop, method: str, route: str, session: Session | None, hea
 
 @pytest.mark.catches("admin-routes-need-the-right")
 @pytest.mark.shops("mariadb")
-async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bridged: BridgedShop) -> None:
+async def test_screen_routes_accept_only_shop_managers(bridged: BridgedShop) -> None:
     site = bridged.site
     routes = [(method, route) for method, route in await site.php(ROUTES) if route.startswith("/tillsync-bridge/")]
     assert len(routes) >= 15
@@ -67,7 +67,7 @@ async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bri
     for method, route in routes:
         where = f"{method} {route}"
         assert (await call(site, method, route, None)).status == 401, where
-        # the cookie alone: another site's page could send it
+        # the cookie alone is refused, because another site's page could send it
         without = await call(site, method, route, admin, {"X-WP-Nonce": ""})
         assert without.status in (401, 403), where
         assert (await call(site, method, route, admin, {"X-WP-Nonce": "0123456789"})).json["code"] == "rest_cookie_invalid_nonce", where
@@ -80,14 +80,14 @@ async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bri
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_shop_manager_may_use_the_routes(bridged: BridgedShop) -> None:
+async def test_shop_manager_may_use_the_routes(bridged: BridgedShop) -> None:
     manager = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"))
     for path in ("/queues?queue=orders", "/queues?queue=customers", "/queues/outbox"):
         reply = await bridged.site.request("GET", f"/wp-json/tillsync-bridge/v1{path}", session=manager)
         assert reply.status == 200, reply.text
         assert "no-store" in reply.headers["Cache-Control"]
     health = await bridged.site.request("GET", "/wp-json/tillsync-bridge/v1/site-health/service", session=manager)
-    assert health.status == 403, "Site Health is the administrators'"
+    assert health.status == 403, "only administrators may use Site Health"
 
 
 def signature(secret: str, at: int, method: str, route: str, body: bytes) -> dict[str, str]:
@@ -97,7 +97,7 @@ def signature(secret: str, at: int, method: str, route: str, body: bytes) -> dic
 
 
 @pytest.mark.shops("mariadb")
-async def test_every_route_of_the_service_takes_its_signature_and_nothing_else(bridged: BridgedShop) -> None:
+async def test_service_routes_accept_only_a_valid_signature(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
     admin = await site.log_in()
@@ -146,7 +146,7 @@ async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) 
     assert len(names) >= 10
     assert not any("nopriv" in hook or hook.startswith("wp_ajax_") for hook in hooks)
     admin = await site.log_in()
-    # each with a nonce that would do, were it not for the right
+    # each has a valid nonce and lacks the right
     others = [await site.log_in(await site.add_user(role=role), "tillsync_bridge_settings", *names) for role in ("subscriber", "editor")]
     before = await site.php("return get_option( 'tillsync_bridge_connection' );")
     for name in names:
@@ -168,7 +168,7 @@ async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) 
     assert await site.php("return get_option( 'tillsync_bridge_connection' );") == before
 
 
-async def test_managers_and_administrators_on_every_screen(bridged: BridgedShop) -> None:
+async def test_managers_and_administrators_may_open_every_screen(bridged: BridgedShop) -> None:
     site = bridged.site
     user = await site.add_user("ada@example.test")
     order = await site.add_order(customer_id=user, email="ada@example.test")

@@ -1,4 +1,4 @@
-"""Shops with plain permalinks, and behind a firewall that refuses PUT and DELETE: the service finds its way by itself."""
+"""Shops with plain permalinks, and behind a firewall that refuses PUT and DELETE. The service adapts without a setting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def type_row(site: Shop, removed: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_with_plain_permalinks_everything_goes_both_ways(wp_site: Shop, database: TestDatabase) -> None:
+async def test_sync_works_with_plain_permalinks(wp_site: Shop, database: TestDatabase) -> None:
     await wp_site.php(PLAIN)
     index = await wp_site.request("GET", "/?rest_route=/")
     assert "wc-tillsync/v1" in index.json["namespaces"]
@@ -53,7 +53,7 @@ async def test_with_plain_permalinks_everything_goes_both_ways(wp_site: Shop, da
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_firewall_that_knows_only_get_and_post_is_got_past(bridged: BridgedShop) -> None:
+async def test_sync_works_behind_a_firewall_for_get_and_post_only(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     site.inject(FIREWALL)
     type_id = till.add_type(name="Trade", discount=10)
@@ -64,12 +64,12 @@ async def test_a_firewall_that_knows_only_get_and_post_is_got_past(bridged: Brid
     await sync.sync_customer_type(bridged.account_id, type_id, vocabulary_pb2.CUSTOMER_TYPE_ACTION_DELETE)
     await site.until(lambda: type_row(site, 1))
     refused = (site.content / "uploads/refused").read_text(encoding="utf-8")
-    assert refused == "x", "learnt by one refusal"
+    assert refused == "x", "one refusal is enough to learn it"
 
 
 @pytest.mark.parametrize("prefix", ["/wp-json", "/index.php/wp-json"])
 @pytest.mark.shops("mariadb")
-async def test_the_method_in_the_header_is_the_one_that_is_signed(wp_site: Shop, prefix: str) -> None:
+async def test_signature_covers_the_method_of_the_header(wp_site: Shop, prefix: str) -> None:
     await connected(wp_site)
     route = "/wc-tillsync/v1/customer-types/7"
     body = json.dumps({"version": "1", "name": "Trade", "discount": "10", "description": ""}).encode()

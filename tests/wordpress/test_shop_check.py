@@ -1,4 +1,4 @@
-"""Testing both sides from the merchant's screen: each thing that may stand between the service and the shop, in the merchant's words."""
+"""The merchant's test of both sides names each obstacle between service and shop in the merchant's words."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ FAILURE_MODES = {
     ),
 }
 OPERATORS = re.compile(r"\bepos\.|\bshop\.\w+_|base_url|webhook_key|consumer_key|_api_version|UpdateAccount|requests_per_minute|till_id")
-"""Names of settings that a merchant has never seen."""
+"""Names of settings that a merchant does not know."""
 
 
 def shown(page: str) -> list[str]:
-    """The steps as a merchant reads them."""
+    """Returns the steps as a merchant reads them."""
     listed = page.partition('<ol class="tillsync-steps">')[2].partition("</ol>")[0]
     return [html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", step))).strip() for step in listed.split("<li ")[1:]]
 
@@ -100,7 +100,7 @@ async def checked(site: Shop) -> list[str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.shops("mariadb")
-async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged: BridgedShop) -> None:
+async def test_each_obstacle_before_the_shop_is_named_with_its_remedy(bridged: BridgedShop) -> None:
     site = bridged.site
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     session = await site.log_in("admin", NONCE)
@@ -115,7 +115,7 @@ async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged:
         assert said in failed[0], (name, failed)
         assert to_do in failed[0], (name, failed)
         assert not any(OPERATORS.search(step) for step in shown(page)), (name, shown(page))
-        # connecting is refused in the same words, and what was connected stays
+        # a connect fails with the same words, and the stored connection stays
         await press(site, session, "reconnect")
         refused = html.unescape(flash(await screen(site, session)))
         assert f"Not connected. {said}" in refused or said in refused, (name, refused)
@@ -128,8 +128,8 @@ async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged:
 
 
 @pytest.mark.shops("mariadb")
-async def test_what_the_shop_prints_around_its_answers_is_a_warning(bridged: BridgedShop) -> None:
-    """The answers are read all the same, so nothing is wrong."""
+async def test_output_around_the_shops_responses_is_a_warning(bridged: BridgedShop) -> None:
+    """The service can still read the responses, so no step fails."""
     site = bridged.site
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     notice = "echo '<br /><b>Notice</b>:  Undefined index in <b>/wp-content/plugins/loyal/loyal.php</b><br />';"
@@ -143,7 +143,7 @@ async def test_what_the_shop_prints_around_its_answers_is_a_warning(bridged: Bri
 
 
 @pytest.mark.shops("mariadb")
-async def test_what_only_the_operator_can_mend_says_so_without_the_operators_settings(wp_site: Shop, database: TestDatabase) -> None:
+async def test_operators_problems_are_shown_without_the_operators_settings(wp_site: Shop, database: TestDatabase) -> None:
     account = account_pb2.Account(customer_sync_enabled=False)
     async with bridged_shop(wp_site, database.dsn, account=account) as bridged:
         steps = await checked(wp_site)
@@ -158,8 +158,8 @@ async def test_what_only_the_operator_can_mend_says_so_without_the_operators_set
 
 
 @pytest.mark.shops("mariadb")
-async def test_every_reason_and_warning_of_the_service_has_words(wp_site: Shop) -> None:
-    """Found in the service's own code: a new one without words goes red here."""
+async def test_every_reason_and_warning_of_the_service_has_a_text(wp_site: Shop) -> None:
+    """The codes are found in the service's code, so a new one without a text fails here."""
     code = "".join(
         path.read_text(encoding="utf-8")
         for path in (Path(__file__).parents[2] / "server/tillsync_server/application/use_cases").glob("*.py")
@@ -170,7 +170,9 @@ async def test_every_reason_and_warning_of_the_service_has_words(wp_site: Shop) 
         for name in ("account_check", "shop_check", "till_check", "check_steps", "upstream_reasons")
     )
     reasons = {reason for reason in reasons if f'"{reason}"' in checks}
-    warnings = set(re.findall(r'(?:run\.warn|_list_is_read)\(\s*(?:run, )?"(\w+)"', checks)) - {"no_bridge"}  # which the plugin is
+    warnings = set(re.findall(r'(?:run\.warn|_list_is_read)\(\s*(?:run, )?"(\w+)"', checks)) - {
+        "no_bridge"
+    }  # the plugin itself is the bridge
     successes = set(re.findall(r'run\.passed\(\s*"(\w+)"', checks)) - {"consumer_keys"} | {"search_by_email"}
     assert (len(reasons) > 20, len(warnings) > 6, len(successes) > 5) == (True, True, True), (reasons, warnings, successes)
     words = await wp_site.php(

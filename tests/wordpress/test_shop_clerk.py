@@ -1,4 +1,4 @@
-"""Somebody who may edit orders and not manage the shop: sees nothing of ours on the orders, and can set nothing going."""
+"""A user who may edit orders but not manage the shop sees nothing of the plugin on orders, and can start nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def rerun(site: Shop, order: int) -> bool:
     return bool(int(row["rerun"]))
 
 
-async def test_a_clerk_sees_orders_and_nothing_of_ours(bridged: BridgedShop) -> None:
+async def test_clerk_sees_orders_without_the_plugin(bridged: BridgedShop) -> None:
     site = bridged.site
     site.inject(ROLE)
     order = await site.add_order(email="ada@example.test", first_name="Ada")
@@ -35,7 +35,7 @@ async def test_a_clerk_sees_orders_and_nothing_of_ours(bridged: BridgedShop) -> 
     edit = await site.php(
         "return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order
     )
-    await site.request("GET", "/wp-admin/index.php", session=await site.log_in())  # a new WooCommerce shows its own beginning first, once
+    await site.request("GET", "/wp-admin/index.php", session=await site.log_in())  # a new WooCommerce shows its setup once
     for path in (edit, await site.php(ORDERS)):
         page = await site.request("GET", path, session=session)
         assert "tillsync-panel" not in page.text
@@ -49,7 +49,7 @@ async def test_a_clerk_sees_orders_and_nothing_of_ours(bridged: BridgedShop) -> 
 
 
 @pytest.mark.shops("mariadb")
-async def test_settings_are_saved_with_the_nonce_of_the_screen_and_by_managers_only(bridged: BridgedShop) -> None:
+async def test_only_managers_with_the_screens_nonce_save_settings(bridged: BridgedShop) -> None:
     site = bridged.site
     site.inject(ROLE)
     before = await site.php(SAVED)

@@ -1,4 +1,4 @@
-"""Connecting, reconnecting, copies and leaving, by the merchant's own clicks against the real service."""
+"""Connect, reconnect, copies and disconnect, by the merchant's own clicks with the real service."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def option(site: Shop, name: str) -> object:
     return await site.php("return get_option( $name );", name=name)
 
 
-async def test_a_merchant_connects_by_pasting_and_the_service_calls_back_before_it_says_so(wp_site: Shop, database: TestDatabase) -> None:
+async def test_merchant_connects_with_a_pasted_string(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
         session = await wp_site.log_in("admin", NONCE)
         assert "tillsync-connect" in await screen(wp_site, session)
@@ -50,7 +50,7 @@ async def test_a_merchant_connects_by_pasting_and_the_service_calls_back_before_
         account = await bridged.service.client.accounts.get_account(bridged.account_id)
         assert account.shop.has_bridge_secret
         assert account.shop.base_url.rstrip("/") == wp_site.url
-        # what the service signs with opens the shop
+        # the shop accepts the service's secret
         secret = await bridged.secret()
         status = (await wp_site.signed("GET", STATUS, None, secret)).json
         assert (status["api"], status["home_url"], status["max_batch"]) == (1, wp_site.url, 500)
@@ -62,7 +62,7 @@ async def test_a_merchant_connects_by_pasting_and_the_service_calls_back_before_
 
 
 @pytest.mark.shops("mariadb")
-async def test_connecting_again_rotates_the_secret_and_leaving_revokes_the_token(bridged: BridgedShop) -> None:
+async def test_reconnect_rotates_the_secret_and_disconnect_revokes_the_token(bridged: BridgedShop) -> None:
     site = bridged.site
     session = await site.log_in("admin", NONCE)
     before = await bridged.secret()
@@ -81,7 +81,7 @@ async def test_connecting_again_rotates_the_secret_and_leaving_revokes_the_token
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_shop_whose_rest_api_is_off_is_told_so_and_stays_unconnected(wp_site: Shop, database: TestDatabase) -> None:
+async def test_connect_fails_with_a_remedy_when_the_rest_api_is_off(wp_site: Shop, database: TestDatabase) -> None:
     wp_site.inject("add_filter( 'rest_authentication_errors', fn() => new WP_Error( 'rest_disabled', 'off', array( 'status' => 401 ) ) );")
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
         session = await wp_site.log_in("admin", NONCE)
@@ -96,17 +96,17 @@ async def test_a_shop_whose_rest_api_is_off_is_told_so_and_stays_unconnected(wp_
 
 @pytest.mark.parametrize("pasted", ["", "hello", "tillsync1.e30", "tillsync1.%%%"])
 @pytest.mark.shops("mariadb")
-async def test_what_is_no_connect_string_is_named(wp_site: Shop, pasted: str) -> None:
+async def test_malformed_connect_string_is_refused(wp_site: Shop, pasted: str) -> None:
     session = await wp_site.log_in("admin", NONCE)
     await press(wp_site, session, "connect", tillsync_connect=pasted)
     assert "connect string" in flash(await screen(wp_site, session)).lower()
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_copy_at_another_address_sends_and_accepts_nothing_until_the_merchant_chooses(bridged: BridgedShop) -> None:
+async def test_copy_sends_and_accepts_nothing_before_the_merchant_chooses(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
-    # the database was copied from elsewhere
+    # the database was copied from another site
     code = "$it = get_option( 'tillsync_bridge_connection' ); $it['home_url'] = $home; update_option( 'tillsync_bridge_connection', $it );"
     await site.php(code, home="https://live.example.test")
     order = await site.add_order(email="ada@example.test", first_name="Ada", last_name="Byron")
@@ -123,7 +123,7 @@ async def test_a_copy_at_another_address_sends_and_accepts_nothing_until_the_mer
 
 
 @pytest.mark.shops("mariadb")
-async def test_what_is_said_to_be_a_copy_forgets_the_connection_and_leaves_the_original_alone(bridged: BridgedShop) -> None:
+async def test_copy_forgets_the_connection_and_the_original_stays_connected(bridged: BridgedShop) -> None:
     site = bridged.site
     site.configure(WP_ENVIRONMENT_TYPE="staging")
     await site.add_order(email="ada@example.test")
@@ -140,7 +140,7 @@ async def test_what_is_said_to_be_a_copy_forgets_the_connection_and_leaves_the_o
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_a_test_site_is_connected_only_when_that_is_said(wp_site: Shop, database: TestDatabase) -> None:
+async def test_test_site_connects_only_with_a_confirmation(wp_site: Shop, database: TestDatabase) -> None:
     wp_site.configure(WP_ENVIRONMENT_TYPE="staging")
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
         session = await wp_site.log_in("admin", NONCE)
@@ -150,7 +150,7 @@ async def test_a_test_site_is_connected_only_when_that_is_said(wp_site: Shop, da
         assert "Connected to" in flash(await screen(wp_site, session))
 
 
-async def test_a_connect_string_in_wp_config_connects_by_cron(wp_site: Shop, database: TestDatabase) -> None:
+async def test_cron_connects_with_the_string_in_wp_config(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
         wp_site.configure(TILLSYNC_CONNECT=bridged.connect_string)
         session = await wp_site.log_in("admin", NONCE)
@@ -162,7 +162,7 @@ async def test_a_connect_string_in_wp_config_connects_by_cron(wp_site: Shop, dat
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_settings_are_shown_previewed_and_saved(bridged: BridgedShop) -> None:
+async def test_merchant_previews_and_saves_settings(bridged: BridgedShop) -> None:
     site = bridged.site
     session = await site.log_in("admin", NONCE, "woocommerce-settings")
     form = {
@@ -190,14 +190,14 @@ async def test_settings_are_shown_previewed_and_saved(bridged: BridgedShop) -> N
     assert await option(site, "tillsync_bridge_statuses") == ["completed"]
     page = await screen(site, session)
     assert f'value="{bridged.default_customer}"' in page
-    # somebody else changes something meanwhile: the next save is refused, and shows what is there now
+    # another person changes a setting: the next save shows the present settings
     await bridged.service.client.accounts.update_account(bridged.account_id, account_pb2.Account(sync_phone=True), ["sync_phone"])
     await site.request("POST", SCREEN, session=session, form={**form, "tillsync_settings[customerSyncEnabled]": "1"})
     assert not (await bridged.service.client.accounts.get_account(bridged.account_id)).customer_sync_enabled
 
 
 @pytest.mark.shops("mariadb")
-async def test_both_sides_are_tested_by_a_click(bridged: BridgedShop) -> None:
+async def test_one_click_tests_both_sides(bridged: BridgedShop) -> None:
     session = await bridged.site.log_in("admin", NONCE)
     await press(bridged.site, session, "check")
     page = await screen(bridged.site, session)
@@ -236,7 +236,7 @@ async def test_every_button_refuses_a_missing_nonce_and_a_wrong_capability(bridg
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
+async def test_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
     session = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"), NONCE)
     assert "Test both sides" in await screen(bridged.site, session)
     await press(bridged.site, session, "refresh")
@@ -244,7 +244,7 @@ async def test_a_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_status_route_is_closed_to_everybody_but_the_service(bridged: BridgedShop) -> None:
+async def test_status_route_accepts_only_the_service(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
     for session in (None, await site.log_in("admin"), await site.log_in(await site.add_user(role="customer"))):

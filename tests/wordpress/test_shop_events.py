@@ -1,4 +1,4 @@
-"""Events over HTTP, and from the real service: what it tells makes the order due, the drain fetches the answer."""
+"""Events over HTTP and from the real service: an event makes its order due, and the drain fetches the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def event(order_id: int, sequence: int, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_only_the_service_may_tell(wp_site: Shop) -> None:
+async def test_only_the_service_may_send_events(wp_site: Shop) -> None:
     await connected(wp_site)
     content = {"events": [event(5, 1)]}
     for session in (None, await wp_site.log_in("admin"), await wp_site.log_in(await wp_site.add_user())):
@@ -37,7 +37,7 @@ async def test_only_the_service_may_tell(wp_site: Shop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_results_stand_by_position_and_the_same_again_is_200(wp_site: Shop) -> None:
+async def test_results_are_by_position_and_a_repeated_batch_is_accepted(wp_site: Shop) -> None:
     await connected(wp_site)
     content = {"events": [event(5, 2), event(5, 1), event(6, 1, type="other"), event(7, 1)]}
     for expected in (["updated", "stale", "invalid", "updated"], ["unchanged", "stale", "invalid", "unchanged"]):
@@ -48,8 +48,10 @@ async def test_results_stand_by_position_and_the_same_again_is_200(wp_site: Shop
     assert (await wp_site.signed("POST", ROUTE, {}, SECRET)).status == 400
 
 
-async def test_a_decision_at_the_service_reaches_the_order_by_an_event(bridged: BridgedShop) -> None:
-    """Two till customers with the email: held. A person links: the service tells, the drain fetches, nobody polled."""
+async def test_event_brings_a_decision_to_its_order(bridged: BridgedShop) -> None:
+    """The till has two customers with the email, so the order is held. A person links one; the service sends an event, and the drain
+    fetches the answer before any poll is due.
+    """
     site = bridged.site
     first = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     bridged.till.add_customer(forename="Ada", surname="Twin", email="ada@example.test")
@@ -68,7 +70,7 @@ async def test_a_decision_at_the_service_reaches_the_order_by_an_event(bridged: 
     await bridged.service.client.links.create_link(bridged.account_id, epos_customer_id=first, woo_customer_id=customer)
     finished = (await site.until(lambda: told("order.finished")))[0]
     assert int(finished["sequence"]) > int(needed["sequence"])
-    # due at once, although held orders are asked for only now and then
+    # the event makes the order due at once, although held orders are polled rarely
     await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();")
     answer = (await site.order_meta(order))["_tillsync_answer"]
     assert (answer["outcome"], answer["epos_customer_id"]) == ("OUTCOME_MATCHED_LINK", str(first))

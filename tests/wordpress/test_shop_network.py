@@ -1,4 +1,4 @@
-"""Two shops of one WordPress network, each with an account of its own: they share users and files, and nothing of ours."""
+"""Two shops of one WordPress network, each with its own account. They share users and files, but no data of the plugin."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def orders_of(bridged: BridgedShop) -> list[int]:
     return [entry.order_id for entry in (await bridged.service.client.sync.list_queue_page(request)).entries]
 
 
-async def test_each_shop_speaks_for_itself(wp_network: tuple[Shop, Shop], database: TestDatabase) -> None:
+async def test_each_shop_of_a_network_has_its_own_account(wp_network: tuple[Shop, Shop], database: TestDatabase) -> None:
     first, second = wp_network
     async with bridged_shop(first, database.dsn) as one:
         two = await second_account(one, second)
@@ -47,7 +47,7 @@ async def test_each_shop_speaks_for_itself(wp_network: tuple[Shop, Shop], databa
             await shop.drain()
         assert await orders_of(one) == [in_first]
         assert sorted(await orders_of(two)) == in_second
-        # neither shop opens for the other's secret
+        # neither shop accepts the other's secret
         assert (await second.signed("GET", "/wc-tillsync/v1/status", None, await two.secret())).json["home_url"] == second.url
         assert (await second.signed("GET", "/wc-tillsync/v1/status", None, await one.secret())).status == 401
         assert (await first.signed("GET", "/wc-tillsync/v1/status", None, await two.secret())).status == 401
@@ -66,7 +66,7 @@ async def test_each_shop_speaks_for_itself(wp_network: tuple[Shop, Shop], databa
         await first.until(answered, 60)
         named = [customer for customer in one.till.store.customers.values() if customer.email_address == "ada@example.test"]
         assert len(named) == 1
-        # one leaves, the other stays
+        # one disconnects, the other stays connected
         await first.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\Connector::class )->disconnect();")
         assert (await second.signed("GET", "/wc-tillsync/v1/status", None, await two.secret())).status == 200
         later = await second.add_order(**BUYER)

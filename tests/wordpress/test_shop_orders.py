@@ -1,4 +1,4 @@
-"""Orders on their way: from a status change in the shop to a till customer, and what a person can do about it."""
+"""Orders from a status change in the shop to a till customer, and a person's actions on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUYER: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last
 
 
 async def answered(bridged: BridgedShop, order_id: int, state: str = "ENTRY_STATE_PROCESSED") -> dict[str, Any]:
-    """The order's stored answer, once it has this state; drains until then."""
+    """Returns the order's stored answer once it has this state. It drains until then."""
 
     async def look() -> dict[str, Any] | None:
         await bridged.drain()
@@ -39,7 +39,7 @@ async def act(site: Shop, session: Session | None, order_id: int, action: str, m
     return await site.request(method, f"{API}/orders/{order_id}/{action}", session=session, json_body=content)
 
 
-async def test_an_order_becomes_a_till_customer_and_says_so(bridged: BridgedShop) -> None:
+async def test_order_creates_a_till_customer_and_gets_a_note(bridged: BridgedShop) -> None:
     site = bridged.site
     user = await site.add_user("ada@example.test")
     order = await site.add_order(customer_id=user, **BUYER)
@@ -48,28 +48,28 @@ async def test_an_order_becomes_a_till_customer_and_says_so(bridged: BridgedShop
     assert (customer.forename, customer.surname, customer.email_address) == ("Ada", "Byron", "ada@example.test")
     assert (answer["order_id"], answer["outcome"], answer["comment"]) == (order, "OUTCOME_CUSTOMER_CREATED", "Customer created")
 
-    async def row_is_closed() -> bool:  # the answer may come by an event first: the next drain closes the row
+    async def row_is_done() -> bool:  # an event may bring the answer first, and the next drain completes the row
         await bridged.drain()
         return bool((await row(site, order))["state"] == "done")
 
-    await site.until(row_is_closed)
+    await site.until(row_is_done)
     notes = [note for note in await site.order_notes(order) if "Customer created" in note]
     assert len(notes) == 1
     assert answer["epos_customer_id"] in notes[0]
-    # the next one of the same person: no twin
+    # the person's next order creates no twin
     second = await answered(bridged, await site.add_order(customer_id=user, **BUYER))
     assert (second["epos_customer_id"], second["outcome"]) == (answer["epos_customer_id"], "OUTCOME_MATCHED_LINK")
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_guest_goes_to_the_default_customer(bridged: BridgedShop) -> None:
+async def test_guest_order_goes_to_the_default_customer(bridged: BridgedShop) -> None:
     answer = await answered(bridged, await bridged.site.add_order(**BUYER))
     assert answer["epos_customer_id"] == str(bridged.default_customer)
     assert answer["comment"] == "Matched to the default customer"
 
 
 @pytest.mark.shops("mariadb")
-async def test_nothing_is_sent_before_the_facts_are_final(bridged: BridgedShop) -> None:
+async def test_order_is_not_sent_before_its_facts_are_final(bridged: BridgedShop) -> None:
     site = bridged.site
     code = """
         $order = wc_create_order( array( 'status' => 'processing' ) );
@@ -86,7 +86,7 @@ async def test_nothing_is_sent_before_the_facts_are_final(bridged: BridgedShop) 
     assert (await answered(bridged, order))["outcome"] == "OUTCOME_CUSTOMER_CREATED"
 
 
-async def test_a_held_order_is_released_by_a_persons_choice_on_the_order_screen(bridged: BridgedShop) -> None:
+async def test_choice_on_the_order_screen_requeues_a_held_order(bridged: BridgedShop) -> None:
     site = bridged.site
     twins = [bridged.till.add_customer(forename="Ada", surname=name, email="ada@example.test") for name in ("Byron", "King")]
     user = await site.add_user("ada@example.test")
@@ -108,7 +108,7 @@ async def test_a_held_order_is_released_by_a_persons_choice_on_the_order_screen(
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_only(bridged: BridgedShop) -> None:
+async def test_only_a_person_changes_the_customer_of_a_finished_order(bridged: BridgedShop) -> None:
     site = bridged.site
     user = await site.add_user("ada@example.test")
     order = await site.add_order(customer_id=user, **BUYER)
@@ -132,7 +132,7 @@ async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_onl
 
 
 @pytest.mark.shops("mariadb")
-async def test_guests_have_no_link_and_get_another_customer_only_while_held(bridged: BridgedShop) -> None:
+async def test_guest_order_gets_another_customer_only_while_held(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
     await answered(bridged, order)
@@ -143,7 +143,7 @@ async def test_guests_have_no_link_and_get_another_customer_only_while_held(brid
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(bridged: BridgedShop) -> None:
+async def test_order_routes_accept_only_managers_with_a_nonce(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
     admin = await site.log_in("admin")
@@ -156,7 +156,7 @@ async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(brid
         for session in strangers:
             reply = await site.request(method, f"{API}/{path}", session=session, json_body=body)
             assert reply.status in (401, 403), f"{method} {path}: {reply.text}"
-        # the cookie alone is not enough, a wrong nonce less
+        # the cookie alone and a wrong nonce are refused
         without = await site.request(method, f"{API}/{path}", session=admin, json_body=body, headers={"X-WP-Nonce": ""})
         assert without.status in (401, 403), f"{method} {path}: {without.text}"
         wrong = await site.request(method, f"{API}/{path}", session=admin, json_body=body, headers={"X-WP-Nonce": "wrong"})
@@ -164,7 +164,7 @@ async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(brid
     assert (await row(site, order))["rerun"] in (0, "0")
 
 
-async def test_an_order_that_does_not_exist_or_is_a_refund_is_not_found(bridged: BridgedShop) -> None:
+async def test_missing_order_and_refund_are_not_found(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
     refund = await site.php("return wc_create_refund( array( 'order_id' => $order, 'amount' => 0 ) )->get_id();", order=order)
@@ -174,7 +174,7 @@ async def test_an_order_that_does_not_exist_or_is_a_refund_is_not_found(bridged:
         assert await site.rows(f"SELECT * FROM {{prefix}}tillsync_outbox WHERE order_id = {order_id}") == []
 
 
-async def test_orders_cancelled_trashed_or_deleted_before_they_were_sent_are_closed_and_come_back(bridged: BridgedShop) -> None:
+async def test_unsent_orders_that_end_are_closed_and_may_come_back(bridged: BridgedShop) -> None:
     site = bridged.site
     orders = [await site.add_order(**BUYER) for _ in range(3)]
     await site.php("wc_get_order( $id )->update_status( 'cancelled' );", id=orders[0])
@@ -215,14 +215,12 @@ COMMAND = """
     $tools = static fn() => Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Cli\\CommandTools::class );
     ( new Tillsync\\Bridge\\Cli\\TillsyncCommand( $tools ) )->drain( array(), array( 'format' => 'json' ) );
 """
-"""`wp tillsync drain`; WP-CLI itself is in no registry."""
+"""`wp tillsync drain`. WP-CLI itself is in no package registry."""
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["", "object-cache"])
-async def test_drains_of_every_kind_together_send_each_order_once(
-    bridged: BridgedShop, cached: bool, measured: Callable[[str], None]
-) -> None:
-    """Many orders changed at once by four processes; Action Scheduler, cron and the command line drain them together."""
+async def test_concurrent_drains_send_each_order_once(bridged: BridgedShop, cached: bool, measured: Callable[[str], None]) -> None:
+    """Four processes change many orders at once. Action Scheduler, cron and the command line drain them together."""
     site = bridged.site
     if cached:
         site.use_object_cache()
@@ -260,8 +258,8 @@ async def test_drains_of_every_kind_together_send_each_order_once(
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_plugin_updated_in_mid_drain_ends_its_drain(bridged: BridgedShop) -> None:
-    """Whatever the drain still needs is loaded before its first call, so that new files cannot meet old ones."""
+async def test_drain_survives_an_update_of_the_plugin(bridged: BridgedShop) -> None:
+    """A drain loads all its classes before its first call, so that new files cannot meet old ones."""
     loaded = await bridged.site.php(
         """
         $seen = null;
@@ -279,7 +277,7 @@ async def test_a_plugin_updated_in_mid_drain_ends_its_drain(bridged: BridgedShop
     assert loaded == [True, []]
 
 
-async def test_older_orders_are_matched_when_the_merchant_asks(bridged: BridgedShop) -> None:
+async def test_merchant_requests_a_match_of_older_orders(bridged: BridgedShop) -> None:
     site = bridged.site
     await site.php("update_option( 'tillsync_bridge_active', '' );")
     old = await site.add_order(age_seconds=3 * 86400, **BUYER)
@@ -298,7 +296,7 @@ async def test_older_orders_are_matched_when_the_merchant_asks(bridged: BridgedS
 
 
 @pytest.mark.shops("mariadb")
-async def test_cron_alone_gets_an_order_through(bridged: BridgedShop) -> None:
+async def test_cron_alone_brings_an_order_to_its_end(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
     due = "wp_clear_scheduled_hook( 'tillsync_bridge_minute' ); wp_schedule_event( time() - 1, 'hourly', 'tillsync_bridge_minute' );"
@@ -313,7 +311,7 @@ async def test_cron_alone_gets_an_order_through(bridged: BridgedShop) -> None:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_page_of_wp_admin_kicks_action_scheduler_once_and_the_drain_schedules_itself(bridged: BridgedShop) -> None:
+async def test_wp_admin_schedules_one_drain_which_schedules_the_next(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
     await bridged.age_outbox()
@@ -325,7 +323,7 @@ async def test_a_page_of_wp_admin_kicks_action_scheduler_once_and_the_drain_sche
     await site.run_actions()
     assert [entry.order_id for entry in await bridged.entries()] == [order]
 
-    # not at its end yet: it is looked at again without anybody's doing, at the latest in 5 s, at once when the service tells
+    # the order has not ended: a scheduled drain polls it in at most 5 s, or at once after an event
     async def done() -> bool:
         await site.run_actions()
         return bool((await row(site, order))["state"] == "done")
@@ -340,14 +338,14 @@ OWN_RUNNER = """
 
 
 @pytest.mark.shops("real")
-async def test_action_schedulers_own_runner_drains_after_a_page_of_wp_admin(bridged: BridgedShop) -> None:
-    """It starts in wp-admin only, by a request of the shop to itself; the stand-in has none."""
+async def test_action_schedulers_runner_drains_after_a_page_of_wp_admin(bridged: BridgedShop) -> None:
+    """The runner starts only in wp-admin, by a request of the shop to itself. The stand-in has none."""
     site = bridged.site
     order = await site.add_order(**BUYER)
     await bridged.age_outbox()
     session = await site.log_in("admin")
     site.inject(OWN_RUNNER)
-    # it starts once a minute at most; the making of the site counts
+    # it starts at most once a minute, including the installation of the site
     await site.php("delete_option( 'action_scheduler_lock_async-request-runner' );")
     assert (await site.request("GET", "/wp-admin/index.php", session=session)).status == 200
 

@@ -1,4 +1,4 @@
-"""WordPress's export and erasure of personal data, here and at the service; roles and pages that reach it."""
+"""WordPress's export and erasure of personal data, in the shop and at the service; the suggested policy text and the logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOOLS = """
 
 
 async def person(bridged: BridgedShop) -> tuple[int, int]:
-    """A shopper with a link and points; their order."""
+    """Returns the user id of a shopper with a link and points, and their order."""
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=42)
     user = await bridged.site.add_user("ada@example.test")
     order = await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
@@ -39,11 +39,11 @@ async def person(bridged: BridgedShop) -> tuple[int, int]:
 
 async def tool(site: Shop, kind: str, email: str = "ada@example.test") -> list[dict[str, Any]]:
     first, seen = await site.php(TOOLS, admin=True, user="admin", kind=kind, email=email)
-    assert first == "tillsync-bridge", "before WooCommerce takes the email off the orders"
+    assert first == "tillsync-bridge", "it must run before WooCommerce removes the email from the orders"
     return list(seen)
 
 
-async def test_the_export_holds_what_is_here_and_what_the_service_keeps(bridged: BridgedShop) -> None:
+async def test_export_contains_data_of_the_shop_and_the_service(bridged: BridgedShop) -> None:
     user, order = await person(bridged)
     await bridged.site.add_order(email="grace@example.test", first_name="Grace")
     await bridged.drain()
@@ -59,14 +59,14 @@ async def test_the_export_holds_what_is_here_and_what_the_service_keeps(bridged:
     [customer] = bridged.till.customers_by_email("ada@example.test")
     known = ("tillsync-service-person", "Also known as", f"till customer {customer}: linked to shop customer {user}")
     assert known in values
-    assert "ada@example.test" in str(items), "the service hands out whole addresses here, and nowhere else"
+    assert "ada@example.test" in str(items), "the service returns whole addresses only here"
     assert "grace@" not in str(items)
     assert len({item["item_id"] for item in items}) == len(items)
     assert await tool(bridged.site, "exporters", "nobody@example.test") == [{"data": [], "done": True}]
     assert user > 0
 
 
-async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: BridgedShop) -> None:
+async def test_erasure_covers_shop_and_service_for_good(bridged: BridgedShop) -> None:
     user, order = await person(bridged)
     waiting = await bridged.site.add_order(customer_id=user, email="ada@example.test")
     [answer] = await tool(bridged.site, "erasers")
@@ -75,7 +75,7 @@ async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: 
     assert await bridged.site.order_meta(order) == {}
     [row] = await bridged.site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user}")
     assert (row["removed"], row["points"], row["type_id"]) == ("1", "0", None)
-    # the service took its values away too, while it was asked: none of its writes can bring them back
+    # the service removed its values during the request, so none of its writes can restore them
     assert (answer["items_retained"], answer["messages"]) == (False, [])
     exported = await tool(bridged.site, "exporters")
     left = {item["group_id"] for page in exported for item in page["data"]}
@@ -88,11 +88,11 @@ async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: 
     assert len(await bridged.entries()) == entries
     rows = await bridged.site.rows("SELECT * FROM {prefix}tillsync_outbox")
     assert {(row["order_id"], row["state"], row["facts_hash"]) for row in rows} == {(str(order), "done", ""), (str(waiting), "done", "")}
-    assert bridged.till.customers_by_email("ada@example.test"), "the till's own records are the till's"
+    assert bridged.till.customers_by_email("ada@example.test"), "the till's own records stay"
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_service_that_does_not_answer_makes_no_complete_looking_result(bridged: BridgedShop) -> None:
+async def test_unanswered_call_fails_the_whole_request(bridged: BridgedShop) -> None:
     await person(bridged)
     bridged.site.inject("add_filter( 'pre_http_request', static fn() => new WP_Error( 'http_request_failed', 'cURL error 7: refused' ) );")
     for kind in ("exporters", "erasers"):
@@ -104,7 +104,7 @@ async def test_a_service_that_does_not_answer_makes_no_complete_looking_result(b
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_till_that_is_away_is_named_to_whoever_exports_or_erases(bridged: BridgedShop) -> None:
+async def test_result_names_a_till_that_was_not_asked(bridged: BridgedShop) -> None:
     user, _ = await person(bridged)
     [customer] = bridged.till.customers_by_email("ada@example.test")
     await bridged.till.stop()
@@ -119,7 +119,7 @@ async def test_a_till_that_is_away_is_named_to_whoever_exports_or_erases(bridged
 
 
 @pytest.mark.shops("mariadb")
-async def test_without_a_connection_only_the_shop_is_asked(wp_site: Shop) -> None:
+async def test_unconnected_shop_exports_and_erases_its_own_data(wp_site: Shop) -> None:
     user = await wp_site.add_user("ada@example.test")
     await wp_site.php(
         "global $wpdb; $wpdb->insert( $wpdb->prefix . 'tillsync_customer', array( 'user_id' => $id, 'version' => 1, 'points' => '7' ) );",
@@ -132,10 +132,10 @@ async def test_without_a_connection_only_the_shop_is_asked(wp_site: Shop) -> Non
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_policy_text_is_suggested_and_logs_name_nobody(bridged: BridgedShop) -> None:
+async def test_policy_text_is_suggested_and_logs_contain_no_person(bridged: BridgedShop) -> None:
     await person(bridged)
     session = await bridged.site.log_in()
-    await bridged.site.request("GET", "/wp-admin/index.php", session=session)  # a new WooCommerce shows its own beginning first, once
+    await bridged.site.request("GET", "/wp-admin/index.php", session=session)  # a new WooCommerce shows its setup once
     guide = await bridged.site.request("GET", "/wp-admin/options-privacy.php?tab=policyguide", session=session)
     assert "service that joins our online shop to the till" in guide.text
     logs = [path for path in (bridged.site.content / "uploads").rglob("*") if path.suffix in (".jsonl", ".log")]

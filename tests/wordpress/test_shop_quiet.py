@@ -1,4 +1,4 @@
-"""Who asks the service, and when: no page while it loads; a slow service keeps nobody waiting but the drain."""
+"""Requests that call the service: no page does while it loads, and a slow service delays only the drain."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ PAGES = (
 )
 
 
-async def test_no_page_asks_the_service_while_it_loads(bridged: BridgedShop) -> None:
-    """The queues page does, by its script, once it is there."""
+async def test_no_page_calls_the_service_while_it_loads(bridged: BridgedShop) -> None:
+    """The script of the queues page calls it after the page has loaded."""
     site = bridged.site
     user = await site.add_user("ada@example.test")
     order = await site.add_order(customer_id=user, email="ada@example.test")
@@ -49,23 +49,23 @@ async def test_no_page_asks_the_service_while_it_loads(bridged: BridgedShop) -> 
         "return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order, user="admin"
     )
     session = await site.log_in()
-    await site.request("GET", "/wp-admin/index.php", session=session)  # a new WooCommerce shows its own beginning first, once
+    await site.request("GET", "/wp-admin/index.php", session=session)  # a new WooCommerce shows its setup once
     site.inject(ASKED)
     for path in (*PAGES, edit, await site.php(ORDERS), f"/wp-admin/user-edit.php?user_id={user}"):
         reply = await site.request("GET", path, session=session)
         assert reply.status == 200, path
     log = site.content / "uploads/asked"
-    # Action Scheduler may begin its own work beside a page of wp-admin
+    # Action Scheduler may start its own work after a page of wp-admin
     asked = [line for line in (log.read_text(encoding="utf-8").splitlines() if log.exists() else []) if "admin-ajax.php" not in line]
     assert asked == []
-    # the same recorder sees the script's own question
+    # the same recorder sees the script's call
     await site.request("GET", "/wp-json/tillsync-bridge/v1/queues?queue=orders", session=session)
     assert "ListQueue" in log.read_text(encoding="utf-8")
 
 
 @dataclass
 class SlowService:
-    """A service that answers nothing until it is released."""
+    """A service that answers nothing before ``released`` is set."""
 
     url: str = ""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +74,7 @@ class SlowService:
 
 @asynccontextmanager
 async def slow_service(url: str) -> AsyncIterator[SlowService]:
-    """Stands before the service at ``url``."""
+    """Forwards to the service at ``url``."""
     slow = SlowService()
 
     async def forward(request: web.Request) -> web.Response:
@@ -101,8 +101,8 @@ async def slow_service(url: str) -> AsyncIterator[SlowService]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_slow_service_slows_no_checkout_and_gets_every_order(bridged: BridgedShop) -> None:
-    """Every checkout ends while the service has not answered anything yet."""
+async def test_slow_service_delays_no_checkout_and_gets_every_order(bridged: BridgedShop) -> None:
+    """Every checkout ends before the service answers anything."""
     site = bridged.site
     service = await site.php(
         "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )->current()->url;"
@@ -115,9 +115,9 @@ async def test_a_slow_service_slows_no_checkout_and_gets_every_order(bridged: Br
             bought = await shopper.buy("ada@example.test", block=block)
             assert bought.status == 200, bought.text
             orders.append(bought.order_id)
-        assert not slow.asked.is_set(), "a checkout asks the service nothing"
+        assert not slow.asked.is_set(), "a checkout sends the service no request"
         await bridged.age_outbox()
-        # a checkout in the middle of the drain is not kept waiting either
+        # a checkout during the drain does not wait either
         draining = asyncio.create_task(bridged.drain(now=False))
         await slow.asked.wait()
         meanwhile = await shopper.buy("grace@example.test", block=False)

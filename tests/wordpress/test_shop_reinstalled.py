@@ -1,4 +1,4 @@
-"""A shop that lost everything of the plugin and connects again: what the service holds of it is found, told of, and can be decided."""
+"""A shop that lost all data of the plugin and connects again: it finds the service's held orders, opens their alerts and decides them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLD = """
 """
 
 
-async def test_a_plugin_that_was_installed_anew_finds_what_the_service_holds(bridged: BridgedShop) -> None:
+async def test_reinstalled_plugin_finds_the_held_orders(bridged: BridgedShop) -> None:
     site = bridged.site
     twins = [bridged.till.add_customer(forename="Ada", surname=name, email="ada@example.test") for name in ("Byron", "King")]
     user = await site.add_user("ada@example.test")

@@ -1,4 +1,4 @@
-"""Deactivation and uninstallation: without WooCommerce loaded, on both order stores and every site of a network."""
+"""Deactivation and uninstallation: without WooCommerce, with both order stores and on every site of a network."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ROLES = """
 """
 
 
-async def test_deactivation_unschedules_and_keeps_the_rest(bridged: BridgedShop) -> None:
+async def test_deactivation_unschedules_and_keeps_all_data(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(email="x@example.test")
     await site.php(FILLED, order=order)
@@ -77,7 +77,7 @@ async def test_deactivation_unschedules_and_keeps_the_rest(bridged: BridgedShop)
     assert "tillsync_bridge_connection" in after["options"]
 
 
-async def test_uninstallation_leaves_nothing_but_what_was_not_ours(bridged: BridgedShop) -> None:
+async def test_uninstallation_deletes_only_the_plugins_data(bridged: BridgedShop) -> None:
     site = bridged.site
     user, other = await site.add_user(), await site.add_user()
     order = await site.add_order(customer_id=user, email="x@example.test")
@@ -95,7 +95,7 @@ async def test_uninstallation_leaves_nothing_but_what_was_not_ours(bridged: Brid
     assert await site.php(LEFT) == NOTHING
     code = "return array( array_values( ( new WP_User( $one ) )->roles ), array_values( ( new WP_User( $two ) )->roles ) );"
     roles = await site.php(code, one=user, two=other)
-    assert roles == [["customer"], ["customer", "wholesale"]], "only roles that we gave are taken"
+    assert roles == [["customer"], ["customer", "wholesale"]], "only roles that the plugin granted are revoked"
     tokens = [one async for one in bridged.service.client.accounts.list_tokens(account_id=bridged.account_id)]
     assert all(one.HasField("revoke_time") for one in tokens)
     assert not (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
@@ -120,7 +120,7 @@ async def test_uninstallation_of_a_copy_leaves_its_original_connected(bridged: B
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_service_that_is_away_does_not_keep_the_site_from_being_tidied(bridged: BridgedShop) -> None:
+async def test_uninstallation_succeeds_without_the_service(bridged: BridgedShop) -> None:
     site = bridged.site
     site.inject("add_filter( 'pre_http_request', static fn() => new WP_Error( 'http_request_failed', 'refused' ) );")
     await site.php(DEACTIVATE, plugins=[BRIDGE, "woocommerce/woocommerce.php"], admin=True, user="admin")
@@ -128,8 +128,8 @@ async def test_a_service_that_is_away_does_not_keep_the_site_from_being_tidied(b
     assert await site.php(LEFT) == NOTHING
 
 
-async def test_the_tables_come_back_when_the_schema_was_older(wp_site: Shop) -> None:
-    """Updates call no activation hook: wp-admin and cron look at the version."""
+async def test_older_schema_gets_its_missing_tables(wp_site: Shop) -> None:
+    """WordPress calls no activation hook on updates, so wp-admin and cron check the schema version."""
     for way in ("admin", "cron"):
         await wp_site.php(
             "global $wpdb; $wpdb->query( \"DROP TABLE {$wpdb->prefix}tillsync_event\" ); update_option( 'tillsync_bridge_schema', 0 );"
@@ -141,10 +141,10 @@ async def test_the_tables_come_back_when_the_schema_was_older(wp_site: Shop) -> 
         assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
 
 
-async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) -> None:
+async def test_uninstallation_covers_every_site_of_a_network(wp_network: tuple[Shop, Shop]) -> None:
     members = []
     for shop in wp_network:
-        await shop.php("do_action( 'tillsync_bridge_minute' );")  # where a site of a network makes its tables
+        await shop.php("do_action( 'tillsync_bridge_minute' );")  # a site of a network creates its tables in cron
         order = await shop.add_order(email="x@example.test")
         user, other = await shop.add_user(), await shop.add_user()
         await shop.php("foreach ( $users as $id ) { add_user_to_blog( get_current_blog_id(), $id, 'customer' ); }", users=[user, other])
@@ -170,7 +170,7 @@ async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) 
         assert await shop.php(code, one=user, two=other) == [["customer"], ["customer", "wholesale"]]
 
 
-async def test_a_new_site_of_a_network_gets_its_tables_and_takes_them_along(wp_network: tuple[Shop, Shop]) -> None:
+async def test_new_site_of_a_network_gets_tables_that_go_with_it(wp_network: tuple[Shop, Shop]) -> None:
     code = """
         global $wpdb;
         $id = wp_insert_site( array( 'domain' => $domain, 'path' => '/third/', 'title' => 'Third', 'user_id' => 1, 'network_id' => 1 ) );

@@ -1,4 +1,4 @@
-"""An update replaces the plugin's files in mid-drain: what the drain still needs is loaded by then, whichever way the service answers."""
+"""An update replaces the plugin's files during a drain. The drain has loaded all its classes before, for each kind of answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected
 
 RUN = """
-    // From the first call on the files are new ones: nothing of ours may be loaded any more.
+    // The files are new from the first call on, so no further class of the plugin may be loaded.
     $replaced = false;
     $loaded   = array();
     spl_autoload_register( static function ( $name ) use ( &$replaced, &$loaded ) {
@@ -30,7 +30,7 @@ RUN = """
     }
     $drain  = $services->get( Tillsync\\Bridge\\Orders\\Drain::class );
     $report = $drain->run();
-    // what is fetched after an event
+    // the poll after an event
     $services->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_poll( $order->get_id() );
     $drain->run( null, true );
     do_action( 'shutdown' );
@@ -75,7 +75,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", list(ANSWERS))
 @pytest.mark.shops("mariadb")
-async def test_nothing_is_loaded_after_the_first_call(wp_site: Shop, name: str) -> None:
+async def test_no_class_is_loaded_after_the_first_call(wp_site: Shop, name: str) -> None:
     await connected(wp_site)
     replaced, loaded, report = await wp_site.php(RUN, answer=ANSWERS[name])
     assert replaced

@@ -1,4 +1,4 @@
-"""What `domain.shop_values` says that WordPress stores of a name is what `sanitize_text_field` makes of it."""
+"""`domain.shop_values` predicts how WordPress stores a name. The prediction equals the result of `sanitize_text_field`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PIECES = ("Ada", "é", " ", "  ", "\n", "<b>", "</b>", "<br/>", "%41", "%", "4",
 
 
 @pytest.mark.shops("mariadb")
-async def test_names_are_stored_as_foretold(wp_site: Shop) -> None:
+async def test_names_are_stored_as_predicted(wp_site: Shop) -> None:
     chosen = random.Random(8)
     made = ["".join(chosen.choice(PIECES) for _ in range(chosen.randint(1, 9))) for _ in range(400)]
-    foretold = {text: as_wordpress_stores(plain(text)) for text in (*NAMES, *made)}
-    texts = [text for text, stored in foretold.items() if stored is not None]
+    predicted = {text: as_wordpress_stores(plain(text)) for text in (*NAMES, *made)}
+    texts = [text for text, stored in predicted.items() if stored is not None]
     assert len(texts) > 300
     stored = await wp_site.php("return array_map( 'sanitize_text_field', $texts );", texts=texts)
-    assert stored == [foretold[text] for text in texts]
+    assert stored == [predicted[text] for text in texts]

@@ -1,4 +1,4 @@
-"""A person's choice on the order screen that the service refuses leaves the shopper as linked as before."""
+"""A refused choice on the order screen leaves the shopper's link unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wordpress.test_shop_orders import act, answered
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_customer_of_somebody_else_cannot_be_chosen_and_the_link_stays(bridged: BridgedShop) -> None:
+async def test_customer_of_another_shopper_cannot_be_chosen(bridged: BridgedShop) -> None:
     site = bridged.site
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     taken = bridged.till.add_customer(forename="Grace", surname="Hopper", email="grace@example.test")
@@ -25,13 +25,13 @@ async def test_a_customer_of_somebody_else_cannot_be_chosen_and_the_link_stays(b
         assert refused.json["message"]
         link = await act(site, session, order, "link", "GET")
         assert (link.json["link"]["epos_customer_id"], link.json["link"]["usable"]) == (str(ada), True)
-    # and a next order of the shopper goes where it went before
+    # the shopper's next order goes to the same customer
     again = await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada")
     assert (await answered(bridged, again))["epos_customer_id"] == str(ada)
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_panel_offers_no_button_for_it(bridged: BridgedShop) -> None:
+async def test_panel_offers_no_button_for_another_shoppers_customer(bridged: BridgedShop) -> None:
     site = bridged.site
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     taken = bridged.till.add_customer(forename="Ada", surname="Hopper", email="hopper@example.test")

@@ -1,4 +1,4 @@
-"""The test harness itself: what a test may rely on."""
+"""The test harness itself: guarantees that tests rely on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from wordpress.harness.shop import Shop
 from wordpress.harness.site import PhpError
 
 
-async def test_a_test_begins_with_the_first_state(wp_site: Shop) -> None:
-    """Twice in one test: options, orders, users, mails, injected code and files are gone after a reset."""
+async def test_reset_restores_the_first_state(wp_site: Shop) -> None:
+    """Runs twice: options, orders, users, mails, injected code and files are gone after a reset."""
     for _ in range(2):
         assert await wp_site.php("return array( get_option( 'left_behind' ), count( wc_get_orders( array( 'limit' => -1 ) ) ) );") == [
             False,
@@ -27,7 +27,7 @@ async def test_a_test_begins_with_the_first_state(wp_site: Shop) -> None:
         wp_site.reset()
 
 
-async def test_a_session_is_a_users(wp_site: Shop) -> None:
+async def test_session_belongs_to_its_user(wp_site: Shop) -> None:
     manager = await wp_site.add_user(role="shop_manager")
     session = await wp_site.log_in(manager, "some-action")
     assert (await wp_site.request("GET", "/wp-json/wp/v2/users/me", session=session)).json["id"] == manager
@@ -36,7 +36,7 @@ async def test_a_session_is_a_users(wp_site: Shop) -> None:
     assert len(session.nonces["some-action"]) == 10
 
 
-async def test_php_that_fails_says_why(wp_site: Shop) -> None:
+async def test_failing_php_reports_its_error(wp_site: Shop) -> None:
     with pytest.raises(PhpError, match="said by the test"):
         await wp_site.php("throw new RuntimeException( 'said by the test' );")
     with pytest.raises(PhpError, match="no_such_table"):
@@ -44,14 +44,14 @@ async def test_php_that_fails_says_why(wp_site: Shop) -> None:
     wp_site.forgive_log()
 
 
-async def test_a_shop_is_connected_to_the_real_service(bridged: BridgedShop) -> None:
+async def test_shop_is_connected_to_the_real_service(bridged: BridgedShop) -> None:
     assert len(await bridged.secret()) == 43
     status = await bridged.site.signed("GET", "/wc-tillsync/v1/status", None, await bridged.secret())
     assert (status.status, status.json["api"]) == (200, 1)
     assert (await bridged.site.signed("GET", "/wc-tillsync/v1/status", None, "x" * 43)).status == 401
 
 
-async def test_a_read_only_database_refuses(wp_site: Shop) -> None:
+async def test_read_only_database_refuses_writes(wp_site: Shop) -> None:
     attempt = """
         global $wpdb;
         return (bool) $wpdb->insert( $wpdb->options, array( 'option_name' => 'x' . wp_rand(), 'option_value' => '' ) );
@@ -62,7 +62,7 @@ async def test_a_read_only_database_refuses(wp_site: Shop) -> None:
     wp_site.forgive_log()
 
 
-async def test_a_network_has_two_shops(wp_network: tuple[Shop, Shop]) -> None:
+async def test_network_has_two_shops(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     assert await first.php("return array( get_current_blog_id(), is_multisite(), home_url() );") == [1, True, first.url]
     assert await second.php("return array( get_current_blog_id(), is_multisite(), home_url() );") == [2, True, second.url]
@@ -74,7 +74,7 @@ async def test_a_network_has_two_shops(wp_network: tuple[Shop, Shop]) -> None:
         assert (await shop.request("GET", "/wp-admin/", session=await shop.log_in())).status == 200
 
 
-async def test_an_object_cache_outlives_the_process(wp_site: Shop) -> None:
+async def test_object_cache_outlives_the_process(wp_site: Shop) -> None:
     look = "return wp_cache_get( 'a-key', 'a-group' );"
     await wp_site.php("wp_cache_set( 'a-key', 'kept', 'a-group' );")
     assert await wp_site.php(look) is False

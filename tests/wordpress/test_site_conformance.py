@@ -1,4 +1,4 @@
-"""Traps of WordPress and WooCommerce that need more than one process, request or site: on the stand-in, and on the real ones."""
+"""Rules of WordPress and WooCommerce that need several processes, requests or sites, on the stand-in and on the real ones."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ COST = """
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_transaction_over_user_meta_makes_the_shoppers_own_writes_run_into_the_lock_timeout(wp_site: Shop) -> None:
-    """Sessions are user meta too. It is why the bridge has a table of its own."""
+async def test_transaction_over_user_meta_blocks_the_shoppers_own_writes(wp_site: Shop) -> None:
+    """Sessions are user meta too, so the plugin has its own table."""
     user = await wp_site.add_user()
-    # as many rows of each key as a shop has customers: then the user's rows are found, and locked, by the user
+    # with as many rows of each key as a shop has customers, the user's rows are found, and locked, by the user
     many = [user, *await users_of(wp_site, 300)]
     await wp_site.php(FILL, people=many)
     holding = asyncio.create_task(wp_site.php(HOLD, who=user))
@@ -78,8 +78,8 @@ async def test_a_transaction_over_user_meta_makes_the_shoppers_own_writes_run_in
     assert error == ""
 
 
-async def test_no_page_of_the_shop_starts_action_scheduler(wp_site: Shop) -> None:
-    """Its own runner starts in wp-admin only: from a checkout an action waits for cron."""
+async def test_shop_page_does_not_start_action_scheduler(wp_site: Shop) -> None:
+    """Action Scheduler's runner starts only in wp-admin, so an action of a checkout waits for cron."""
     wp_site.inject(DISPATCHED + ENQUEUE)
     dispatched = wp_site.content / "uploads/dispatched"
     assert (await wp_site.request("GET", "/")).status == 200
@@ -88,7 +88,7 @@ async def test_no_page_of_the_shop_starts_action_scheduler(wp_site: Shop) -> Non
 
 
 @pytest.mark.shops("stand-in")
-async def test_user_meta_is_shared_by_all_shops_of_a_network(wp_network: tuple[Shop, Shop]) -> None:
+async def test_shops_of_a_network_share_user_meta(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     user = await first.add_user()
     await first.php(SHARED, who=user, points="11")
@@ -97,12 +97,12 @@ async def test_user_meta_is_shared_by_all_shops_of_a_network(wp_network: tuple[S
     assert await first.php(READ, who=user) == "22"
 
 
-async def test_user_meta_costs_some_statements_a_value(wp_site: Shop) -> None:
+async def test_each_value_of_user_meta_costs_several_statements(wp_site: Shop) -> None:
     users = [await wp_site.add_user() for _ in range(3)]
     assert await wp_site.php(COST, users=users) >= 2 * 4 * len(users)
 
 
-async def test_logged_in_pages_are_kept_by_nobody(wp_site: Shop) -> None:
+async def test_pages_of_logged_in_users_are_not_cached(wp_site: Shop) -> None:
     session = await wp_site.log_in(await wp_site.add_user())
     for path in ("/", "/my-account/"):
         kept = (await wp_site.request("GET", path, session=session)).headers["Cache-Control"]
@@ -113,8 +113,8 @@ async def test_logged_in_pages_are_kept_by_nobody(wp_site: Shop) -> None:
     assert "no-store" not in (await wp_site.request("GET", "/")).headers.get("Cache-Control", ""), "strangers' pages may be cached"
 
 
-async def test_a_plugin_that_requires_another_is_loaded_without_it_where_that_is_ignored(wp_site: Shop) -> None:
-    """ "Requires Plugins" is ignored before WordPress 6.5, and by whoever deactivates by code: the bridge is there without WooCommerce."""
+async def test_plugin_loads_without_woocommerce_where_requires_plugins_is_ignored(wp_site: Shop) -> None:
+    """ "Requires Plugins" is ignored before WordPress 6.5 and when code deactivates a plugin, so the bridge may run without WooCommerce."""
     await wp_site.php(
         "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( array( 'woocommerce/woocommerce.php' ) );",
         admin=True,

@@ -1,4 +1,4 @@
-"""Customer types from the till to roles in the shop, the screen that maps them, and who may use it."""
+"""Customer types from the till to roles in the shop, and the screen that maps them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAVE = "tillsync_save_role_map"
 SAVE_POINTS = "tillsync_save_points_display"
 PREVIEW = "/wp-json/tillsync-bridge/v1/customer-types/preview"
 PROGRESS = "/wp-json/tillsync-bridge/v1/customer-types/progress"
-# roles that outlive one request
+# roles that exist in each request
 ROLES = "add_action( 'init', static function () { add_role( 'trade', 'Trade', array( 'read' => true ) ); }, 1 );"
 
 
@@ -60,7 +60,7 @@ async def text_of(site: Shop, session: Session) -> str:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_type_is_put_and_deleted_by_the_service_only(wp_site: Shop) -> None:
+async def test_only_the_service_puts_and_deletes_types(wp_site: Shop) -> None:
     await connected(wp_site)
     route = "/wc-tillsync/v1/customer-types/7"
     content = {"version": "1", "name": "Trade", "discount": "10", "description": ""}
@@ -69,7 +69,7 @@ async def test_a_type_is_put_and_deleted_by_the_service_only(wp_site: Shop) -> N
             assert (await wp_site.request(method, f"/wp-json{route}", session=session, json_body=content)).status == 401
     assert (await wp_site.signed("PUT", route, content, "x" * 43)).status == 401
     assert await put_type(wp_site, 7, 1) == {"id": 7, "status": "updated"}
-    # where a firewall lets only GET and POST pass, the method in the header is the signed one
+    # behind a firewall for GET and POST only, the signature covers the method of the header
     body = {"version": "2"}
     reply = await wp_site.request("POST", f"/wp-json{route}", json_body=body, headers={"X-HTTP-Method-Override": "DELETE"})
     assert reply.status == 401
@@ -77,7 +77,7 @@ async def test_a_type_is_put_and_deleted_by_the_service_only(wp_site: Shop) -> N
     assert (await put_type(wp_site, 7, 1))["status"] == "stale"
 
 
-async def test_a_type_at_the_till_ends_as_a_role_in_the_shop(bridged: BridgedShop) -> None:
+async def test_till_type_becomes_a_role_in_the_shop(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     site.inject(ROLES)
     type_id = till.add_type(name="Trade", discount=10)
@@ -105,7 +105,7 @@ async def test_a_type_at_the_till_ends_as_a_role_in_the_shop(bridged: BridgedSho
     assert await roles(site, user) == ["customer"]
 
 
-async def test_a_mapping_is_previewed_then_saved_then_applied_in_the_background(wp_site: Shop) -> None:
+async def test_mapping_is_previewed_saved_and_applied_in_the_background(wp_site: Shop) -> None:
     await connected(wp_site)
     wp_site.inject(ROLES)
     users = await users_of(wp_site, 60)
@@ -131,7 +131,7 @@ async def test_a_mapping_is_previewed_then_saved_then_applied_in_the_background(
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_role_that_can_do_something_is_not_saved(wp_site: Shop) -> None:
+async def test_privileged_role_is_not_saved(wp_site: Shop) -> None:
     await connected(wp_site)
     await put_type(wp_site, 7, 1)
     session = await wp_site.log_in("admin", SAVE)
@@ -161,7 +161,7 @@ async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_si
             reply = await wp_site.request(
                 "POST", "/wp-admin/admin-post.php", session=other, form={**form, "_wpnonce": other.nonces[action]}
             )
-            # WooCommerce itself keeps shoppers out of wp-admin by a redirect
+            # WooCommerce redirects shoppers away from wp-admin
             assert reply.status in (302, 403)
             assert "tillsync-types" not in reply.headers.get("Location", "")
     for whoever in (None, *others):
@@ -176,7 +176,7 @@ async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_si
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_shop_manager_may_use_the_screen(wp_site: Shop) -> None:
+async def test_shop_manager_may_use_the_screen(wp_site: Shop) -> None:
     await connected(wp_site)
     wp_site.inject(ROLES)
     await put_type(wp_site, 7, 1)

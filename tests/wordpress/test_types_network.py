@@ -1,4 +1,4 @@
-"""Roles and customer types in two shops of one network: users are shared, roles and types are each shop's own."""
+"""Roles and customer types in two shops of one network. They share users, and each shop has its own roles and types."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BLOG = "return get_current_blog_id();"
 
 
 async def prepared(shops: tuple[Shop, Shop]) -> tuple[int, int]:
-    """Both shops connected; one user who shops in both, one only in the first."""
+    """Connects both shops. Returns one user who shops in both, and one who shops only in the first."""
     first, second = shops
     first.inject(ROLES)
     for shop in shops:
-        await shop.php("do_action( 'tillsync_bridge_minute' );")  # where a site of a network makes its tables
+        await shop.php("do_action( 'tillsync_bridge_minute' );")  # a site of a network creates its tables in cron
         await connected(shop)
     both, one = await first.add_user(), await first.add_user()
     await second.php(JOIN, people=[both])
@@ -28,11 +28,11 @@ async def granted(shop: Shop) -> dict[int, str]:
     return {int(row["user_id"]): row["role"] for row in await shop.rows(GRANTS)}
 
 
-async def test_a_type_brings_its_role_in_its_own_shop_only(wp_network: tuple[Shop, Shop]) -> None:
+async def test_type_brings_its_role_only_in_its_own_shop(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     both, one = await prepared(wp_network)
     await put_type(first, 7, 1)
-    # the same number at another till is another type
+    # the same id at another till is another type
     await put_type(second, 7, 1, name="Gold")
     await give_type(first, [both, one], 7, 1)
     session = await first.log_in("admin", SAVE)
@@ -51,7 +51,7 @@ async def test_a_type_brings_its_role_in_its_own_shop_only(wp_network: tuple[Sho
     await save(second, other, {7: ("trade", "keep")})
     await second.php("do_action( 'tillsync_bridge_roles' );")
     assert await roles(second, both) == ["customer", "trade"]
-    # the type goes at the first till: only the first shop takes the role, as its merchant chose
+    # the first till deletes the type: only the first shop revokes the role, as its merchant chose
     gone = await first.signed("DELETE", "/wc-tillsync/v1/customer-types/7", {"version": "2"}, SECRET)
     assert gone.json["status"] == "updated"
     await first.php("do_action( 'tillsync_bridge_minute' );")
@@ -59,7 +59,7 @@ async def test_a_type_brings_its_role_in_its_own_shop_only(wp_network: tuple[Sho
     assert [len(await shop.rows("SELECT * FROM {prefix}tillsync_customer_type WHERE removed = 0")) for shop in wp_network] == [0, 1]
 
 
-async def test_who_leaves_a_shop_and_who_runs_the_network_get_nothing(wp_network: tuple[Shop, Shop]) -> None:
+async def test_former_members_and_network_administrators_get_no_role(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     both, _ = await prepared(wp_network)
     super_admin = await first.add_user()
@@ -76,7 +76,7 @@ async def test_who_leaves_a_shop_and_who_runs_the_network_get_nothing(wp_network
     await first.php(LEAVE, who=both, shop=await second.php(BLOG), admin=True, user="admin")
     assert (await granted(first), await granted(second)) == ({both: "trade"}, {})
     assert await second.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {both}") == []
-    # nothing of ours makes them a member again
+    # the plugin does not make the user a member again
     for hook in ("tillsync_bridge_daily", "tillsync_bridge_minute", "tillsync_bridge_roles"):
         await second.php("do_action( $hook );", hook=hook)
     assert await second.php("return is_user_member_of_blog( $who );", who=both) is False

@@ -1,4 +1,4 @@
-"""An email is a claim until it is confirmed: whoever registers with somebody else's sees nothing of that person."""
+"""An unconfirmed email is unproven. A user who registers with another person's email sees nothing of that person."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONFIRMED = """
 
 @pytest_asyncio.fixture
 async def careful(wp_site: Shop, database: TestDatabase) -> AsyncIterator[BridgedShop]:
-    """A shop of a new account: it trusts confirmed emails only."""
+    """A shop with a new account, which trusts only confirmed emails."""
     account = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY)
     async with bridged_shop(wp_site, database.dsn, account=account) as made:
         yield made
@@ -48,7 +48,7 @@ async def links(bridged: BridgedShop, **wanted: Any) -> list[tuple[int, int, str
 
 
 async def answered(bridged: BridgedShop, order: int, outcome: str) -> dict[str, Any]:
-    """The order's answer, once it is that one."""
+    """Returns the order's answer once it has this outcome."""
 
     async def answer() -> bool:
         await bridged.drain()
@@ -64,7 +64,7 @@ async def values(bridged: BridgedShop) -> list[dict[str, Any]]:
 
 
 def link_in(mail: dict[str, Any]) -> str:
-    """Path and query of the confirmation link."""
+    """Returns path and query of the confirmation link."""
     [found] = set(
         re.findall(r'https?://[^\s"<>]+tillsync_confirm=[0-9a-f-]+', mail["message"].replace("&amp;", "&").replace("&#038;", "&"))
     )
@@ -80,7 +80,7 @@ async def mailed(site: Shop, session: Session) -> dict[str, Any]:
     return mail
 
 
-async def test_a_stranger_with_adas_email_sees_nothing_of_ada(careful: BridgedShop) -> None:
+async def test_stranger_with_adas_email_sees_nothing_of_ada(careful: BridgedShop) -> None:
     site, till = careful.site, careful.till
     gold = till.add_type(name="Gold")
     ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120, balance=35, type_id=gold)
@@ -95,13 +95,13 @@ async def test_a_stranger_with_adas_email_sees_nothing_of_ada(careful: BridgedSh
     shown = (await ask(site, session)).json
     assert (shown["points"], PROMPT in shown["html"]) == (None, True)
     assert (await values(careful), await links(careful)) == ([], [])
-    # nor does anything of Ada show when the stranger later confirms an email of their own
+    # nothing of Ada appears when the stranger later confirms an email of their own
     mail = await mailed(site, session)
     assert mail["to"] in ("ada@example.test", ["ada@example.test"])
     await site.php(CHANGE_EMAIL, id=stranger, email="eve@example.test")
     old = await site.request("GET", link_in(mail), session=session)
     assert old.status == 302
-    assert (await ask(site, session)).json["soon"] is False, "the link was of the other email"
+    assert (await ask(site, session)).json["soon"] is False, "the link belongs to the other email"
     mail = await mailed_later(site, session)
     assert (await site.request("GET", link_in(mail), session=session)).status == 302
     answer = await answered(careful, order, "OUTCOME_CUSTOMER_CREATED")
@@ -116,7 +116,7 @@ async def test_a_stranger_with_adas_email_sees_nothing_of_ada(careful: BridgedSh
 
 
 async def mailed_later(site: Shop, session: Session) -> dict[str, Any]:
-    """After the while that lies between two mails."""
+    """Requests a mail after the minimum time between two mails."""
     refused = await site.request("POST", CONFIRMATION, session=session)
     assert "A mail was sent a moment ago" in refused.json["said"]
     await site.php('global $wpdb; $wpdb->query( "UPDATE {$wpdb->prefix}tillsync_confirmation SET mailed_at = mailed_at - 3600" );')
@@ -124,22 +124,22 @@ async def mailed_later(site: Shop, session: Session) -> dict[str, Any]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_mails_link_is_followed_by_its_own_user_only(careful: BridgedShop) -> None:
+async def test_confirmation_link_works_only_for_its_own_user(careful: BridgedShop) -> None:
     """Ada, whose address a stranger typed, and a scanner of her mail must not confirm the stranger's account by a click."""
     site = careful.site
     stranger, ben = await site.add_user("ada@example.test"), await site.add_user("ben@example.test")
     session = await site.log_in(stranger)
     link = link_in(await mailed(site, session))
-    assert (await site.request("GET", link)).status == 200, "a page to log in at, under the same address"
+    assert (await site.request("GET", link)).status == 200, "the same address shows a login page"
     assert (await site.request("GET", link, session=await site.log_in(ben))).status == 302
     assert await site.php(CONFIRMED, ids=[stranger, ben]) == [False, False]
     assert (await site.request("POST", CONFIRMATION)).status == 401
-    # logged in, the same address confirms
+    # the same address confirms for the logged-in user
     assert (await site.request("GET", link, session=session)).status == 302
     assert await site.php(CONFIRMED, ids=[stranger, ben]) == [True, False]
 
 
-async def test_the_word_of_who_manages_the_shop_confirms_at_once(careful: BridgedShop) -> None:
+async def test_managers_confirmation_takes_effect_at_once(careful: BridgedShop) -> None:
     site, till = careful.site, careful.till
     ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
     user = await site.add_user("ada@example.test")
@@ -165,8 +165,8 @@ async def test_the_word_of_who_manages_the_shop_confirms_at_once(careful: Bridge
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_mailed_password_link_is_a_confirmation(careful: BridgedShop) -> None:
-    """WooCommerce's "send password setup link", "lost password" and WordPress's mail to new users lead here."""
+async def test_mailed_password_link_confirms_the_email(careful: BridgedShop) -> None:
+    """WooCommerce's "send password setup link", "lost password" and WordPress's mail to new users use this path."""
     site = careful.site
     ada = careful.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
     user = await site.add_user("ada@example.test")
@@ -186,7 +186,7 @@ async def test_a_mailed_password_link_is_a_confirmation(careful: BridgedShop) ->
 
 
 @pytest.mark.shops("mariadb")
-async def test_the_merchant_is_asked_once_and_trust_by_age_ends_with_the_email(careful: BridgedShop) -> None:
+async def test_merchant_decides_once_and_trust_by_age_ends_with_the_email(careful: BridgedShop) -> None:
     site, till = careful.site, careful.till
     known = {name: till.add_customer(email=f"{name}@example.test", points=7) for name in ("old", "moved", "new")}
     users = {name: await site.add_user(f"{name}@example.test", user_registered="2020-01-02 03:04:05") for name in ("old", "claims")}
@@ -221,7 +221,7 @@ async def test_the_merchant_is_asked_once_and_trust_by_age_ends_with_the_email(c
     await site.until(all_answered)
     assert await links(careful) == [(known["old"], users["old"], "TRUSTED_ACCOUNT")]
     assert await links(careful, unconfirmed_only=True) == [(known["old"], users["old"], "TRUSTED_ACCOUNT")]
-    # who is trusted is asked for nothing; who is not is
+    # only users who are not trusted get the prompt
     prompts = [PROMPT in (await ask(site, await site.log_in(users[name]))).json["html"] for name in ("claims", "new")]
     assert prompts == [True, True]
     async with open_browser(site, await site.log_in()) as page:
@@ -231,7 +231,7 @@ async def test_the_merchant_is_asked_once_and_trust_by_age_ends_with_the_email(c
 
 
 @pytest.mark.shops("sqlite", "real")
-async def test_ada_confirms_on_my_account_and_her_points_appear(careful: BridgedShop) -> None:
+async def test_points_appear_after_ada_confirms_on_my_account(careful: BridgedShop) -> None:
     site = careful.site
     careful.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
     user = await site.add_user("ada@example.test")
@@ -251,5 +251,5 @@ async def test_ada_confirms_on_my_account_and_her_points_appear(careful: Bridged
         await expect(place).to_contain_text("Your points appear here in a moment")
         await picture(page, f"points-confirmed-{site.kind.name}")
         await careful.drain()
-        # without a click and without a new order
+        # the points appear without a click and without a new order
         await expect(place.locator("strong")).to_have_text("120", timeout=60_000)

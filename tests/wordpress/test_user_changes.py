@@ -1,4 +1,4 @@
-"""Deleted users and changed emails as WordPress itself makes them: over its REST API, on a network, on tables of an earlier release."""
+"""Deleted users and changed emails by WordPress's own ways: the REST API, a network, and tables of an earlier release."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def noted(site: Shop) -> list[tuple[int, str, int, int]]:
     return [(int(row["user_id"]), str(row["kind"]), int(row["registered"]), int(row["orders_due"])) for row in rows]
 
 
-async def test_what_the_rest_api_does_to_users_is_noted(wp_site: Shop) -> None:
+async def test_user_changes_by_the_rest_api_are_stored(wp_site: Shop) -> None:
     await connected(wp_site)
     user, spam = await wp_site.add_user("ada@example.test"), await wp_site.add_user("spam@example.test")
     assert (await send(wp_site, item(user, 1)))[0]["status"] == "updated"
@@ -37,7 +37,7 @@ async def test_what_the_rest_api_does_to_users_is_noted(wp_site: Shop) -> None:
     assert await wp_site.rows("SELECT * FROM {prefix}tillsync_customer") == []
 
 
-async def test_each_shop_of_a_network_notes_its_own_users(wp_network: tuple[Shop, Shop]) -> None:
+async def test_each_shop_of_a_network_stores_changes_of_its_own_users(wp_network: tuple[Shop, Shop]) -> None:
     first, second = wp_network
     for shop in (first, second):
         await shop.php("do_action( 'tillsync_bridge_minute' );")
@@ -53,7 +53,7 @@ async def test_each_shop_of_a_network_notes_its_own_users(wp_network: tuple[Shop
     async def changes() -> list[list[tuple[int, str]]]:
         return [[(who, kind) for who, kind, _, _ in await noted(shop)] for shop in (first, second)]
 
-    # the user belongs to both shops, wherever the email is changed
+    # the user belongs to both shops, so both store the change of the email
     await first.php("wp_update_user( array( 'ID' => $who, 'user_email' => 'new@example.test' ) );", who=both)
     assert await changes() == [[(both, "email")], [(both, "email")]]
     await second.php("remove_user_from_blog( $who, get_current_blog_id() );", who=removed, admin=True, user="admin")
@@ -67,7 +67,7 @@ async def test_each_shop_of_a_network_notes_its_own_users(wp_network: tuple[Shop
     assert await changes() == [[(both, "email"), (both, "deleted"), (one, "deleted")], deleted_here]
 
 
-async def test_tables_of_an_earlier_release_go_on_and_are_changed_by_cron(wp_site: Shop) -> None:
+async def test_tables_of_an_earlier_release_work_until_cron_changes_them(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
     await wp_site.php(
@@ -94,8 +94,8 @@ async def test_tables_of_an_earlier_release_go_on_and_are_changed_by_cron(wp_sit
 
 
 @pytest.mark.shops("mariadb")
-async def test_deleting_a_user_costs_few_statements(wp_site: Shop) -> None:
-    """Of a user whom the service cannot know: the look for values and for one order."""
+async def test_deleting_an_unknown_user_costs_two_statements(wp_site: Shop) -> None:
+    """For a user whom the service cannot know, the plugin reads only the values and one order."""
     await connected(wp_site)
     count = """
         global $wpdb;

@@ -1,4 +1,4 @@
-"""Deleted users and changed emails, told by the plugin: what rests on them is decided again."""
+"""Deleted users and changed emails that the plugin reports: the service decides again about their links and orders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANGE_EMAIL = """
 
 
 async def outcome(bridged: BridgedShop, order: int) -> str:
-    """Of the order's answer as the shop has it; empty: none yet."""
+    """Returns the outcome of the order's stored answer, or an empty text."""
     await bridged.drain()
     kept: str = (await bridged.site.order_meta(order)).get("_tillsync_answer", {}).get("outcome", "")
     return kept
@@ -26,7 +26,7 @@ async def links(bridged: BridgedShop) -> set[tuple[int, int, bool]]:
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_shopper_who_deletes_the_account_and_signs_up_again_is_linked_again(bridged: BridgedShop) -> None:
+async def test_shopper_who_signs_up_again_is_linked_again(bridged: BridgedShop) -> None:
     site = bridged.site
     customer = bridged.till.add_customer(email=ADA, points=120)
     first = await site.add_user(ADA)
@@ -54,7 +54,7 @@ async def test_a_shopper_who_deletes_the_account_and_signs_up_again_is_linked_ag
 
 
 @pytest.mark.shops("mariadb")
-async def test_a_held_order_is_decided_again_when_its_shopper_corrects_the_email(bridged: BridgedShop) -> None:
+async def test_corrected_email_decides_a_held_order_again(bridged: BridgedShop) -> None:
     site = bridged.site
     long = f"{'a' * 40}@example.test"  # the till stores 50 characters
     customer = bridged.till.add_customer(email=ADA)

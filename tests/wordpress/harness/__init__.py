@@ -1,1 +1,1 @@
-"""The test harness of the bridge: real WordPress sites on MariaDB and SQLite, a browser, and the service beside them. See ../README.md."""
+"""The test harness of the plugin: real WordPress sites on MariaDB and SQLite, a browser and the service. See ../README.md."""

@@ -1,4 +1,4 @@
-"""The shop beside the real service and a sandbox till, connected as a merchant connects it."""
+"""A shop with the real service and a sandbox till, connected as a merchant connects it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class BridgedShop:
     account_id: str
     connect_string: str
     default_customer: int
-    """At the till; takes guests."""
+    """Id of the till customer for orders of guests."""
 
     async def connect(self) -> None:
-        """What the merchant's click does."""
+        """Connects the shop, as the merchant's click does."""
         await self.site.php(
             "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\Connector::class )->connect( $string );",
             user="admin",
@@ -35,19 +35,19 @@ class BridgedShop:
         )
 
     async def secret(self) -> str:
-        """The bridge secret as the shop has it."""
+        """Returns the bridge secret that the shop has stored."""
         store = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )"
         found: str = await self.site.php(f"return {store}->current()->bridge_secret;")
         return found
 
     async def drain(self, *, now: bool = True) -> None:
-        """One run of the drain. ``now``: rows count as old enough to be sent (they wait 30 s, until the facts are final)."""
+        """Runs one drain. With ``now`` all rows count as old enough to be sent; they wait 30 s otherwise, until the facts are final."""
         if now:
             await self.age_outbox()
         await self.site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();")
 
     async def age_outbox(self, seconds: int = 3600) -> None:
-        """Makes time pass for every row of the outbox: numeric times are of now minus ``seconds``."""
+        """Moves the due times of all outbox rows ``seconds`` into the past."""
         code = """
             global $wpdb;
             $table = $wpdb->prefix . 'tillsync_outbox';
@@ -62,7 +62,7 @@ class BridgedShop:
         await self.site.php(code, seconds=seconds)
 
     async def entries(self, queue: vocabulary_pb2.Queue.ValueType = vocabulary_pb2.QUEUE_ORDERS) -> list[Any]:
-        """Of the service, newest first."""
+        """Returns the service's entries, newest first."""
         request = customer_sync_service_pb2.ListQueueRequest(account_id=self.account_id, queue=queue)
         return list((await self.service.client.sync.list_queue_page(request)).entries)
 
@@ -83,7 +83,7 @@ async def bridged_shop(
         made.CopyFrom(account or account_pb2.Account())
         if account is None:
             made.customer_sync_enabled = True
-        # as an account of before: what the tests' users registered with is theirs, unless a test says otherwise
+        # accounts are trusted, so the tests' users need no confirmation, unless a test sets another value
         made.trusted_accounts = made.trusted_accounts or account_pb2.TRUSTED_ACCOUNTS_ALL
         made.default_epos_customer_id = made.default_epos_customer_id or default
         made.epos.MergeFrom(

@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, headless, driven by Playwright; axe-core for what assistive technology meets."""
+"""A real browser: Debian's headless Chromium, driven by Playwright. axe-core checks accessibility."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wordpress.harness.kinds import AXE, CACHE, CHROMIUM
 from wordpress.harness.shop import Session, Shop
 
 HANG_MILLISECONDS = 60_000
-"""Nothing takes so long, even on a busy machine."""
+"""Timeout that no step reaches, even on a busy machine."""
 expect.set_options(timeout=HANG_MILLISECONDS)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 HELD_SECONDS = 0.12
-"""How long a hand keeps a button down."""
+"""Seconds for which a hand holds a button down."""
 PICTURES = Path(os.environ.get("TILLSYNC_PICTURES", str(CACHE.parent / "pictures")))
 
 
@@ -26,8 +26,9 @@ PICTURES = Path(os.environ.get("TILLSYNC_PICTURES", str(CACHE.parent / "pictures
 async def open_browser(
     site: Shop, session: Session | None = None, *, size: tuple[int, int] = DESKTOP, scripts: bool = True
 ) -> AsyncIterator[Page]:
-    """A page of a new browser, logged in where ``session`` is given. Paths are of the site: ``page.goto("/wp-admin/")``.
-    A JavaScript error that nobody caught fails the test at the end."""
+    """A page of a new browser, logged in if ``session`` is given. Paths are relative to the site: ``page.goto("/wp-admin/")``. An uncaught
+    JavaScript error fails the test at the end.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         try:
@@ -47,11 +48,12 @@ async def open_browser(
 
 
 async def press(page: Page, target: Locator) -> None:
-    """As a hand does: the pointer goes there, down and, a moment later, up. Nothing waits for the page in between, which may move the
-    target away. A click of Playwright's own comes too quickly to show that."""
+    """Presses as a hand does: the pointer moves, goes down and, a moment later, up. The page may move the target in between, and this
+    function does not wait for it. Playwright's own click is too quick to show that.
+    """
     await target.scroll_into_view_if_needed()
     box = await target.bounding_box()
-    assert box is not None, "it is not to be seen"
+    assert box is not None, "the target is not visible"
     await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     await page.mouse.down()
     await asyncio.sleep(HELD_SECONDS)
@@ -59,7 +61,7 @@ async def press(page: Page, target: Locator) -> None:
 
 
 def questions_of(page: Page) -> list[str]:
-    """Kinds of the dialogs that the browser opens from now on. Each is answered with No: whoever leaves the page is kept on it."""
+    """Returns the list of dialog types that the browser opens from now on. Each dialog is dismissed, so the browser stays on the page."""
     kinds: list[str] = []
 
     async def answer(dialog: Dialog) -> None:
@@ -75,17 +77,17 @@ async def log_in(context: BrowserContext, site: Shop, session: Session) -> None:
 
 
 async def picture(page: Page, name: str, *, full: bool = True) -> Path:
-    """A screenshot under .tillsync/pictures (or TILLSYNC_PICTURES), to be looked at."""
+    """Saves a screenshot under .tillsync/pictures (or TILLSYNC_PICTURES), for a person to look at."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
-    if full:  # what sticks to the top of the window belongs to the top of the picture
+    if full:  # sticky elements must be at the top of the picture
         await page.evaluate("() => window.scrollTo(0, 0)")
     await page.screenshot(path=str(path), full_page=full)
     return path
 
 
 async def serious_findings(page: Page, within: str = "body", *, but: Sequence[str] = ()) -> list[str]:
-    """axe-core's serious and critical findings inside a selector, a line each; ``but``: rules left out."""
+    """Returns axe-core's serious and critical findings inside a selector, one line each. ``but`` names rules to ignore."""
     await page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
     result: dict[str, Any] = await page.evaluate("selector => axe.run(selector, { resultTypes: ['violations'] })", within)
     found = [one for one in result["violations"] if one["impact"] in ("serious", "critical") and one["id"] not in but]
@@ -93,7 +95,7 @@ async def serious_findings(page: Page, within: str = "body", *, but: Sequence[st
 
 
 async def sticking_out(page: Page, within: str) -> list[str]:
-    """Visible elements inside a selector that reach beyond the window's left or right edge."""
+    """Returns visible elements inside a selector that overflow the window's left or right edge."""
     found: list[str] = await page.evaluate(
         """within => {
             const clipped = one => one && (getComputedStyle(one).clip !== 'auto' || getComputedStyle(one).clipPath !== 'none'
@@ -110,6 +112,6 @@ async def sticking_out(page: Page, within: str) -> list[str]:
 
 
 async def overflow(page: Page) -> int:
-    """Pixels by which the page is wider than its window: 0 on a page that fits."""
+    """Returns by how many pixels the page is wider than its window."""
     width: int = await page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return width

@@ -1,4 +1,4 @@
-"""A site from nothing: laid, installed, served, WooCommerce and the bridge switched on; removed at the end."""
+"""Builds a site: copies and installs it, serves it, activates WooCommerce and the plugin, and removes it at the end."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ SETTLE: Final = """
     update_option( 'woocommerce_default_country', 'GB' );
     update_option( 'woocommerce_enable_guest_checkout', 'yes' );
     update_option( 'woocommerce_cod_settings', array( 'enabled' => 'yes', 'title' => 'On delivery' ) );
-    // a new site still moves Action Scheduler's (absent) old data, during which `unique` is not kept
+    // a new site migrates Action Scheduler's (absent) old data, and ignores `unique` meanwhile
     update_option( 'action_scheduler_migration_status', 'complete' );
-    // the first page of wp-admin after its activation would lead to the beginning of a new shop
+    // without this the first page of wp-admin redirects to the setup of a new shop
     delete_transient( '_wc_activation_redirect' );
     flush_rewrite_rules();
 """
@@ -43,7 +43,7 @@ SETTLE: Final = """
 
 @contextmanager
 def built_site(kind: SiteKind, database: MariaDb | None, *, bridge: Path = BRIDGE, active: bool = True) -> Iterator[Shop]:
-    """A site that is installed and served, WooCommerce and (where ``active``) the bridge switched on; removed at the end."""
+    """An installed and served site with WooCommerce and (if ``active``) the plugin. It is removed at the end."""
     if kind.database is DatabaseKind.SQLITE:
         database = None
     name = database.new_database() if database else "shop"
@@ -83,7 +83,7 @@ NETWORK: Final = """
 SECOND_SHOP: Final = """
     $id = wp_insert_site( array( 'domain' => $domain, 'path' => '/second/', 'title' => 'Second Shop', 'user_id' => 1, 'network_id' => 1 ) );
     if ( is_wp_error( $id ) ) { throw new RuntimeException( $id->get_error_message() ); }
-    // WordPress takes the colon out of a domain; the shops of these tests have a port
+    // WordPress removes the colon from a domain; the shops of these tests have a port
     global $wpdb;
     $wpdb->update( $wpdb->blogs, array( 'domain' => $domain ), array( 'blog_id' => $id ) );
     clean_blog_cache( $id );
@@ -94,8 +94,9 @@ SECOND_SHOP: Final = """
 
 @contextmanager
 def built_network(kind: SiteKind, database: MariaDb | None) -> Iterator[tuple[Shop, Shop]]:
-    """Two shops of one WordPress network (subdirectories): the first at `/`, the second at `/second/`, with the bridge active on the whole
-    network. They share files, users and database: what is reset is reset for both, by the first."""
+    """Two shops of one WordPress network (subdirectories): the first at `/`, the second at `/second/`, with the plugin active on the whole
+    network. They share files, users and database, so a reset of the first resets both.
+    """
     with built_site(kind, database, active=False) as first:
         domain = first.url.removeprefix("http://")
         first.php_now(NETWORK, admin=True, user=ADMIN, domain=domain)

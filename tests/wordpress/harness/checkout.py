@@ -1,4 +1,4 @@
-"""Buying: a shopper's browser without a browser, through the classic and the block checkout."""
+"""Purchases through the classic and the block checkout, by HTTP requests without a browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PRODUCT = """
 @dataclass(frozen=True)
 class Purchase:
     status: int
-    """Of HTTP: 200 where the order was placed."""
+    """HTTP status; 200 when the order was placed."""
     seconds: float
     text: str
 
@@ -50,7 +50,7 @@ class Purchase:
 
 
 class Shopper:
-    """Cookies of one shopper; a guest, or ``session``. Each purchase buys one teapot."""
+    """Cookies of one shopper: of ``session``, or of a guest. Each purchase buys one teapot."""
 
     def __init__(self, site: Shop, session: Session | None = None) -> None:
         self._site = site
@@ -60,7 +60,7 @@ class Shopper:
     async def buy(
         self, email: str, *, block: bool, during: Callable[[], AbstractContextManager[None]] = nullcontext, **billing: str
     ) -> Purchase:
-        """``during`` holds while the order is placed, and not before."""
+        """Buys. ``during`` is active only while the order is placed."""
         if self._product is None:
             self._product = await self._site.php(PRODUCT)
         address = {**ADDRESS, "email": email, **billing}
@@ -78,7 +78,7 @@ class Shopper:
         store = f"{self._site.url}/wp-json/wc/store/v1"
         if self._product:
             async with client.get(f"{store}/cart", headers=headers) as cart:
-                await cart.read()  # to the end: the session is stored when the answer has been written
+                await cart.read()  # read to the end, because the session is stored after the response
                 headers = {**headers, "Nonce": cart.headers["Nonce"], "Cart-Token": cart.headers["Cart-Token"]}
             async with client.post(f"{store}/cart/add-item", json={"id": self._product, "quantity": 1}, headers=headers) as added:
                 text = await added.text()

@@ -1,4 +1,4 @@
-"""The folder of a site: a WordPress core brought in by hard links, a wp-content of its own, and the configuration."""
+"""The folder of a site: a WordPress core by hard links, its own wp-content, and the configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIGURATION = "wp-config.php"
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """A file of the core is reached under its own name (a symbolic link would lead __DIR__ away) and takes no room."""
+    """Links a file of the core. A hard link keeps the file's own path for __DIR__ and takes no space."""
     try:
         os.link(source, target)
     except OSError:
@@ -42,7 +42,7 @@ def lay(directory: Path, kind: SiteKind, database: MariaDb | None, database_name
 
 
 def _lay_theme(kind: SiteKind, themes: Path) -> None:
-    """The newest of WordPress's own themes that the core, or another core at hand, comes with; else a bare one."""
+    """Copies the newest of WordPress's own themes that this core or another one has, or writes a minimal theme."""
     found: list[Path] = []
     for core in (kind.core, *sorted(CACHE.glob("npm-wp-*")), CACHE / "debian"):
         found = found or sorted(path for path in (core / "wp-content/themes").glob("twentytwenty*") if (path / "style.css").exists())
@@ -61,7 +61,7 @@ def _lay_theme(kind: SiteKind, themes: Path) -> None:
 
 
 def configure(directory: Path, database: MariaDb | None, database_name: str, constants: dict[str, str | bool | int] | None = None) -> None:
-    """Writes wp-config.php. The site calls nobody but loopback, runs no cron by itself, and is a production site."""
+    """Writes wp-config.php. The site calls only loopback addresses, runs cron only on request, and is a production site."""
     known: dict[str, str | bool | int] = {
         "DB_NAME": database_name,
         "DB_USER": USER,

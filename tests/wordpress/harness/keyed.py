@@ -1,4 +1,4 @@
-"""wc/v3 and its consumer keys: of the real WooCommerce where it is at hand, else of the service's own emulator, which stands in for it."""
+"""wc/v3 with consumer keys, of the real WooCommerce where it is available, and otherwise of the service's emulator of a shop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Key:
 
 
 class KeyedShop(Protocol):
-    """People: a customer, an administrator who shops too, and their ids."""
+    """A shop with wc/v3. ``customer`` and ``administrator`` are user ids; the administrator is a customer too."""
 
     @property
     def origin(self) -> str: ...
@@ -43,7 +43,7 @@ class KeyedShop(Protocol):
     async def key_of(self, owner: KeyOwner) -> Key: ...
 
     async def owner_is_gone(self) -> None:
-        """The user who made the key of the administrator is deleted."""
+        """Deletes the user who owns the administrator's key."""
         ...
 
     def php_sees_tls(self) -> None: ...
@@ -136,7 +136,7 @@ PEOPLE = (("ada@example.test", "customer"), ("boss@example.test", "administrator
 
 @dataclass(frozen=True)
 class Caller:
-    """Signs as the service does. ``signed_for``: the origin that the signature is made for, where that is another than the one asked."""
+    """Signs as the service does. ``signed_for`` is the origin in the signature, if it differs from the request's."""
 
     shop: KeyedShop
     key: Key

@@ -1,4 +1,4 @@
-"""Which shops the tests run in. Each kind is one WordPress, one database, one WooCommerce and one order store.
+"""Kinds of shops for the tests. Each kind is one WordPress, one database, one WooCommerce and one order store.
 
 WORDPRESS_DIR (a core of 6.8 or newer) and WOOCOMMERCE_DIR (the plugin's folder) add the real WooCommerce, with both of its order stores.
 """
@@ -22,19 +22,19 @@ AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 PHP, PHPUNIT, PHPCS = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs")
 CHROMIUM = Path("/usr/bin/chromium-headless-shell")
-"""Chromium without windows: it starts with half the work of the whole program."""
+"""Chromium without windows. It starts with half the work of the full program."""
 MARIADBD = Path("/usr/sbin/mariadbd")
 
 
 @cache
 def browser_at_hand() -> bool:
-    """Chromium, and the library that the driver of Playwright needs beside Python's packages."""
+    """Tells whether Chromium and the library for Playwright's driver are installed."""
     return CHROMIUM.exists() and find_library("atomic") is not None
 
 
 class OrderStore(Enum):
     TABLES = "tables"
-    """HPOS: orders have tables of their own."""
+    """HPOS: orders have their own tables."""
     POSTS = "posts"
 
 
@@ -57,7 +57,7 @@ class SiteKind:
 
     @property
     def build(self) -> str:
-        """What is missing where this kind is not available, as the run's closing lines say it."""
+        """Name of the missing requirement when this kind is not available, for the run's closing lines."""
         if self.real:
             return "the real WooCommerce"
         return "WordPress 6.1 on MariaDB" if self.database is DatabaseKind.MARIADB else "WordPress 6.5 on SQLite"
@@ -77,7 +77,9 @@ def _header(file: Path, pattern: str) -> str:
 
 
 def real_version() -> str | None:
-    """Of the real WooCommerce and its WordPress, e.g. ``10.5.1 on WordPress 6.9.1``; None when the variables are not set."""
+    """Returns the version of the real WooCommerce and its WordPress, e.g. ``10.5.1 on WordPress 6.9.1``, or None if the variables are not
+    set.
+    """
     core, woocommerce = os.environ.get("WORDPRESS_DIR"), os.environ.get("WOOCOMMERCE_DIR")
     if not core or not woocommerce:
         return None

@@ -1,4 +1,4 @@
-"""A private MariaDB: own data directory, unix socket only, durable for nobody. One for a test run; each site has a database of its own."""
+"""A private MariaDB for one test run, with its own data directory, a unix socket only and no durability. Each site has its own database."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class MariaDb:
 
     @property
     def host(self) -> str:
-        """As DB_HOST of wp-config wants it."""
+        """Returns the value of DB_HOST in wp-config.php."""
         return f"localhost:{self.socket}"
 
     def sql(self, text: str) -> str:
-        """As root, any number of statements; the rows, tab-separated."""
+        """Executes statements as root, and returns the rows, tab-separated."""
         run = subprocess.run(
             ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={getpass.getuser()}", "--batch", "--skip-column-names"],
             input=text,
@@ -47,11 +47,11 @@ class MariaDb:
         return name
 
     def in_use(self, name: str) -> bool:
-        """Whether somebody is connected to that database: each PHP process is, as long as it lives."""
+        """Tells whether a client is connected to the database. Each PHP process is, as long as it lives."""
         return self.sql(f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{name}'").strip() != "0"
 
     def copy(self, source: str, target: str, *, changed_since: float = 0) -> None:
-        """``target`` becomes as ``source`` is; tables that nobody wrote, made or dropped since then are taken to be so already."""
+        """Makes ``target`` equal to ``source``. Tables without a write, creation or drop since ``changed_since`` are taken as equal."""
         kept = set(self.sql(f"SHOW TABLES FROM {source}").split())
         seconds = int(changed_since) - 1
         stand = self.sql(
@@ -63,13 +63,13 @@ class MariaDb:
         statements = ["SET foreign_key_checks = 0, unique_checks = 0;"]
         statements += [f"DROP TABLE IF EXISTS {target}.{table};" for table in [*again, *(set(changed) - kept)]]
         statements += [f"CREATE TABLE {target}.{table} LIKE {source}.{table};" for table in again]
-        # AUTO_INCREMENT goes on where the source stood, since the highest row is copied
+        # AUTO_INCREMENT continues as in the source, because the highest row is copied
         statements += [f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table};" for table in again]
         self.sql("\n".join(statements))
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """Every write of a shop is refused while it holds."""
+        """Makes the database refuse every write of a shop."""
         self.sql("SET GLOBAL read_only = 1")
         try:
             yield
@@ -97,14 +97,14 @@ def running_mariadb(directory: Path) -> Iterator[MariaDb]:
     )
     options = [
         "--skip-networking",
-        f"--tmpdir={temporary}",  # a server that starts removes the temporary tables that it finds there, those of others too
+        f"--tmpdir={temporary}",  # a starting server removes all temporary tables in this folder, including another server's
         "--skip-log-bin",
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-doublewrite=0",
         "--innodb-lock-wait-timeout=5",
     ]
     options += ["--sync-frm=0", "--max-connections=200", f"--pid-file={directory / 'pid'}", f"--log-error={directory / 'log'}"]
-    # setpriv: it ends with us, whatever ends us
+    # setpriv makes the server end with this process, however it ends
     server = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", str(MARIADBD), "--no-defaults", f"--datadir={data}", f"--socket={socket}", *options, *as_root]
     )

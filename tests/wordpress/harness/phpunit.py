@@ -1,4 +1,4 @@
-"""PHPUnit under pytest: one item for each test class, whose report is PHPUnit's own."""
+"""Runs PHPUnit under pytest: one item per test class, with PHPUnit's own report."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def php_test_files(suite: str) -> list[Path]:
 
 
 def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRun:
-    """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests are failures too, and so is a class without tests.
-    A class called ...AdminTest runs as a page of wp-admin does, any other as a request to REST does."""
+    """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests and a class without tests are failures. A class called
+    ...AdminTest runs as a page of wp-admin, any other as a REST request.
+    """
     bootstrap = SUITES / ("bootstrap-unit.php" if site is None else "bootstrap-site.php")
     environment = {**os.environ, "TILLSYNC_BRIDGE_DIR": str(BRIDGE)}
     if site is not None:

@@ -1,4 +1,4 @@
-"""What tests do in a shop: people, sessions, orders, requests, cron."""
+"""Actions of tests in a shop: users, sessions, orders, requests, cron."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Session:
-    """A user who is logged in. ``cookies`` also go to a browser; ``nonces`` by action, `wp_rest` always."""
+    """A logged-in user. ``cookies`` also work in a browser. ``nonces`` are by action and always include `wp_rest`."""
 
     user_id: int
     cookies: Mapping[str, str]
@@ -44,7 +44,7 @@ class Session:
 
 class Shop(Site):
     async def add_user(self, email: str = "", role: str = "customer", login: str = "", **fields: str) -> int:
-        """``fields`` as of wp_insert_user (first_name, last_name ...). The password is ``site.PASSWORD``."""
+        """Adds a user. ``fields`` are those of wp_insert_user (first_name, last_name ...). The password is ``site.PASSWORD``."""
         login = login or f"user{next(_numbers)}"
         code = """
             $known = array( 'user_login' => $login, 'user_email' => $email, 'user_pass' => $password, 'role' => $role );
@@ -56,8 +56,9 @@ class Shop(Site):
         return made
 
     async def add_order(self, *, customer_id: int = 0, status: str = "processing", age_seconds: int = 0, **billing: str) -> int:
-        """An order as a checkout makes one: saved as pending with its buyer, then moved to ``status``, which is told to everybody.
-        ``billing``: email, first_name, last_name, company, phone ..."""
+        """Adds an order as a checkout does: it is saved as pending with its buyer and then changes to ``status``, which fires the hooks.
+        ``billing``: email, first_name, last_name, company, phone ...
+        """
         code = """
             $order = new WC_Order();
             $order->set_customer_id( $customer_id );
@@ -82,7 +83,7 @@ class Shop(Site):
         return found
 
     async def order_notes(self, order_id: int) -> list[str]:
-        """Oldest first."""
+        """Returns the order's notes, oldest first."""
         found: list[str] = await self.php(
             "return array_reverse( array_map( static fn( $note ) => $note->content, wc_get_order_notes( array( 'order_id' => $id ) ) ) );",
             id=order_id,
@@ -90,7 +91,7 @@ class Shop(Site):
         return found
 
     async def log_in(self, user: str | int = ADMIN, *nonces: str) -> Session:
-        """A session of that login or id, with nonces of these actions."""
+        """Returns a session of that login or id, with nonces of these actions."""
         code = """
             $user = is_int( $who ) ? get_user_by( 'id', $who ) : get_user_by( 'login', $who );
             $until = time() + DAY_IN_SECONDS;
@@ -120,8 +121,9 @@ class Shop(Site):
         headers: Mapping[str, str] | None = None,
         seconds: float = 60,
     ) -> Reply:
-        """``session`` sends its cookies and, where the path is of REST, its nonce (not if ``headers`` say otherwise). No redirect is
-        followed."""
+        """Sends a request. ``session`` sends its cookies and, on a REST path, its nonce (unless ``headers`` has one). Redirects are not
+        followed.
+        """
         sent = {**(headers or {})}
         if session is not None:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
@@ -151,7 +153,9 @@ class Shop(Site):
         headers: Mapping[str, str] | None = None,
         query: str = "",
     ) -> Reply:
-        """A request of the bridge wire as the service signs it; ``route`` e.g. `/wc-tillsync/v1/status`. ``query`` is not signed."""
+        """Sends a request of the bridge's wire, signed as the service signs it. ``route`` is e.g. `/wc-tillsync/v1/status`. ``query`` is
+        not signed.
+        """
         body = b"" if content is None else json.dumps(content).encode()
         stamp = str(int(time.time() if at is None else at))
         signed = "\n".join(["v1", stamp, method, route, hashlib.sha256(body).hexdigest()])
@@ -160,15 +164,15 @@ class Shop(Site):
         return await self.request(method, f"/wp-json{route}{query and '?'}{query}", body=body, headers=sent)
 
     async def cron(self) -> Reply:
-        """WordPress's cron as a web request makes it: every event that is due."""
+        """Runs WordPress's cron by a web request: every due event."""
         return await self.request("GET", "/wp-cron.php?doing_wp_cron")
 
     async def run_actions(self) -> None:
-        """Action Scheduler's queue, as its cron event runs it."""
+        """Runs Action Scheduler's queue, as its cron event does."""
         await self.php("do_action( 'action_scheduler_run_queue', 'WP Cron' );")
 
     async def until(self, holds: Callable[[], Awaitable[SeenT | None]], seconds: float = HANG_SECONDS) -> SeenT:
-        """Asks until the answer is true, and gives it; a failure shows the last answer and the end of the shop's log."""
+        """Repeats ``holds`` until its result is true, and returns it. A failure shows the last result and the end of the shop's log."""
         seen = await until(holds, lambda: "\n".join(self.log()[-5:]), seconds)
         assert seen is not None
         return seen

@@ -1,4 +1,4 @@
-"""A WordPress site for tests: PHP run in it, its database, logs and mails; set back to its first state before each test."""
+"""A WordPress site for tests: its PHP, database, logs and mails. Each test begins with its first state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PASSWORD: Final = "password-of-the-tests-only"
 
 
 class PhpError(AssertionError):
-    """PHP ended with an error; the text is what it said."""
+    """PHP ended with an error. The text is PHP's output."""
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Site:
     directory: Path
     url: str
     database: MariaDb | None
-    """None: SQLite."""
+    """None for SQLite."""
     database_name: str
     web: WebServer
     constants: dict[str, str | bool | int] = field(default_factory=dict)
-    """Of wp-config.php, beside the usual ones, for as long as the site lives."""
+    """Constants of wp-config.php for the site's whole life, in addition to the usual ones."""
     _reset_at: float = 0.0
 
     @property
@@ -55,8 +55,9 @@ class Site:
     async def php(
         self, code: str, *, user: str | int | None = None, admin: bool = False, files: tuple[Path, ...] = (), **given: Any
     ) -> Any:
-        """Runs ``code`` (statements; ``return`` gives the value, as JSON makes it) in a process of its own, with WordPress and all plugins
-        loaded and ``given`` as variables. ``user``: acts as that login or id. ``admin``: as in wp-admin. Raises PhpError."""
+        """Runs ``code`` (statements; ``return`` gives the value, as JSON) in its own process, with WordPress and all plugins loaded and
+        ``given`` as variables. ``user``: the current user, by login or id. ``admin``: runs as in wp-admin. Raises PhpError.
+        """
         job = self._job(code, user=user, admin=admin, files=files, given=given)
         process = await asyncio.create_subprocess_exec(
             *self._command(), cwd=self.directory, stdin=-1, stdout=-1, stderr=asyncio.subprocess.STDOUT
@@ -71,7 +72,7 @@ class Site:
         return self._value(job, process.returncode, output.decode(errors="replace"))
 
     def php_now(self, code: str, *, user: str | int | None = None, admin: bool = False, installing: bool = False, **given: Any) -> Any:
-        """As ``php``, blocking: for what happens before a test has a loop."""
+        """Runs ``php`` as a blocking call, for code before a test has an event loop."""
         job = self._job(code, user=user, admin=admin, installing=installing, given=given)
         run = subprocess.run(
             self._command(), cwd=self.directory, input=json.dumps(job), capture_output=True, text=True, timeout=120, check=False
@@ -79,22 +80,22 @@ class Site:
         return self._value(job, run.returncode, run.stdout + run.stderr)
 
     def inject(self, code: str, name: str | None = None) -> Path:
-        """PHP that every request of this test runs before plugins load (a mu-plugin). The file, to be removed at will."""
+        """Adds PHP that every request of this test runs before plugins load (a mu-plugin). Returns the file, which the test may delete."""
         number = len(list((self.content / "injected").iterdir()))
         path = self.content / "injected" / f"{name or f'{number:03}'}.php"
         path.write_text("<?php\n" + code, encoding="utf-8")
         return path
 
     def configure(self, **constants: str | bool | int) -> None:
-        """wp-config.php with these constants beside, or instead of, the usual ones."""
+        """Writes wp-config.php with these constants in addition to, or instead of, the usual ones."""
         files.configure(self.directory, self.database, self.database_name, {**self.constants, **constants})
 
     def use_object_cache(self) -> None:
-        """From now on the site has a persistent object cache, until it is reset."""
+        """Gives the site a persistent object cache until its reset."""
         shutil.copyfile(files.PHP_FILES / "object-cache.php", self.content / "object-cache.php")
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:
-        """``{prefix}`` stands for the site's table prefix. A broken query raises."""
+        """Returns the rows of a query. ``{prefix}`` stands for the site's table prefix. A failed query raises."""
         code = """
             global $wpdb;
             $wpdb->suppress_errors();
@@ -107,7 +108,7 @@ class Site:
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """The database refuses every write, as a full or failed-over one does."""
+        """Makes the database refuse every write, as a full or failed-over one does."""
         if self.database is not None:
             with self.database.read_only():
                 yield
@@ -120,21 +121,21 @@ class Site:
             injected.unlink(missing_ok=True)
 
     def mails(self) -> list[dict[str, Any]]:
-        """As wp_mail was given them: to, subject, message, headers, attachments."""
+        """Returns the arguments of wp_mail calls: to, subject, message, headers, attachments."""
         kept = self.content / "mails.jsonl"
         return [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.exists() else []
 
     def log(self) -> list[str]:
-        """Lines of WordPress's debug log since the test began."""
+        """Returns the lines of WordPress's debug log since the test began."""
         kept = self.content / "debug.log"
         return kept.read_text(encoding="utf-8", errors="replace").splitlines() if kept.exists() else []
 
     def forgive_log(self) -> None:
-        """What stands in the log so far was provoked by the test."""
+        """Deletes the log so far, because the test provoked its lines."""
         (self.content / "debug.log").unlink(missing_ok=True)
 
     def complaints(self) -> list[str]:
-        """Lines of the log in which PHP or WordPress complains about the bridge."""
+        """Returns the log's lines in which PHP or WordPress complains about the plugin."""
         ours = ("tillsync-bridge", "tillsync_", "Tillsync", str(BRIDGE))
         said = [line for line in self.log() if "PHP " in line or "WordPress database error" in line]
         wrong_use = () if self.kind.real else ("was called incorrectly", "was called <strong>incorrectly")
@@ -150,13 +151,13 @@ class Site:
             self._reset_at = time.time()
 
     def reset(self) -> None:
-        """Database, configuration, injected code, mails and logs as at the beginning; address and server stay."""
+        """Restores database, configuration, injected code, mails and logs. Address and server stay."""
         self._end_requests()
         content = self.content
         for left in [*(content / "injected").iterdir(), content / "mails.jsonl", content / "debug.log", content / "object-cache.php"]:
             left.unlink(missing_ok=True)
         shutil.rmtree(content / "object-cache", ignore_errors=True)
-        # the folders stay: the web server's PHP remembers for two minutes which there are
+        # the folders stay, because the web server's PHP caches their existence for two minutes
         for left in (content / "uploads").rglob("*"):
             if not left.is_dir():
                 left.unlink(missing_ok=True)
@@ -172,7 +173,9 @@ class Site:
             self._reset_at = began
 
     def _end_requests(self) -> None:
-        """What the test before has set going (a page that its browser left, Action Scheduler's own runner) must not write into this one."""
+        """Waits for requests of the test before (a page that its browser left, Action Scheduler's runner), which must not write into this
+        test.
+        """
         if self.database is None:
             return
         deadline = time.monotonic() + 10

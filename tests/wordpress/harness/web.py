@@ -1,4 +1,4 @@
-"""PHP's own web server before a site, with four workers, so that a page may call the service and the service the shop again."""
+"""PHP's web server for a site, with four workers, so that a page may call the service while the service calls the shop."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PHP_SETTINGS = (
 
 
 _UNTIL_WE_END = '"$@" < /dev/null & cat > /dev/null; kill -KILL 0'
-"""The server and its workers are a process group, which ends when our end of the pipe is closed, whatever ends us."""
+"""The server and its workers are one process group. It ends when this process's end of the pipe closes, however this process ends."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on. It lies below those that the kernel gives to connections, so that none takes it meanwhile."""
+    """Returns a free port below the range that the kernel assigns to connections, so that no connection takes it meanwhile."""
     while True:
         port = random.randrange(12_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def php_options(cache: Path | None = None) -> list[str]:
-    """``cache``: a folder in which compiled files are kept from one PHP process to the next (a process costs a quarter of the time)."""
+    """``cache``: a folder for compiled files between PHP processes, which cuts a process's cost to a quarter."""
     kept: tuple[str, ...] = ()
     if cache is not None:
         cache.mkdir(exist_ok=True)
@@ -79,12 +79,12 @@ class WebServer:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def restart(self) -> None:
-        """Ends whatever request still runs."""
+        """Ends all running requests."""
         self.stop()
         self._process = self._started()
 
     def stop(self) -> None:
-        """Its workers too: they are its process group."""
+        """Ends the server with its workers, which are its process group."""
         assert self._process.stdin is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10)
