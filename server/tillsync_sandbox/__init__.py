@@ -1,7 +1,8 @@
-"""Both other sides of tillsync, to run beside it: an Epos Now emulator (:class:`SandboxTill`) and a shop emulator (:class:`SandboxShop`).
+"""Emulators of the till and the shop: :class:`SandboxTill` emulates Epos Now, :class:`SandboxShop` a WooCommerce shop with the bridge.
 
-Each is one aiohttp server with a request log, scripted faults (:mod:`tillsync_sandbox.faults`), switches for what is unknown or differs in
-the real world, and a control API under ``/sandbox/``. Nothing here is shared with the service: what both got wrong would look right.
+Each emulator is one aiohttp server with a request log, scripted faults (:mod:`tillsync_sandbox.faults`), and a control API under
+``/sandbox/``. Its switches set behaviour that is unknown or differs between real systems. The sandbox shares no code with the service,
+because tests would not notice an error in shared code.
 """
 
 from tillsync_sandbox.shop import SandboxShop, ShopSwitches

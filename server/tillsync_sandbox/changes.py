@@ -1,4 +1,4 @@
-"""Waiting until something in a sandbox has changed, without polling."""
+"""Waits for changes in a sandbox without polling."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
-"""Default timeout of every wait: long enough for a busy machine, so that only what never comes reaches it."""
+"""Default timeout of every wait. It is long enough for a busy machine, so only a change that never happens reaches it."""
 
 
 class Changes:
-    """:meth:`announce` wakes every :meth:`wait_for`, which asks its question again."""
+    """:meth:`announce` wakes every :meth:`wait_for`, which evaluates its predicate again."""
 
     def __init__(self) -> None:
         self._waiters: list[asyncio.Future[None]] = []
@@ -22,7 +22,7 @@ class Changes:
                 waiter.set_result(None)
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
-        """Return once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds, with what ``seen()`` says."""
+        """Returns once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds, with ``seen()`` in its message."""
         try:
             async with asyncio.timeout(timeout):
                 while not predicate():

@@ -1,4 +1,4 @@
-"""``/sandbox/requests`` and ``/sandbox/faults``: the part of the control API that both sandboxes have.
+"""The control API of both sandboxes: ``/sandbox/requests`` and ``/sandbox/faults``.
 
 GET    /sandbox/requests?method=POST&path=/api/*&contains=text&after=12&at_least=3&wait_seconds=5
 DELETE /sandbox/requests
@@ -60,7 +60,7 @@ class ControlRoutes:
         ]
 
     async def _requests(self, request: web.Request) -> web.Response:
-        """Waits for ``at_least`` matching requests, at most ``wait_seconds``; then answers what there is."""
+        """Waits up to ``wait_seconds`` for ``at_least`` matching requests, then answers all matching requests."""
         query = request.query
         try:
             after = number_of(query, "after", int, 0)
@@ -122,7 +122,7 @@ class ControlRoutes:
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:
-    """Raises ValueError that says what is wrong."""
+    """Reads a JSON object from a request body. Raises ValueError with the reason."""
     try:
         body = json.loads(await request.read())
     except ValueError:
@@ -144,7 +144,7 @@ _Number = TypeVar("_Number", int, float)
 
 
 def number_of(query: Mapping[str, str], name: str, kind: Callable[[str], _Number], default: _Number) -> _Number:
-    """Raises ValueError naming the parameter."""
+    """Reads a number from 0. Raises ValueError, which names the parameter."""
     try:
         value = kind(query[name]) if name in query else default
     except ValueError:

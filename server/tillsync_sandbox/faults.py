@@ -1,10 +1,10 @@
-"""Scripted faults: what happens to exactly the requests a test means, in place of or around their being carried out.
+"""Scripted faults for the requests that match a pattern. A fault happens instead of, before or after the execution of a request.
 
-lost = till.faults.script(method="POST", path="/api/v2/customer*", disconnect="after")   # the next create is stored, its answer lost
+lost = till.faults.script(method="POST", path="/api/v2/customer*", disconnect="after")   # the next create is stored, its answer is lost
 held = till.faults.script(method="GET", path="*", hang="before")                         # the next read hangs ...
-await held.arrived(); held.release()                                                     # ... until told to go on
+await held.arrived(); held.release()                                                     # ... until release()
 till.faults.script(path="*", status=503, times=None)                                     # all answer 503, until ``cancel``
-shop.faults.script(path="*", times=None, **Page.SITEGROUND_202.fault)                    # a page of something before it (``pages``)
+shop.faults.script(path="*", times=None, **Page.SITEGROUND_202.fault)                    # a page of an intermediary (``pages``)
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 from tillsync_sandbox.request_log import LoggedRequest, RequestPattern
 
 When = Literal["before", "after"]
-"""Before or after the request is carried out."""
+"""Before or after the sandbox executes the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens. The steps in order: delay, hang before, disconnect before, carry out, hang after, disconnect after, answer."""
+    """One fault. Its steps happen in this order: delay, hang before, disconnect before, execute, hang after, disconnect after, answer."""
 
     delay_seconds: float = 0.0
     hang: When | None = None
-    """Until :meth:`Script.release`. The request goes on then, even when its client has left meanwhile."""
+    """The request hangs until :meth:`Script.release`. It continues then, even when its client has disconnected meanwhile."""
     disconnect: When | None = None
     status: int | None = None
-    """Answered in place of the real answer; then nothing is carried out unless ``carry_out``."""
+    """Status of an answer that replaces the real one. The request is executed only with ``carry_out``."""
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     carry_out: bool = False
     printed_before: str = ""
-    """Stands before the body of the answer, as a notice of PHP does; its headers stay as they are."""
+    """Text before the body of the answer, like a notice of PHP. The headers do not change."""
     truncate: bool = False
-    """The answer says its whole length and breaks off in the middle."""
+    """The answer declares its whole length and ends in the middle of the body."""
 
     def __post_init__(self) -> None:
         for name in ("hang", "disconnect"):
@@ -52,7 +52,7 @@ class Fault:
 
 
 class Script:
-    """One scripted fault, for ``times`` requests (None: all) after the first ``skip`` that fit."""
+    """One scripted fault for ``times`` matching requests (None: all), after the first ``skip`` matching requests."""
 
     def __init__(self, script_id: int, pattern: RequestPattern, fault: Fault, *, times: int | None, skip: int) -> None:
         self.script_id = script_id
@@ -60,14 +60,14 @@ class Script:
         self.fault = fault
         self.left = times
         self.used = 0
-        """Requests it has happened to."""
+        """Number of requests that met this fault."""
         self._skip = skip
         self._cancelled = False
         self._released = asyncio.Event()
         self._changes = Changes()
 
     def take(self, request: LoggedRequest) -> bool:
-        """Does it happen to this request? Counts it."""
+        """Whether the fault happens to this request. It counts the request."""
         if self.is_over or not self.pattern.fits(request):
             return False
         if self._skip > 0:
@@ -84,23 +84,23 @@ class Script:
         return self._cancelled or self.left == 0
 
     async def arrived(self, count: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Return once it has happened to ``count`` requests. Raises TimeoutError."""
+        """Returns once ``count`` requests have met the fault. Raises TimeoutError."""
         await self._changes.wait_for(lambda: self.used >= count, timeout, lambda: f"{self.pattern} met {self.used} requests, not {count}")
 
     @property
     def may_hang(self) -> bool:
-        """Requests may be waiting for :meth:`release`."""
+        """Whether requests may wait for :meth:`release`."""
         return self.fault.hang is not None and not self._released.is_set()
 
     async def until_released(self) -> None:
         await self._released.wait()
 
     def release(self) -> None:
-        """What hangs goes on, and later requests do not hang."""
+        """Lets hanging requests continue. Later requests do not hang."""
         self._released.set()
 
     def cancel(self) -> None:
-        """No further request is met; what hangs is released."""
+        """Ends the script: it affects no further request, and hanging requests continue."""
         self._cancelled = True
         self.release()
 
@@ -109,7 +109,7 @@ class Script:
 
 
 class Faults:
-    """The scripts of one sandbox. The oldest that fits and is not over happens; one request meets at most one."""
+    """The scripts of one sandbox. A request meets at most one fault: that of the oldest matching script that is not over."""
 
     def __init__(self) -> None:
         self._scripts: list[Script] = []
@@ -127,7 +127,10 @@ class Faults:
         skip: int = 0,
         **fault: Any,
     ) -> Script:
-        """``method`` to ``where``: of :class:`RequestPattern`; the rest: of :class:`Fault`. Raises ValueError naming what is wrong."""
+        """Adds a script. ``method`` to ``where`` are fields of :class:`RequestPattern`, ``fault`` those of :class:`Fault`.
+
+        Raises ValueError, which names the invalid field.
+        """
         if times is not None and times < 1:
             raise ValueError(f"times: from 1, or null for all, not {times}")
         if skip < 0:
@@ -153,7 +156,7 @@ class Faults:
         return list(self._scripts)
 
     def clear(self) -> None:
-        """Cancel all."""
+        """Cancels all scripts."""
         for script in self._scripts:
             script.cancel()
         self._scripts = []

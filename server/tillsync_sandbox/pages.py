@@ -1,8 +1,8 @@
-"""What answers in place of a till or a shop: bot checks, firewalls, pages of a host. To be scripted on either sandbox.
+"""Answers of intermediaries (bot checks, firewalls, pages of a host), to be scripted on either sandbox.
 
-shop.faults.script(path="*", times=None, **Page.SITEGROUND.fault)      # every request meets it, until ``cancel``
+shop.faults.script(path="*", times=None, **Page.SITEGROUND.fault)      # every request gets it, until ``cancel``
 
-The marks are those that the vendors' pages have in the field; the texts around them are ours.
+The marks are those of the vendors' real pages. The other texts are invented.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _LOGIN_FORM = '<form name="loginform" id="loginform" action="https://shop.exampl
 
 
 class Page(StrEnum):
-    """Each: who answers, and the status."""
+    """Pages, each named by its sender and status."""
 
     SITEGROUND_202 = "siteground_202"
     """A captcha behind a refresh; WordPress never sees the request."""
     CLOUDFLARE_CHALLENGE_403 = "cloudflare_challenge_403"
     CLOUDFLARE_CHALLENGE_503 = "cloudflare_challenge_503"
-    """The older one, without ``cf-mitigated``."""
+    """The older challenge, without ``cf-mitigated``."""
     CLOUDFLARE_BLOCK_403 = "cloudflare_block_403"
     CLOUDFLARE_1020_403 = "cloudflare_1020_403"
     """One line of plain text."""
     CLOUDFLARE_521 = "cloudflare_521"
-    """The server behind it is down."""
+    """The server behind Cloudflare is down."""
     CLOUDFLARE_524 = "cloudflare_524"
-    """The server behind it takes too long, and may carry the request out."""
+    """The server behind Cloudflare takes too long, and may execute the request."""
     IMUNIFY_200 = "imunify_200"
     """JSON with the status of a success."""
     IMUNIFY_403 = "imunify_403"
@@ -76,7 +76,7 @@ class Page(StrEnum):
 
     @property
     def fault(self) -> dict[str, Any]:
-        """For ``faults.script``."""
+        """Arguments of ``faults.script``."""
         return dict(_FAULTS[self])
 
 

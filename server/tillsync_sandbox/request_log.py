@@ -1,4 +1,4 @@
-"""What a sandbox was asked, in order of arrival, and how each request ended."""
+"""The log of requests to a sandbox, in order of arrival, with the ending of each request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 
 MAX_REQUESTS = 50_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Of all kept bodies together: the oldest lose theirs first."""
+"""Maximum bytes of all logged bodies together. The oldest requests lose their bodies first."""
 _REDACTED = "[redacted]"
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "x-tillsync-signature"})
 _SECRET_QUERY = frozenset({"consumer_secret", "oauth_signature"})
@@ -25,30 +25,30 @@ class Ending(StrEnum):
     """Not answered yet."""
     ANSWERED = "answered"
     DISCONNECTED = "disconnected"
-    """The sandbox closed the connection instead of answering; ``status`` is what it would have said, None when nothing was carried out."""
+    """The sandbox closed the connection without an answer. ``status`` is that of the suppressed answer, None when nothing was executed."""
     TRUNCATED = "truncated"
-    """The answer broke off in its body."""
+    """The answer ended in the middle of its body."""
     CLIENT_GONE = "client_gone"
-    """The client left first."""
+    """The client disconnected before the answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class LoggedRequest:
     number: int
-    """From 1, in order of arrival."""
+    """Number in order of arrival, from 1."""
     method: str
     path: str
-    """Decoded, as asked for."""
+    """Path of the request, decoded."""
     query: dict[str, str]
     headers: dict[str, str]
-    """By lower-case name, credentials redacted."""
+    """Headers by lower-case name, with redacted credentials."""
     body: bytes
     time: float
-    """Unix seconds of arrival."""
+    """Time of arrival in Unix seconds."""
     status: int | None = None
     ending: Ending = Ending.OPEN
     scheme: str = ""
-    """Of the Authorization header: "Basic", "OAuth", or empty."""
+    """Scheme of the Authorization header: "Basic", "OAuth", or empty."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -66,13 +66,13 @@ class LoggedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPattern:
-    """Which requests are meant: everything given must fit."""
+    """A pattern of requests. A request must match every given field."""
 
     method: str | None = None
     path: str | None = None
-    """A shell pattern (``*``, ``?``) over the whole path; case is ignored."""
+    """Shell pattern (``*``, ``?``) of the whole path, in any case."""
     contains: str | None = None
-    """A text in the body."""
+    """Text that the body contains."""
     query: Mapping[str, str] = field(default_factory=dict)
     where: Callable[[LoggedRequest], object] | None = None
 
@@ -87,7 +87,7 @@ class RequestPattern:
 
 
 class RequestLog:
-    """The newest :data:`MAX_REQUESTS` requests; ``total`` counts all. Requests under ``/sandbox/`` are not in it."""
+    """The newest :data:`MAX_REQUESTS` requests; ``total`` counts all. It excludes requests to ``/sandbox/``."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -122,13 +122,16 @@ class RequestLog:
 
     def end(self, request: LoggedRequest, ending: Ending, status: int | None) -> None:
         request.status = status
-        # A client that left stays gone, although the answer is made and thrown away.
+        # CLIENT_GONE stays, although the sandbox still makes the answer and discards it.
         if request.ending is Ending.OPEN:
             request.ending = ending
         self._changes.announce()
 
     def matching(self, pattern: RequestPattern | None = None, **fields: Any) -> list[LoggedRequest]:
-        """``log.matching(method="POST", path="/api/*/customer*")``: fields of :class:`RequestPattern`."""
+        """Returns the matching requests, for example ``log.matching(method="POST", path="/api/*/customer*")``.
+
+        ``fields`` are those of :class:`RequestPattern`.
+        """
         wanted = pattern or RequestPattern(**fields)
         return [request for request in self._requests if wanted.fits(request)]
 
@@ -138,7 +141,7 @@ class RequestLog:
     async def wait_for(
         self, count: int = 1, *, timeout: float = PATIENCE_SECONDS, ended: bool = False, **fields: Any
     ) -> list[LoggedRequest]:
-        """Return the matching requests once there are ``count``; with ``ended``, once so many have ended. Raises TimeoutError."""
+        """Returns the matching requests once there are ``count``. With ``ended`` only ended requests count. Raises TimeoutError."""
         pattern = RequestPattern(**fields)
 
         def found() -> list[LoggedRequest]:
@@ -148,7 +151,7 @@ class RequestLog:
         return found()
 
     def newest(self, count: int = 20) -> str:
-        """The newest requests and how they ended, for the message of a failure."""
+        """Returns the newest requests and their endings as text for an error message."""
         lines = [
             f"{each.number}. {each.method} {each.path} {each.query or ''} {each.body[:200]!r}: {each.status} {each.ending}"
             for each in list(self._requests)[-count:]
@@ -156,7 +159,7 @@ class RequestLog:
         return "\n".join([f"{self.total} requests, the newest:", *lines])
 
     def clear(self) -> None:
-        """Forget the requests; numbers go on."""
+        """Removes all requests. Numbering continues."""
         self._requests.clear()
         self._bodies.clear()
         self._body_bytes = 0

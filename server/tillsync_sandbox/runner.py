@@ -1,4 +1,4 @@
-"""``tillsync sandbox``: both sandboxes side by side, filled with made-up people. Prints nothing; ``lines`` is what to print."""
+"""Runs both sandboxes with made-up people for ``tillsync sandbox``. It prints nothing; the caller prints ``RunningSandbox.lines``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TYPES = (("Basic", "0.0", "Basic customer"), ("Silver", "5.0", "Silver card"), 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedOptions:
-    """How many of whom. Everybody's email is at example.test, and the same seed makes the same people."""
+    """Numbers of made-up people. All emails are at example.test. The same seed creates the same people."""
 
     till_customers: int = 60
     shop_customers: int = 40
-    """The first so many of the till's, under the same email; beyond those, people whom the till does not know."""
+    """Number of shop customers. The first ones are the first till customers, with the same emails. Further ones are unknown to the till."""
     twins: int = 2
-    """Of the shop's first customers: so many are in the till twice, which only a person can settle."""
+    """Number of first customers that the till has twice. Only a person can resolve a twin."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class RunningSandbox:
     till: SandboxTill
     shop: SandboxShop
     default_customer_id: int
-    """A till customer made for the orders of guests."""
+    """The till customer for orders of guests."""
 
     @property
     def lines(self) -> list[str]:
@@ -64,8 +64,10 @@ class RunningSandbox:
 
 
 def loopback_address(listen: str) -> tuple[str, int]:
-    """``127.0.0.1:0`` or ``[::1]:8081``; port 0 takes a free one. Raises ValueError, also for an address that others can reach: the
-    control API asks nobody for a password."""
+    """Parses ``127.0.0.1:0`` or ``[::1]:8081``; port 0 means any free port.
+
+    Raises ValueError, also for an address outside loopback, because the control API has no password.
+    """
     host, colon, port = listen.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
@@ -88,13 +90,13 @@ async def run_sandbox(
     till_switches: TillSwitches | None = None,
     shop_switches: ShopSwitches | None = None,
 ) -> AsyncIterator[RunningSandbox]:
-    """Both run, filled, until the end of the ``async with``. Raises ValueError (addresses), OSError (a port is taken)."""
+    """Runs both sandboxes with people until the end of the ``async with``. Raises ValueError (addresses), OSError (a port is taken)."""
     options = seed or SeedOptions()
     till_host, till_port = loopback_address(till_listen)
     shop_host, shop_port = loopback_address(shop_listen)
     till = SandboxTill(till_switches, host=till_host, port=till_port, seed=options.seed)
     shop = SandboxShop(shop_switches, host=shop_host, port=shop_port)
-    listener, till.store.listener = till.store.listener, None  # who is there from the start is no news for webhooks
+    listener, till.store.listener = till.store.listener, None  # The first people send no webhooks.
     default_customer_id = _fill(till, shop, options)
     till.store.listener = listener
     async with till, shop:
@@ -108,7 +110,7 @@ def _fill(till: SandboxTill, shop: SandboxShop, options: SeedOptions) -> int:
     for number in range(max(options.till_customers, options.shop_customers)):
         forename, surname = chance.choice(_FORENAMES), chance.choice(_SURNAMES)
         email = f"{forename}.{surname}.{number + 1}@example.test".lower()
-        phone = f"01632 960{number % 1000:03d}"  # a range that is never given to anybody
+        phone = f"01632 960{number % 1000:03d}"  # A range of numbers that is never assigned.
         copies = 2 if number < options.twins else 1
         for _ in range(copies if number < options.till_customers else 0):
             till.add_customer(

@@ -1,5 +1,7 @@
-"""The HTTP server under each sandbox: logs what arrives, plays the scripted faults, and carries out what was asked even when the client
-has gone, as real servers do."""
+"""The HTTP server of each sandbox. It logs requests and applies scripted faults.
+
+It executes a request even when its client has disconnected, like real servers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way through a sandbox."""
+    """A request that the sandbox is processing."""
 
     request: web.Request
     body: bytes
@@ -31,7 +33,7 @@ Answer = Callable[[Exchange], Awaitable[web.Response]]
 
 
 class ConnectionDropped(Exception):
-    """Raised by an :data:`Answer` that wants the connection closed without a word. ``status``: what would have been said."""
+    """An :data:`Answer` raises it to close the connection without an answer. ``status`` is that of the suppressed answer."""
 
     def __init__(self, status: int | None = None) -> None:
         super().__init__("the sandbox closes the connection")
@@ -39,13 +41,13 @@ class ConnectionDropped(Exception):
 
 
 class SandboxServer:
-    """``answer`` says what is answered to everything outside ``/sandbox/``."""
+    """Serves the control API under ``/sandbox/``, and ``answer`` for all other requests."""
 
     def __init__(self, answer: Answer, control: Iterable[web.RouteDef], *, ssl_context: ssl.SSLContext | None = None) -> None:
         self.log = RequestLog()
         self.faults = Faults()
         self.origin = ""
-        """``http://127.0.0.1:40123`` once started."""
+        """Base address such as ``http://127.0.0.1:40123``; empty before the start."""
         self._answer = answer
         self._ssl = ssl_context
         self._work: set[asyncio.Task[web.StreamResponse]] = set()
@@ -53,7 +55,7 @@ class SandboxServer:
         app.add_routes(ControlRoutes(self.log, self.faults).routes())
         app.add_routes(control)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        # handler_cancellation: the only way aiohttp tells that a client has left; the work itself is shielded from it.
+        # aiohttp reports a disconnected client only by handler_cancellation. The execution is shielded from it.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -70,7 +72,7 @@ class SandboxServer:
         self.origin = f"{'https' if self._ssl else 'http'}://{shown}:{bound_port}"
 
     async def stop(self) -> None:
-        """Ends what still hangs; never waits for a client."""
+        """Cancels hanging requests. It never waits for a client."""
         work = tuple(self._work)
         for task in work:
             task.cancel()
@@ -97,7 +99,7 @@ class SandboxServer:
     def _done(self, task: asyncio.Task[web.StreamResponse]) -> None:
         self._work.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # With the client gone nobody awaits the task; a bug of the sandbox must not be silent.
+            # Without a client no code awaits the task, so this handler reports errors of the sandbox.
             task.get_loop().call_exception_handler({"message": "the sandbox failed", "exception": error, "task": task})
 
     async def _carry_out(self, exchange: Exchange) -> web.StreamResponse:
@@ -147,7 +149,7 @@ def _after(printed: str, response: web.Response) -> web.Response:
 def _closed(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.close()
-    return web.Response()  # never written: the connection is closed
+    return web.Response()  # aiohttp does not send it, because the connection is closed.
 
 
 async def _truncated(request: web.Request, response: web.Response) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Values of switches as JSON gives them: each must be of the kind that the dataclass of the switches says."""
+"""Parses values of switches from JSON. Each value must have the type of its field in the dataclass of the switches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Range:
 
 
 def switch_values(switches: type, changes: Mapping[str, object], ranges: Mapping[str, Range] | None = None) -> dict[str, object]:
-    """``ranges``: of numbers that do not simply begin at 0. Raises ValueError, which names the switch and what it takes."""
+    """Converts changes of switches. ``ranges`` has the ranges of numbers that do not begin at 0.
+
+    Raises ValueError, which names the switch and its valid values.
+    """
     kinds = get_type_hints(switches)
     unknown = next((name for name in changes if name not in kinds), None)
     if unknown is not None:

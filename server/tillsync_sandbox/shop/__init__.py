@@ -1,4 +1,4 @@
-"""A small WooCommerce shop with the tillsync bridge: ``wc/v3/customers``, ``wc-tillsync/v1``, and a WordPress site's troubles around them.
+"""Emulator of a small WooCommerce shop with the tillsync bridge: ``wc/v3/customers``, ``wc-tillsync/v1``, and failure modes of a site.
 
 The control API (JSON; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
 
@@ -7,7 +7,7 @@ The control API (JSON; ``requests`` and ``faults``: :mod:`tillsync_sandbox.contr
     GET    /sandbox/customers/{user_id}       with "meta" and "bridge" (points, credit, type, version)
     PATCH  /sandbox/customers/{user_id}       {"email":"ada@new.example.test"}
     DELETE /sandbox/customers/{user_id}
-    GET    /sandbox/bridge/rows               everything the bridge has stored, tombstones too
+    GET    /sandbox/bridge/rows               all rows of the bridge, including tombstones
     GET    /sandbox/bridge/customer-types
     GET    /sandbox/bridge/events
     GET    /sandbox/switches

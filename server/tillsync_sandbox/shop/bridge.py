@@ -1,7 +1,7 @@
-"""The bridge ``wc-tillsync/v1``: batches of customers, customer types, status, events.
+"""The bridge's routes ``wc-tillsync/v1``: batches of customers, customer types, status, events.
 
-Versions order the writes: a higher one is applied, the stored one again is ``unchanged`` where it says the same, everything else is
-``stale`` and answered with the stored version. A removal keeps a tombstone with its version, so that a late older write stays out.
+Versions order the writes. A higher version is applied. The stored version with the same values is ``unchanged``. Every other write is
+``stale``, and its answer has the stored version. A removal keeps a tombstone with its version, so that a late older write is refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BridgePlugin:
         self._home_url = home_url
 
     async def handle(self, request: RestRequest) -> web.Response:
-        """``request.route`` is below ``/wc-tillsync/v1``. Raises RestError."""
+        """Answers a request to a route under ``/wc-tillsync/v1``. Raises RestError."""
         below = request.route.removeprefix(f"/{NAMESPACE}")
         match (request.method, below):
             case ("GET", "/status"):
@@ -58,13 +58,13 @@ class BridgePlugin:
                 raise no_route()
 
     def _authorize(self, request: RestRequest) -> None:
-        # WordPress parses the body before it asks the permission callback: broken JSON is 400 to anybody.
+        # WordPress parses the body before it calls the permission callback, so malformed JSON is 400 for every caller.
         request.json()
         check_bridge_signature(request, self._switches.bridge_secret)
 
     @property
     def _is_strict(self) -> bool:
-        """A bridge of API 1 refuses the fields that it does not know."""
+        """Whether the bridge refuses unknown fields, as a bridge of API 1 does."""
         return self._switches.bridge_api < 2
 
     def _status(self) -> dict[str, object]:
@@ -120,7 +120,7 @@ class BridgePlugin:
         if item.values is None:
             row = BridgeRow(version=item.version, removed=True)
         elif same and stored is not None:
-            # as_of belongs to the read that brought the values, so an unchanged write moves only the version.
+            # as_of is the time of the read that brought the values, so an unchanged write changes only the version.
             row = replace(stored, version=item.version)
         else:
             values = item.values
@@ -185,7 +185,7 @@ def _envelope(request: RestRequest, name: str, limit: int) -> list[object]:
 
 
 def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
-    """With what is stored in the place of what was left out."""
+    """Returns the item with stored values for omitted fields."""
     if item.values is None or not item.left_out or stored is None or stored.values is None:
         return item
     kept = stored.values
@@ -198,7 +198,7 @@ def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
 
 
 def _is_meant(user: ShopUser, item: CustomerItem) -> bool:
-    """Whether the number belongs to the person whom the values are for. A removal is for whoever has it."""
+    """Whether the user is the person of the item. A removal applies to any person."""
     registered = datetime.fromisoformat(f"{user.registered}+00:00")
     if item.registered is not None and datetime.fromisoformat(item.registered) != registered:
         return False
@@ -206,7 +206,7 @@ def _is_meant(user: ShopUser, item: CustomerItem) -> bool:
 
 
 def _same_values(stored: BridgeRow | None, item: CustomerItem) -> bool:
-    """A removal where nothing is stored changes nothing, and still leaves its tombstone."""
+    """Whether the item changes no value. A removal without a stored row changes none, but still leaves its tombstone."""
     return (None if stored is None else stored.values) == item.values
 
 
@@ -220,7 +220,7 @@ def _name_changes(user: ShopUser, item: CustomerItem) -> bool:
 
 
 def _set_names(user: ShopUser, item: CustomerItem, *, three_byte_tables: bool) -> list[str]:
-    """The names that the shop does not keep, as the bridge finds when it reads them back."""
+    """Stores names and phone. Returns the names that the shop does not store, as the bridge's read-back finds them."""
     wanted = {"first_name": item.first_name, "last_name": item.last_name}
     not_kept = [
         name

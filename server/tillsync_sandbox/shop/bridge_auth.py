@@ -1,4 +1,4 @@
-"""The bridge's own signature (``X-Tillsync-Timestamp``, ``X-Tillsync-Signature``); the Authorization header is never looked at."""
+"""Checks the bridge's signature (``X-Tillsync-Timestamp``, ``X-Tillsync-Signature``). The bridge never reads the Authorization header."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ _VERSION = "v1="
 
 
 def bridge_signature(secret: str, timestamp: int, method: str, route: str, body: bytes) -> str:
-    """The value of ``X-Tillsync-Signature``. ``method``: the effective one; ``route``: as ``get_route()`` shows it, without query."""
+    """Returns the value of ``X-Tillsync-Signature``.
+
+    ``method`` is the effective method, ``route`` the result of ``get_route()``, without query.
+    """
     text = f"v1\n{timestamp}\n{method}\n{route}\n{hashlib.sha256(body).hexdigest()}"
     return _VERSION + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def check_bridge_signature(request: RestRequest, secret: str) -> None:
-    """Raises RestError 401 ``rest_forbidden``, whose message says what is wrong."""
+    """Raises RestError 401 ``rest_forbidden`` with the reason in its message."""
     timestamp = request.headers.get("X-Tillsync-Timestamp", "")
     given = request.headers.get("X-Tillsync-Signature", "")
     if not timestamp or not given:

@@ -1,4 +1,4 @@
-"""The items of the bridge's wire, read one by one: a bad item names its field and leaves its neighbours alone."""
+"""Readers of the bridge's wire items. Each item is read on its own, and an invalid item names its field."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InvalidFieldError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerItem:
-    """``values`` and ``as_of`` None: a removal."""
+    """A write of one customer. ``values`` and ``as_of`` are None for a removal."""
 
     user_id: int
     version: int
@@ -41,9 +41,9 @@ class CustomerItem:
     phone: str | None = None
     registered: str | None = None
     registered_before: str | None = None
-    """RFC 3339: whom the values are for. Another person's number is ``not_found``."""
+    """RFC 3339, like ``registered``. Both identify the person of the values; another person's user id is ``not_found``."""
     left_out: frozenset[str] = frozenset()
-    """Of points, credit and type_id: what is stored stays."""
+    """Fields of points, credit and type_id that the item omits. Their stored values stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class TypeItem:
 
 
 def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
-    """Raises InvalidFieldError. ``strict``: also for a field that the wire's first version does not have."""
+    """Reads a customer item. Raises InvalidFieldError, with ``strict`` also for a field that version 1 of the wire does not have."""
     fields = _object(item, "user_id")
     user_id = fields.get("user_id")
     if isinstance(user_id, bool) or not isinstance(user_id, int) or user_id < 1:
@@ -96,7 +96,7 @@ def _values(fields: dict[str, Any], *, strict: bool) -> BridgeValues:
 
 
 def type_item(body: dict[str, Any], *, strict: bool = False) -> TypeItem:
-    """Raises InvalidFieldError. ``strict`` as for a customer."""
+    """Reads a customer type. Raises InvalidFieldError. ``strict`` as in :func:`customer_item`."""
     version = int64(body, "version")
     _only(body, _TYPE_FIELDS, strict=strict)
     name = _text(body, "name")
@@ -104,7 +104,7 @@ def type_item(body: dict[str, Any], *, strict: bool = False) -> TypeItem:
 
 
 def event_item(item: object, known_types: Sequence[str], *, strict: bool = False) -> ShopEvent:
-    """Raises InvalidFieldError. ``strict`` as for a customer."""
+    """Reads an event. Raises InvalidFieldError. ``strict`` as in :func:`customer_item`."""
     fields = _object(item, "event_id")
     _only(fields, _EVENT_FIELDS, strict=strict)
     kind = _text(fields, "type")
@@ -131,7 +131,7 @@ def event_item(item: object, known_types: Sequence[str], *, strict: bool = False
 
 
 def int64(fields: dict[str, Any], name: str) -> int:
-    """A positive int64 as a string: a JSON number would lose digits in PHP on 32 bit and in JavaScript everywhere."""
+    """Reads a positive int64 from a string. A JSON number would lose digits in 32-bit PHP and in JavaScript."""
     text = fields.get(name)
     if not isinstance(text, str) or re.fullmatch(r"[1-9]\d{0,18}", text, re.ASCII) is None or int(text) > _INT64_MAX:
         raise InvalidFieldError(name)
@@ -189,7 +189,7 @@ def _optional_text(fields: dict[str, Any], name: str) -> str | None:
 
 
 def _phone(fields: dict[str, Any]) -> str | None:
-    """What ``WC_Validation::is_phone`` takes, and the empty text, which clears."""
+    """Reads a phone that ``WC_Validation::is_phone`` accepts. An empty text clears the phone."""
     phone = _optional_text(fields, "phone")
     if phone is not None and _PHONE_ALLOWED.fullmatch(phone) is None:
         raise InvalidFieldError("phone")

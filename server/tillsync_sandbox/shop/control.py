@@ -1,4 +1,4 @@
-"""``/sandbox/``: look at and change a running sandbox shop. Its addresses: docstring of :mod:`tillsync_sandbox.shop`."""
+"""The control API of a sandbox shop: reads and changes of its data and switches. :mod:`tillsync_sandbox.shop` lists the addresses."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class ControlApi:
 
 
 def _new_user(fields: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of ``ShopStore.add_user``. Raises ValueError naming the field."""
+    """Returns the arguments of ``ShopStore.add_user``. Raises ValueError, which names the field."""
     known = {"user_id", "email", "first_name", "last_name", "phone", "role", "registered", "meta"}
     for name in fields:
         if name not in known:
@@ -127,7 +127,7 @@ def _new_user(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changes(fields: dict[str, Any]) -> dict[str, str]:
-    """The arguments of ``ShopStore.change_user``. Raises ValueError naming the field."""
+    """Returns the arguments of ``ShopStore.change_user``. Raises ValueError, which names the field."""
     known = ("email", "first_name", "last_name", "phone")
     for name, value in fields.items():
         if name not in known:

@@ -1,4 +1,4 @@
-"""Validation of customers by their schema, as the REST server does before single requests, and never inside a batch."""
+"""Schema validation of customers. The REST server validates single requests and the customer list, but no item of a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
 
 
 def is_email(text: str) -> bool:
-    """WordPress's ``is_email``: ASCII only, a domain with a dot."""
+    """WordPress's ``is_email``: ASCII only, and a domain with a dot."""
     local, at, domain = text.partition("@")
     labels = domain.split(".")
     return (
@@ -26,8 +26,10 @@ def is_email(text: str) -> bool:
 
 
 def sanitize_email(text: str) -> str:
-    """WordPress's ``sanitize_email``: strips what may not stand in an address, and gives "" where no address remains. So a bad email
-    that reaches the controller unvalidated does not fail: it erases."""
+    """WordPress's ``sanitize_email``: removes invalid characters, and returns "" when no address remains.
+
+    So an invalid email that reaches the controller without validation causes no error. It erases the stored email.
+    """
     local, at, domain = text.strip().partition("@")
     local = "".join(_LOCAL.findall(local))
     domain = re.sub(r"\.{2,}", "", domain).strip(" \t\n\r\0\x0b.")
@@ -37,7 +39,7 @@ def sanitize_email(text: str) -> str:
 
 
 def sanitize_text(value: object) -> str:
-    """``sanitize_text_field``: markup out, white space runs to one space."""
+    """``sanitize_text_field``: removes markup, and replaces each run of white space by one space."""
     text = re.sub(r"<[^>]*>", "", _as_text(value))
     return " ".join(text.split())
 
@@ -55,8 +57,7 @@ def _as_text(value: object) -> str:
 
 
 def customer_problems(body: dict[str, Any]) -> dict[str, str]:
-    """By parameter, what the schema has against it; empty: nothing. Read-only and unknown parameters and nulls are not
-    looked at."""
+    """Returns the schema's problems by parameter, or an empty dict. It ignores read-only and unknown parameters and nulls."""
     body = {name: value for name, value in body.items() if value is not None}
     problems: dict[str, str] = {}
     for name in ("first_name", "last_name", "username", "password"):
@@ -125,5 +126,5 @@ _COLLECTION_CHECKS: dict[str, Callable[[str], str]] = {
 
 
 def collection_problems(query: dict[str, str]) -> dict[str, str]:
-    """By query parameter of the customer list, what is wrong with it."""
+    """Returns the problems of the customer list's query by parameter."""
     return {name: text for name, check in _COLLECTION_CHECKS.items() if name in query and (text := check(query[name]))}

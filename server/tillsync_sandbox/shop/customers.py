@@ -1,6 +1,6 @@
-"""``wc/v3/customers``: read, list, single update and batch update, with the rules and traps of WooCommerce 10.5.
+"""The routes ``wc/v3/customers``: read, list, single update and batch update, with the rules and traps of WooCommerce 10.5.
 
-Not emulated: creating and deleting users (a single request finds no route, a batch that asks for it gets 501 and changes nothing).
+The emulator does not create or delete users. A single request finds no route; a batch with such items gets 501 and changes nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CustomersController:
         self._rest_url = rest_url
 
     async def handle(self, request: RestRequest, caller: Caller | None) -> web.Response:
-        """``request.route`` is below ``/wc/v3/customers``. Raises RestError."""
+        """Answers a request to a route under ``/wc/v3/customers``. Raises RestError."""
         below = request.route.removeprefix("/wc/v3/customers")
         if below == "" and request.method == "GET":
             return self._list(request, caller)
@@ -43,7 +43,7 @@ class CustomersController:
         raise no_route()
 
     def _get(self, request: RestRequest, caller: Caller | None, user_id: int) -> web.Response:
-        # WooCommerce looks for the user before it asks for permission, so an anonymous request tells which ids exist.
+        # WooCommerce looks up the user before it checks permission, so an anonymous caller can find out which ids exist.
         user = self._user_or_404(user_id)
         if caller is None:
             raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
@@ -114,9 +114,9 @@ class CustomersController:
         return self._answer(request, {"update": results} if results else [])
 
     def _update_batch_item(self, item: object, caller: Caller) -> dict[str, Any]:
-        """No schema is looked at here; an error does not stop its neighbours."""
+        """Updates one item of a batch without schema validation. An error of an item does not stop the other items."""
         if not isinstance(item, dict):
-            # A TypeError in PHP: the items before this one are written, and the caller learns nothing of them.
+            # PHP raises a TypeError here. Earlier items are written, and the answer does not report them.
             raise CriticalError
         try:
             user = self._user_or_404(_as_user_id(item.get("id")))
@@ -125,11 +125,11 @@ class CustomersController:
         except CriticalError:
             raise
         except RestError as error:
-            return {"id": item.get("id"), "error": error.body}  # as it was asked for, whether there is such a user or not
+            return {"id": item.get("id"), "error": error.body}  # The id of the request, even if no such user exists.
         return self._customer_json(user)
 
     def _update(self, user: ShopUser, body: dict[str, Any]) -> None:
-        """Everything is checked before anything is set, as WooCommerce saves the customer at the end."""
+        """Checks all fields before it sets any, because WooCommerce saves the customer at the end."""
         email = body.get("email")
         if email and email != user.email and self._store.user_by_email(str(email)) not in (None, user):
             raise RestError(400, "woocommerce_rest_customer_invalid_email", "Email address is invalid.")
@@ -157,7 +157,7 @@ class CustomersController:
         self._store.changed()
 
     def _stored(self, text: str, before: str) -> str:
-        """wpdb writes nothing where a table's characters have three bytes and the text has one of four; nobody is told."""
+        """Returns the stored text. wpdb does not write a four-byte character to a table of three-byte characters, and reports no error."""
         return before if self._switches.three_byte_tables and any(ord(character) > 0xFFFF for character in text) else text
 
     def _user_or_404(self, user_id: int) -> ShopUser:
@@ -194,12 +194,12 @@ class CustomersController:
 
 
 def _denied(caller: Caller | None, code: str, message: str) -> RestError:
-    """401 for nobody, 403 for somebody who may not."""
+    """Returns 401 for an anonymous caller, 403 for a caller without the right."""
     return RestError(401 if caller is None else 403, code, message)
 
 
 def _as_user_id(value: object) -> int:
-    """``is_numeric`` and ``(int)``: "12" is 12, anything else is no id."""
+    """PHP's ``is_numeric`` and ``(int)``: "12" is 12. Any other value is no id (0)."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""The answers of a site on which something outside WooCommerce is wrong (:class:`FailureMode`)."""
+"""Answers of a site with a failure outside WooCommerce (:class:`FailureMode`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def firewall_page() -> web.Response:
 
 
 def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
-    """The answer that takes the place of the REST API's, or None where the request still runs. ``path_qs``: path and query asked for."""
+    """Returns the answer that replaces the REST API's, or None when the request runs. ``path_qs`` is the requested path and query."""
     if switches.trouble is None or switches.trouble is FailureMode.HEADER_STRIPPED:
         return None
     if switches.trouble in _MOVES:
@@ -66,7 +66,10 @@ _AROUND: dict[StrayOutput, tuple[bytes, bytes]] = {
 
 
 def with_stray_output(response: web.Response, switches: ShopSwitches) -> web.Response:
-    """The same answer with other output around its body. The headers stay those of JSON, as PHP sent them first or not at all."""
+    """Returns the answer with stray output around its body. The headers stay those of JSON.
+
+    PHP sends headers before any output, or not at all.
+    """
     before, behind = _AROUND[switches.stray_output]
     if not before and not behind:
         return response

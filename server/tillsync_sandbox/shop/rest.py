@@ -1,4 +1,4 @@
-"""The part of the WordPress REST server that every route goes through: addresses, method override, JSON bodies, error bodies."""
+"""The common part of WordPress's REST server: addresses, method override, JSON bodies, error bodies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFIX = "wp-json"
 
 
 class RestError(Exception):
-    """A ``WP_Error`` on its way to the client. ``data`` holds at least ``status``."""
+    """A ``WP_Error`` answer. ``data`` contains at least ``status``."""
 
     def __init__(self, status: int, code: str, message: str, **data: object) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ def rest_forbidden(message: str = "Sorry, you are not allowed to do that.") -> R
 
 
 class CriticalError(RestError):
-    """A PHP fatal error, for example a TypeError over an item that is no object: it ends the whole request, whatever is done by then."""
+    """A PHP fatal error, for example a TypeError for an item that is no object. It ends the request, and earlier writes stay."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -59,13 +59,13 @@ def missing_params(*names: str) -> RestError:
 
 
 def invalid_params(params: Mapping[str, str]) -> RestError:
-    """``params``: by name, what is wrong with it."""
+    """``params`` has the problem of each parameter by name."""
     details = {name: {"code": "rest_invalid_param", "message": message, "data": None} for name, message in params.items()}
     return RestError(400, "rest_invalid_param", f"Invalid parameter(s): {', '.join(params)}", params=dict(params), details=details)
 
 
 def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    # PHP's json_encode escapes slashes and everything beyond ASCII; a client that compares texts instead of parsing shows here.
+    # PHP's json_encode escapes slashes and non-ASCII characters. This finds clients that compare texts without parsing.
     text = json.dumps(body, separators=(",", ":")).replace("/", "\\/")
     return web.Response(
         status=status,
@@ -85,15 +85,15 @@ def page_not_found() -> web.Response:
 
 @dataclass(slots=True)
 class RestRequest:
-    """A request as ``WP_REST_Request`` shows it."""
+    """A request with the properties of ``WP_REST_Request``."""
 
     method: str
-    """The effective one: ``X-HTTP-Method-Override`` or ``_method`` win over the request line."""
+    """The effective method. ``X-HTTP-Method-Override`` or ``_method`` override the request line."""
     sent_method: str
     route: str
-    """As ``get_route()``: ``/wc/v3/customers/12``, no query, no trailing slash."""
+    """The result of ``get_route()``: ``/wc/v3/customers/12``, without query and trailing slash."""
     path: str
-    """The path asked for, still percent-encoded."""
+    """The requested path, percent-encoded."""
     query_string: str
     query: dict[str, str]
     headers: Mapping[str, str]
@@ -104,12 +104,12 @@ class RestRequest:
 
     @property
     def keys_are_recognised(self) -> bool:
-        """WooCommerce looks for its namespaces in the address, so ``?rest_route=`` is not among them."""
+        """Whether WooCommerce reads consumer keys. It looks for ``wp-json/wc`` in the address, so it reads none on ``?rest_route=``."""
         uri = f"{self.path}?{self.query_string}"
         return f"{_PREFIX}/wc/" in uri or f"{_PREFIX}/wc-" in uri
 
     def json(self) -> dict[str, Any]:
-        """The JSON parameters. A body that is not declared as JSON is no parameters at all, as in WordPress.
+        """Returns the JSON parameters. As in WordPress, a body without a JSON content type has none.
 
         Raises RestError ``rest_invalid_json``.
         """
@@ -137,7 +137,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def rest_request(request: web.Request, body: bytes, permalinks: Permalinks) -> RestRequest | None:
-    """None when the address does not reach the REST API."""
+    """Returns the REST request, or None when the address does not lead to the REST API."""
     route = _route(request, permalinks)
     if route is None:
         return None
@@ -167,8 +167,10 @@ def _route(request: web.Request, permalinks: Permalinks) -> str | None:
 
 
 def with_fields(body: object, fields: str) -> object:
-    """``_fields`` as WordPress applies it to a finished answer: only the named keys stay. Applied to a batch's answer, whose keys are
-    ``create``, ``update`` and ``delete``, anything else leaves nothing, and so hides the errors of the items."""
+    """Applies ``_fields`` to an answer as WordPress does: only the named keys stay.
+
+    The keys of a batch's answer are ``create``, ``update`` and ``delete``. Other names leave an empty answer and hide the errors of items.
+    """
     names = [name.strip() for name in fields.split(",") if name.strip()]
     if not names:
         return body
@@ -193,7 +195,7 @@ def _intersect(value: object, tree: dict[str, Any]) -> object:
         return [_intersect_below(item, tree[str(index)]) for index, item in enumerate(value) if str(index) in tree]
     if isinstance(value, dict):
         kept = {key: _intersect_below(item, tree[key]) for key, item in value.items() if key in tree}
-        return kept or []  # an empty PHP array is a JSON list
+        return kept or []  # PHP encodes an empty array as a JSON list.
     return value
 
 

@@ -1,4 +1,4 @@
-"""The shop emulator as one thing: start it, look into it, change it."""
+"""The shop emulator: start, stop, reads and changes of its state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from tillsync_sandbox.shop.switches import ShopSwitches
 
 
 class SandboxShop:
-    """``async with SandboxShop() as shop: … shop.origin``. With ``ssl_context`` it is served over https, and PHP sees that."""
+    """A running shop emulator: ``async with SandboxShop() as shop: … shop.origin``.
+
+    ``ssl_context`` serves it over https, and PHP's ``is_ssl()`` is true then.
+    """
 
     def __init__(
         self, switches: ShopSwitches | None = None, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
@@ -49,7 +52,7 @@ class SandboxShop:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, without a slash at the end: the shop's base address."""
+        """The shop's base address: scheme, host and port, without a final slash."""
         return self._server.origin
 
     @property
@@ -71,7 +74,7 @@ class SandboxShop:
         role: str = "customer",
         registered: str = "2026-01-05T09:30:00",
     ) -> int:
-        """Its user id. ``registered``: UTC. Raises ValueError when id or email is taken."""
+        """Adds a customer and returns the user id. ``registered`` is UTC. Raises ValueError when id or email is taken."""
         user = self.store.add_user(
             user_id, email=email, first_name=first_name, last_name=last_name, phone=phone, role=role, registered=registered
         )
@@ -81,11 +84,11 @@ class SandboxShop:
         self.store.delete_user(user_id)
 
     def metas(self, user_id: int) -> dict[str, object]:
-        """By key: what wc/v3 wrote."""
+        """Returns the metas that wc/v3 wrote, by key."""
         return self.store.users[user_id].meta.as_dict()
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
-        """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
+        """Returns once ``predicate()`` is true. It is evaluated after every change of the store. Raises TimeoutError."""
         await self.store.wait_for(predicate, timeout, self.log.newest)
 
     async def _answer(self, exchange: Exchange) -> web.Response:

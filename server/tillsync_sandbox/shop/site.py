@@ -1,4 +1,4 @@
-"""One WordPress site: what a request meets on its way to WooCommerce or the bridge, in the order a real site has it."""
+"""A WordPress site. It passes a request through the layers of a real site, in their order, to WooCommerce or the bridge."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tillsync_sandbox.shop.woo_auth import KeyCheck
 
 class WordPressSite:
     def __init__(self, store: ShopStore, switches: ShopSwitches, origin: str) -> None:
-        """``origin``: scheme, host and port it is served on; its home address unless ``home_host`` says otherwise."""
+        """``origin`` is the scheme, host and port of the server. It is also the home address, unless ``home_host`` is set."""
         self._switches = switches
         self._origin = origin
         self._keys = KeyCheck(switches)
         self._store = store
 
     async def answer(self, request: web.Request, body: bytes) -> web.Response:
-        """host (latency, firewall) → web server and caches (:class:`FailureMode`) → WordPress."""
+        """Answers a request. Order: host (latency, firewall) → web server and caches (:class:`FailureMode`) → WordPress."""
         if self._switches.latency_seconds:
             await asyncio.sleep(self._switches.latency_seconds)
         if self._switches.firewall_refuses_put_and_delete and request.method in ("PUT", "PATCH", "DELETE"):
@@ -58,7 +58,7 @@ class WordPressSite:
         return page_not_found()
 
     def _canonical(self, request: web.Request) -> web.Response:
-        """What redirect_canonical makes of an address that no rule of rewriting knows."""
+        """Answers as redirect_canonical does for an address without a rewrite rule."""
         path = request.path.removeprefix("/index.php")
         if request.path == path and path.endswith("/"):
             return html_response(200, "Sandbox shop", "Welcome to our shop.")

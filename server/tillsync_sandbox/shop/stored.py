@@ -1,4 +1,4 @@
-"""What a sandbox shop has stored: users with their metas, the bridge's rows, customer types and events."""
+"""The stored data of a sandbox shop: users with their metas, the bridge's rows, customer types and events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BILLING_FIELDS = (
 
 @dataclass(slots=True, kw_only=True)
 class ShopUser:
-    """A WordPress user as WooCommerce sees one. An administrator may shop like anybody."""
+    """A WordPress user as WooCommerce sees it. Any role, also an administrator, may be a customer."""
 
     user_id: int
     email: str = ""
@@ -34,7 +34,7 @@ class ShopUser:
     last_name: str = ""
     role: str = "customer"
     registered: str = "2026-01-05T09:30:00"
-    """UTC, as WordPress keeps ``user_registered``. Number and time together are the person."""
+    """Registration time in UTC, as WordPress stores ``user_registered``. User id and time together identify the person."""
     billing: dict[str, str] = field(default_factory=dict)
     meta: UserMeta
 
@@ -52,7 +52,7 @@ class BridgeValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeRow:
-    """One line of the bridge's own table. A removed one is a tombstone: it holds only its version."""
+    """A row of the bridge's own table. A removed row is a tombstone that holds only its version."""
 
     version: int
     removed: bool = False
@@ -60,7 +60,7 @@ class BridgeRow:
     credit: str | None = None
     type_id: int | None = None
     as_of: str | None = None
-    """RFC 3339, as sent with the write that last changed a value."""
+    """RFC 3339 time of the write that last changed a value."""
 
     @property
     def values(self) -> BridgeValues | None:
@@ -71,7 +71,7 @@ class BridgeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeRow:
-    """One customer type; removed: a tombstone."""
+    """One customer type. A removed row is a tombstone."""
 
     version: int
     removed: bool = False
@@ -82,7 +82,7 @@ class TypeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopEvent:
-    """An event of the service that the bridge took in."""
+    """An event of the service that the bridge has applied."""
 
     event_id: str
     subject: str
@@ -95,20 +95,20 @@ class ShopEvent:
 
 
 class ShopStore:
-    """The shop's database. Whoever changes it calls :meth:`changed`, which wakes every :meth:`wait_for`."""
+    """The shop's database. Code that changes it must call :meth:`changed`, which wakes every :meth:`wait_for`."""
 
     def __init__(self) -> None:
         self.users: dict[int, ShopUser] = {}
         self.bridge_rows: dict[int, BridgeRow] = {}
         self.customer_types: dict[int, TypeRow] = {}
         self.events: list[ShopEvent] = []
-        """Applied ones, in order of arrival."""
+        """Applied events in order of arrival."""
         self.event_sequences: dict[str, int] = {}
-        """By subject: the highest sequence applied."""
+        """Highest applied sequence by subject."""
         self._meta_ids = itertools.count(1001)
         self._next_user_id = 1
         self._ids_by_email: dict[str, int] = {}
-        """Case-folded."""
+        """User ids by case-folded email."""
         self._changes = Changes()
 
     def add_user(
@@ -123,7 +123,7 @@ class ShopStore:
         registered: str = "2026-01-05T09:30:00",
         meta: Iterable[tuple[str, object]] = (),
     ) -> ShopUser:
-        """Raises ValueError when the id or the email is taken, as WordPress would."""
+        """Adds a user. Raises ValueError when the id or the email is taken, because WordPress refuses both."""
         if user_id is None:
             user_id = self._next_user_id
         if user_id < 1:
@@ -160,7 +160,10 @@ class ShopStore:
         last_name: str | None = None,
         phone: str | None = None,
     ) -> ShopUser:
-        """As the shop's admin would. None: as it is. Raises KeyError without such a user, ValueError when the email is taken."""
+        """Changes a user as the shop's admin does. None keeps a value.
+
+        Raises KeyError without such a user, ValueError when the email is taken.
+        """
         user = self.users[user_id]
         if email and self.user_by_email(email) not in (None, user):
             raise ValueError("email: another user has this address, WordPress keeps them unique")
@@ -174,7 +177,7 @@ class ShopStore:
         return user
 
     def set_email(self, user: ShopUser, email: str) -> None:
-        """Whoever calls it has checked that nobody else has it."""
+        """Sets the email. The caller must have checked that no other user has it."""
         self._forget_email(user)
         user.email = email
         if email:
@@ -185,7 +188,7 @@ class ShopStore:
             del self._ids_by_email[user.email.casefold()]
 
     def delete_user(self, user_id: int) -> None:
-        """As ``wp_delete_user``: the metas go with the user, and the bridge's row through the hook ``deleted_user``."""
+        """Deletes a user and its metas like ``wp_delete_user``. The hook ``deleted_user`` deletes the bridge's row."""
         user = self.users.pop(user_id)
         self._forget_email(user)
         self.bridge_rows.pop(user_id, None)
@@ -202,5 +205,5 @@ class ShopStore:
         self._changes.announce()
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
-        """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
+        """Returns once ``predicate()`` is true. It is evaluated after every change. Raises TimeoutError."""
         await self._changes.wait_for(predicate, timeout, seen)

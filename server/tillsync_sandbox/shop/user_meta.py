@@ -1,4 +1,4 @@
-"""User metas as WooCommerce merges and MySQL stores them."""
+"""User metas with the merge rules of WooCommerce and the storage rules of MySQL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ class MetaRow:
     meta_id: int
     key: str
     value: object
-    """A text, or a list or object; numbers and booleans do not survive the database."""
+    """A text, a list or an object. The database converts numbers and booleans to texts."""
 
 
 def as_stored(value: object) -> object:
-    """usermeta is a text column: 3.5 comes back as "3.5", true as "1", false as "". Arrays are serialised and come back whole."""
+    """Returns a value as the text column of usermeta returns it: 3.5 as "3.5", true as "1", false as "". Arrays are serialised and return
+    unchanged.
+    """
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, int):
@@ -27,15 +29,18 @@ def as_stored(value: object) -> object:
 
 
 class UserMeta:
-    """The rows of one user, with the rules of ``WC_Data::update_meta_data`` and ``save``."""
+    """The meta rows of one user, with the rules of ``WC_Data::update_meta_data`` and ``save``."""
 
     def __init__(self, next_id: Callable[[], int]) -> None:
         self._next_id = next_id
         self.rows: list[MetaRow] = []
 
     def update(self, key: str, value: object, meta_id: int | None = None) -> None:
-        """With a known ``meta_id`` that row takes key and value. Otherwise the first row of that key takes the value and further
-        ones of the same key go; a new key is added. A null value deletes."""
+        """Updates a meta. A null value deletes its row.
+
+        With a known ``meta_id`` that row gets key and value. Without ``meta_id`` the first row of the key gets the value, and other rows of
+        the key are deleted. A new key adds a row.
+        """
         if meta_id:
             row = next((row for row in self.rows if row.meta_id == meta_id), None)
         else:
@@ -53,11 +58,11 @@ class UserMeta:
             row.value = as_stored(value)
 
     def add(self, key: str, value: object) -> None:
-        """A further row under the same key, as ``add_user_meta`` or another plugin may leave one."""
+        """Adds a further row under the same key, as ``add_user_meta`` or another plugin does."""
         self.rows.append(MetaRow(self._next_id(), key, as_stored(value)))
 
     def as_dict(self) -> dict[str, object]:
-        """By key; of several rows under one key the first, as ``get_user_meta(…, true)``."""
+        """Returns the values by key. Of several rows under one key the first counts, as in ``get_user_meta(…, true)``."""
         values: dict[str, object] = {}
         for row in self.rows:
             values.setdefault(row.key, row.value)

@@ -1,4 +1,4 @@
-"""Consumer keys, checked as WooCommerce's REST authentication does: Basic under TLS, OAuth 1.0a (one-legged) otherwise."""
+"""Checks consumer keys like WooCommerce's REST authentication: Basic under TLS, otherwise OAuth 1.0a (one-legged)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DIGESTS = {"HMAC-SHA1": hashlib.sha1, "HMAC-SHA256": hashlib.sha256}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user behind a consumer key."""
+    """The user of a consumer key."""
 
     role: KeyOwner
     permissions: KeyPermissions
 
     def check_method(self, method: str) -> None:
-        """Raises RestError 401 when the key does not carry the permission, before any route is looked at."""
+        """Raises RestError 401 when the key lacks the permission. WooCommerce checks it before it looks up the route."""
         reading = method in ("GET", "HEAD")
         refused = KeyPermissions.WRITE if reading else KeyPermissions.READ
         if self.permissions is refused:
@@ -48,15 +48,18 @@ def _refused(message: str, code: str = "woocommerce_rest_authentication_error") 
 
 
 class KeyCheck:
-    """Remembers the nonces, so one for the life of a shop."""
+    """Checks keys and remembers OAuth nonces. A shop needs one instance for its whole life."""
 
     def __init__(self, switches: ShopSwitches) -> None:
         self._switches = switches
         self._nonces: dict[str, float] = {}
 
     def caller(self, request: RestRequest, *, with_header: bool = True) -> Caller | None:
-        """None: anonymous, because no credentials were seen, which on http includes Basic ones. ``with_header`` False drops the
-        ``Authorization`` header, as some web servers do. Raises RestError 401 for credentials that are seen and wrong."""
+        """Returns the caller, or None for an anonymous request without visible credentials. On http Basic credentials are not visible.
+
+        ``with_header`` False drops the ``Authorization`` header, as some web servers do. Raises RestError 401 for visible credentials that
+        are wrong.
+        """
         if not request.keys_are_recognised:
             return None
         authorization = request.headers.get("Authorization", "") if with_header else ""
@@ -70,7 +73,7 @@ class KeyCheck:
         key, secret = request.query.get("consumer_key", ""), request.query.get("consumer_secret", "")
         if not key or not secret:
             key, secret = _basic_credentials(authorization)
-        # An unknown key raises no error of its own in WooCommerce: the request goes on as an anonymous one.
+        # WooCommerce raises no error for an unknown key. The request continues as an anonymous one.
         if not secret or not hmac.compare_digest(key.encode(), self._switches.consumer_key.encode()):
             return None
         if not hmac.compare_digest(secret.encode(), self._switches.consumer_secret.encode()):
@@ -100,8 +103,8 @@ class KeyCheck:
             raise _refused("Invalid signature - signature method is invalid.")
         scheme = "https" if self._switches.https_seen else "http"
         uri = f"{scheme}://{self._switches.home_host or request.host}{request.path}"
-        # RFC 5849, 3.4.1, written out rather than taken from the library that clients sign with. The method is that of the request
-        # line: an override is no part of what PHP shows as REQUEST_METHOD. A JSON body is not signed.
+        # This implements RFC 5849, 3.4.1 itself, and does not use the library of the signing client. The method is that of the request
+        # line, because PHP's REQUEST_METHOD ignores an override. The signature excludes a JSON body.
         pairs = sorted((_escaped(name), _escaped(value)) for name, value in params.items())
         normalized = "&".join(f"{name}={value}" for name, value in pairs)
         base = "&".join((request.sent_method, _escaped(uri), _escaped(normalized)))

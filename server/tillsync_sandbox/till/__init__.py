@@ -1,5 +1,6 @@
-"""An Epos Now emulator: Customer, CustomerType and Transaction in V2 and V4, TokenInfo, webhooks, and a switch for everything that is not
-known for certain of the real service.
+"""An Epos Now emulator: Customer, CustomerType and Transaction in V2 and V4, TokenInfo, and webhooks.
+
+A switch stands for each behaviour of the real service that is not certain.
 
 The control API (JSON; fields by their V2 names, any case; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
 
@@ -10,7 +11,7 @@ The control API (JSON; fields by their V2 names, any case; ``requests`` and ``fa
     DELETE /sandbox/customers/{id}
     GET, POST /sandbox/customer-types · GET, PATCH, DELETE /sandbox/customer-types/{id}
     POST   /sandbox/sales                     {"CustomerID":90001,"CurrentPoints":30}: a sale, with the customer's values after it
-    GET    /sandbox/webhooks                  deliveries in order, each with the status it was answered with
+    GET    /sandbox/webhooks                  deliveries in order, each with the status of its answer
     GET    /sandbox/switches
     PATCH  /sandbox/switches                  {"email_match":"contains"}: fields of TillSwitches
 """

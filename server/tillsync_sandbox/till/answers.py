@@ -1,4 +1,4 @@
-"""The forms of the till's answers: data in the type the client asked for, plain sentences for errors, HTML for what is not its API."""
+"""The till's answers: data in the requested content type, plain sentences for errors, HTML for addresses outside the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillsync_sandbox.till.rows import as_xml
 
 
 class TillError(Exception):
-    """A plain sentence, or CRLF-separated lines, on its way to the client."""
+    """An error answer of the till: a plain sentence, or CRLF-separated lines."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class TillError(Exception):
 
 
 def wants_json(request: web.Request) -> bool:
-    """``Content-Type`` selects the type of the answer, on GET too; without one ``Accept`` does, and XML is what remains."""
+    """Whether the answer is JSON, else XML. ``Content-Type`` selects it, also on GET; without one ``Accept`` does."""
     chosen = request.headers.get("Content-Type") or request.headers.get("Accept") or ""
     return "json" in chosen.lower()
 

@@ -1,4 +1,4 @@
-"""``/sandbox/``: look at and change a running sandbox till. Its addresses: docstring of :mod:`tillsync_sandbox.till`."""
+"""The control API of a sandbox till: reads and changes of its data and switches. :mod:`tillsync_sandbox.till` lists the addresses."""
 
 from __future__ import annotations
 
@@ -134,13 +134,13 @@ class ControlApi:
 
 
 async def _fields(request: web.Request, fields: Sequence[Field], names: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Raises ValueError naming the field: here, unlike in the API, what is not known is a mistake."""
+    """Reads fields from a request. Raises ValueError, which names the field; unlike the till's API it refuses unknown fields."""
     body = await json_object(request)
     known = [name for _, name in names]
     for name in body:
         if name.lower() not in {each.lower() for each in known}:
             raise ValueError(f"{name}: no such field; there are {', '.join(known)}")
-    # A JSON fraction keeps its digits: 3.50 is served as 3.50.
+    # Decimal keeps the digits of a JSON fraction, so 3.50 is served as 3.50.
     exact = json.loads(await request.read(), parse_float=Decimal)
     read, problems = read_fields(exact, fields, names, by_api=False, max_length=_NO_LIMIT)
     if problems:

@@ -1,4 +1,4 @@
-"""The resource CustomerType. V2 is recorded for reading and inferred for writing; V4 is not evidenced at all (``v4_customer_types``)."""
+"""The CustomerType resource. V2 reads are recorded and V2 writes are inferred. No evidence shows it in V4 (``v4_customer_types``)."""
 
 from __future__ import annotations
 

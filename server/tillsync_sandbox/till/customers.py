@@ -1,4 +1,4 @@
-"""The resource Customer, V2 and V4."""
+"""The Customer resource in V2 and V4."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FILTERS = {each.v2.lower(): each.attribute for each in CUSTOMER_FIELDS}
 
 
 def json_body(body: bytes) -> Any:
-    """Raises TillError."""
+    """Parses a request body. Raises TillError."""
     try:
         return json.loads(body, parse_float=Decimal)
     except ValueError:
@@ -39,7 +39,7 @@ class CustomerResource:
         self._switches = switches
 
     async def v2(self, exchange: Exchange, below: str) -> web.Response:
-        """``below``: what of the path stands behind ``Customer/``. Raises TillError."""
+        """Answers a request of V2. ``below`` is the path after ``Customer/``. Raises TillError."""
         request, schema = exchange.request, v2()
         customer_id = row_id(below)
         match (request.method, below):
@@ -67,7 +67,7 @@ class CustomerResource:
                 return not_an_address()
 
     async def v4(self, exchange: Exchange, below: str) -> web.Response:
-        """Raises TillError."""
+        """Answers a request of V4. ``below`` is the path after ``Customer/``. Raises TillError."""
         request, schema = exchange.request, v4(self._switches)
         customer_id = row_id(below)
         match (request.method, below.lower()):
@@ -94,7 +94,7 @@ class CustomerResource:
     # -- reading
 
     def _page(self, request: web.Request, found: list[StoredCustomer] | None, schema: RowSchema) -> web.Response:
-        """``found`` None: everybody. A bare array; beyond the end an empty one."""
+        """Answers one page as a bare array, empty beyond the end. ``found`` None means all customers."""
         size = self._switches.page_size
         number = max(row_id(request.query.get("page", "1")) or 1, 1)
         first = max((number - 1) * (size - self._switches.page_drift), 0)
@@ -102,7 +102,7 @@ class CustomerResource:
         return data(request, f"[{','.join(customer_json(customer, schema) for customer in shown)}]", "Customer")
 
     def _filtered(self, query: Mapping[str, str]) -> list[StoredCustomer] | None:
-        """The generic ``?Property=Value``; what is no property is not looked at."""
+        """Applies the generic filter ``?Property=Value`` and ignores unknown properties. Returns None without a filter."""
         filters = {attribute: value for name, value in query.items() if (attribute := _FILTERS.get(name.lower())) is not None}
         if not filters or self._switches.email_match is EmailMatch.IGNORED:
             return None
@@ -138,14 +138,14 @@ class CustomerResource:
     # -- writing
 
     async def _settle_late(self, exchange: Exchange) -> None:
-        """With ``late_create_seconds`` the create is carried out only when its client has long left."""
+        """Delays a create until ``late_create_seconds`` after its client has disconnected."""
         seconds = self._switches.late_create_seconds
         if seconds is not None:
             await exchange.client_gone.wait()
             await asyncio.sleep(seconds)
 
     def _create(self, rows: list[dict[str, Any]], schema: RowSchema) -> list[StoredCustomer]:
-        """All or none."""
+        """Stores all customers, or none when one is invalid. Raises TillError."""
         read = [self._read(row, schema) for row in rows]
         for row, fields in zip(rows, read, strict=True):
             given = {name.lower() for name, value in row.items() if value is not None}

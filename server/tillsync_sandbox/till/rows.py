@@ -1,4 +1,4 @@
-"""The till's rows on the wire: which fields, under which names, in which order, in V2 and in V4; as JSON and as XML."""
+"""The till's rows on the wire: fields, names and order in V2 and V4, as JSON and as XML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)
 
 
 class InvalidValueError(Exception):
-    """``reason`` is what the till says about ``field``."""
+    """An invalid value. ``reason`` is the till's text about ``field``."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field} - {reason}")
@@ -72,7 +72,7 @@ class Field:
     read: Callable[[Any], Any]
     """Raises ValueError."""
     by_api: bool = True
-    """False: a ledger or an id. A client that writes it changes nothing, and is not told."""
+    """Whether API clients may write the field. The till ignores a write of a ledger or an id without an error."""
     limited: bool = False
 
 
@@ -97,7 +97,7 @@ CUSTOMER_FIELDS = (
     Field("sign_up_location_id", "SignUpLocationID", "SignUpLocationId", _whole),
     Field("main_address_id", "MainAddressID", "MainAddressId", _whole, by_api=False),
 )
-"""In the order in which V2 serves them. There are no addresses here, so MainAddressID is stored as null whatever is sent."""
+"""Fields in the order of V2. The sandbox has no addresses, so MainAddressID is stored as null for any sent value."""
 
 TYPE_FIELDS = (
     Field("type_id", "CustomerTypeID", "Id", _whole, by_api=False),
@@ -111,14 +111,14 @@ TYPE_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class RowSchema:
-    """How one API version names things."""
+    """The field names of one API version."""
 
     name: str
     customer: tuple[tuple[str, str], ...]
-    """Attribute and name on the wire, in order."""
+    """Attributes and their names on the wire, in order."""
     type: tuple[tuple[str, str], ...]
     consent: str = ""
-    """V4's MarketingConsent; empty: not served."""
+    """Name of V4's MarketingConsent. Empty: the version does not serve it."""
     id_name: str = "Id"
 
 
@@ -145,7 +145,7 @@ def v4(switches: TillSwitches) -> RowSchema:
 
 
 def customer_json(customer: StoredCustomer, schema: RowSchema) -> str:
-    """Kept on the customer, so that a list of fifty thousand costs its joining."""
+    """Returns the row as JSON. The customer caches it, so that a list of 50,000 customers costs only the joining of rows."""
     text = customer.served.get(schema.name)
     if text is None:
         pairs = [f'"{name}":{_json(getattr(customer, attribute))}' for attribute, name in schema.customer]
@@ -163,7 +163,7 @@ def type_json(stored: StoredType, schema: RowSchema) -> str:
 
 
 def webhook_json(thing: StoredCustomer | StoredType, schema: RowSchema) -> str:
-    """The bare full object; a customer's has no MainAddressID (a recorded body had 18 fields)."""
+    """Returns the bare full object. A customer's body has no MainAddressID (a recorded body had 18 fields)."""
     if isinstance(thing, StoredType):
         return type_json(thing, schema)
     pairs = [(attribute, name) for attribute, name in schema.customer if attribute != "main_address_id"]
@@ -183,7 +183,7 @@ def _json(value: object) -> str:
 
 
 def as_xml(text: str, element: str) -> str:
-    """The same answer for a client that did not ask for JSON."""
+    """Converts a JSON answer to XML for a client that did not request JSON."""
     value = json.loads(text, parse_float=Decimal)
     if isinstance(value, list):
         inside = "".join(_xml(element, item) for item in value)
@@ -206,7 +206,7 @@ def _xml(name: str, value: Any) -> str:
 def read_fields(
     body: Mapping[str, Any], fields: Iterable[Field], names: Iterable[tuple[str, str]], *, by_api: bool, max_length: int
 ) -> tuple[dict[str, Any], list[InvalidValueError]]:
-    """``(attributes and values, what is wrong)``. Names in any case; what is not known is not looked at."""
+    """Returns the values by attribute, and the problems. It accepts names in any case and ignores unknown names."""
     given = {name.lower(): value for name, value in body.items()}
     read: dict[str, Any] = {}
     problems: list[InvalidValueError] = []

@@ -1,4 +1,4 @@
-"""The till emulator as one thing: start it, look into it, change it as somebody at the till would."""
+"""The till emulator: start, stop, reads of its state, and changes as a person at the till makes them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _DECIMALS = frozenset({"current_points", "current_balance", "max_credit", "disco
 
 
 class SandboxTill:
-    """``async with SandboxTill() as till: … till.origin``. ``seed`` decides everything that is left to chance.
+    """A running till emulator: ``async with SandboxTill() as till: … till.origin``. ``seed`` determines all random behaviour.
 
-    Changes made with the methods here are made at the till: they send webhooks. Those of API clients do only with ``webhook_echo``.
+    Its methods make changes at the till, which send webhooks. Changes by API clients send webhooks only with ``webhook_echo``.
     """
 
     def __init__(self, switches: TillSwitches | None = None, *, host: str = "127.0.0.1", port: int = 0, seed: int = 0) -> None:
@@ -59,7 +59,7 @@ class SandboxTill:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, without a slash at the end: the till's base address."""
+        """The till's base address: scheme, host and port, without a final slash."""
         return self._server.origin
 
     @property
@@ -71,28 +71,33 @@ class SandboxTill:
         return self._server.faults
 
     def add_customer(self, customer_id: int | None = None, **fields: Any) -> int:
-        """Its id. Fields: those of ``StoredCustomer``, and ``email``, ``phone``, ``points``, ``balance`` for short."""
+        """Adds a customer and returns its id. ``fields`` are those of ``StoredCustomer``, and the short names ``email``, ``phone``,
+        ``points`` and ``balance``.
+        """
         fields = {"forename": "Ada", "surname": "Byron", "sign_up_date": "2024-05-01T09:30:00"} | _stored(fields)
         return self.store.add_customer(customer_id, **fields).customer_id
 
     def change_customer(self, customer_id: int, **fields: Any) -> None:
-        """Raises KeyError when there is none."""
+        """Changes a customer. Raises KeyError without such a customer."""
         self.store.change_customer(customer_id, **_stored(fields))
 
     def sell(self, customer_id: int | None = None, **fields: Any) -> int:
-        """A sale, to nobody known where ``customer_id`` is None; its transaction's id. ``fields``: the customer's after it. The switches
-        ``sale_webhooks`` and ``transaction_body`` say what it sends."""
+        """Makes a sale and returns the transaction's id. ``fields`` are the customer's values after the sale.
+
+        ``customer_id`` None means a buyer whom the till does not know. The switches ``sale_webhooks`` and ``transaction_body`` set the
+        webhooks.
+        """
         return self.store.sell(customer_id, **_stored(fields)).transaction_id
 
     def delete_customer(self, customer_id: int) -> None:
         self.store.delete_customer(customer_id)
 
     def customers_by_email(self, email: str) -> list[int]:
-        """Ids of those whose email is this one, whatever its case: two are a twin."""
+        """Returns the ids of customers with this email, in any case. Two ids mean a twin."""
         return [customer.customer_id for customer in self.store.found_by_email(email, EmailMatch.CI)]
 
     def add_type(self, type_id: int | None = None, **fields: Any) -> int:
-        """Its id. Fields: those of ``StoredType``."""
+        """Adds a customer type and returns its id. ``fields`` are those of ``StoredType``."""
         return self.store.add_type(type_id, **({"name": "Basic", "description": "Basic customer"} | _stored(fields))).type_id
 
     def change_type(self, type_id: int, **fields: Any) -> None:
@@ -102,7 +107,7 @@ class SandboxTill:
         self.store.delete_type(type_id)
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
-        """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
+        """Returns once ``predicate()`` is true. It is evaluated after every change of the store. Raises TimeoutError."""
         await self.store.wait_for(predicate, timeout, self.log.newest)
 
 

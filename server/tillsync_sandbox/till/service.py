@@ -1,4 +1,4 @@
-"""What a request to the till meets, in order: latency, wrong address, credentials, the account's limit, chance, and then a resource."""
+"""Processes requests to the till in this order: latency, address, credentials, the account's limit, random errors, resource."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ADDRESS = re.compile(r"/api/(v2|v4)/(\w+)(?:/([^/]*))?/?", re.IGNORECASE)
 class TillService:
     def __init__(self, store: TillStore, switches: TillSwitches, seed: int) -> None:
         self._switches = switches
-        self._random = random.Random(seed)  # chance that can be repeated
+        self._random = random.Random(seed)  # The seed makes random behaviour repeatable.
         self._limit = RequestLimit(switches)
         self._customers = CustomerResource(store, switches)
         self._types = CustomerTypeResource(store, switches)
         self._transactions = TransactionResource(store, switches)
 
     async def answer(self, exchange: Exchange) -> web.Response:
-        """Raises ConnectionDropped."""
+        """Answers a request. Raises ConnectionDropped."""
         seconds = self._switches.latency_seconds + self._switches.latency_jitter_seconds * self._random.random()
         if seconds:
             await asyncio.sleep(seconds)
@@ -102,7 +102,7 @@ class TillService:
 
 
 class RequestLimit:
-    """The account's allowance: so many requests in a fixed window."""
+    """The account's allowance: a number of requests per fixed window."""
 
     def __init__(self, switches: TillSwitches) -> None:
         self._switches = switches
@@ -110,7 +110,7 @@ class RequestLimit:
         self._used = 0
 
     def count(self) -> None:
-        """Raises TillError when the allowance is used up; such a request does not count."""
+        """Counts a request. Raises TillError when the allowance is used up; a refused request does not count."""
         if self._switches.limit is LimitMode.NONE:
             return
         now = time.monotonic()

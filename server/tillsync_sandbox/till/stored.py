@@ -1,4 +1,4 @@
-"""What a sandbox till has stored: customers, customer types and sales."""
+"""The stored data of a sandbox till: customers, customer types and sales."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tillsync_sandbox.till.switches import EmailMatch
 
 @dataclass(slots=True, kw_only=True)
 class StoredCustomer:
-    """One customer. Decimals keep the scale they were given, as the real till serves 0.00, 0.0 and 0."""
+    """One customer. Decimals keep their scale, because the real till serves 0.00, 0.0 and 0."""
 
     customer_id: int
     title: int | None = None
@@ -39,9 +39,9 @@ class StoredCustomer:
     main_address_id: int | None = None
     marketing_consent: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(("Email", "Text", "Phone", "Mail"), False))
     deleted: bool = False
-    """Softly: see ``DeleteMode.SOFT``."""
+    """Soft-deleted (see ``DeleteMode.SOFT``)."""
     served: dict[str, str] = field(default_factory=dict, repr=False)
-    """The row as JSON, by :class:`RowSchema`; emptied by every change."""
+    """Cached JSON rows by the name of their :class:`RowSchema`. Every change clears the cache."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,17 +61,17 @@ class StoredTransaction:
 
     transaction_id: int
     customer: StoredCustomer | None
-    """Who bought; None: nobody whom the till knows."""
+    """The buyer. None: the till does not know the buyer."""
 
 
 Stored = StoredCustomer | StoredType | StoredTransaction
 
 
 class Change(Enum):
-    """``Epos-Action``."""
+    """Values of ``Epos-Action``."""
 
     COMPLETE = "Complete"
-    """Of a sale."""
+    """A sale was completed."""
 
     CREATE = "Create"
     UPDATE = "Update"
@@ -79,7 +79,7 @@ class Change(Enum):
 
 
 Listener = Callable[[Change, Stored, bool], None]
-"""What changed, and whether the API did it (True) or somebody at the till."""
+"""Gets the change, the changed object, and whether an API client (True) or a person at the till made it."""
 
 
 class TillStore:
@@ -89,9 +89,9 @@ class TillStore:
         self.transactions: dict[int, StoredTransaction] = {}
         self.listener: Listener | None = None
         self._order: list[int] = []
-        """Ids of customers, ascending."""
+        """Ids of listed customers, ascending."""
         self._by_email: dict[str, dict[int, None]] = {}
-        """Case-folded."""
+        """Ids of customers by case-folded email."""
         self._next_customer_id = 90001
         self._next_type_id = 4001
         self._next_transaction_id = 700_001
@@ -100,7 +100,7 @@ class TillStore:
     # -- customers
 
     def add_customer(self, customer_id: int | None = None, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
-        """Emails are not unique. Raises ValueError when the id is taken."""
+        """Adds a customer. Emails are not unique. Raises ValueError when the id is taken."""
         if customer_id is None:
             customer_id = self._next_customer_id
         if customer_id < 1:
@@ -116,15 +116,17 @@ class TillStore:
         return customer
 
     def change_customer(self, customer_id: int, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
-        """Raises KeyError when there is none, ValueError for a field that a customer does not have."""
+        """Changes a customer. Raises KeyError without such a customer, ValueError for an unknown field."""
         customer = self.customers[customer_id]
         self._set(customer, fields)
         self._changed(Change.UPDATE, customer, by_api)
         return customer
 
     def sell(self, customer_id: int | None, **fields: Any) -> StoredTransaction:
-        """``fields``: of the customer, after the sale. One change: the webhooks' switches say which triggers it sets off. Raises KeyError
-        when there is no such customer."""
+        """Stores a sale. ``fields`` are the customer's values after the sale. Raises KeyError without such a customer.
+
+        The sale is one change. The switches of webhooks decide which triggers it has.
+        """
         customer = None if customer_id is None else self.customers[customer_id]
         if customer is not None:
             self._set(customer, fields)
@@ -143,7 +145,7 @@ class TillStore:
         self._index(customer)
 
     def delete_customer(self, customer_id: int, *, soft: bool = False, by_api: bool = False) -> None:
-        """Raises KeyError when there is none."""
+        """Deletes a customer. Raises KeyError without such a customer."""
         customer = self.customers[customer_id]
         self._unindex(customer)
         if not customer.deleted:
@@ -155,19 +157,19 @@ class TillStore:
         self._changed(Change.DELETE, customer, by_api)
 
     def listed(self, first: int, count: int) -> list[StoredCustomer]:
-        """``count`` customers in order of their ids, from position ``first``."""
+        """Returns ``count`` customers in order of their ids, from position ``first``."""
         return [self.customers[customer_id] for customer_id in self._order[max(first, 0) : max(first + count, 0)]]
 
     @property
     def customer_count(self) -> int:
-        """Those that lists show."""
+        """Number of customers in lists."""
         return len(self._order)
 
     def __iter__(self) -> Iterator[StoredCustomer]:
         return iter(self.listed(0, len(self._order)))
 
     def found_by_email(self, text: str, match: EmailMatch) -> list[StoredCustomer]:
-        """In order of their ids. Trailing and leading white space of ``text`` counts."""
+        """Returns the matching customers in order of their ids. Leading and trailing white space of ``text`` counts."""
         wanted = text.casefold()
         if match is EmailMatch.IGNORED:
             return list(self)
@@ -202,7 +204,7 @@ class TillStore:
         return stored
 
     def delete_type(self, type_id: int, *, soft: bool = False, by_api: bool = False) -> None:
-        """Hard: the customers who had it have none."""
+        """Deletes a type. A hard delete removes the type from its customers. Raises KeyError without such a type."""
         stored = self.types[type_id]
         if soft:
             stored.deleted = True
@@ -220,7 +222,7 @@ class TillStore:
     # -- changes
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
-        """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
+        """Returns once ``predicate()`` is true. It is evaluated after every change. Raises TimeoutError."""
         await self._changes.wait_for(predicate, timeout, seen)
 
     def _changed(self, change: Change, thing: Stored, by_api: bool) -> None:

@@ -1,5 +1,7 @@
-"""What differs between the worlds in which the real Epos Now may live, and what may be wrong with it today. Every switch may be flipped
-while the till runs. The defaults are the likeliest world, on a good day."""
+"""Switches of the till emulator: behaviour of the real Epos Now that is not certain, and failures of it.
+
+Every switch may change while the till runs. The defaults are the most likely behaviour without failures.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ class KeyCase(StrEnum):
 
 
 class V4TypeField(StrEnum):
-    """The name of a customer's type in V4."""
+    """The field name of a customer's type in V4."""
 
     TYPE_ID = "TypeId"
     CUSTOMER_TYPE_ID = "CustomerTypeId"
@@ -31,7 +33,7 @@ class PostReply(StrEnum):
 class PutMode(StrEnum):
     PARTIAL = "partial"
     REPLACE = "replace"
-    """What a PUT leaves out becomes null."""
+    """A field that a PUT omits becomes null."""
 
 
 class EmailMiss(StrEnum):
@@ -40,22 +42,22 @@ class EmailMiss(StrEnum):
 
 
 class EmailMatch(StrEnum):
-    """How both versions compare a searched email."""
+    """How V2 and V4 compare a searched email."""
 
     EXACT = "exact"
     CI = "ci"
     CONTAINS = "contains"
     """Case-insensitive."""
     IGNORED = "ignored"
-    """The filter is not applied: a search lists everybody."""
+    """The till ignores the filter, so a search lists all customers."""
 
 
 class DeleteMode(StrEnum):
     HARD = "hard"
     SOFT = "soft"
-    """Gone from lists and searches, still served by id."""
+    """Lists and searches omit the object. It is still served by id."""
     REFUSE_IF_USED = "refuse-if-used"
-    """400 for a customer with points or a balance, and for a type that customers have; otherwise hard."""
+    """The till answers 400 for a customer with points or a balance, and for a type that customers have. Other deletes are hard."""
 
 
 class LimitMode(StrEnum):
@@ -75,7 +77,7 @@ class WebhookDeleteBody(StrEnum):
 
 
 class SaleWebhooks(StrEnum):
-    """Which triggers a sale to a customer sets off. Not known of the real till."""
+    """The webhook triggers of a sale to a customer. The real till's behaviour is unknown."""
 
     CUSTOMER = "customer"
     """Customer/Update."""
@@ -85,20 +87,20 @@ class SaleWebhooks(StrEnum):
 
 
 class TransactionBody(StrEnum):
-    """What Transaction/Complete says. Not known of the real till."""
+    """The body of Transaction/Complete. The real till's body is unknown."""
 
     CUSTOMER_ID = "customer-id"
-    """The transaction, with its customer's id."""
+    """The transaction with its customer's id."""
     CUSTOMER = "customer"
-    """The transaction, with its customer as an object in it."""
+    """The transaction with its customer as a nested object."""
     TRANSACTION = "transaction"
-    """The transaction, without a word of its customer."""
+    """The transaction without its customer."""
     ID = "id"
-    """Nothing but the transaction's id."""
+    """Only the transaction's id."""
 
 
 class TransactionApi(StrEnum):
-    """Which version serves ``Transaction/{id}``; any other address of it is an HTML 404."""
+    """The API versions that serve ``Transaction/{id}``. Other addresses of it answer an HTML 404."""
 
     BOTH = "both"
     V2 = "V2"
@@ -116,41 +118,41 @@ class TillSwitches:
     v4_post_reply: PostReply = PostReply.ARRAY
     v4_put: PutMode = PutMode.PARTIAL
     v4_customer_types: bool = True
-    """False: V4 has no CustomerType, its address is an HTML 404."""
+    """Whether V4 has CustomerType. Without it the address answers an HTML 404."""
     getbyemail_miss: EmailMiss = EmailMiss.EMPTY
-    """Of V4's GetByEmail; V2's filter answers an empty array."""
+    """V4's GetByEmail answer to a miss. V2's filter answers an empty array."""
     email_match: EmailMatch = EmailMatch.CI
     search_blind_to: str = ""
-    """An email search of either version finds nobody whose email has one of these characters."""
+    """An email search of V2 or V4 finds no customer whose email contains one of these characters."""
     search_blind_from: int = 0
-    """Nor anybody whose email has so many characters or more. 0: no such limit."""
+    """An email search finds no customer whose email has this many characters or more. 0: no limit."""
     delete: DeleteMode = DeleteMode.HARD
     max_length: int = 50
-    """Of Forename, Surname, EmailAddress and CardNumber."""
+    """Maximum characters of Forename, Surname, EmailAddress and CardNumber."""
     page_size: int = 200
     page_drift: int = 0
-    """Every page begins so many rows earlier than it should (rows repeat), or later where negative (rows are missed)."""
+    """Page starts drift: each further page begins this many rows too early (rows repeat), or too late when negative (rows are missed)."""
 
     limit: LimitMode = LimitMode.NONE
     limit_requests: int = 60
     limit_window_seconds: float = 60.0
     limit_retry_after: bool = True
-    """Does the 429 say ``Retry-After``? The 403 never does."""
+    """Whether the 429 has ``Retry-After``. The 403 never has it."""
 
     wrong_address: bool = False
-    """Every address is an HTML 404, as when the base address leads elsewhere."""
+    """Every address answers an HTML 404, as with a wrong base address."""
     latency_seconds: float = 0.0
     latency_jitter_seconds: float = 0.0
-    """Up to so much more, by chance."""
+    """Maximum of an additional random latency."""
     error_500_percent: float = 0.0
     error_502_percent: float = 0.0
     error_503_percent: float = 0.0
     html_body_percent: float = 0.0
-    """200 with an HTML page. Like the errors before it: nothing is carried out."""
+    """Answers with status 200 and an HTML page. As with the three errors above, the till does not execute the request."""
     lose_create_answer_percent: float = 0.0
-    """The customer is stored, and the connection closed without an answer."""
+    """The till stores the customer and closes the connection without an answer."""
     late_create_seconds: float | None = None
-    """A create is not answered; so many seconds after its client has left the customer is stored all the same. None: no such thing."""
+    """The till does not answer a create. It stores the customer this many seconds after the client has disconnected. None: off."""
 
     webhook_url: str = ""
     """Empty: no webhooks."""
@@ -160,11 +162,11 @@ class TillSwitches:
     webhook_version: WebhookVersion = WebhookVersion.V2
     webhook_delete_body: WebhookDeleteBody = WebhookDeleteBody.FULL
     webhook_echo: bool = False
-    """API writes send webhooks too, not only what is done at the till."""
+    """Whether writes of API clients send webhooks too, in addition to changes at the till."""
     webhook_drop_percent: float = 0.0
     webhook_duplicate_percent: float = 0.0
     webhook_reorder_percent: float = 0.0
-    """A reordered one is sent after its successor, or at the latest ``webhook_reorder_hold_seconds`` later."""
+    """A reordered webhook is sent after the next webhook, or at the latest ``webhook_reorder_hold_seconds`` later."""
     webhook_reorder_hold_seconds: float = 1.0
     webhook_delay_seconds: float = 0.0
 
@@ -173,7 +175,7 @@ class TillSwitches:
     transaction_api: TransactionApi = TransactionApi.BOTH
 
     def update(self, changes: dict[str, object]) -> None:
-        """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""
+        """Sets switches from JSON values. Raises ValueError, which names the switch and its valid values; then it changes nothing."""
         for name, value in switch_values(TillSwitches, changes, _RANGES).items():
             setattr(self, name, value)
 

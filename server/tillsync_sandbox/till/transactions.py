@@ -1,4 +1,4 @@
-"""The resource Transaction, as far as a customer can be seen in it. Its fields follow the pattern of Customer: they are inferred."""
+"""The Transaction resource, limited to fields that concern the customer. The fields are inferred from the pattern of Customer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillsync_sandbox.till.switches import TillSwitches, TransactionApi, Transac
 
 
 def transaction_json(sale: StoredTransaction, schema: RowSchema, *, customer: bool = True, nested: bool = False) -> str:
-    """``customer``: whether the customer is named; ``nested``: as an object."""
+    """Returns a sale as JSON. ``customer`` includes the customer, ``nested`` as an object instead of an id."""
     is_v2 = schema.name == "V2"
     id_name = "TransactionID" if is_v2 else schema.id_name
     customer_name = "CustomerID" if is_v2 else "CustomerId" if schema.id_name == "Id" else "customerId"
@@ -34,7 +34,7 @@ def webhook_body(sale: StoredTransaction, switches: TillSwitches, schema: RowSch
 
 
 class TransactionResource:
-    """Read by id only."""
+    """Answers reads by id."""
 
     def __init__(self, store: TillStore, switches: TillSwitches) -> None:
         self._store = store

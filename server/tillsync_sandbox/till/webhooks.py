@@ -1,4 +1,4 @@
-"""The till's webhooks: what changed is posted to one address, with as much loss and disorder as is switched on."""
+"""The till's webhooks: changes are posted to one address. Switches set loss, duplicates, order and delay."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _TIMEOUT_SECONDS = 10.0
 class Delivery:
     number: int
     object: str
-    """``Epos-Object``."""
+    """Value of ``Epos-Object``."""
     action: str
-    """``Epos-Action``."""
+    """Value of ``Epos-Action``."""
     subject_id: int
     body: str
     dropped: bool = False
-    """By chance: never sent."""
+    """Randomly dropped, so it is never sent."""
     status: int | None = None
     error: str = ""
-    """Why there was no answer."""
+    """Reason why no answer arrived."""
     ended: bool = False
 
 
 class Webhooks:
-    """One sender, one delivery after the other; a receiver that is slow or away holds up only the later ones."""
+    """Sends deliveries one after the other. A slow or absent receiver delays only later deliveries."""
 
     def __init__(self, switches: TillSwitches, seed: int) -> None:
         self.deliveries: list[Delivery] = []
-        """In the order in which things changed."""
+        """Deliveries in the order of the changes."""
         self._switches = switches
         self._random = random.Random(seed)
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
@@ -61,7 +61,7 @@ class Webhooks:
             self._sender = None
 
     def note(self, change: Change, thing: Stored, by_api: bool) -> None:
-        """A listener of the store."""
+        """Records a change as a delivery. It is the listener of the store."""
         switches = self._switches
         if not switches.webhook_url or (by_api and not switches.webhook_echo):
             return
@@ -96,7 +96,7 @@ class Webhooks:
         self._let_go()
 
     async def wait_for(self, count: int, *, timeout: float = PATIENCE_SECONDS) -> list[Delivery]:
-        """Return all deliveries once so many have ended. Raises TimeoutError."""
+        """Returns all deliveries once ``count`` of them have ended. Raises TimeoutError."""
 
         def ended() -> int:
             return sum(delivery.ended for delivery in self.deliveries)
@@ -134,5 +134,5 @@ class Webhooks:
             ) as response:
                 await response.read()
                 delivery.status, delivery.error = response.status, ""
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: the address in the settings is none
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: ``webhook_url`` is no URL.
             delivery.error = f"{type(error).__name__}: {error}"
