@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 60.0
+DEFAULT_TIMEOUT_SECONDS = 60.0
 """Default timeout of every wait. It is long enough for a busy machine, so only a change that never happens reaches it."""
 
 
-class Changes:
-    """:meth:`announce` wakes every :meth:`wait_for`, which evaluates its predicate again."""
+class ChangeSignal:
+    """:meth:`notify` wakes every :meth:`wait_for`, which evaluates its predicate again."""
 
     def __init__(self) -> None:
         self._waiters: list[asyncio.Future[None]] = []
 
-    def announce(self) -> None:
+    def notify(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
-        """Returns once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds, with ``seen()`` in its message."""
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, describe: Callable[[], object]) -> None:
+        """Returns once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds, with ``describe()`` in its message."""
         try:
             async with asyncio.timeout(timeout):
                 while not predicate():
@@ -30,4 +30,4 @@ class Changes:
                     self._waiters.append(waiter)
                     await waiter
         except TimeoutError:
-            raise TimeoutError(f"not within {timeout:g} s. {seen()}") from None
+            raise TimeoutError(f"not within {timeout:g} s. {describe()}") from None

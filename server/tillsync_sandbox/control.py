@@ -50,24 +50,24 @@ class ControlRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/sandbox/requests", self._requests),
-            web.delete("/sandbox/requests", self._forget),
+            web.get("/sandbox/requests", self._list_requests),
+            web.delete("/sandbox/requests", self._clear_requests),
             web.get("/sandbox/faults", self._list_faults),
-            web.post("/sandbox/faults", self._script),
+            web.post("/sandbox/faults", self._add_fault),
             web.delete("/sandbox/faults", self._cancel_all),
             web.post("/sandbox/faults/{script_id:[0-9]+}/release", self._release),
             web.delete("/sandbox/faults/{script_id:[0-9]+}", self._cancel),
         ]
 
-    async def _requests(self, request: web.Request) -> web.Response:
+    async def _list_requests(self, request: web.Request) -> web.Response:
         """Waits up to ``wait_seconds`` for ``at_least`` matching requests, then answers all matching requests."""
         query = request.query
         try:
-            after = number_of(query, "after", int, 0)
-            at_least = number_of(query, "at_least", int, 0)
-            seconds = min(number_of(query, "wait_seconds", float, 0.0), MAX_WAIT_SECONDS)
+            after = read_number(query, "after", int, 0)
+            at_least = read_number(query, "at_least", int, 0)
+            seconds = min(read_number(query, "wait_seconds", float, 0.0), MAX_WAIT_SECONDS)
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
 
         def later(logged: LoggedRequest) -> bool:
             return logged.number > after
@@ -79,16 +79,16 @@ class ControlRoutes:
             found = self._log.matching(where=later, **fields)
         return web.json_response({"total": self._log.total, "requests": [logged.as_json() for logged in found]})
 
-    async def _forget(self, request: web.Request) -> web.Response:
+    async def _clear_requests(self, request: web.Request) -> web.Response:
         self._log.clear()
         return web.json_response({})
 
     async def _list_faults(self, request: web.Request) -> web.Response:
         return web.json_response({"faults": [script.as_json() for script in self._faults.scripts]})
 
-    async def _script(self, request: web.Request) -> web.Response:
+    async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            fields = await json_object(request)
+            fields = await read_json_object(request)
             for name, value in fields.items():
                 if name not in _FAULT_FIELDS:
                     raise ValueError(f"{name}: no such field; there are {', '.join(_FAULT_FIELDS)}")
@@ -99,20 +99,20 @@ class ControlRoutes:
                 fields = {**Page(page).fault, **fields}
             script = self._faults.script(**fields)
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return web.json_response(script.as_json(), status=201)
 
     async def _release(self, request: web.Request) -> web.Response:
         script = self._faults.find(int(request.match_info["script_id"]))
         if script is None:
-            return missing("fault")
+            return not_found("fault")
         script.release()
         return web.json_response(script.as_json())
 
     async def _cancel(self, request: web.Request) -> web.Response:
         script = self._faults.find(int(request.match_info["script_id"]))
         if script is None:
-            return missing("fault")
+            return not_found("fault")
         script.cancel()
         return web.json_response(script.as_json())
 
@@ -121,7 +121,7 @@ class ControlRoutes:
         return web.json_response({})
 
 
-async def json_object(request: web.Request) -> dict[str, Any]:
+async def read_json_object(request: web.Request) -> dict[str, Any]:
     """Reads a JSON object from a request body. Raises ValueError with the reason."""
     try:
         body = json.loads(await request.read())
@@ -132,18 +132,18 @@ async def json_object(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def refused(error: ValueError) -> web.Response:
+def bad_request(error: ValueError) -> web.Response:
     return web.json_response({"error": str(error)}, status=400)
 
 
-def missing(what: str) -> web.Response:
+def not_found(what: str) -> web.Response:
     return web.json_response({"error": f"no such {what}"}, status=404)
 
 
 _Number = TypeVar("_Number", int, float)
 
 
-def number_of(query: Mapping[str, str], name: str, kind: Callable[[str], _Number], default: _Number) -> _Number:
+def read_number(query: Mapping[str, str], name: str, kind: Callable[[str], _Number], default: _Number) -> _Number:
     """Reads a number from 0. Raises ValueError, which names the parameter."""
     try:
         value = kind(query[name]) if name in query else default

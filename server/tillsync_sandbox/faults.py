@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
+from tillsync_sandbox.changes import DEFAULT_TIMEOUT_SECONDS, ChangeSignal
 from tillsync_sandbox.request_log import LoggedRequest, RequestPattern
 
 When = Literal["before", "after"]
@@ -58,32 +58,32 @@ class Script:
         self.script_id = script_id
         self.pattern = pattern
         self.fault = fault
-        self.left = times
+        self.remaining = times
         self.used = 0
         """Number of requests that met this fault."""
         self._skip = skip
         self._cancelled = False
         self._released = asyncio.Event()
-        self._changes = Changes()
+        self._changes = ChangeSignal()
 
-    def take(self, request: LoggedRequest) -> bool:
+    def try_use(self, request: LoggedRequest) -> bool:
         """Whether the fault happens to this request. It counts the request."""
         if self.is_over or not self.pattern.fits(request):
             return False
         if self._skip > 0:
             self._skip -= 1
             return False
-        if self.left is not None:
-            self.left -= 1
+        if self.remaining is not None:
+            self.remaining -= 1
         self.used += 1
-        self._changes.announce()
+        self._changes.notify()
         return True
 
     @property
     def is_over(self) -> bool:
-        return self._cancelled or self.left == 0
+        return self._cancelled or self.remaining == 0
 
-    async def arrived(self, count: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
+    async def arrived(self, count: int = 1, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Returns once ``count`` requests have met the fault. Raises TimeoutError."""
         await self._changes.wait_for(lambda: self.used >= count, timeout, lambda: f"{self.pattern} met {self.used} requests, not {count}")
 
@@ -92,7 +92,7 @@ class Script:
         """Whether requests may wait for :meth:`release`."""
         return self.fault.hang is not None and not self._released.is_set()
 
-    async def until_released(self) -> None:
+    async def wait_until_released(self) -> None:
         await self._released.wait()
 
     def release(self) -> None:
@@ -105,7 +105,7 @@ class Script:
         self.release()
 
     def as_json(self) -> dict[str, Any]:
-        return {"script_id": self.script_id, "used": self.used, "left": self.left, "over": self.is_over}
+        return {"script_id": self.script_id, "used": self.used, "left": self.remaining, "over": self.is_over}
 
 
 class Faults:
@@ -137,16 +137,16 @@ class Faults:
             raise ValueError(f"skip: from 0, not {skip}")
         pattern = RequestPattern(method=method, path=path, contains=contains, query=query or {}, where=where)
         try:
-            made = Fault(**fault)
+            new_fault = Fault(**fault)
         except TypeError as error:
             raise ValueError(str(error).removeprefix("Fault.__init__() ")) from None
-        script = Script(next(self._ids), pattern, made, times=times, skip=skip)
-        self._scripts = [kept for kept in self._scripts if not kept.is_over or kept.may_hang]
+        script = Script(next(self._ids), pattern, new_fault, times=times, skip=skip)
+        self._scripts = [old for old in self._scripts if not old.is_over or old.may_hang]
         self._scripts.append(script)
         return script
 
-    def take(self, request: LoggedRequest) -> Script | None:
-        return next((script for script in self._scripts if script.take(request)), None)
+    def script_for(self, request: LoggedRequest) -> Script | None:
+        return next((script for script in self._scripts if script.try_use(request)), None)
 
     def find(self, script_id: int) -> Script | None:
         return next((script for script in self._scripts if script.script_id == script_id), None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
+from tillsync_sandbox.changes import DEFAULT_TIMEOUT_SECONDS, ChangeSignal
 
 MAX_REQUESTS = 50_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -94,7 +94,7 @@ class RequestLog:
         self._requests: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
         self._bodies: deque[LoggedRequest] = deque()
         self._body_bytes = 0
-        self._changes = Changes()
+        self._changes = ChangeSignal()
 
     def __iter__(self) -> Iterator[LoggedRequest]:
         return iter(self._requests)
@@ -117,7 +117,7 @@ class RequestLog:
         self._requests.append(request)
         if body:
             self._keep_body(request)
-        self._changes.announce()
+        self._changes.notify()
         return request
 
     def end(self, request: LoggedRequest, ending: Ending, status: int | None) -> None:
@@ -125,7 +125,7 @@ class RequestLog:
         # CLIENT_GONE stays, although the sandbox still makes the answer and discards it.
         if request.ending is Ending.OPEN:
             request.ending = ending
-        self._changes.announce()
+        self._changes.notify()
 
     def matching(self, pattern: RequestPattern | None = None, **fields: Any) -> list[LoggedRequest]:
         """Returns the matching requests, for example ``log.matching(method="POST", path="/api/*/customer*")``.
@@ -139,7 +139,7 @@ class RequestLog:
         return len(self.matching(**fields))
 
     async def wait_for(
-        self, count: int = 1, *, timeout: float = PATIENCE_SECONDS, ended: bool = False, **fields: Any
+        self, count: int = 1, *, timeout: float = DEFAULT_TIMEOUT_SECONDS, ended: bool = False, **fields: Any
     ) -> list[LoggedRequest]:
         """Returns the matching requests once there are ``count``. With ``ended`` only ended requests count. Raises TimeoutError."""
         pattern = RequestPattern(**fields)

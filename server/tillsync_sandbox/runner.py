@@ -97,18 +97,18 @@ async def run_sandbox(
     till = SandboxTill(till_switches, host=till_host, port=till_port, seed=options.seed)
     shop = SandboxShop(shop_switches, host=shop_host, port=shop_port)
     listener, till.store.listener = till.store.listener, None  # The first people send no webhooks.
-    default_customer_id = _fill(till, shop, options)
+    default_customer_id = _add_people(till, shop, options)
     till.store.listener = listener
     async with till, shop:
         yield RunningSandbox(till, shop, default_customer_id)
 
 
-def _fill(till: SandboxTill, shop: SandboxShop, options: SeedOptions) -> int:
-    chance = random.Random(options.seed)
+def _add_people(till: SandboxTill, shop: SandboxShop, options: SeedOptions) -> int:
+    rng = random.Random(options.seed)
     types = [till.add_type(name=name, discount=discount, description=text) for name, discount, text in _TYPES]
     default_customer_id = till.add_customer(forename="Web orders", surname=None)
     for number in range(max(options.till_customers, options.shop_customers)):
-        forename, surname = chance.choice(_FORENAMES), chance.choice(_SURNAMES)
+        forename, surname = rng.choice(_FORENAMES), rng.choice(_SURNAMES)
         email = f"{forename}.{surname}.{number + 1}@example.test".lower()
         phone = f"01632 960{number % 1000:03d}"  # A range of numbers that is never assigned.
         copies = 2 if number < options.twins else 1
@@ -118,9 +118,9 @@ def _fill(till: SandboxTill, shop: SandboxShop, options: SeedOptions) -> int:
                 surname=surname,
                 email=email,
                 phone=phone,
-                type_id=chance.choice((*types, None)),
-                points=chance.randrange(0, 500),
-                balance=Decimal(chance.randrange(-2000, 5000)).scaleb(-2),
+                type_id=rng.choice((*types, None)),
+                points=rng.randrange(0, 500),
+                balance=Decimal(rng.randrange(-2000, 5000)).scaleb(-2),
             )
         if number < options.shop_customers:
             shop.add_customer(email=email, first_name=forename, last_name=surname, phone=phone)

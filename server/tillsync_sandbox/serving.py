@@ -50,7 +50,7 @@ class SandboxServer:
         """Base address such as ``http://127.0.0.1:40123``; empty before the start."""
         self._answer = answer
         self._ssl = ssl_context
-        self._work: set[asyncio.Task[web.StreamResponse]] = set()
+        self._tasks: set[asyncio.Task[web.StreamResponse]] = set()
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
         app.add_routes(ControlRoutes(self.log, self.faults).routes())
         app.add_routes(control)
@@ -73,7 +73,7 @@ class SandboxServer:
 
     async def stop(self) -> None:
         """Cancels hanging requests. It never waits for a client."""
-        work = tuple(self._work)
+        work = tuple(self._tasks)
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
@@ -85,9 +85,9 @@ class SandboxServer:
         body = await request.read()
         logged = self.log.arrive(request.method, request.path, request.query, request.headers, body)
         exchange = Exchange(request, body, logged)
-        task = asyncio.create_task(self._carry_out(exchange))
-        self._work.add(task)
-        task.add_done_callback(self._done)
+        task = asyncio.create_task(self._execute(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -96,63 +96,63 @@ class SandboxServer:
                 exchange.client_gone.set()
             raise
 
-    def _done(self, task: asyncio.Task[web.StreamResponse]) -> None:
-        self._work.discard(task)
+    def _on_task_done(self, task: asyncio.Task[web.StreamResponse]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             # Without a client no code awaits the task, so this handler reports errors of the sandbox.
             task.get_loop().call_exception_handler({"message": "the sandbox failed", "exception": error, "task": task})
 
-    async def _carry_out(self, exchange: Exchange) -> web.StreamResponse:
-        script = self.faults.take(exchange.logged)
+    async def _execute(self, exchange: Exchange) -> web.StreamResponse:
+        script = self.faults.script_for(exchange.logged)
         try:
-            response = await (self._answer(exchange) if script is None else self._with_fault(exchange, script))
+            response = await (self._answer(exchange) if script is None else self._execute_with_fault(exchange, script))
         except ConnectionDropped as dropped:
             self.log.end(exchange.logged, Ending.DISCONNECTED, dropped.status)
-            return _closed(exchange.request)
+            return _close_connection(exchange.request)
         if script is not None and script.fault.truncate:
             self.log.end(exchange.logged, Ending.TRUNCATED, response.status)
-            return await _truncated(exchange.request, response)
+            return await _truncated_answer(exchange.request, response)
         self.log.end(exchange.logged, Ending.ANSWERED, response.status)
         return response
 
-    async def _with_fault(self, exchange: Exchange, script: Script) -> web.Response:
+    async def _execute_with_fault(self, exchange: Exchange, script: Script) -> web.Response:
         fault = script.fault
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
         if fault.hang == "before":
-            await script.until_released()
+            await script.wait_until_released()
         if fault.disconnect == "before":
             raise ConnectionDropped
-        response = _scripted(fault) if fault.status is not None else None
+        response = _scripted_response(fault) if fault.status is not None else None
         if response is None or fault.carry_out:
             real = await self._answer(exchange)
             response = response or real
         if fault.printed_before:
-            response = _after(fault.printed_before, response)
+            response = _with_prefix(fault.printed_before, response)
         if fault.hang == "after":
-            await script.until_released()
+            await script.wait_until_released()
         if fault.disconnect == "after":
             raise ConnectionDropped(response.status)
         return response
 
 
-def _scripted(fault: Fault) -> web.Response:
+def _scripted_response(fault: Fault) -> web.Response:
     return web.Response(status=fault.status or 200, body=fault.body.encode(), headers={"Content-Type": fault.content_type, **fault.headers})
 
 
-def _after(printed: str, response: web.Response) -> web.Response:
+def _with_prefix(printed: str, response: web.Response) -> web.Response:
     body = response.body if isinstance(response.body, bytes) else b""
-    kept = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
-    return web.Response(status=response.status, body=printed.encode() + body, headers=kept)
+    headers = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
+    return web.Response(status=response.status, body=printed.encode() + body, headers=headers)
 
 
-def _closed(request: web.Request) -> web.Response:
+def _close_connection(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.close()
     return web.Response()  # aiohttp does not send it, because the connection is closed.
 
 
-async def _truncated(request: web.Request, response: web.Response) -> web.StreamResponse:
+async def _truncated_answer(request: web.Request, response: web.Response) -> web.StreamResponse:
     body = response.body if isinstance(response.body, bytes) else b""
     broken = web.StreamResponse(status=response.status, headers={"Content-Type": response.headers["Content-Type"]})
     broken.content_length = max(len(body), 2)

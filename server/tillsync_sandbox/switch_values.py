@@ -22,7 +22,7 @@ class Range:
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
-def switch_values(switches: type, changes: Mapping[str, object], ranges: Mapping[str, Range] | None = None) -> dict[str, object]:
+def parse_switch_values(switches: type, changes: Mapping[str, object], ranges: Mapping[str, Range] | None = None) -> dict[str, object]:
     """Converts changes of switches. ``ranges`` has the ranges of numbers that do not begin at 0.
 
     Raises ValueError, which names the switch and its valid values.
@@ -31,39 +31,39 @@ def switch_values(switches: type, changes: Mapping[str, object], ranges: Mapping
     unknown = next((name for name in changes if name not in kinds), None)
     if unknown is not None:
         raise ValueError(f"{unknown}: no such switch; there are {', '.join(kinds)}")
-    return {name: _converted(name, kinds[name], value, (ranges or {}).get(name, Range())) for name, value in changes.items()}
+    return {name: _parse_value(name, kinds[name], value, (ranges or {}).get(name, Range())) for name, value in changes.items()}
 
 
-def _converted(name: str, kind: object, value: object, numbers: Range) -> object:
+def _parse_value(name: str, kind: object, value: object, numbers: Range) -> object:
     if isinstance(kind, UnionType):
         if value is None:
             return None
         [kind] = (each for each in get_args(kind) if each is not NoneType)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return _choice(name, kind, value)
+        return _parse_choice(name, kind, value)
     if kind is int or kind is float:
-        return _number(name, kind, value, numbers)
+        return _parse_number(name, kind, value, numbers)
     if kind is bool or kind is str:
         if isinstance(value, kind):
             return value
         raise ValueError(f"{name}: {'true or false' if kind is bool else 'a text'}, not {value!r}")
-    return _texts(name, value)
+    return _parse_texts(name, value)
 
 
-def _choice(name: str, choices: type[StrEnum], value: object) -> StrEnum:
+def _parse_choice(name: str, choices: type[StrEnum], value: object) -> StrEnum:
     for choice in choices:
         if choice.value == value:
             return choice
     raise ValueError(f"{name}: one of {', '.join(choices)}, not {value!r}")
 
 
-def _number(name: str, kind: type[int | float], value: object, numbers: Range) -> int | float:
+def _parse_number(name: str, kind: type[int | float], value: object, numbers: Range) -> int | float:
     if isinstance(value, (int, kind)) and not isinstance(value, bool) and value in numbers:
         return value
     raise ValueError(f"{name}: a {'whole ' if kind is int else ''}number{numbers}, not {value!r}")
 
 
-def _texts(name: str, value: object) -> tuple[str, ...]:
+def _parse_texts(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return tuple(value)
     raise ValueError(f"{name}: a list of texts, not {value!r}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tillsync_sandbox.control import json_object, missing, refused
+from tillsync_sandbox.control import bad_request, not_found, read_json_object
 from tillsync_sandbox.shop.stored import ShopStore, ShopUser
 from tillsync_sandbox.shop.switches import ShopSwitches
 
@@ -39,30 +39,30 @@ class ControlApi:
 
     async def _add_customer(self, request: web.Request) -> web.Response:
         try:
-            fields = await json_object(request)
+            fields = await read_json_object(request)
             user = self._store.add_user(**_new_user(fields))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return web.json_response(self._customer(user), status=201)
 
     async def _get_customer(self, request: web.Request) -> web.Response:
         user = self._store.users.get(int(request.match_info["user_id"]))
-        return missing("customer") if user is None else web.json_response(self._customer(user))
+        return not_found("customer") if user is None else web.json_response(self._customer(user))
 
     async def _change_customer(self, request: web.Request) -> web.Response:
         user_id = int(request.match_info["user_id"])
         if user_id not in self._store.users:
-            return missing("customer")
+            return not_found("customer")
         try:
-            user = self._store.change_user(user_id, **_changes(await json_object(request)))
+            user = self._store.change_user(user_id, **_changes(await read_json_object(request)))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return web.json_response(self._customer(user))
 
     async def _delete_customer(self, request: web.Request) -> web.Response:
         user_id = int(request.match_info["user_id"])
         if user_id not in self._store.users:
-            return missing("customer")
+            return not_found("customer")
         self._store.delete_user(user_id)
         return web.json_response({})
 
@@ -81,9 +81,9 @@ class ControlApi:
 
     async def _set_switches(self, request: web.Request) -> web.Response:
         try:
-            self._switches.update(await json_object(request))
+            self._switches.update(await read_json_object(request))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return web.json_response(self._switches.as_json())
 
     def _customer(self, user: ShopUser) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from aiohttp import web
 
-from tillsync_sandbox.changes import PATIENCE_SECONDS
+from tillsync_sandbox.changes import DEFAULT_TIMEOUT_SECONDS
 from tillsync_sandbox.faults import Faults
 from tillsync_sandbox.request_log import RequestLog
 from tillsync_sandbox.serving import Exchange, SandboxServer
@@ -87,7 +87,7 @@ class SandboxShop:
         """Returns the metas that wc/v3 wrote, by key."""
         return self.store.users[user_id].meta.as_dict()
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Returns once ``predicate()`` is true. It is evaluated after every change of the store. Raises TimeoutError."""
         await self.store.wait_for(predicate, timeout, self.log.newest)
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.changes import ChangeSignal
 from tillsync_sandbox.shop.user_meta import MetaRow, UserMeta
 
 BILLING_FIELDS = (
@@ -109,7 +109,7 @@ class ShopStore:
         self._next_user_id = 1
         self._ids_by_email: dict[str, int] = {}
         """User ids by case-folded email."""
-        self._changes = Changes()
+        self._changes = ChangeSignal()
 
     def add_user(
         self,
@@ -202,8 +202,8 @@ class ShopStore:
         return list(self.users[user_id].meta.rows)
 
     def changed(self) -> None:
-        self._changes.announce()
+        self._changes.notify()
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, describe: Callable[[], object]) -> None:
         """Returns once ``predicate()`` is true. It is evaluated after every change. Raises TimeoutError."""
-        await self._changes.wait_for(predicate, timeout, seen)
+        await self._changes.wait_for(predicate, timeout, describe)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tillsync_sandbox.switch_values import switch_values
+from tillsync_sandbox.switch_values import parse_switch_values
 
 
 class FailureMode(StrEnum):
@@ -137,7 +137,7 @@ class ShopSwitches:
 
     def update(self, changes: dict[str, object]) -> None:
         """Sets switches from JSON values. Raises ValueError, which names the switch and its valid values; then it changes nothing."""
-        for name, value in switch_values(ShopSwitches, changes).items():
+        for name, value in parse_switch_values(ShopSwitches, changes).items():
             setattr(self, name, value)
 
     def as_json(self) -> dict[str, object]:

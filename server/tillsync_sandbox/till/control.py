@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tillsync_sandbox.control import json_object, missing, refused
+from tillsync_sandbox.control import bad_request, not_found, read_json_object
 from tillsync_sandbox.till.rows import CUSTOMER_FIELDS, TYPE_FIELDS, Field, customer_json, read_fields, type_json, v2
 from tillsync_sandbox.till.stored import StoredCustomer, StoredType, TillStore
 from tillsync_sandbox.till.switches import EmailMatch, TillSwitches
@@ -54,26 +54,26 @@ class ControlApi:
             fields = await _fields(request, CUSTOMER_FIELDS, v2().customer)
             return _customer(self._store.add_customer(**fields), status=201)
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
 
     async def _get_customer(self, request: web.Request) -> web.Response:
         customer = self._store.customers.get(int(request.match_info["id"]))
-        return missing("customer") if customer is None else _customer(customer)
+        return not_found("customer") if customer is None else _customer(customer)
 
     async def _change_customer(self, request: web.Request) -> web.Response:
         customer_id = int(request.match_info["id"])
         if customer_id not in self._store.customers:
-            return missing("customer")
+            return not_found("customer")
         try:
             fields = await _fields(request, CUSTOMER_FIELDS, v2().customer)
             return _customer(self._store.change_customer(customer_id, **fields))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
 
     async def _delete_customer(self, request: web.Request) -> web.Response:
         customer_id = int(request.match_info["id"])
         if customer_id not in self._store.customers:
-            return missing("customer")
+            return not_found("customer")
         self._store.delete_customer(customer_id)
         return _json("{}")
 
@@ -86,25 +86,25 @@ class ControlApi:
             fields = await _fields(request, TYPE_FIELDS, v2().type)
             return _type(self._store.add_type(**fields), status=201)
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
 
     async def _get_type(self, request: web.Request) -> web.Response:
         stored = self._store.types.get(int(request.match_info["id"]))
-        return missing("customer type") if stored is None else _type(stored)
+        return not_found("customer type") if stored is None else _type(stored)
 
     async def _change_type(self, request: web.Request) -> web.Response:
         type_id = int(request.match_info["id"])
         if type_id not in self._store.types:
-            return missing("customer type")
+            return not_found("customer type")
         try:
             return _type(self._store.change_type(type_id, **await _fields(request, TYPE_FIELDS, v2().type)))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
 
     async def _delete_type(self, request: web.Request) -> web.Response:
         type_id = int(request.match_info["id"])
         if type_id not in self._store.types:
-            return missing("customer type")
+            return not_found("customer type")
         self._store.delete_type(type_id)
         return _json("{}")
 
@@ -113,10 +113,10 @@ class ControlApi:
             fields = await _fields(request, CUSTOMER_FIELDS, v2().customer)
             customer_id = fields.pop("customer_id", None)
             if customer_id is not None and customer_id not in self._store.customers:
-                return missing("customer")
+                return not_found("customer")
             sale = self._store.sell(customer_id, **fields)
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return _json(f'{{"TransactionID":{sale.transaction_id}}}', status=201)
 
     async def _list_webhooks(self, request: web.Request) -> web.Response:
@@ -127,15 +127,15 @@ class ControlApi:
 
     async def _set_switches(self, request: web.Request) -> web.Response:
         try:
-            self._switches.update(await json_object(request))
+            self._switches.update(await read_json_object(request))
         except ValueError as error:
-            return refused(error)
+            return bad_request(error)
         return web.json_response(self._switches.as_json())
 
 
 async def _fields(request: web.Request, fields: Sequence[Field], names: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Reads fields from a request. Raises ValueError, which names the field; unlike the till's API it refuses unknown fields."""
-    body = await json_object(request)
+    body = await read_json_object(request)
     known = [name for _, name in names]
     for name in body:
         if name.lower() not in {each.lower() for each in known}:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
-from tillsync_sandbox.changes import PATIENCE_SECONDS
+from tillsync_sandbox.changes import DEFAULT_TIMEOUT_SECONDS
 from tillsync_sandbox.faults import Faults
 from tillsync_sandbox.request_log import RequestLog
 from tillsync_sandbox.serving import SandboxServer
@@ -106,7 +106,7 @@ class SandboxTill:
     def delete_type(self, type_id: int) -> None:
         self.store.delete_type(type_id)
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Returns once ``predicate()`` is true. It is evaluated after every change of the store. Raises TimeoutError."""
         await self.store.wait_for(predicate, timeout, self.log.newest)
 

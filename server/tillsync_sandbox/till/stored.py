@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.changes import ChangeSignal
 from tillsync_sandbox.till.switches import EmailMatch
 
 
@@ -95,7 +95,7 @@ class TillStore:
         self._next_customer_id = 90001
         self._next_type_id = 4001
         self._next_transaction_id = 700_001
-        self._changes = Changes()
+        self._changes = ChangeSignal()
 
     # -- customers
 
@@ -221,14 +221,14 @@ class TillStore:
 
     # -- changes
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, describe: Callable[[], object]) -> None:
         """Returns once ``predicate()`` is true. It is evaluated after every change. Raises TimeoutError."""
-        await self._changes.wait_for(predicate, timeout, seen)
+        await self._changes.wait_for(predicate, timeout, describe)
 
     def _changed(self, change: Change, thing: Stored, by_api: bool) -> None:
         if self.listener is not None:
             self.listener(change, thing, by_api)
-        self._changes.announce()
+        self._changes.notify()
 
     @staticmethod
     def _check_fields(thing: StoredCustomer | StoredType, fields: dict[str, Any]) -> None:

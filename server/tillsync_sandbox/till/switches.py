@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tillsync_sandbox.switch_values import Range, switch_values
+from tillsync_sandbox.switch_values import Range, parse_switch_values
 
 
 class KeyCase(StrEnum):
@@ -176,7 +176,7 @@ class TillSwitches:
 
     def update(self, changes: dict[str, object]) -> None:
         """Sets switches from JSON values. Raises ValueError, which names the switch and its valid values; then it changes nothing."""
-        for name, value in switch_values(TillSwitches, changes, _RANGES).items():
+        for name, value in parse_switch_values(TillSwitches, changes, _RANGES).items():
             setattr(self, name, value)
 
     def as_json(self) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
+from tillsync_sandbox.changes import DEFAULT_TIMEOUT_SECONDS, ChangeSignal
 from tillsync_sandbox.till.rows import v2, v4, webhook_json
 from tillsync_sandbox.till.stored import Change, Stored, StoredCustomer, StoredTransaction
 from tillsync_sandbox.till.switches import SaleWebhooks, TillSwitches, WebhookDeleteBody, WebhookVersion
@@ -45,7 +45,7 @@ class Webhooks:
         self._random = random.Random(seed)
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._held: list[Delivery] = []
-        self._changes = Changes()
+        self._changes = ChangeSignal()
         self._sender: asyncio.Task[None] | None = None
 
     def __iter__(self) -> Iterator[Delivery]:
@@ -84,7 +84,7 @@ class Webhooks:
         self.deliveries.append(delivery)
         if self._happens(switches.webhook_drop_percent):
             delivery.dropped = delivery.ended = True
-            self._changes.announce()
+            self._changes.notify()
             return
         copies = 2 if self._happens(switches.webhook_duplicate_percent) else 1
         if self._happens(switches.webhook_reorder_percent):
@@ -95,7 +95,7 @@ class Webhooks:
             self._queue.put_nowait(delivery)
         self._let_go()
 
-    async def wait_for(self, count: int, *, timeout: float = PATIENCE_SECONDS) -> list[Delivery]:
+    async def wait_for(self, count: int, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> list[Delivery]:
         """Returns all deliveries once ``count`` of them have ended. Raises TimeoutError."""
 
         def ended() -> int:
@@ -121,7 +121,7 @@ class Webhooks:
                     await asyncio.sleep(self._switches.webhook_delay_seconds)
                 await self._send(session, delivery)
                 delivery.ended = True
-                self._changes.announce()
+                self._changes.notify()
 
     async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         switches = self._switches
