@@ -34,8 +34,8 @@ class BridgePlugin:
 
     async def handle(self, request: RestRequest) -> web.Response:
         """Answers a request to a route under ``/wc-tillsync/v1``. Raises RestError."""
-        below = request.route.removeprefix(f"/{NAMESPACE}")
-        match (request.method, below):
+        subpath = request.route.removeprefix(f"/{NAMESPACE}")
+        match (request.method, subpath):
             case ("GET", "/status"):
                 self._authorize(request)
                 return json_response(self._status())
@@ -44,11 +44,11 @@ class BridgePlugin:
                 return json_response({"customers": self._users(request.query.get("ids", ""))})
             case ("POST", "/customers/batch"):
                 self._authorize(request)
-                items = _envelope(request, "items", self._switches.max_batch)
-                return json_response({"results": await self._customers(items)})
+                items = _read_items(request, "items", self._switches.max_batch)
+                return json_response({"results": await self._write_customers(items)})
             case ("POST", "/events"):
                 self._authorize(request)
-                return json_response({"results": [self._event(item) for item in _envelope(request, "events", EVENTS_LIMIT)]})
+                return json_response({"results": [self._apply_event(item) for item in _read_items(request, "events", EVENTS_LIMIT)]})
             case ("PUT" | "DELETE", path) if re.fullmatch(r"/customer-types/\d{1,18}", path, re.ASCII):
                 self._authorize(request)
                 type_id = int(path.rpartition("/")[2])
@@ -81,20 +81,20 @@ class BridgePlugin:
         }
 
     def _users(self, ids: str) -> list[dict[str, object]]:
-        wanted = ids.split(",")
-        if not all(re.fullmatch(r"[1-9]\d{0,17}", each, re.ASCII) for each in wanted) or len(wanted) > USERS_LIMIT:
+        requested = ids.split(",")
+        if not all(re.fullmatch(r"[1-9]\d{0,17}", each, re.ASCII) for each in requested) or len(requested) > USERS_LIMIT:
             raise invalid_params({"ids": f"1 to {USERS_LIMIT} user ids, separated by commas."})
-        users = [self._store.users[int(each)] for each in wanted if int(each) in self._store.users]
+        users = [self._store.users[int(each)] for each in requested if int(each) in self._store.users]
         return [{"user_id": user.user_id, "registered": f"{user.registered}Z"} for user in users]
 
-    async def _customers(self, items: list[object]) -> list[dict[str, object]]:
+    async def _write_customers(self, items: list[object]) -> list[dict[str, object]]:
         began = time.monotonic()
         results: list[dict[str, object]] = []
         for position, item in enumerate(items):
             if self._switches.item_latency_seconds:
                 await asyncio.sleep(self._switches.item_latency_seconds)
             user_id = item.get("user_id", 0) if isinstance(item, dict) else 0
-            results.append({"user_id": user_id, **(self._not_done(position, began) or self._customer(item))})
+            results.append({"user_id": user_id, **(self._not_done(position, began) or self._write_customer(item))})
         return results
 
     def _not_done(self, position: int, began: float) -> dict[str, object] | None:
@@ -102,18 +102,18 @@ class BridgePlugin:
         over = (count is not None and position >= count) or (seconds is not None and time.monotonic() - began >= seconds)
         return {"status": "not_done"} if over else None
 
-    def _customer(self, raw: object) -> dict[str, object]:
+    def _write_customer(self, raw: object) -> dict[str, object]:
         try:
             item = customer_item(raw, strict=self._is_strict)
         except InvalidFieldError as error:
             return {"status": "invalid", "field": error.field}
         user = self._store.users.get(item.user_id)
-        if user is None or not _is_meant(user, item):
+        if user is None or not _is_same_person(user, item):
             return {"status": "not_found"}
         stored = self._store.bridge_rows.get(item.user_id)
-        item = _completed(item, stored)
+        item = _with_stored_values(item, stored)
         same = _same_values(stored, item)
-        named = _name_changes(user, item)
+        named = _changes_names(user, item)
         if stored is not None and item.version <= stored.version:
             repeated = item.version == stored.version and same and not named
             return {"status": "unchanged"} if repeated else {"status": "stale", "version": str(stored.version)}
@@ -127,7 +127,7 @@ class BridgePlugin:
             row = BridgeRow(version=item.version, points=values.points, credit=values.credit, type_id=values.type_id, as_of=item.as_of)
         self._store.bridge_rows[item.user_id] = row
         not_kept = _set_names(user, item, three_byte_tables=self._switches.three_byte_tables)
-        self._store.changed()
+        self._store.notify()
         return {"status": "unchanged" if same and not named else "updated", **({"not_kept": not_kept} if not_kept else {})}
 
     def _put_type(self, type_id: int, body: dict[str, Any]) -> dict[str, object]:
@@ -153,10 +153,10 @@ class BridgePlugin:
                 return {"status": "unchanged"}
             return {"status": "stale", "version": str(stored.version)}
         self._store.customer_types[type_id] = row
-        self._store.changed()
+        self._store.notify()
         return {"status": "unchanged" if same else "updated"}
 
-    def _event(self, raw: object) -> dict[str, object]:
+    def _apply_event(self, raw: object) -> dict[str, object]:
         event_id = raw.get("event_id", "") if isinstance(raw, dict) else ""
         try:
             event = event_item(raw, self._switches.event_types, strict=self._is_strict)
@@ -169,11 +169,11 @@ class BridgePlugin:
             return {"event_id": event_id, "status": "stale", "version": str(stored)}
         self._store.event_sequences[event.subject] = event.sequence
         self._store.events.append(event)
-        self._store.changed()
+        self._store.notify()
         return {"event_id": event_id, "status": "updated"}
 
 
-def _envelope(request: RestRequest, name: str, limit: int) -> list[object]:
+def _read_items(request: RestRequest, name: str, limit: int) -> list[object]:
     items = request.json().get(name)
     if items is None:
         raise missing_params(name)
@@ -184,7 +184,7 @@ def _envelope(request: RestRequest, name: str, limit: int) -> list[object]:
     return items
 
 
-def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
+def _with_stored_values(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
     """Returns the item with stored values for omitted fields."""
     if item.values is None or not item.left_out or stored is None or stored.values is None:
         return item
@@ -197,7 +197,7 @@ def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
     return replace(item, values=values)
 
 
-def _is_meant(user: ShopUser, item: CustomerItem) -> bool:
+def _is_same_person(user: ShopUser, item: CustomerItem) -> bool:
     """Whether the user is the person of the item. A removal applies to any person."""
     registered = datetime.fromisoformat(f"{user.registered}+00:00")
     if item.registered is not None and datetime.fromisoformat(item.registered) != registered:
@@ -210,24 +210,24 @@ def _same_values(stored: BridgeRow | None, item: CustomerItem) -> bool:
     return (None if stored is None else stored.values) == item.values
 
 
-def _name_changes(user: ShopUser, item: CustomerItem) -> bool:
-    wanted = (
+def _changes_names(user: ShopUser, item: CustomerItem) -> bool:
+    changes = (
         (item.first_name, user.first_name),
         (item.last_name, user.last_name),
         (item.phone, user.billing.get("phone", "")),
     )
-    return any(new is not None and new != old for new, old in wanted)
+    return any(new is not None and new != old for new, old in changes)
 
 
 def _set_names(user: ShopUser, item: CustomerItem, *, three_byte_tables: bool) -> list[str]:
     """Stores names and phone. Returns the names that the shop does not store, as the bridge's read-back finds them."""
-    wanted = {"first_name": item.first_name, "last_name": item.last_name}
+    names = {"first_name": item.first_name, "last_name": item.last_name}
     not_kept = [
         name
-        for name, text in wanted.items()
+        for name, text in names.items()
         if text is not None and three_byte_tables and any(ord(character) > 0xFFFF for character in text)
     ]
-    for name, text in wanted.items():
+    for name, text in names.items():
         if text is not None and name not in not_kept:
             setattr(user, name, text)
     if item.phone is not None:

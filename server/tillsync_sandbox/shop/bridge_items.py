@@ -56,7 +56,7 @@ class TypeItem:
 
 def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
     """Reads a customer item. Raises InvalidFieldError, with ``strict`` also for a field that version 1 of the wire does not have."""
-    fields = _object(item, "user_id")
+    fields = _require_object(item, "user_id")
     user_id = fields.get("user_id")
     if isinstance(user_id, bool) or not isinstance(user_id, int) or user_id < 1:
         raise InvalidFieldError("user_id")
@@ -64,12 +64,12 @@ def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
     if "remove" in fields:
         if fields["remove"] is not True:
             raise InvalidFieldError("remove")
-        contradicting = next((name for name in fields if name in _VALUE_FIELDS), None)
-        if contradicting is not None:
-            raise InvalidFieldError(contradicting)
-        _only(fields, _REMOVE_FIELDS, strict=strict)
+        value_field = next((name for name in fields if name in _VALUE_FIELDS), None)
+        if value_field is not None:
+            raise InvalidFieldError(value_field)
+        _check_fields(fields, _REMOVE_FIELDS, strict=strict)
         return CustomerItem(user_id=user_id, version=version)
-    _only(fields, _WRITE_FIELDS, strict=strict)
+    _check_fields(fields, _WRITE_FIELDS, strict=strict)
     return CustomerItem(
         user_id=user_id,
         version=version,
@@ -85,28 +85,28 @@ def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
 
 
 def _values(fields: dict[str, Any], *, strict: bool) -> BridgeValues:
-    def known(name: str) -> bool:
+    def is_given(name: str) -> bool:
         return strict or name in fields
 
     return BridgeValues(
-        points=_decimal(fields, "points") if known("points") else "",
-        credit=_decimal(fields, "credit") if known("credit") else "",
-        type_id=_type_id(fields) if known("type_id") else None,
+        points=_decimal(fields, "points") if is_given("points") else "",
+        credit=_decimal(fields, "credit") if is_given("credit") else "",
+        type_id=_type_id(fields) if is_given("type_id") else None,
     )
 
 
 def type_item(body: dict[str, Any], *, strict: bool = False) -> TypeItem:
     """Reads a customer type. Raises InvalidFieldError. ``strict`` as in :func:`customer_item`."""
     version = int64(body, "version")
-    _only(body, _TYPE_FIELDS, strict=strict)
+    _check_fields(body, _TYPE_FIELDS, strict=strict)
     name = _text(body, "name")
     return TypeItem(version=version, name=name, discount=_decimal(body, "discount"), description=_text(body, "description"))
 
 
 def event_item(item: object, known_types: Sequence[str], *, strict: bool = False) -> ShopEvent:
     """Reads an event. Raises InvalidFieldError. ``strict`` as in :func:`customer_item`."""
-    fields = _object(item, "event_id")
-    _only(fields, _EVENT_FIELDS, strict=strict)
+    fields = _require_object(item, "event_id")
+    _check_fields(fields, _EVENT_FIELDS, strict=strict)
     kind = _text(fields, "type")
     if kind not in known_types:
         raise InvalidFieldError("type")
@@ -138,13 +138,13 @@ def int64(fields: dict[str, Any], name: str) -> int:
     return int(text)
 
 
-def _object(item: object, blamed: str) -> dict[str, Any]:
+def _require_object(item: object, field: str) -> dict[str, Any]:
     if not isinstance(item, dict):
-        raise InvalidFieldError(blamed)
+        raise InvalidFieldError(field)
     return item
 
 
-def _only(fields: dict[str, Any], known: frozenset[str], *, strict: bool) -> None:
+def _check_fields(fields: dict[str, Any], known: frozenset[str], *, strict: bool) -> None:
     for name in fields:
         if strict and name not in known:
             raise InvalidFieldError(name)

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tillsync_sandbox.shop.customer_schema import collection_problems, customer_problems, is_email, sanitize_email, sanitize_text
-from tillsync_sandbox.shop.rest import CriticalError, RestError, RestRequest, invalid_params, json_response, no_route, with_fields
+from tillsync_sandbox.shop.rest import CriticalError, RestError, RestRequest, invalid_params, json_response, keep_fields, no_route
 from tillsync_sandbox.shop.stored import BILLING_FIELDS, ShopStore, ShopUser
 from tillsync_sandbox.shop.switches import ShopSwitches
 from tillsync_sandbox.shop.woo_auth import Caller
@@ -29,13 +29,13 @@ class CustomersController:
 
     async def handle(self, request: RestRequest, caller: Caller | None) -> web.Response:
         """Answers a request to a route under ``/wc/v3/customers``. Raises RestError."""
-        below = request.route.removeprefix("/wc/v3/customers")
-        if below == "" and request.method == "GET":
+        subpath = request.route.removeprefix("/wc/v3/customers")
+        if subpath == "" and request.method == "GET":
             return self._list(request, caller)
-        if below == "/batch" and request.method in _EDITABLE:
+        if subpath == "/batch" and request.method in _EDITABLE:
             return await self._batch(request, caller)
-        if re.fullmatch(r"/\d+", below, re.ASCII):
-            user_id = int(below[1:])
+        if re.fullmatch(r"/\d+", subpath, re.ASCII):
+            user_id = int(subpath[1:])
             if request.method == "GET":
                 return self._get(request, caller, user_id)
             if request.method in _EDITABLE:
@@ -46,14 +46,14 @@ class CustomersController:
         # WooCommerce looks up the user before it checks permission, so an anonymous caller can find out which ids exist.
         user = self._user_or_404(user_id)
         if caller is None:
-            raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
+            raise _denied_error(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
         return self._answer(request, self._customer_json(user))
 
     def _list(self, request: RestRequest, caller: Caller | None) -> web.Response:
         if problems := collection_problems(request.query):
             raise invalid_params(problems)
         if caller is None:
-            raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+            raise _denied_error(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
         email = request.query.get("email", "").casefold()
         role = request.query.get("role", "customer")
         include = {int(each) for each in request.query.get("include", "").split(",") if each.isdigit()}
@@ -66,9 +66,9 @@ class CustomersController:
             and (not include or user.user_id in include)
         ]
         found.sort(key=lambda user: (f"{user.first_name} {user.last_name}".strip().casefold() or user.username, user.user_id))
-        shown = found[(page - 1) * per_page : page * per_page]
+        page_of_users = found[(page - 1) * per_page : page * per_page]
         headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // per_page))}
-        return self._answer(request, [self._customer_json(user) for user in shown], headers)
+        return self._answer(request, [self._customer_json(user) for user in page_of_users], headers)
 
     def _put(self, request: RestRequest, caller: Caller | None, user_id: int) -> web.Response:
         body = request.json()
@@ -81,11 +81,11 @@ class CustomersController:
 
     def _check_right(self, caller: Caller | None, user: ShopUser, body: dict[str, Any]) -> None:
         if caller is None or not caller.may_edit(user.role):
-            raise _denied(caller, "woocommerce_rest_cannot_edit", "Sorry, you are not allowed to edit this resource.")
+            raise _denied_error(caller, "woocommerce_rest_cannot_edit", "Sorry, you are not allowed to edit this resource.")
         if user.role not in ("customer", "subscriber"):
             for name in ("email", "password"):
                 if name in body and (name == "password" or body[name] != user.email):
-                    raise _denied(
+                    raise _denied_error(
                         caller,
                         "woocommerce_rest_cannot_edit",
                         f"Sorry, {name} cannot be updated via this endpoint for a user with role {user.role}.",
@@ -94,7 +94,7 @@ class CustomersController:
     async def _batch(self, request: RestRequest, caller: Caller | None) -> web.Response:
         body = request.json()
         if caller is None or not caller.may_batch:
-            raise _denied(caller, "woocommerce_rest_cannot_batch", "Sorry, you are not allowed to batch manipulate this resource.")
+            raise _denied_error(caller, "woocommerce_rest_cannot_batch", "Sorry, you are not allowed to batch manipulate this resource.")
         parts = {name: body[name] for name in ("create", "update", "delete") if body.get(name)}
         if not all(isinstance(items, list) for items in parts.values()):
             raise CriticalError
@@ -119,7 +119,7 @@ class CustomersController:
             # PHP raises a TypeError here. Earlier items are written, and the answer does not report them.
             raise CriticalError
         try:
-            user = self._user_or_404(_as_user_id(item.get("id")))
+            user = self._user_or_404(_to_user_id(item.get("id")))
             self._check_right(caller, user, item)
             self._update(user, item)
         except CriticalError:
@@ -153,8 +153,8 @@ class CustomersController:
             user.last_name = self._stored(sanitize_text(body["last_name"]), user.last_name)
         user.billing.update(set_billing)
         for meta in metas:
-            user.meta.update(str(meta.get("key") or ""), meta.get("value"), _as_user_id(meta.get("id")) or None)
-        self._store.changed()
+            user.meta.update(str(meta.get("key") or ""), meta.get("value"), _to_user_id(meta.get("id")) or None)
+        self._store.notify()
 
     def _stored(self, text: str, before: str) -> str:
         """Returns the stored text. wpdb does not write a four-byte character to a table of three-byte characters, and reports no error."""
@@ -190,15 +190,15 @@ class CustomersController:
         }
 
     def _answer(self, request: RestRequest, body: object, headers: dict[str, str] | None = None) -> web.Response:
-        return json_response(with_fields(body, request.query.get("_fields", "")), headers=headers)
+        return json_response(keep_fields(body, request.query.get("_fields", "")), headers=headers)
 
 
-def _denied(caller: Caller | None, code: str, message: str) -> RestError:
+def _denied_error(caller: Caller | None, code: str, message: str) -> RestError:
     """Returns 401 for an anonymous caller, 403 for a caller without the right."""
     return RestError(401 if caller is None else 403, code, message)
 
 
-def _as_user_id(value: object) -> int:
+def _to_user_id(value: object) -> int:
     """PHP's ``is_numeric`` and ``(int)``: "12" is 12. Any other value is no id (0)."""
     if isinstance(value, bool):
         return 0

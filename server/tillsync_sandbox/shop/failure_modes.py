@@ -19,7 +19,7 @@ def firewall_page() -> web.Response:
     return html_response(403, "403 Forbidden", "Your request was blocked by our web application firewall. Incident 4711-sandbox.")
 
 
-def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
+def failure_answer(switches: ShopSwitches, path_qs: str) -> web.Response | None:
     """Returns the answer that replaces the REST API's, or None when the request runs. ``path_qs`` is the requested path and query."""
     if switches.trouble is None or switches.trouble is FailureMode.HEADER_STRIPPED:
         return None

@@ -166,7 +166,7 @@ def _route(request: web.Request, permalinks: Permalinks) -> str | None:
     return None
 
 
-def with_fields(body: object, fields: str) -> object:
+def keep_fields(body: object, fields: str) -> object:
     """Applies ``_fields`` to an answer as WordPress does: only the named keys stay.
 
     The keys of a batch's answer are ``create``, ``update`` and ``delete``. Other names leave an empty answer and hide the errors of items.

@@ -9,16 +9,16 @@ from aiohttp import web
 from tillsync_sandbox.shop.bridge import NAMESPACE as BRIDGE_NAMESPACE
 from tillsync_sandbox.shop.bridge import BridgePlugin
 from tillsync_sandbox.shop.customers import CustomersController
-from tillsync_sandbox.shop.failure_modes import answer_instead, firewall_page, with_stray_output
+from tillsync_sandbox.shop.failure_modes import failure_answer, firewall_page, with_stray_output
 from tillsync_sandbox.shop.rest import (
     RestError,
     RestRequest,
     html_response,
     json_response,
+    keep_fields,
     no_route,
     page_not_found,
     rest_request,
-    with_fields,
 )
 from tillsync_sandbox.shop.stored import ShopStore
 from tillsync_sandbox.shop.switches import FailureMode, Permalinks, ShopSwitches
@@ -39,9 +39,9 @@ class WordPressSite:
             await asyncio.sleep(self._switches.latency_seconds)
         if self._switches.firewall_refuses_put_and_delete and request.method in ("PUT", "PATCH", "DELETE"):
             return firewall_page()
-        instead = answer_instead(self._switches, request.path_qs)
-        if instead is not None:
-            return instead
+        failure = failure_answer(self._switches, request.path_qs)
+        if failure is not None:
+            return failure
         return with_stray_output(await self._wordpress(request, body), self._switches)
 
     async def _wordpress(self, request: web.Request, body: bytes) -> web.Response:
@@ -54,10 +54,10 @@ class WordPressSite:
         if request.path in ("/", "/index.php"):
             return html_response(200, "Sandbox shop", "Welcome to our shop.")
         if self._switches.permalinks is Permalinks.PLAIN_REWRITTEN:
-            return self._canonical(request)
+            return self._redirect_canonical(request)
         return page_not_found()
 
-    def _canonical(self, request: web.Request) -> web.Response:
+    def _redirect_canonical(self, request: web.Request) -> web.Response:
         """Answers as redirect_canonical does for an address without a rewrite rule."""
         path = request.path.removeprefix("/index.php")
         if request.path == path and path.endswith("/"):
@@ -69,7 +69,7 @@ class WordPressSite:
         if caller is not None:
             caller.check_method(rest.method)
         if rest.route == "/" and rest.method == "GET":
-            return json_response(with_fields(self._index(), rest.query.get("_fields", "")))
+            return json_response(keep_fields(self._index(), rest.query.get("_fields", "")))
         if rest.route == "/wc/v3/customers" or rest.route.startswith("/wc/v3/customers/"):
             return await CustomersController(self._store, self._switches, self._rest_url).handle(rest, caller)
         if rest.route.startswith(f"/{BRIDGE_NAMESPACE}/") and self._switches.bridge_installed:

@@ -95,7 +95,7 @@ class ShopEvent:
 
 
 class ShopStore:
-    """The shop's database. Code that changes it must call :meth:`changed`, which wakes every :meth:`wait_for`."""
+    """The shop's database. Code that changes it must call :meth:`notify`, which wakes every :meth:`wait_for`."""
 
     def __init__(self) -> None:
         self.users: dict[int, ShopUser] = {}
@@ -148,7 +148,7 @@ class ShopStore:
         self._next_user_id = max(self._next_user_id, user_id + 1)
         if email:
             self._ids_by_email[email.casefold()] = user_id
-        self.changed()
+        self.notify()
         return user
 
     def change_user(
@@ -173,7 +173,7 @@ class ShopStore:
         user.last_name = user.last_name if last_name is None else last_name
         if phone is not None:
             user.billing["phone"] = phone
-        self.changed()
+        self.notify()
         return user
 
     def set_email(self, user: ShopUser, email: str) -> None:
@@ -192,7 +192,7 @@ class ShopStore:
         user = self.users.pop(user_id)
         self._forget_email(user)
         self.bridge_rows.pop(user_id, None)
-        self.changed()
+        self.notify()
 
     def user_by_email(self, email: str) -> ShopUser | None:
         user_id = self._ids_by_email.get(email.casefold())
@@ -201,7 +201,7 @@ class ShopStore:
     def meta_rows(self, user_id: int) -> list[MetaRow]:
         return list(self.users[user_id].meta.rows)
 
-    def changed(self) -> None:
+    def notify(self) -> None:
         self._changes.notify()
 
     async def wait_for(self, predicate: Callable[[], object], timeout: float, describe: Callable[[], object]) -> None:

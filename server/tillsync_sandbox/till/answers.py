@@ -42,5 +42,5 @@ def html(status: int, title: str) -> web.Response:
     return web.Response(status=status, body=page.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def not_an_address() -> web.Response:
+def unknown_address() -> web.Response:
     return html(404, "404 - File or directory not found.")

@@ -45,7 +45,7 @@ class ControlApi:
 
     async def _list_customers(self, request: web.Request) -> web.Response:
         email = request.query.get("email")
-        found = list(self._store) if email is None else self._store.found_by_email(email, EmailMatch.CI)
+        found = list(self._store) if email is None else self._store.find_by_email(email, EmailMatch.CI)
         rows = ",".join(customer_json(customer, v2()) for customer in found)
         return _json(f'{{"customers":[{rows}]}}')
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tillsync_sandbox.serving import Exchange
-from tillsync_sandbox.till.answers import TillError, data, not_an_address
+from tillsync_sandbox.till.answers import TillError, data, unknown_address
 from tillsync_sandbox.till.rows import CUSTOMER_FIELDS, RowSchema, customer_json, read_fields, v2, v4
 from tillsync_sandbox.till.stored import StoredCustomer, TillStore
 from tillsync_sandbox.till.switches import DeleteMode, EmailMatch, EmailMiss, PostReply, PutMode, TillSwitches
@@ -21,7 +21,7 @@ _REQUIRED = ("forename", "max_credit", "sign_up_date")
 _FILTERS = {each.v2.lower(): each.attribute for each in CUSTOMER_FIELDS}
 
 
-def json_body(body: bytes) -> Any:
+def parse_body(body: bytes) -> Any:
     """Parses a request body. Raises TillError."""
     try:
         return json.loads(body, parse_float=Decimal)
@@ -29,7 +29,7 @@ def json_body(body: bytes) -> Any:
         raise TillError(400, "The request body is not valid JSON.") from None
 
 
-def row_id(text: str) -> int | None:
+def parse_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
@@ -38,70 +38,70 @@ class CustomerResource:
         self._store = store
         self._switches = switches
 
-    async def v2(self, exchange: Exchange, below: str) -> web.Response:
-        """Answers a request of V2. ``below`` is the path after ``Customer/``. Raises TillError."""
+    async def v2(self, exchange: Exchange, subpath: str) -> web.Response:
+        """Answers a request of V2. ``subpath`` is the path after ``Customer/``. Raises TillError."""
         request, schema = exchange.request, v2()
-        customer_id = row_id(below)
-        match (request.method, below):
+        customer_id = parse_id(subpath)
+        match (request.method, subpath):
             case ("GET", ""):
-                return self._page(request, self._filtered(request.query), schema)
+                return self._page_answer(request, self._apply_filter(request.query), schema)
             case ("POST", ""):
-                body = json_body(exchange.body)
+                body = parse_body(exchange.body)
                 if not isinstance(body, dict):
                     raise TillError(400, "The request body must be a Customer object.")
-                await self._settle_late(exchange)
+                await self._delay_create(exchange)
                 (customer,) = self._create([body], schema)
                 location = f"{request.url.origin()}/api/V2/Customer/{customer.customer_id}"
-                return self._one(request, customer, schema, status=201, headers={"Location": location})
+                return self._customer_answer(request, customer, schema, status=201, headers={"Location": location})
             case ("GET", _) if customer_id is not None:
-                return self._one(request, self._known(customer_id), schema)
+                return self._customer_answer(request, self._existing(customer_id), schema)
             case ("PUT", _) if customer_id is not None:
-                body = json_body(exchange.body)
+                body = parse_body(exchange.body)
                 if not isinstance(body, dict):
                     raise TillError(400, "The request body must be a Customer object.")
-                return self._one(request, self._change(customer_id, body, schema, PutMode.PARTIAL), schema)
+                return self._customer_answer(request, self._change(customer_id, body, schema, PutMode.PARTIAL), schema)
             case ("DELETE", _) if customer_id is not None:
                 self._delete(customer_id)
                 return web.Response(status=200)
             case _:
-                return not_an_address()
+                return unknown_address()
 
-    async def v4(self, exchange: Exchange, below: str) -> web.Response:
-        """Answers a request of V4. ``below`` is the path after ``Customer/``. Raises TillError."""
+    async def v4(self, exchange: Exchange, subpath: str) -> web.Response:
+        """Answers a request of V4. ``subpath`` is the path after ``Customer/``. Raises TillError."""
         request, schema = exchange.request, v4(self._switches)
-        customer_id = row_id(below)
-        match (request.method, below.lower()):
+        customer_id = parse_id(subpath)
+        match (request.method, subpath.lower()):
             case ("GET", ""):
-                return self._page(request, None, schema)
+                return self._page_answer(request, None, schema)
             case ("GET", "getbyemail"):
-                return self._by_email(request, schema)
+                return self._answer_by_email(request, schema)
             case ("GET", _) if customer_id is not None:
-                return self._one(request, self._known(customer_id), schema)
+                return self._customer_answer(request, self._existing(customer_id), schema)
             case ("POST", ""):
-                rows = _rows(exchange.body)
-                await self._settle_late(exchange)
-                return self._many(request, self._create(rows, schema), schema, status=201)
+                rows = _require_rows(exchange.body)
+                await self._delay_create(exchange)
+                return self._customers_answer(request, self._create(rows, schema), schema, status=201)
             case ("PUT", ""):
-                changed = [self._change(_own_id(row), row, schema, self._switches.v4_put) for row in _rows(exchange.body)]
-                return self._many(request, changed, schema)
+                changed = [self._change(_require_id(row), row, schema, self._switches.v4_put) for row in _require_rows(exchange.body)]
+                return self._customers_answer(request, changed, schema)
             case ("DELETE", ""):
-                for row in _rows(exchange.body):
-                    self._delete(_own_id(row))
+                for row in _require_rows(exchange.body):
+                    self._delete(_require_id(row))
                 return web.Response(status=200)
             case _:
-                return not_an_address()
+                return unknown_address()
 
     # -- reading
 
-    def _page(self, request: web.Request, found: list[StoredCustomer] | None, schema: RowSchema) -> web.Response:
+    def _page_answer(self, request: web.Request, found: list[StoredCustomer] | None, schema: RowSchema) -> web.Response:
         """Answers one page as a bare array, empty beyond the end. ``found`` None means all customers."""
         size = self._switches.page_size
-        number = max(row_id(request.query.get("page", "1")) or 1, 1)
+        number = max(parse_id(request.query.get("page", "1")) or 1, 1)
         first = max((number - 1) * (size - self._switches.page_drift), 0)
-        shown = self._store.listed(first, size) if found is None else found[first : first + size]
+        shown = self._store.list_customers(first, size) if found is None else found[first : first + size]
         return data(request, f"[{','.join(customer_json(customer, schema) for customer in shown)}]", "Customer")
 
-    def _filtered(self, query: Mapping[str, str]) -> list[StoredCustomer] | None:
+    def _apply_filter(self, query: Mapping[str, str]) -> list[StoredCustomer] | None:
         """Applies the generic filter ``?Property=Value`` and ignores unknown properties. Returns None without a filter."""
         filters = {attribute: value for name, value in query.items() if (attribute := _FILTERS.get(name.lower())) is not None}
         if not filters or self._switches.email_match is EmailMatch.IGNORED:
@@ -109,27 +109,27 @@ class CustomerResource:
         email = filters.pop("email_address", None)
         found: Iterable[StoredCustomer]
         found = self._store if email is None else self._found_by_email(email)
-        return [customer for customer in found if all(_says(customer, attribute, value) for attribute, value in filters.items())]
+        return [customer for customer in found if all(_has_value(customer, attribute, value) for attribute, value in filters.items())]
 
-    def _by_email(self, request: web.Request, schema: RowSchema) -> web.Response:
+    def _answer_by_email(self, request: web.Request, schema: RowSchema) -> web.Response:
         email = request.query.get("email", "")
         if not email:
             raise TillError(400, "email - The email field is required.")
         found = self._found_by_email(email)
         if not found and self._switches.getbyemail_miss is EmailMiss.NOT_FOUND:
             raise TillError(404, "No customer was found with this email address.")
-        return self._page(request, found, schema)
+        return self._page_answer(request, found, schema)
 
     def _found_by_email(self, email: str) -> list[StoredCustomer]:
         switches = self._switches
-        found = self._store.found_by_email(email, switches.email_match)
+        found = self._store.find_by_email(email, switches.email_match)
         if switches.email_match is EmailMatch.IGNORED:
             return found
         longest = switches.search_blind_from or math.inf
-        seen = [(customer, customer.email_address or "") for customer in found]
-        return [customer for customer, text in seen if len(text) < longest and not set(switches.search_blind_to) & set(text)]
+        candidates = [(customer, customer.email_address or "") for customer in found]
+        return [customer for customer, text in candidates if len(text) < longest and not set(switches.search_blind_to) & set(text)]
 
-    def _known(self, customer_id: int) -> StoredCustomer:
+    def _existing(self, customer_id: int) -> StoredCustomer:
         customer = self._store.customers.get(customer_id)
         if customer is None:
             raise TillError(404, f"Customer {customer_id} was not found.")
@@ -137,7 +137,7 @@ class CustomerResource:
 
     # -- writing
 
-    async def _settle_late(self, exchange: Exchange) -> None:
+    async def _delay_create(self, exchange: Exchange) -> None:
         """Delays a create until ``late_create_seconds`` after its client has disconnected."""
         seconds = self._switches.late_create_seconds
         if seconds is not None:
@@ -157,7 +157,7 @@ class CustomerResource:
         return [self._store.add_customer(by_api=True, **fields) for fields in read]
 
     def _change(self, customer_id: int, row: dict[str, Any], schema: RowSchema, mode: PutMode) -> StoredCustomer:
-        self._known(customer_id)
+        self._existing(customer_id)
         fields = self._read(row, schema)
         self._check_type(fields)
         if mode is PutMode.REPLACE:
@@ -167,7 +167,7 @@ class CustomerResource:
         return self._store.change_customer(customer_id, by_api=True, **fields)
 
     def _delete(self, customer_id: int) -> None:
-        customer = self._known(customer_id)
+        customer = self._existing(customer_id)
         if customer.deleted:
             raise TillError(404, f"Customer {customer_id} was not found.")
         used = customer.current_points != 0 or customer.current_balance != 0
@@ -188,7 +188,7 @@ class CustomerResource:
 
     # -- answering
 
-    def _one(
+    def _customer_answer(
         self,
         request: web.Request,
         customer: StoredCustomer,
@@ -199,26 +199,28 @@ class CustomerResource:
     ) -> web.Response:
         return data(request, customer_json(customer, schema), "Customer", status=status, headers=headers)
 
-    def _many(self, request: web.Request, customers: list[StoredCustomer], schema: RowSchema, *, status: int = 200) -> web.Response:
+    def _customers_answer(
+        self, request: web.Request, customers: list[StoredCustomer], schema: RowSchema, *, status: int = 200
+    ) -> web.Response:
         if len(customers) == 1 and self._switches.v4_post_reply is PostReply.OBJECT:
-            return self._one(request, customers[0], schema, status=status)
+            return self._customer_answer(request, customers[0], schema, status=status)
         return data(request, f"[{','.join(customer_json(customer, schema) for customer in customers)}]", "Customer", status=status)
 
 
-def _rows(body: bytes) -> list[dict[str, Any]]:
-    rows = json_body(body)
+def _require_rows(body: bytes) -> list[dict[str, Any]]:
+    rows = parse_body(body)
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise TillError(400, "The request body must be an array of Customer objects.")
     return rows
 
 
-def _own_id(row: dict[str, Any]) -> int:
+def _require_id(row: dict[str, Any]) -> int:
     value = next((value for name, value in row.items() if name.lower() == "id"), None)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TillError(400, "Id - The Id field is required.")
     return value
 
 
-def _says(customer: StoredCustomer, attribute: str, value: str) -> bool:
+def _has_value(customer: StoredCustomer, attribute: str, value: str) -> bool:
     stored = getattr(customer, attribute)
     return stored is not None and str(stored).casefold() == value.casefold()

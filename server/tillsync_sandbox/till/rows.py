@@ -38,7 +38,7 @@ def _date(value: Any) -> str | None:
     return value
 
 
-def _whole(value: Any) -> int | None:
+def _integer(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
@@ -49,7 +49,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _count(value: Any) -> int:
-    return _whole(value) or 0
+    return _integer(value) or 0
 
 
 def _decimal(value: Any) -> Decimal:
@@ -77,8 +77,8 @@ class Field:
 
 
 CUSTOMER_FIELDS = (
-    Field("customer_id", "CustomerID", "Id", _whole, by_api=False),
-    Field("title", "Title", "Title", _whole),
+    Field("customer_id", "CustomerID", "Id", _integer, by_api=False),
+    Field("title", "Title", "Title", _integer),
     Field("forename", "Forename", "Forename", _text, limited=True),
     Field("surname", "Surname", "Surname", _text, limited=True),
     Field("business_name", "BusinessName", "BusinessName", _text),
@@ -86,7 +86,7 @@ CUSTOMER_FIELDS = (
     Field("contact_number", "ContactNumber", "ContactNumber", _text),
     Field("contact_number2", "ContactNumber2", "ContactNumber2", _text),
     Field("email_address", "EmailAddress", "EmailAddress", _text, limited=True),
-    Field("type_id", "Type", "", _whole),
+    Field("type_id", "Type", "", _integer),
     Field("max_credit", "MaxCredit", "MaxCredit", _decimal),
     Field("current_balance", "CurrentBalance", "CurrentBalance", _decimal, by_api=False),
     Field("expiry_date", "ExpiryDate", "ExpiryDate", _date),
@@ -94,13 +94,13 @@ CUSTOMER_FIELDS = (
     Field("current_points", "CurrentPoints", "CurrentPoints", _decimal, by_api=False),
     Field("sign_up_date", "SignUpDate", "SignUpDate", _date),
     Field("notes", "Notes", "Notes", _text),
-    Field("sign_up_location_id", "SignUpLocationID", "SignUpLocationId", _whole),
-    Field("main_address_id", "MainAddressID", "MainAddressId", _whole, by_api=False),
+    Field("sign_up_location_id", "SignUpLocationID", "SignUpLocationId", _integer),
+    Field("main_address_id", "MainAddressID", "MainAddressId", _integer, by_api=False),
 )
 """Fields in the order of V2. The sandbox has no addresses, so MainAddressID is stored as null for any sent value."""
 
 TYPE_FIELDS = (
-    Field("type_id", "CustomerTypeID", "Id", _whole, by_api=False),
+    Field("type_id", "CustomerTypeID", "Id", _integer, by_api=False),
     Field("name", "Name", "Name", _text),
     Field("discount", "Discount", "Discount", _decimal),
     Field("description", "Description", "Description", _text),
@@ -162,12 +162,12 @@ def type_json(stored: StoredType, schema: RowSchema) -> str:
     return "{" + ",".join(f'"{name}":{_json(getattr(stored, attribute))}' for attribute, name in schema.type) + "}"
 
 
-def webhook_json(thing: StoredCustomer | StoredType, schema: RowSchema) -> str:
+def webhook_json(stored: StoredCustomer | StoredType, schema: RowSchema) -> str:
     """Returns the bare full object. A customer's body has no MainAddressID (a recorded body had 18 fields)."""
-    if isinstance(thing, StoredType):
-        return type_json(thing, schema)
+    if isinstance(stored, StoredType):
+        return type_json(stored, schema)
     pairs = [(attribute, name) for attribute, name in schema.customer if attribute != "main_address_id"]
-    return "{" + ",".join(f'"{name}":{_json(getattr(thing, attribute))}' for attribute, name in pairs) + "}"
+    return "{" + ",".join(f'"{name}":{_json(getattr(stored, attribute))}' for attribute, name in pairs) + "}"
 
 
 def _json(value: object) -> str:

@@ -36,7 +36,7 @@ class SandboxTill:
         self.switches = switches or TillSwitches()
         self.store = TillStore()
         self.webhooks = Webhooks(self.switches, seed + 1)
-        self.store.listener = self.webhooks.note
+        self.store.listener = self.webhooks.on_change
         self._service = TillService(self.store, self.switches, seed)
         self._host, self._port = host, port
         self._server = SandboxServer(self._service.answer, ControlApi(self.store, self.switches, self.webhooks).routes())
@@ -94,7 +94,7 @@ class SandboxTill:
 
     def customers_by_email(self, email: str) -> list[int]:
         """Returns the ids of customers with this email, in any case. Two ids mean a twin."""
-        return [customer.customer_id for customer in self.store.found_by_email(email, EmailMatch.CI)]
+        return [customer.customer_id for customer in self.store.find_by_email(email, EmailMatch.CI)]
 
     def add_type(self, type_id: int | None = None, **fields: Any) -> int:
         """Adds a customer type and returns its id. ``fields`` are those of ``StoredType``."""

@@ -15,7 +15,7 @@ import time
 from aiohttp import web
 
 from tillsync_sandbox.serving import ConnectionDropped, Exchange
-from tillsync_sandbox.till.answers import TillError, data, html, not_an_address
+from tillsync_sandbox.till.answers import TillError, data, html, unknown_address
 from tillsync_sandbox.till.customer_types import CustomerTypeResource
 from tillsync_sandbox.till.customers import CustomerResource
 from tillsync_sandbox.till.stored import TillStore
@@ -40,39 +40,39 @@ class TillService:
         if seconds:
             await asyncio.sleep(seconds)
         if self._switches.wrong_address:
-            return not_an_address()
+            return unknown_address()
         address = _ADDRESS.fullmatch(exchange.request.path)
         if address is None:
-            return not_an_address()
+            return unknown_address()
         try:
             self._check_credentials(exchange.request)
             self._limit.count()
-            return self._failed_by_chance() or await self._resource(exchange, address)
+            return self._random_failure() or await self._answer_resource(exchange, address)
         except TillError as error:
             return error.response()
 
-    async def _resource(self, exchange: Exchange, address: re.Match[str]) -> web.Response:
-        version, resource, below = address[1].lower(), address[2].lower(), address[3] or ""
-        lost = exchange.request.method == "POST" and self._happens(self._switches.lose_create_answer_percent)
+    async def _answer_resource(self, exchange: Exchange, address: re.Match[str]) -> web.Response:
+        version, resource, subpath = address[1].lower(), address[2].lower(), address[3] or ""
+        loses_answer = exchange.request.method == "POST" and self._draw(self._switches.lose_create_answer_percent)
         match (version, resource):
             case ("v2", "customer"):
-                response = await self._customers.v2(exchange, below)
+                response = await self._customers.v2(exchange, subpath)
             case ("v4", "customer"):
-                response = await self._customers.v4(exchange, below)
+                response = await self._customers.v4(exchange, subpath)
             case ("v2", "customertype"):
-                response = await self._types.v2(exchange, below)
+                response = await self._types.v2(exchange, subpath)
             case ("v4", "customertype"):
-                response = await self._types.v4(exchange, below)
+                response = await self._types.v4(exchange, subpath)
             case ("v2", "transaction"):
-                response = await self._transactions.v2(exchange, below)
+                response = await self._transactions.v2(exchange, subpath)
             case ("v4", "transaction"):
-                response = await self._transactions.v4(exchange, below)
-            case ("v4", "tokeninfo") if exchange.request.method == "GET" and not below:
+                response = await self._transactions.v4(exchange, subpath)
+            case ("v4", "tokeninfo") if exchange.request.method == "GET" and not subpath:
                 token = {"AppName": "Sandbox", "AccountId": 4200, "BusinessName": "Sandbox till", "LocationId": 4200}
                 response = data(exchange.request, json.dumps(token), "TokenInfo")
             case _:
-                response = not_an_address()
-        if lost:
+                response = unknown_address()
+        if loses_answer:
             raise ConnectionDropped(response.status)
         return response
 
@@ -85,7 +85,7 @@ class TillService:
         if not hmac.compare_digest(given, f"{self._switches.api_key}:{self._switches.api_secret}".encode()):
             raise TillError(401, "Authorization has been denied for this request.")
 
-    def _failed_by_chance(self) -> web.Response | None:
+    def _random_failure(self) -> web.Response | None:
         switches = self._switches
         for status, percent, title in (
             (500, switches.error_500_percent, "500 - Internal server error."),
@@ -93,11 +93,11 @@ class TillService:
             (503, switches.error_503_percent, "Service Unavailable"),
             (200, switches.html_body_percent, "Epos Now"),
         ):
-            if self._happens(percent):
+            if self._draw(percent):
                 return html(status, title)
         return None
 
-    def _happens(self, percent: float) -> bool:
+    def _draw(self, percent: float) -> bool:
         return percent > 0 and self._random.random() * 100 < percent
 
 

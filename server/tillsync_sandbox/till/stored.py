@@ -112,14 +112,14 @@ class TillStore:
         self.customers[customer_id] = customer
         bisect.insort(self._order, customer_id)
         self._index(customer)
-        self._changed(Change.CREATE, customer, by_api)
+        self._notify(Change.CREATE, customer, by_api)
         return customer
 
     def change_customer(self, customer_id: int, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
         """Changes a customer. Raises KeyError without such a customer, ValueError for an unknown field."""
         customer = self.customers[customer_id]
         self._set(customer, fields)
-        self._changed(Change.UPDATE, customer, by_api)
+        self._notify(Change.UPDATE, customer, by_api)
         return customer
 
     def sell(self, customer_id: int | None, **fields: Any) -> StoredTransaction:
@@ -133,7 +133,7 @@ class TillStore:
         sale = StoredTransaction(transaction_id=self._next_transaction_id, customer=customer)
         self._next_transaction_id += 1
         self.transactions[sale.transaction_id] = sale
-        self._changed(Change.COMPLETE, sale, False)
+        self._notify(Change.COMPLETE, sale, False)
         return sale
 
     def _set(self, customer: StoredCustomer, fields: dict[str, Any]) -> None:
@@ -154,9 +154,9 @@ class TillStore:
             customer.deleted = True
         else:
             del self.customers[customer_id]
-        self._changed(Change.DELETE, customer, by_api)
+        self._notify(Change.DELETE, customer, by_api)
 
-    def listed(self, first: int, count: int) -> list[StoredCustomer]:
+    def list_customers(self, first: int, count: int) -> list[StoredCustomer]:
         """Returns ``count`` customers in order of their ids, from position ``first``."""
         return [self.customers[customer_id] for customer_id in self._order[max(first, 0) : max(first + count, 0)]]
 
@@ -166,17 +166,17 @@ class TillStore:
         return len(self._order)
 
     def __iter__(self) -> Iterator[StoredCustomer]:
-        return iter(self.listed(0, len(self._order)))
+        return iter(self.list_customers(0, len(self._order)))
 
-    def found_by_email(self, text: str, match: EmailMatch) -> list[StoredCustomer]:
+    def find_by_email(self, text: str, match: EmailMatch) -> list[StoredCustomer]:
         """Returns the matching customers in order of their ids. Leading and trailing white space of ``text`` counts."""
-        wanted = text.casefold()
+        searched = text.casefold()
         if match is EmailMatch.IGNORED:
             return list(self)
         if match is EmailMatch.CONTAINS:
-            ids = [customer_id for email, holders in self._by_email.items() if wanted in email for customer_id in holders]
+            ids = [customer_id for email, holders in self._by_email.items() if searched in email for customer_id in holders]
         else:
-            ids = list(self._by_email.get(wanted, ()))
+            ids = list(self._by_email.get(searched, ()))
         found = [self.customers[customer_id] for customer_id in sorted(ids)]
         return [customer for customer in found if customer.email_address == text] if match is EmailMatch.EXACT else found
 
@@ -192,7 +192,7 @@ class TillStore:
         stored = StoredType(type_id=type_id, **fields)
         self._next_type_id = max(self._next_type_id, type_id + 1)
         self.types[type_id] = stored
-        self._changed(Change.CREATE, stored, by_api)
+        self._notify(Change.CREATE, stored, by_api)
         return stored
 
     def change_type(self, type_id: int, *, by_api: bool = False, **fields: Any) -> StoredType:
@@ -200,7 +200,7 @@ class TillStore:
         self._check_fields(stored, fields)
         for name, value in fields.items():
             setattr(stored, name, value)
-        self._changed(Change.UPDATE, stored, by_api)
+        self._notify(Change.UPDATE, stored, by_api)
         return stored
 
     def delete_type(self, type_id: int, *, soft: bool = False, by_api: bool = False) -> None:
@@ -214,7 +214,7 @@ class TillStore:
                 if customer.type_id == type_id:
                     customer.type_id = None
                     customer.served.clear()
-        self._changed(Change.DELETE, stored, by_api)
+        self._notify(Change.DELETE, stored, by_api)
 
     def type_is_used(self, type_id: int) -> bool:
         return any(customer.type_id == type_id for customer in self.customers.values())
@@ -225,14 +225,14 @@ class TillStore:
         """Returns once ``predicate()`` is true. It is evaluated after every change. Raises TimeoutError."""
         await self._changes.wait_for(predicate, timeout, describe)
 
-    def _changed(self, change: Change, thing: Stored, by_api: bool) -> None:
+    def _notify(self, change: Change, changed: Stored, by_api: bool) -> None:
         if self.listener is not None:
-            self.listener(change, thing, by_api)
+            self.listener(change, changed, by_api)
         self._changes.notify()
 
     @staticmethod
-    def _check_fields(thing: StoredCustomer | StoredType, fields: dict[str, Any]) -> None:
-        known = {each.name for each in dataclasses.fields(thing)} - {"customer_id", "type_id" if isinstance(thing, StoredType) else ""}
+    def _check_fields(changed: StoredCustomer | StoredType, fields: dict[str, Any]) -> None:
+        known = {each.name for each in dataclasses.fields(changed)} - {"customer_id", "type_id" if isinstance(changed, StoredType) else ""}
         for name in fields:
             if name not in known:
                 raise ValueError(f"{name}: no such field; there are {', '.join(sorted(known))}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from tillsync_sandbox.serving import Exchange
-from tillsync_sandbox.till.answers import TillError, data, not_an_address
-from tillsync_sandbox.till.customers import row_id
+from tillsync_sandbox.till.answers import TillError, data, unknown_address
+from tillsync_sandbox.till.customers import parse_id
 from tillsync_sandbox.till.rows import RowSchema, customer_json, v2, v4
 from tillsync_sandbox.till.stored import StoredTransaction, TillStore
 from tillsync_sandbox.till.switches import TillSwitches, TransactionApi, TransactionBody
@@ -40,18 +40,18 @@ class TransactionResource:
         self._store = store
         self._switches = switches
 
-    async def v2(self, exchange: Exchange, below: str) -> web.Response:
-        return self._answer(exchange, below, v2(), TransactionApi.V2)
+    async def v2(self, exchange: Exchange, subpath: str) -> web.Response:
+        return self._answer(exchange, subpath, v2(), TransactionApi.V2)
 
-    async def v4(self, exchange: Exchange, below: str) -> web.Response:
-        return self._answer(exchange, below, v4(self._switches), TransactionApi.V4)
+    async def v4(self, exchange: Exchange, subpath: str) -> web.Response:
+        return self._answer(exchange, subpath, v4(self._switches), TransactionApi.V4)
 
-    def _answer(self, exchange: Exchange, below: str, schema: RowSchema, version: TransactionApi) -> web.Response:
+    def _answer(self, exchange: Exchange, subpath: str, schema: RowSchema, version: TransactionApi) -> web.Response:
         """Raises TillError."""
-        transaction_id = row_id(below)
+        transaction_id = parse_id(subpath)
         served = self._switches.transaction_api in (TransactionApi.BOTH, version)
         if not served or exchange.request.method != "GET" or transaction_id is None:
-            return not_an_address()
+            return unknown_address()
         sale = self._store.transactions.get(transaction_id)
         if sale is None:
             raise TillError(404, f"Transaction {transaction_id} was not found.")

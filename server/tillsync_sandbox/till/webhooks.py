@@ -60,40 +60,40 @@ class Webhooks:
             await asyncio.gather(self._sender, return_exceptions=True)
             self._sender = None
 
-    def note(self, change: Change, thing: Stored, by_api: bool) -> None:
+    def on_change(self, change: Change, changed: Stored, by_api: bool) -> None:
         """Records a change as a delivery. It is the listener of the store."""
         switches = self._switches
         if not switches.webhook_url or (by_api and not switches.webhook_echo):
             return
         schema = v2() if switches.webhook_version is WebhookVersion.V2 else v4(switches)
-        if isinstance(thing, StoredTransaction):
-            if thing.customer is not None and switches.sale_webhooks is not SaleWebhooks.TRANSACTION:
-                self.note(Change.UPDATE, thing.customer, by_api)
+        if isinstance(changed, StoredTransaction):
+            if changed.customer is not None and switches.sale_webhooks is not SaleWebhooks.TRANSACTION:
+                self.on_change(Change.UPDATE, changed.customer, by_api)
             if switches.sale_webhooks is not SaleWebhooks.CUSTOMER:
-                self._tell("Transaction", change, thing.transaction_id, webhook_body(thing, switches, schema))
+                self._add_delivery("Transaction", change, changed.transaction_id, webhook_body(changed, switches, schema))
             return
-        is_customer = isinstance(thing, StoredCustomer)
-        subject_id = thing.customer_id if isinstance(thing, StoredCustomer) else thing.type_id
-        bare = change is Change.DELETE and switches.webhook_delete_body is WebhookDeleteBody.ID
-        body = str(subject_id) if bare else webhook_json(thing, schema)
-        self._tell("Customer" if is_customer else "CustomerType", change, subject_id, body)
+        is_customer = isinstance(changed, StoredCustomer)
+        subject_id = changed.customer_id if isinstance(changed, StoredCustomer) else changed.type_id
+        id_only = change is Change.DELETE and switches.webhook_delete_body is WebhookDeleteBody.ID
+        body = str(subject_id) if id_only else webhook_json(changed, schema)
+        self._add_delivery("Customer" if is_customer else "CustomerType", change, subject_id, body)
 
-    def _tell(self, name: str, change: Change, subject_id: int, body: str) -> None:
+    def _add_delivery(self, name: str, change: Change, subject_id: int, body: str) -> None:
         switches = self._switches
         delivery = Delivery(number=len(self.deliveries) + 1, object=name, action=change.value, subject_id=subject_id, body=body)
         self.deliveries.append(delivery)
-        if self._happens(switches.webhook_drop_percent):
+        if self._draw(switches.webhook_drop_percent):
             delivery.dropped = delivery.ended = True
             self._changes.notify()
             return
-        copies = 2 if self._happens(switches.webhook_duplicate_percent) else 1
-        if self._happens(switches.webhook_reorder_percent):
+        copies = 2 if self._draw(switches.webhook_duplicate_percent) else 1
+        if self._draw(switches.webhook_reorder_percent):
             self._held += [delivery] * copies
-            asyncio.get_running_loop().call_later(switches.webhook_reorder_hold_seconds, self._let_go)
+            asyncio.get_running_loop().call_later(switches.webhook_reorder_hold_seconds, self._queue_held)
             return
         for _ in range(copies):
             self._queue.put_nowait(delivery)
-        self._let_go()
+        self._queue_held()
 
     async def wait_for(self, count: int, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> list[Delivery]:
         """Returns all deliveries once ``count`` of them have ended. Raises TimeoutError."""
@@ -104,12 +104,12 @@ class Webhooks:
         await self._changes.wait_for(lambda: ended() >= count, timeout, lambda: f"{ended()} of {len(self.deliveries)} deliveries ended")
         return list(self.deliveries)
 
-    def _let_go(self) -> None:
+    def _queue_held(self) -> None:
         held, self._held = self._held, []
         for delivery in held:
             self._queue.put_nowait(delivery)
 
-    def _happens(self, percent: float) -> bool:
+    def _draw(self, percent: float) -> bool:
         return percent > 0 and self._random.random() * 100 < percent
 
     async def _send_all(self) -> None:
