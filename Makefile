@@ -1,22 +1,22 @@
-# A fresh Debian machine needs only `make demo` and `make test`. The other targets serve development and CI. `make help` lists them.
+# A fresh Debian machine needs only `make demo` and `make test`. The other targets are for development and CI. `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Tests mostly wait: two processes a core.
+# Tests mostly wait, so each core runs two processes.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
-# What `make bench` measures beside us; nothing else needs them.
+# The queues that `make bench` compares with tillsync. No other target needs them.
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
 .PHONY: help demo test unit check format mutants attack bench protos docs breaking lock audit bridge-zip system-packages clean other-python
 .DEFAULT_GOAL := help
 
-help:  ## this list
+help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# PYTHON names another interpreter than the one $(VENV) was made with: the environment is made again. Without PYTHON it stays as it is.
+# If PYTHON names another interpreter than that of $(VENV), make creates $(VENV) again. Without PYTHON $(VENV) stays as it is.
 IDENTITY := import sys; print(sys.base_prefix, *sys.version_info)
 ifneq ($(origin PYTHON),file)
 ifneq ($(wildcard $(BIN)/python),)
@@ -51,21 +51,21 @@ $(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/devel
 	@$(BIN)/python -c 'import grpc, asyncpg, pytest'
 	@touch $(STAMP)
 
-# Embedded PostgreSQL, a sandbox till and shop, the service, and a story told through its API.
-demo: $(STAMP)  ## the whole system with a sandbox till and shop, and a story (ONCE=1 ends after it)
+# Runs an embedded PostgreSQL, a sandbox till and shop, the service, and a story through its API.
+demo: $(STAMP)  ## runs the whole system with a sandbox till and shop, and a story (ONCE=1 ends after the story)
 	@$(BIN)/tillsync demo $(if $(ONCE),--once)
 
-# Without a package the tests that need it do not run; the run ends with their number.
-system-packages: $(STAMP)  ## what the tests need beside Python: Debian packages (as root), PostgreSQL 16 and 17, two WordPress builds
+# The tests of a missing package do not run. The run ends with their number.
+system-packages: $(STAMP)  ## installs what the tests need besides Python: Debian packages (as root), PostgreSQL 16 and 17, two WordPress builds
 	@scripts/install_system_packages.sh
 
-test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
+test: $(STAMP) system-packages  ## runs every test (PYTEST_ARGS="-k word": some of them)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
+unit: $(STAMP)  ## runs the unit tests: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers; types; walls; generated code, documents and locks are current; no breaking change of the protos
+check: $(STAMP)  ## runs the linters of Python, protos, shell, JavaScript, containers and licences; checks types, layers, generated code, documents, locks, and breaking changes of the protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -82,20 +82,20 @@ check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers;
 	$(BIN)/hadolint deploy/Containerfile
 	$(BIN)/oxlint --deny-warnings --report-unused-disable-directives wp-bridge
 
-format: $(STAMP)  ## formats Python and protos, and mends what the linters can mend by themselves
+format: $(STAMP)  ## formats Python and protos, and applies the automatic fixes of the linters
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python scripts/generate_protos.py --imports
 	$(BIN)/buf format -w
 	$(BIN)/oxlint --fix wp-bridge
 
-mutants: $(STAMP) system-packages  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
+mutants: $(STAMP) system-packages  ## removes the mechanism of each invariant, and checks that tests fail (MUTANT=name: only that one)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
 
-attack: $(STAMP) system-packages  ## the attacks on the edges, whole: twenty minutes (`make test` runs them in a short form)
+attack: $(STAMP) system-packages  ## runs the long attacks on gRPC and HTTP, twenty minutes (`make test` runs short ones)
 	@TILLSYNC_TEST_SOAK=1 $(BIN)/pytest -q --timeout 3600 tests/attacks $(PYTEST_ARGS)
 
-bench: $(STAMP)  ## the benchmarks of docs/benchmarks.md (QUICK=1: smaller, for a first look)
+bench: $(STAMP)  ## runs the benchmarks of docs/benchmarks.md (QUICK=1: smaller, for a first look)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check $(PEERS) 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
@@ -106,10 +106,10 @@ protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/, and the 
 docs: $(STAMP)  ## generates docs/messages.md, docs/api-reference.md, and the tables of settings and metrics in docs/operating/
 	$(BIN)/python scripts/generate_docs.py
 
-breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
+breaking: $(STAMP)  ## checks whether the protos break those of AGAINST (a commit, branch or tag; default main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)
 
-lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of a pyproject.toml (UPGRADE=1: to the newest versions)
+lock: $(STAMP)  ## resolves requirements/*.txt again after a change of a pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check uv
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
@@ -117,9 +117,8 @@ lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of a pyprojec
 audit: $(STAMP)  ## asks PyPI and OSV for known weaknesses of the locked packages (needs the network)
 	@$(BIN)/python scripts/audit.py
 
-# As WordPress → Plugins → Add New → Upload takes it.
-bridge-zip:  ## dist/tillsync-bridge.zip, the WordPress plugin
+bridge-zip:  ## makes dist/tillsync-bridge.zip, the WordPress plugin for Plugins → Add New → Upload
 	@$(PYTHON) scripts/bridge_zip.py
 
-clean:  ## removes everything that the other targets made here
+clean:  ## removes all files that the other targets made here
 	rm -rf $(VENV) .tillsync build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
