@@ -53,7 +53,7 @@ class RequestSigner(Protocol):
 
 
 class BridgeSigner:
-    """Signs with ``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (docs/bridge/wire.md#who-calls).
+    """Signs with ``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (docs/bridge/wire.md#signature-of-a-call).
 
     It never uses the Authorization header, because some web servers drop it.
     """
