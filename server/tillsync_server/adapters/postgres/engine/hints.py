@@ -10,7 +10,7 @@ from operator import itemgetter
 import asyncpg
 
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
-from tillsync_server.adapters.postgres.engine.lane_offers import answered
+from tillsync_server.adapters.postgres.engine.lane_offers import report_if_unanswered
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.domain.entry import Entry
@@ -43,7 +43,7 @@ class PostgresHintStore:
         try:
             # invariant: accepted-hints-are-committed
             async with self._database.acquire() as connection:
-                with answered(offer, {hint.account_id for hint in hints}):
+                with report_if_unanswered(offer, {hint.account_id for hint in hints}):
                     stored = await _store(connection, hints, self._notifier, offer)
         except asyncpg.LockNotAvailableError:
             # invariant: locked-lanes-delay-no-other-account
@@ -81,7 +81,7 @@ class _Stored:
     """Hints and the rows that the statement returned for them."""
 
     hints: Sequence[NewHint]
-    folded: Mapping[_SubjectKey, Sequence[int]]
+    positions_by_subject: Mapping[_SubjectKey, Sequence[int]]
     """Positions of the hints of each subject."""
     rows: Sequence[asyncpg.Record]
 
@@ -91,7 +91,7 @@ class _Stored:
             NotFound(f"account {hint.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") for hint in self.hints
         ]
         async for row in in_slices(self.rows, _ROWS_AT_A_TIME):
-            positions = self.folded[AccountId(row[0]), row[1], row[2]]
+            positions = self.positions_by_subject[AccountId(row[0]), row[1], row[2]]
             entry, coalesced = _entry(row), row[4] > 1
             for rank, position in enumerate(positions):
                 results[position] = EnqueueResult(entry, coalesced or rank > 0)
@@ -99,19 +99,19 @@ class _Stored:
 
 
 async def _store(connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None, offer: LaneOffer | None = None) -> _Stored:
-    folded: dict[_SubjectKey, list[int]] = {}
+    positions_by_subject: dict[_SubjectKey, list[int]] = {}
     for position, hint in enumerate(hints):
-        folded.setdefault((hint.account_id, int(hint.kind), hint.subject_id), []).append(position)
-    first = [hints[positions[0]] for positions in folded.values()]
+        positions_by_subject.setdefault((hint.account_id, int(hint.kind), hint.subject_id), []).append(position)
+    first = [hints[positions[0]] for positions in positions_by_subject.values()]
     rows = await connection.fetch(
         _ENQUEUE_HINTS,
         [hint.account_id for hint in first],
         [int(hint.kind) for hint in first],
         [hint.subject_id for hint in first],
-        [min(int(hints[position].priority) for position in positions) for positions in folded.values()],
-        [any(hints[position].force for position in positions) for positions in folded.values()],
+        [min(int(hints[position].priority) for position in positions) for positions in positions_by_subject.values()],
+        [any(hints[position].force for position in positions) for positions in positions_by_subject.values()],
         [new_entry_id() for _ in first],
-        [len(positions) - 1 for positions in folded.values()],
+        [len(positions) - 1 for positions in positions_by_subject.values()],
         sorted({hint.account_id for hint in first}),
         *((None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)),
     )
@@ -124,7 +124,7 @@ async def _store(connection: Connection, hints: Sequence[NewHint], notifier: Not
         for account_id in {AccountId(row[0]) for row in rows if row[5]}:
             # invariant: live-work-is-told-to-the-owner
             notifier.live_work(account_id)
-    return _Stored(hints, folded, rows)
+    return _Stored(hints, positions_by_subject, rows)
 
 
 def _leased(owner: str, rows: Sequence[asyncpg.Record]) -> Iterator[tuple[LaneLease, list[ClaimedEntry]]]:

@@ -11,7 +11,7 @@
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 i AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::smallint[], $5::boolean[], $6::uuid[], $7::integer[])
-    AS t(account_id, kind, subject_id, priority, force, entry_id, folded)),
+    AS t(account_id, kind, subject_id, priority, force, entry_id, merged)),
 newest AS MATERIALIZED (
   SELECT account_id, newest_token(account_id) AS lease_token FROM unnest($8::text[]) AS t(account_id)),
 l AS MATERIALIZED (
@@ -25,7 +25,7 @@ l AS MATERIALIZED (
 ins AS (
   INSERT INTO entry AS e (account_id, entry_id, queue, kind, subject_id, priority, force, due_at, coalesced_count, epos_customer_id,
     create_time, update_time)
-  SELECT i.account_id, i.entry_id, 1, i.kind, i.subject_id, i.priority, i.force, clock.at, i.folded,
+  SELECT i.account_id, i.entry_id, 1, i.kind, i.subject_id, i.priority, i.force, clock.at, i.merged,
     CASE i.kind WHEN 1 THEN i.subject_id END, clock.at, clock.at
   FROM i JOIN l USING (account_id) CROSS JOIN clock ORDER BY i.account_id, i.kind, i.subject_id
   ON CONFLICT (account_id, kind, subject_id) DO UPDATE SET
@@ -36,24 +36,24 @@ ins AS (
     due_at = greatest(least(e.due_at, excluded.due_at), e.not_before),
     attempt_count = 0, state = 1, update_time = excluded.update_time
   RETURNING e.*),
-want AS (
+due AS (
   SELECT account_id, min(due_at) AS any_due, coalesce(min(due_at) FILTER (WHERE priority = 1), 'infinity') AS live_due
   FROM ins GROUP BY account_id),
 wake AS MATERIALIZED (
   SELECT l.account_id, l.lease_token,
-    CASE WHEN l.blocked_until IS NULL THEN least(l.next_run_at, want.any_due) ELSE l.next_run_at END AS next_run_at,
-    CASE WHEN l.blocked_until IS NULL THEN least(l.next_live_at, want.live_due) ELSE l.next_live_at END AS next_live_at,
+    CASE WHEN l.blocked_until IS NULL THEN least(l.next_run_at, due.any_due) ELSE l.next_run_at END AS next_run_at,
+    CASE WHEN l.blocked_until IS NULL THEN least(l.next_live_at, due.live_due) ELSE l.next_live_at END AS next_live_at,
     CASE WHEN l.blocked_until IS NULL THEN l.next_probe_at
-      ELSE least(l.next_probe_at, greatest(want.any_due, l.blocked_until)) END AS next_probe_at,
-    least(l.due_from, want.any_due) AS due_from,
-    $9::text IS NOT NULL AND l.blocked_until IS NULL AND l.next_run_at > want.live_due AND want.live_due <= clock.at
+      ELSE least(l.next_probe_at, greatest(due.any_due, l.blocked_until)) END AS next_probe_at,
+    least(l.due_from, due.any_due) AS due_from,
+    $9::text IS NOT NULL AND l.blocked_until IS NULL AND l.next_run_at > due.live_due AND due.live_due <= clock.at
       /* invariant: hints-lease-no-leased-lane */ AND l.lease_expires_at IS NULL /* /invariant: hints-lease-no-leased-lane */ AS is_leased,
     clock.at + make_interval(secs => $10) AS leased_until
-  FROM want JOIN l USING (account_id) CROSS JOIN clock
+  FROM due JOIN l USING (account_id) CROSS JOIN clock
   WHERE l.lease_expires_at IS NULL
-      AND CASE WHEN l.blocked_until IS NULL THEN want.any_due < l.next_run_at OR want.live_due < l.next_live_at
-        ELSE greatest(want.any_due, l.blocked_until) < l.next_probe_at END
-    /* invariant: earlier-entries-lower-the-bound */ OR want.any_due < l.due_from /* /invariant: earlier-entries-lower-the-bound */),
+      AND CASE WHEN l.blocked_until IS NULL THEN due.any_due < l.next_run_at OR due.live_due < l.next_live_at
+        ELSE greatest(due.any_due, l.blocked_until) < l.next_probe_at END
+    /* invariant: earlier-entries-lower-the-bound */ OR due.any_due < l.due_from /* /invariant: earlier-entries-lower-the-bound */),
 woken AS (
   UPDATE lane SET next_run_at = wake.next_run_at, next_live_at = wake.next_live_at, next_probe_at = wake.next_probe_at,
     due_from = wake.due_from, lease_token = lane.lease_token + wake.is_leased::integer,

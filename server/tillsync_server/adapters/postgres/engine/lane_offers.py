@@ -12,7 +12,7 @@ from tillsync_server.ports.lanes import LaneOffer
 
 
 @contextmanager
-def answered(offer: LaneOffer | None, accounts: Collection[AccountId]) -> Iterator[None]:
+def report_if_unanswered(offer: LaneOffer | None, accounts: Collection[AccountId]) -> Iterator[None]:
     """Wraps a statement that may lease lanes for ``offer``. After an error it is unknown whether the lease committed, so the accounts are
     reported to ``offer.unanswered``. A lock timeout is not reported: it committed nothing."""
     try:

@@ -56,14 +56,14 @@ class PostgresLaneStore:
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
-        self._look_from: datetime | None = None
+        self._search_from: datetime | None = None
         """No lane is ready before this time of the database. None: search all lanes."""
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
         async with self._database.acquire() as connection:
-            *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit, self._look_from)
-        self._look_from = rest["look_from"]
-        return LeaseResult([_lease(owner, row) for row in rows], rest["seconds"])
+            *rows, summary = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit, self._search_from)
+        self._search_from = summary["search_from"]
+        return LeaseResult([_lease(owner, row) for row in rows], summary["seconds"])
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
         """Renews all leases in one statement. If a lane stays locked, renews lane by lane, so that the other lanes keep their leases."""
@@ -122,15 +122,15 @@ class PostgresLaneStore:
 
     async def _complete(self, completions: Sequence[Completion]) -> list[CompletionResult]:
         results = [CompletionResult.DROPPED] * len(completions)
-        left = list(range(len(completions)))
+        remaining = list(range(len(completions)))
         for _ in range(_COMPLETE_ROUNDS):
             async with self._database.acquire() as connection:
-                rows = await connection.fetch(_COMPLETE, *completion_parameters([completions[position] for position in left]))
-            as_decided = {left[number - 1]: decided for number, decided in rows}
+                rows = await connection.fetch(_COMPLETE, *completion_parameters([completions[position] for position in remaining]))
+            as_decided = {remaining[number - 1]: decided for number, decided in rows}
             for position, decided in as_decided.items():
                 results[position] = CompletionResult.DONE if decided else CompletionResult.MOVED_ON
-            left = [position for position, decided in as_decided.items() if decided is None]
-            if not left:
+            remaining = [position for position, decided in as_decided.items() if decided is None]
+            if not remaining:
                 break
             completions = [without_problem(completion) for completion in completions]  # the first round has stored the problems
         for completion, result in zip(completions, results, strict=True):
@@ -157,7 +157,7 @@ class PostgresLaneStore:
                     await connection.fetch(_LOCK_LANE, row["account_id"])
                     repaired += await connection.fetchval(_REPAIR_LOST_WAKEUP, row["account_id"]) is not None
         # invariant: sweeps-look-at-all-lanes
-        self._look_from = None
+        self._search_from = None
         if repaired:
             self._notifier.lanes_ready()
         return repaired

@@ -2,7 +2,7 @@
 -- Leases ready lanes, lanes whose lease ran out, and lanes whose paused side is due for a probe. Returns when the next lane is ready.
 -- $1 most lanes, $2 most of them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe, $6 time from which the search
 -- starts (NULL: all lanes). The last row has no account. Its seconds run until the next lane not leased here is ready, is due for a probe
--- (if $5 allows one) or loses its lease; negative: one is due already; NULL: there is none. Its look_from is the $6 of the next call. No
+-- (if $5 allows one) or loses its lease; negative: one is due already; NULL: there is none. Its search_from is the $6 of the next call. No
 -- lane that was left is ready before it. A transaction makes no lane ready before its own start, so lanes of transactions that began up to
 -- ten seconds ago are found too.
 -- Indexes: lane_ready_live, lane_ready, lane_probe, lane_pkey (newest: the token of the snapshot; another session may have raised it before
@@ -21,8 +21,8 @@ probed AS MATERIALIZED (
   ORDER BY next_probe_at
   LIMIT (SELECT greatest(0, least($5::bigint, $1::bigint - (SELECT count(*) FROM live) - (SELECT count(*) FROM bulk))))
   FOR UPDATE SKIP LOCKED),
-taken AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk UNION ALL SELECT account_id FROM probed),
-newest AS MATERIALIZED (SELECT account_id, newest_token(account_id) AS lease_token FROM taken),
+chosen AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk UNION ALL SELECT account_id FROM probed),
+newest AS MATERIALIZED (SELECT account_id, newest_token(account_id) AS lease_token FROM chosen),
 leased AS (
   UPDATE lane SET lease_owner = $3, lease_token = lane.lease_token + 1, lease_expires_at = now() + make_interval(secs => $4),
     lapses = lapses + (lease_expires_at IS NOT NULL)::integer
@@ -30,28 +30,28 @@ leased AS (
   WHERE /* invariant: lapsed-leases-are-taken-over */ lane.account_id = newest.account_id
       AND lane.lease_token >= newest.lease_token /* /invariant: lapsed-leases-are-taken-over */
   RETURNING lane.account_id, lane.lease_token, lapses, till_probe_at, shop_probe_at),
-ill AS (
+paused AS (
   SELECT s.account_id, max(s.failures) FILTER (WHERE s.side = 1) AS till_failures, max(s.failures) FILTER (WHERE s.side = 2) AS shop_failures
   FROM account_side s WHERE s.account_id = ANY (ARRAY(
     SELECT account_id FROM leased WHERE till_probe_at IS NOT NULL OR shop_probe_at IS NOT NULL))
   GROUP BY s.account_id),
-left_over AS MATERIALIZED (
+remaining AS MATERIALIZED (
   SELECT (SELECT coalesce(lease_expires_at, next_run_at) FROM lane
     WHERE coalesce(lease_expires_at, next_run_at) >= coalesce($6::timestamptz, '-infinity')
-      AND coalesce(lease_expires_at, next_run_at) < 'infinity' AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
+      AND coalesce(lease_expires_at, next_run_at) < 'infinity' AND account_id <> ALL (ARRAY(SELECT account_id FROM chosen))
     ORDER BY coalesce(lease_expires_at, next_run_at) LIMIT 1) AS ready_at,
   (SELECT next_probe_at FROM lane
-    WHERE $5 > 0 AND next_probe_at < 'infinity' AND lease_expires_at IS NULL AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
+    WHERE $5 > 0 AND next_probe_at < 'infinity' AND lease_expires_at IS NULL AND account_id <> ALL (ARRAY(SELECT account_id FROM chosen))
     ORDER BY next_probe_at LIMIT 1) AS probe_at,
   now() AS at)
 SELECT account_id, lease_token, lapses, extract(epoch FROM till_probe_at - now())::float8 AS till_seconds, till_failures,
-  extract(epoch FROM shop_probe_at - now())::float8 AS shop_seconds, shop_failures, NULL::float8 AS seconds, NULL::timestamptz AS look_from
-FROM leased LEFT JOIN ill USING (account_id)
+  extract(epoch FROM shop_probe_at - now())::float8 AS shop_seconds, shop_failures, NULL::float8 AS seconds, NULL::timestamptz AS search_from
+FROM leased LEFT JOIN paused USING (account_id)
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, extract(epoch FROM least(ready_at, probe_at) - clock_timestamp())::float8,
   least(/* invariant: leases-look-from-lanes-left */ ready_at, /* /invariant: leases-look-from-lanes-left */
     at /* invariant: leases-wait-for-open-transactions */ - interval '10 seconds' /* /invariant: leases-wait-for-open-transactions */)
-FROM left_over
+FROM remaining
 
 -- name: leases_of
 -- Returns the present leases of these owners. $1 accounts, $2 owners, by position. Index: lane_pkey. Takes no lock.
@@ -97,11 +97,11 @@ LEFT JOIN LATERAL (
 -- name: charge_first
 -- Charges an attempt before the run, for an entry that may kill the process. $1 account, $2 owner, $3 token, $4 entry, $5 revision,
 -- $6 seconds until the entry is due again if this run completes nothing. Locks: the lane, then the entry.
-WITH mine AS MATERIALIZED (
+WITH own_lane AS MATERIALIZED (
   SELECT account_id, now() + make_interval(secs => $6) AS again FROM lane
   WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
-UPDATE entry e SET attempt_count = attempt_count + 1, due_at = mine.again, update_time = now()
-FROM mine WHERE e.account_id = mine.account_id AND e.entry_id = $4 AND e.entry_revision = $5 AND e.state = 1
+UPDATE entry e SET attempt_count = attempt_count + 1, due_at = own_lane.again, update_time = now()
+FROM own_lane WHERE e.account_id = own_lane.account_id AND e.entry_id = $4 AND e.entry_revision = $5 AND e.state = 1
 RETURNING true
 
 -- name: complete
@@ -157,7 +157,7 @@ run AS MATERIALIZED (
     AS t(claim_number, entry_id, revision, class_number, run_seconds, epos, woo, label, wait, quiet, not_before, kind, subject_id,
       number)
   JOIN claimed USING (claim_number) JOIN class ON class.class_number = coalesce(t.class_number, 1) CROSS JOIN clock),
-gone AS (
+deleted AS (
   DELETE FROM entry e USING run
   WHERE run.ends AND e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
     AND e.state <> 4
@@ -170,15 +170,15 @@ gone AS (
     CASE WHEN run.state = 2 AND e.facts IS NOT NULL THEN e.facts || '{"phone": ""}' ELSE e.facts END AS facts,
     (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END) || run.attempt AS attempts,
     e.retried_from, e.create_time, run.at, CASE WHEN run.state IN (2, 3) THEN 1 ELSE 2 END AS retention),
-ended AS (
+history AS (
   INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
     coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
     billing_email, candidate_ids, facts, attempts, retried_from, create_time, update_time, finish_time, retention)
   SELECT account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
     coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
     billing_email, candidate_ids, facts, attempts, retried_from, create_time, at, at, retention
-  FROM gone),
-kept AS (
+  FROM deleted),
+updated AS (
   UPDATE entry e SET
     state = CASE WHEN e.entry_revision = run.revision THEN run.state ELSE 1 END,
     due_at = CASE WHEN e.entry_revision = run.revision THEN run.due_at ELSE greatest(e.due_at, run.not_before) END,
@@ -196,20 +196,20 @@ kept AS (
     update_time = run.at
   FROM run
   WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
-    AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision) AND run.number NOT IN (SELECT number FROM gone)
+    AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision) AND run.number NOT IN (SELECT number FROM deleted)
   RETURNING run.number, e.account_id, e.entry_id, e.kind, e.subject_id, run.state, run.outcome, run.cause, run.comment, run.notes,
     run.epos, run.woo, run.candidate_ids, run.at, e.entry_revision = run.revision AS as_decided),
 answered AS (
   UPDATE order_match m SET state = d.state, outcome = d.outcome, cause = d.cause, comment = d.comment, notes = d.notes,
     epos_customer_id = d.epos, woo_customer_id = coalesce(d.woo, m.woo_customer_id), candidate_ids = d.candidate_ids, update_time = d.at
   FROM (SELECT account_id, entry_id, subject_id, state, outcome, cause, comment, notes, epos_customer_id AS epos, woo, candidate_ids, at
-        FROM gone WHERE kind = 3
+        FROM deleted WHERE kind = 3
         UNION ALL
         SELECT account_id, entry_id, subject_id, state, outcome, cause, comment, notes, epos, woo, candidate_ids, at
-        FROM kept WHERE kind = 3 AND as_decided) AS d
+        FROM updated WHERE kind = 3 AND as_decided) AS d
   WHERE m.account_id = d.account_id AND m.order_id = d.subject_id AND m.entry_id = d.entry_id
   RETURNING m.account_id, m.order_id, m.entry_id, m.state, m.outcome, m.update_time),
-told AS (
+recorded AS (
   INSERT INTO order_event AS o (account_id, order_id, sequence, type, entry_id, state, outcome, event_time)
   SELECT d.account_id, d.order_id, 1, CASE d.state WHEN 4 THEN 2 ELSE 1 END, d.entry_id, d.state, d.outcome, d.update_time
   FROM answered d JOIN account a ON a.account_id = d.account_id AND a.shop_bridge_secret IS NOT NULL
@@ -243,8 +243,8 @@ probes AS (
   WHERE lane.account_id = c.account_id)
 SELECT number, bool_or(as_decided) AS as_decided
 FROM (SELECT number, NULL::boolean AS as_decided FROM run
-      UNION ALL SELECT number, true FROM gone
-      UNION ALL SELECT number, as_decided FROM kept) AS results
+      UNION ALL SELECT number, true FROM deleted
+      UNION ALL SELECT number, as_decided FROM updated) AS results
 GROUP BY number
 
 -- name: times_opened
@@ -278,9 +278,9 @@ UPDATE lane SET
   next_live_at = CASE WHEN times.live_at IS NULL THEN 'infinity' ELSE greatest(times.live_at, clock.at) END,
   next_run_at = CASE WHEN times.run_at IS NULL THEN 'infinity' ELSE greatest(times.run_at, clock.at) END,
   next_probe_at = coalesce(times.probe_at, 'infinity'), due_from = least(lane.due_from, times.first_due)
-FROM clock CROSS JOIN lane AS stands
-CROSS JOIN LATERAL lane_times(stands.account_id, stands.till_probe_at, stands.shop_probe_at, '-infinity') AS times
-WHERE lane.account_id = $1 AND stands.account_id = lane.account_id
+FROM clock CROSS JOIN lane AS present
+CROSS JOIN LATERAL lane_times(present.account_id, present.till_probe_at, present.shop_probe_at, '-infinity') AS times
+WHERE lane.account_id = $1 AND present.account_id = lane.account_id
   AND (/* invariant: sweeps-look-before-the-bound */ times.first_due < lane.due_from OR /* /invariant: sweeps-look-before-the-bound */
     lane.lease_expires_at IS NULL AND lane.next_run_at > clock.at AND (times.run_at < lane.next_run_at OR times.probe_at < lane.next_probe_at))
 RETURNING lane.account_id

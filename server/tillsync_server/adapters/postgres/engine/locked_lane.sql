@@ -42,6 +42,6 @@ UPDATE lane SET
   next_live_at = CASE WHEN times.live_at IS NULL THEN 'infinity' ELSE greatest(times.live_at, clock.at) END,
   next_run_at = CASE WHEN times.run_at IS NULL THEN 'infinity' ELSE greatest(times.run_at, clock.at) END,
   next_probe_at = CASE WHEN times.probe_at IS NULL THEN 'infinity' ELSE greatest(times.probe_at, clock.at) END
-FROM clock CROSS JOIN lane AS stands
-CROSS JOIN LATERAL lane_times(stands.account_id, stands.till_probe_at, stands.shop_probe_at, stands.due_from) AS times
-WHERE lane.account_id = $1 AND stands.account_id = lane.account_id AND lane.lease_expires_at IS NULL
+FROM clock CROSS JOIN lane AS present
+CROSS JOIN LATERAL lane_times(present.account_id, present.till_probe_at, present.shop_probe_at, present.due_from) AS times
+WHERE lane.account_id = $1 AND present.account_id = lane.account_id AND lane.lease_expires_at IS NULL

@@ -10,7 +10,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _TIMES_OPENED = load("engine/times_opened")
-_AT_ONCE = 2
+_MAX_CONNECTIONS = 2
 """Connections of the pool that this class uses. Hung accounts fail by the hundred in one second, and the other connections must stay free
 for working accounts."""
 
@@ -20,7 +20,7 @@ class PostgresSideHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(_MAX_CONNECTIONS)
 
     async def times_opened(self, entry: ClaimedEntry, side: Side) -> int:
         async with self._turns, self._database.acquire() as connection:

@@ -57,17 +57,17 @@ RETURNING account_id, lease_token, failures
 -- one (or NULL). A newer event recorded since stays waiting. If the shop is ahead of us (our database was restored), the event is sent
 -- again with a higher sequence than the shop's. Locks: the events, in order, then their refused events. Indexes: primary keys of
 -- order_event and refused_event.
-WITH told AS MATERIALIZED (
+WITH sent AS MATERIALIZED (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS t(order_id, sequence, held)),
 locked AS MATERIALIZED (
   SELECT order_id FROM order_event WHERE account_id = $1 AND order_id = ANY ($2::bigint[]) ORDER BY order_id FOR NO KEY UPDATE),
-taken AS (
-  DELETE FROM refused_event r USING told JOIN locked USING (order_id)
-  WHERE r.account_id = $1 AND r.order_id = told.order_id AND r.sequence <= told.sequence)
-UPDATE order_event o SET delivered = greatest(o.delivered, told.sequence),
-  sequence = CASE WHEN told.held > o.sequence THEN told.held + 1 ELSE o.sequence END
-FROM told JOIN locked USING (order_id)
-WHERE o.account_id = $1 AND o.order_id = told.order_id
+accepted AS (
+  DELETE FROM refused_event r USING sent JOIN locked USING (order_id)
+  WHERE r.account_id = $1 AND r.order_id = sent.order_id AND r.sequence <= sent.sequence)
+UPDATE order_event o SET delivered = greatest(o.delivered, sent.sequence),
+  sequence = CASE WHEN sent.held > o.sequence THEN sent.held + 1 ELSE o.sequence END
+FROM sent JOIN locked USING (order_id)
+WHERE o.account_id = $1 AND o.order_id = sent.order_id
 
 -- name: release
 -- Releases the lease of an account's events, if it still has the token. $1 account, $2 token, $3 failures in a row, $4 seconds until the
@@ -84,7 +84,7 @@ WITH refused AS MATERIALIZED (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS t(order_id, sequence, field)),
 locked AS MATERIALIZED (
   SELECT order_id FROM order_event WHERE account_id = $1 AND order_id = ANY ($2::bigint[]) ORDER BY order_id FOR NO KEY UPDATE),
-passed AS (
+skipped AS (
   UPDATE order_event o SET delivered = greatest(o.delivered, refused.sequence)
   FROM refused JOIN locked USING (order_id)
   WHERE o.account_id = $1 AND o.order_id = refused.order_id)
@@ -103,7 +103,7 @@ locked AS MATERIALIZED (
   ORDER BY o.account_id, o.order_id FOR NO KEY UPDATE OF o),
 noted AS (
   UPDATE refused_event r SET told_time = now() FROM due WHERE r.account_id = due.account_id AND r.order_id = due.order_id),
-opened AS (
+resent AS (
   UPDATE order_event o SET delivered = least(o.delivered, o.sequence - 1) FROM locked
   WHERE o.account_id = locked.account_id AND o.order_id = locked.order_id)
 SELECT count(*) FROM due

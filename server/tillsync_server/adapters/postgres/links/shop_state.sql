@@ -27,22 +27,22 @@ SELECT subject, version FROM draw_versions($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- lock: a link that changed while this waited is checked again, and a link made since counts as changed. $1 account, $2 owner, $3 token, $4
 -- till and $5 shop customers, $6 hashes, $7 as_of (NULL: keeps), $8 the lease's lapses. No row if another process has the lease.
 -- Locks: the lane, then the links. Indexes: lane and link primary keys.
-WITH mine AS MATERIALIZED (
+WITH own_lane AS MATERIALIZED (
   SELECT account_id FROM lane WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
 UPDATE link SET content_hash = t.content_hash, hash_lapses = $8, as_of = coalesce(t.as_of, link.as_of)
-FROM mine CROSS JOIN unnest($4::bigint[], $5::bigint[], $6::bytea[], $7::timestamptz[])
+FROM own_lane CROSS JOIN unnest($4::bigint[], $5::bigint[], $6::bytea[], $7::timestamptz[])
   AS t(epos_customer_id, woo_customer_id, content_hash, as_of)
-WHERE link.account_id = mine.account_id AND link.epos_customer_id = t.epos_customer_id AND link.woo_customer_id = t.woo_customer_id
+WHERE link.account_id = own_lane.account_id AND link.epos_customer_id = t.epos_customer_id AND link.woo_customer_id = t.woo_customer_id
 RETURNING link.woo_customer_id
 
 -- name: note_read
 -- Stores that the till still has these customers. $1 account, $2 owner, $3 token, $4 till customers. Changes nothing if another process has
 -- the lease. Locks: the lane, then the links. Indexes: lane and link primary keys.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
-mine AS MATERIALIZED (
+own_lane AS MATERIALIZED (
   SELECT account_id FROM lane WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
-UPDATE link SET epos_read_at = clock.at FROM mine CROSS JOIN clock
-WHERE link.account_id = mine.account_id AND link.epos_customer_id = ANY ($4::bigint[])
+UPDATE link SET epos_read_at = clock.at FROM own_lane CROSS JOIN clock
+WHERE link.account_id = own_lane.account_id AND link.epos_customer_id = ANY ($4::bigint[])
 
 -- name: clear_hashes
 -- Clears the hashes of these shop customers, because the shop's values are unknown until their next write is confirmed. $1 account, $2 shop
@@ -60,10 +60,10 @@ SELECT content_hash FROM customer_type WHERE account_id = $1 AND epos_customer_t
 -- $2 owner, $3 token, $4 type, $5 hash, $6 the lease's lapses. Changes nothing if another process has the lease. Locks: the lane, then the
 -- type. Indexes: lane and customer_type primary keys.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
-mine AS MATERIALIZED (
+own_lane AS MATERIALIZED (
   SELECT account_id FROM lane WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
 INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash, hash_lapses, gone_at, update_time)
-SELECT mine.account_id, $4, $5, $6, CASE WHEN $7::boolean THEN clock.at END, clock.at FROM mine CROSS JOIN clock
+SELECT own_lane.account_id, $4, $5, $6, CASE WHEN $7::boolean THEN clock.at END, clock.at FROM own_lane CROSS JOIN clock
 ON CONFLICT (account_id, epos_customer_type_id) DO UPDATE SET content_hash = excluded.content_hash, hash_lapses = excluded.hash_lapses,
   gone_at = excluded.gone_at, update_time = excluded.update_time
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import asyncpg
 
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
-from tillsync_server.adapters.postgres.engine.lane_offers import answered
+from tillsync_server.adapters.postgres.engine.lane_offers import report_if_unanswered
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
 from tillsync_server.adapters.postgres.orders.order_rows import OrderToStore, requeue_columns, store_columns
 from tillsync_server.adapters.postgres.statements import load
@@ -51,7 +51,7 @@ class PostgresOrderIntake:
     async def _enqueue_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderEnqueued | Exception]:
         offer, lease = None if self._offer is None else self._offer(1), None
         try:
-            async with self._database.acquire() as connection, _answered_transaction(connection, offer, account_id):
+            async with self._database.acquire() as connection, _reported_transaction(connection, offer, account_id):
                 lane = await connection.fetchrow(_LOCK_LANE, account_id)
                 if lane is None:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
@@ -119,8 +119,8 @@ class PostgresOrderIntake:
 
 
 @asynccontextmanager
-async def _answered_transaction(connection: Connection, offer: LaneOffer | None, account_id: AccountId) -> AsyncIterator[None]:
-    with answered(offer, [account_id]):
+async def _reported_transaction(connection: Connection, offer: LaneOffer | None, account_id: AccountId) -> AsyncIterator[None]:
+    with report_if_unanswered(offer, [account_id]):
         async with connection.transaction():
             yield
 

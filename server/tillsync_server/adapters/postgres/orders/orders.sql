@@ -41,17 +41,17 @@ matches AS (
     notes = CASE WHEN m.order_key = excluded.order_key THEN m.notes ELSE '' END,
     epos_customer_id = CASE WHEN m.order_key = excluded.order_key THEN m.epos_customer_id END,
     candidate_ids = CASE WHEN m.order_key = excluded.order_key THEN m.candidate_ids END),
-mine AS MATERIALIZED (
+own_lane AS MATERIALIZED (
   SELECT account_id, lease_token, $3::text IS NOT NULL AND next_run_at > $2 AND till_probe_at IS NULL AND shop_probe_at IS NULL
       /* invariant: orders-lease-no-leased-lane */ AND lease_expires_at IS NULL /* /invariant: orders-lease-no-leased-lane */ AS is_leased
   FROM lane WHERE account_id = $1 AND lease_token >= (SELECT newest_token($1)))
 UPDATE lane SET next_run_at = least(next_run_at, $2), next_live_at = least(next_live_at, $2), due_from = least(due_from, $2),
-  lease_token = lane.lease_token + mine.is_leased::integer,
-  lease_owner = CASE WHEN mine.is_leased THEN $3::text ELSE lane.lease_owner END,
-  lease_expires_at = CASE WHEN mine.is_leased THEN $2::timestamptz + make_interval(secs => $4) ELSE lane.lease_expires_at END
-FROM mine
-WHERE lane.account_id = mine.account_id AND lane.lease_token = mine.lease_token AND (lane.lease_expires_at IS NULL OR lane.due_from > $2)
-RETURNING CASE WHEN mine.is_leased THEN lane.lease_token END AS lease_token, lane.lapses
+  lease_token = lane.lease_token + own_lane.is_leased::integer,
+  lease_owner = CASE WHEN own_lane.is_leased THEN $3::text ELSE lane.lease_owner END,
+  lease_expires_at = CASE WHEN own_lane.is_leased THEN $2::timestamptz + make_interval(secs => $4) ELSE lane.lease_expires_at END
+FROM own_lane
+WHERE lane.account_id = own_lane.account_id AND lane.lease_token = own_lane.lease_token AND (lane.lease_expires_at IS NULL OR lane.due_from > $2)
+RETURNING CASE WHEN own_lane.is_leased THEN lane.lease_token END AS lease_token, lane.lapses
 
 -- name: requeue_entries
 -- Gives live order entries new facts and makes them due with fresh attempts. $1 account, $2 the database's time; columns: $3 order ids,

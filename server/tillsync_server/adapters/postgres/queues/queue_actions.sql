@@ -33,26 +33,26 @@ WHERE e.account_id = $1 AND e.entry_id = t.entry_id
 -- name: dismiss_live
 -- Dismisses live entries: moves them to the history and updates the answers of orders. $1 account, $2 entry ids, $3 reason (becomes the
 -- first note), $4 the database's time. Under the lane's lock. Indexes: entry and order_match primary keys.
-WITH gone AS (
+WITH dismissed AS (
   DELETE FROM entry e WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[]) RETURNING e.*),
 answers AS (
   UPDATE order_match m SET state = 6, notes = CASE WHEN m.notes = '' THEN $3 ELSE $3 || E'\n' || m.notes END, update_time = $4
-  FROM gone WHERE gone.kind = 3 AND m.account_id = $1 AND m.order_id = gone.subject_id AND m.entry_id = gone.entry_id)
+  FROM dismissed WHERE dismissed.kind = 3 AND m.account_id = $1 AND m.order_id = dismissed.subject_id AND m.entry_id = dismissed.entry_id)
 INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
   coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
   billing_email, candidate_ids, facts, attempts, retried_from, create_time, update_time, finish_time, retention)
 SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, 6, g.priority, g.force, g.entry_revision, g.attempt_count,
   g.coalesced_count, g.outcome, g.cause, g.comment, CASE WHEN g.notes = '' THEN $3 ELSE $3 || E'\n' || g.notes END, g.epos_customer_id, g.woo_customer_id, g.order_number,
   g.subject_label, g.account_email, g.billing_email, g.candidate_ids, g.facts, g.attempts, g.retried_from, g.create_time, $4, $4, 2
-FROM gone g
+FROM dismissed g
 
 -- name: dismiss_failed
 -- Dismisses FAILED entries in the history and updates the answers of orders. $1 account, $2 entry ids, $3 reason (becomes the first note),
 -- $4 the database's time, $5 filed at or after (leaves out partitions). Under the lane's lock. Indexes: entry_history_by_id, order_match
 -- primary key.
-WITH closed AS (
+WITH dismissed AS (
   UPDATE entry_history h SET state = 6, notes = CASE WHEN h.notes = '' THEN $3 ELSE $3 || E'\n' || h.notes END, update_time = $4
   WHERE h.account_id = $1 AND h.entry_id = ANY ($2::uuid[]) AND h.state = 5 AND h.retention = 2 AND h.finish_time >= $5
   RETURNING h.entry_id, h.kind, h.subject_id)
 UPDATE order_match m SET state = 6, notes = CASE WHEN m.notes = '' THEN $3 ELSE $3 || E'\n' || m.notes END, update_time = $4
-FROM closed WHERE closed.kind = 3 AND m.account_id = $1 AND m.order_id = closed.subject_id AND m.entry_id = closed.entry_id
+FROM dismissed WHERE dismissed.kind = 3 AND m.account_id = $1 AND m.order_id = dismissed.subject_id AND m.entry_id = dismissed.entry_id

@@ -12,10 +12,10 @@ WITH clock AS MATERIALIZED (SELECT now() AS at),
 waiting AS MATERIALIZED (SELECT count(*) AS sales FROM (SELECT FROM till_sale WHERE till_id = $1 LIMIT $4) AS w),
 added AS (
   INSERT INTO till_sale AS s (till_id, transaction_id, account_id, due_at, create_time)
-  SELECT $1, told.transaction_id, $2, clock.at, clock.at
-  FROM unnest($3::bigint[]) AS told(transaction_id) CROSS JOIN clock CROSS JOIN waiting
+  SELECT $1, given.transaction_id, $2, clock.at, clock.at
+  FROM unnest($3::bigint[]) AS given(transaction_id) CROSS JOIN clock CROSS JOIN waiting
   WHERE waiting.sales + cardinality($3::bigint[]) <= $4
-  ORDER BY told.transaction_id
+  ORDER BY given.transaction_id
   ON CONFLICT (till_id, transaction_id) DO UPDATE SET revision = s.revision + 1
   RETURNING s.transaction_id),
 woken AS (
