@@ -1,4 +1,4 @@
-"""An email is a claim until it is confirmed: which orders may link, and what becomes of the others."""
+"""An account email is trusted only once it is confirmed. Only orders with a trusted email create links."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def account_that_trusts(trusted: TrustedAccounts) -> Account:
         ),
     ],
 )
-def test_what_vouches_for_an_account(
+def test_ground_to_link_follows_the_trust_setting(
     trusted: TrustedAccounts, said: EmailConfirmation | None, registered: datetime | None, ground: LinkGround | None
 ) -> None:
     facts = order_facts(email_confirmation=said, woo_registered_at=registered)
     assert ground_to_link(account_that_trusts(trusted), facts) is ground
 
 
-def test_trust_by_age_without_its_time_trusts_nobody() -> None:
+def test_trust_by_age_without_its_time_trusts_no_account() -> None:
     account = replace(account_that_trusts(TrustedAccounts.REGISTERED_BEFORE), trusted_before=None)
     assert ground_to_link(account, order_facts(woo_registered_at=OLD)) is None
 
 
-def test_what_is_said_of_the_email_travels_with_the_order() -> None:
+def test_email_confirmation_is_stored_with_the_order_facts() -> None:
     facts = order_facts(email_confirmation=CONFIRMED, woo_registered_at=OLD)
     assert OrderFacts.from_json(facts.to_json()) == facts
     plain = order_facts()
@@ -67,7 +67,7 @@ async def run(world: FlowWorld, account: Account, facts: OrderFacts) -> Verdict:
 
 @pytest.mark.catches("unconfirmed-emails-are-not-linked")
 @pytest.mark.parametrize("match_email", [*MatchEmail])
-async def test_an_unconfirmed_order_finds_its_till_customer_and_makes_no_link(match_email: MatchEmail) -> None:
+async def test_unconfirmed_order_is_matched_without_a_link(match_email: MatchEmail) -> None:
     world = FlowWorld()
     account = replace(account_that_trusts(TrustedAccounts.CONFIRMED_ONLY), match_email=match_email)
     ada = world.till.add("ada@example.test")
@@ -82,7 +82,7 @@ async def test_an_unconfirmed_order_finds_its_till_customer_and_makes_no_link(ma
     assert (link.epos_customer_id, link.woo_customer_id, link.ground) == (ada, 12, LinkGround.CONFIRMED_EMAIL)
 
 
-async def test_orders_of_an_unconfirmed_new_person_share_the_customer_that_the_first_one_made() -> None:
+async def test_orders_of_one_unconfirmed_person_share_one_created_customer() -> None:
     world = FlowWorld()
     account = account_that_trusts(TrustedAccounts.CONFIRMED_ONLY)
     first = await run(world, account, order_facts(1, email_confirmation=UNCONFIRMED))
@@ -92,8 +92,8 @@ async def test_orders_of_an_unconfirmed_new_person_share_the_customer_that_the_f
     assert world.links.links == []
 
 
-async def test_an_email_changed_and_then_confirmed_shows_nothing_of_the_one_that_was_claimed() -> None:
-    """A link that waited for a confirmation would show Ada's points to whoever claimed her email first."""
+async def test_confirmed_changed_email_links_no_customer_of_the_claimed_email() -> None:
+    """A link prepared before the confirmation would show Ada's points to the account that claimed her email first."""
     world = FlowWorld()
     account = account_that_trusts(TrustedAccounts.CONFIRMED_ONLY)
     ada = world.till.add("ada@example.test")
@@ -104,7 +104,7 @@ async def test_an_email_changed_and_then_confirmed_shows_nothing_of_the_one_that
     assert verdict.epos_customer_id != ada
 
 
-async def test_a_link_that_is_there_stays_whatever_is_said_of_the_email() -> None:
+async def test_existing_link_stays_for_an_unconfirmed_email() -> None:
     world = FlowWorld()
     account = account_that_trusts(TrustedAccounts.CONFIRMED_ONLY)
     ada = world.till.add("ada@example.test")

@@ -1,4 +1,4 @@
-"""Never a twin: what each way out of a create leaves behind, and what the next one makes of it (docs/architecture.md#never-a-twin)."""
+"""Never a twin: the intent that each end of a create leaves, and what the next run does with it (docs/architecture.md#never-a-twin)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SETTLE = 105.0
 
 
 class Database(Exception):
-    """What a driver raises."""
+    """An error of the database driver."""
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def protocol(world: FlowWorld, account: Account = ACCOUNT, lane: FakeLane | None
     return CreateProtocol(context, CustomersByEmail(context))
 
 
-async def settle_down(world: FlowWorld, answer: Holders | Verdict, account: Account = ACCOUNT) -> Holders:
-    """Run again when the verdict says so, as the engine does, until there is an answer."""
+async def run_until_answered(world: FlowWorld, answer: Holders | Verdict, account: Account = ACCOUNT) -> Holders:
+    """Runs the protocol again when each verdict allows it, as the engine does, until it returns the holders of the email."""
     for token in range(2, 12):
         if isinstance(answer, Holders):
             return answer
@@ -77,10 +77,10 @@ async def settle_down(world: FlowWorld, answer: Holders | Verdict, account: Acco
     raise AssertionError(f"still {answer}")
 
 
-# nothing in the way
+# without an earlier intent
 
 
-async def test_nobody_has_it_intent_create_once_done(world: FlowWorld) -> None:
+async def test_unknown_email_gets_an_intent_and_one_create(world: FlowWorld) -> None:
     states: list[IntentState | None] = []
     world.till.on_call["create_answer"] = []
 
@@ -102,7 +102,7 @@ async def test_nobody_has_it_intent_create_once_done(world: FlowWorld) -> None:
 
 
 @pytest.mark.catches("creates-rest-on-current-facts")
-async def test_what_changed_after_the_intent_sends_no_create_and_leaves_no_intent(world: FlowWorld) -> None:
+async def test_change_after_the_intent_sends_no_create_and_clears_the_intent(world: FlowWorld) -> None:
     order = order_entry(ACCOUNT, order_facts())
 
     async def is_still_valid(lease: LaneLease, entry: ClaimedEntry) -> bool:
@@ -117,7 +117,7 @@ async def test_what_changed_after_the_intent_sends_no_create_and_leaves_no_inten
     assert world.intents.of(ADA) is None
 
 
-async def test_whoever_has_it_needs_no_intent(world: FlowWorld) -> None:
+async def test_existing_customers_need_no_intent(world: FlowWorld) -> None:
     one = world.till.add(ADA.upper())
     assert await protocol(world).find_or_create(CUSTOMER) == Holders((one,))
     two = world.till.add(ADA)
@@ -127,7 +127,7 @@ async def test_whoever_has_it_needs_no_intent(world: FlowWorld) -> None:
 
 
 @pytest.mark.catches("creates-are-followed-by-a-search")
-async def test_two_hits_after_the_create_are_told_with_both_ids(world: FlowWorld) -> None:
+async def test_second_customer_found_after_the_create_is_returned_too(world: FlowWorld) -> None:
     def by_hand_at_the_till() -> None:
         world.till.add(ADA)
 
@@ -143,7 +143,7 @@ async def test_two_hits_after_the_create_are_told_with_both_ids(world: FlowWorld
     assert answer.created == answer.customer_ids[1]
 
 
-async def test_a_search_that_does_not_show_it_yet_does_not_hide_a_twin(world: FlowWorld) -> None:
+async def test_search_without_the_new_customer_still_returns_a_twin(world: FlowWorld) -> None:
     async def step(name: str) -> None:
         if name == "till.create_customer":
             world.till.add(ADA)
@@ -157,7 +157,7 @@ async def test_a_search_that_does_not_show_it_yet_does_not_hide_a_twin(world: Fl
 
 
 @pytest.mark.catches("unproven-searches-create-nothing")
-async def test_an_unproven_search_creates_nothing_and_says_why(world: FlowWorld) -> None:
+async def test_unproven_search_creates_nothing_and_notes_the_reason(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FINDS_NOTHING
     verdict = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(verdict, Verdict)
@@ -166,10 +166,10 @@ async def test_an_unproven_search_creates_nothing_and_says_why(world: FlowWorld)
     assert (verdict.not_before, verdict.wait_seconds) == (None, 300), "it waits by itself, and a person may have it tried at once"
     assert (world.till.count("create_customer"), world.intents.rows) == (0, {})
     world.till.match = EmailMatch.CONTAINS
-    assert len((await settle_down(world, verdict)).customer_ids) == 1
+    assert len((await run_until_answered(world, verdict)).customer_ids) == 1
 
 
-async def test_what_is_no_email_is_held_before_anything_is_sent(world: FlowWorld) -> None:
+async def test_invalid_email_is_held_before_any_request(world: FlowWorld) -> None:
     verdict = await protocol(world).find_or_create(new_customer(order_facts(), "ada at home"))
     assert isinstance(verdict, Verdict)
     assert verdict.state is EntryState.HELD
@@ -200,7 +200,7 @@ UNKNOWN: list[UpstreamError] = [
 
 
 @pytest.mark.parametrize("error", CLEARED, ids=repr)
-async def test_refused_or_never_sent_clears_the_intent(world: FlowWorld, error: UpstreamError) -> None:
+async def test_refused_or_unsent_create_clears_the_intent(world: FlowWorld, error: UpstreamError) -> None:
     assert provably_not_stored(error)
     world.till.create_answers = [LostAnswer(error, stored_after_seconds=None)]
     verdict = await protocol(world).find_or_create(CUSTOMER)
@@ -217,7 +217,7 @@ async def test_refused_or_never_sent_clears_the_intent(world: FlowWorld, error: 
 @pytest.mark.parametrize("error", UNKNOWN, ids=repr)
 @pytest.mark.parametrize("stored_after", [0.0, 30.0, 74.0, None])
 @pytest.mark.catches("lost-answers-are-no-refusals")
-async def test_an_answer_lost_waits_until_it_settled_then_there_is_one(
+async def test_lost_answer_waits_for_the_settle_time_and_ends_with_one_customer(
     world: FlowWorld, error: UpstreamError, stored_after: float | None
 ) -> None:
     assert not provably_not_stored(error)
@@ -232,7 +232,7 @@ async def test_an_answer_lost_waits_until_it_settled_then_there_is_one(
         assert verdict.retry_after_seconds == SETTLE
     assert world.till.late_stores == (1 if stored_after else 0)
 
-    answer = await settle_down(world, verdict)
+    answer = await run_until_answered(world, verdict)
     assert answer.customer_ids == tuple(world.till.with_email(ADA))
     assert len(answer.customer_ids) == 1
     assert world.till.count("create_customer") == (2 if stored_after is None else 1)
@@ -240,7 +240,7 @@ async def test_an_answer_lost_waits_until_it_settled_then_there_is_one(
 
 @pytest.mark.catches("standing-intents-block-creates")
 @pytest.mark.catches("unknown-intents-settle-first")
-async def test_before_it_settled_nothing_is_created_and_the_order_waits_until_then(world: FlowWorld) -> None:
+async def test_unsettled_intent_creates_nothing_and_postpones_the_order(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
     await protocol(world).find_or_create(CUSTOMER)
     settled_at = world.clock.now() + timedelta(seconds=SETTLE)
@@ -254,7 +254,7 @@ async def test_before_it_settled_nothing_is_created_and_the_order_waits_until_th
     assert isinstance(await protocol(world, OTHER).find_or_create(CUSTOMER), Holders)
 
 
-async def test_the_databases_clock_says_when_it_settled(world: FlowWorld) -> None:
+async def test_settle_time_is_judged_by_the_database_clock(world: FlowWorld) -> None:
     world.clock.database_ahead_seconds = -60.0  # this host runs a minute ahead of the database
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
     await protocol(world).find_or_create(CUSTOMER)
@@ -266,8 +266,8 @@ async def test_the_databases_clock_says_when_it_settled(world: FlowWorld) -> Non
 
 
 @pytest.mark.catches("settled-intents-need-a-new-search")
-async def test_a_settled_intent_is_replaced_only_after_a_search_that_began_later(world: FlowWorld) -> None:
-    """The customer is stored between the search that found nobody and the look at the intent: the second search sees it."""
+async def test_settled_intent_is_replaced_only_after_a_later_search(world: FlowWorld) -> None:
+    """The customer is stored between an empty search and the read of the intent. Only the second search finds it."""
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
     await protocol(world).find_or_create(CUSTOMER)
     world.clock.advance(SETTLE - 1)
@@ -285,7 +285,7 @@ async def test_a_settled_intent_is_replaced_only_after_a_search_that_began_later
 
 
 @pytest.mark.catches("unproven-searches-create-nothing")
-async def test_a_settled_intent_of_an_unproven_search_stays(world: FlowWorld) -> None:
+async def test_settled_intent_stays_while_the_search_is_unproven(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=0)]
     await protocol(world).find_or_create(CUSTOMER)
     world.till.match = EmailMatch.FINDS_NOTHING
@@ -314,7 +314,7 @@ async def test_a_settled_intent_of_an_unproven_search_stays(world: FlowWorld) ->
 )
 @pytest.mark.parametrize("stop", [asyncio.CancelledError, Database])
 @pytest.mark.catches("stopped-creates-keep-their-intent")
-async def test_stopped_anywhere_nothing_is_cleared_and_there_is_one_in_the_end(
+async def test_stop_at_any_point_keeps_the_intent_and_ends_with_one_customer(
     world: FlowWorld, stopped_at: str, state: IntentState | None, sent: int, stop: type[BaseException]
 ) -> None:
     async def step(name: str) -> None:
@@ -336,12 +336,12 @@ async def test_stopped_anywhere_nothing_is_cleared_and_there_is_one_in_the_end(
     if state is IntentState.OPEN and not sent:
         assert isinstance(again, Verdict)
         assert again.not_before == world.clock.now() + timedelta(seconds=SETTLE), "one of its own that was broken off: nobody ends it"
-    answer = await settle_down(world, again)
+    answer = await run_until_answered(world, again)
     assert answer.customer_ids == tuple(world.till.with_email(ADA))
     assert len(answer.customer_ids) == 1
 
 
-async def test_a_stop_while_clearing_leaves_it_to_settle(world: FlowWorld) -> None:
+async def test_failed_clearing_leaves_the_intent_to_settle(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Refused(Side.TILL, "400", status=400), stored_after_seconds=None)]
     world.intents.faults["clear"] = [Database()]
     with pytest.raises(Database):
@@ -351,7 +351,7 @@ async def test_a_stop_while_clearing_leaves_it_to_settle(world: FlowWorld) -> No
     assert intent.state is IntentState.OPEN
 
 
-async def test_without_enough_lease_nothing_is_sent_and_nothing_stays_in_the_way(world: FlowWorld) -> None:
+async def test_short_lease_sends_no_create_and_leaves_no_intent(world: FlowWorld) -> None:
     lane = world.lane(ACCOUNT)
 
     async def step(name: str) -> None:
@@ -364,7 +364,7 @@ async def test_without_enough_lease_nothing_is_sent_and_nothing_stays_in_the_way
     assert (world.till.created, world.intents.of(ADA)) == ([], None)
 
 
-async def test_a_lane_that_was_lost_sends_nothing(world: FlowWorld) -> None:
+async def test_lost_lane_sends_no_create(world: FlowWorld) -> None:
     lane = world.lane(ACCOUNT)
 
     async def step(name: str) -> None:
@@ -377,7 +377,7 @@ async def test_a_lane_that_was_lost_sends_nothing(world: FlowWorld) -> None:
     assert (world.till.created, world.intents.of(ADA)) == ([], None)
 
 
-async def test_a_short_lease_is_renewed_before_the_create(world: FlowWorld) -> None:
+async def test_low_lease_is_renewed_before_the_create(world: FlowWorld) -> None:
     lane = world.lane(ACCOUNT)
     lane.lease_ends_at = world.clock() + 6
     assert isinstance(await protocol(world, lane=lane).find_or_create(CUSTOMER), Holders)
@@ -385,8 +385,8 @@ async def test_a_short_lease_is_renewed_before_the_create(world: FlowWorld) -> N
 
 
 @pytest.mark.catches("old-intents-send-nothing")
-async def test_stopped_past_the_settle_time_and_renewed_all_the_same_it_sends_nothing(world: FlowWorld) -> None:
-    """SIGSTOP between intent and create, no other worker: the lease can be renewed. The other shop's lane has created meanwhile."""
+async def test_process_stopped_past_the_settle_time_sends_no_create(world: FlowWorld) -> None:
+    """SIGSTOP between intent and create, without another worker, so the lease is renewable. Another shop's lane has created meanwhile."""
     slept = False
 
     async def step(name: str) -> None:
@@ -408,7 +408,7 @@ async def test_stopped_past_the_settle_time_and_renewed_all_the_same_it_sends_no
     assert (intent.state, intent.account_id) == (IntentState.DONE, OTHER.account_id), "the other's intent is not touched"
 
 
-def test_the_permit_of_a_create_ends_with_its_intent() -> None:
+def test_permit_of_a_create_ends_before_its_intent_settles() -> None:
     world = FlowWorld()
     lane = world.lane(ACCOUNT)
     permit = IntentPermit(lane, world.clock, world.clock(), SETTLE)
@@ -426,7 +426,7 @@ def test_the_permit_of_a_create_ends_with_its_intent() -> None:
 # others on the same till
 
 
-async def test_another_shops_create_under_way_is_waited_for_briefly_then_longer(world: FlowWorld) -> None:
+async def test_create_of_another_shop_is_polled_with_growing_delays(world: FlowWorld) -> None:
     await world.intents.open(TILL, (ADA,), OTHER.account_id, "worker-9:1", settle_seconds=SETTLE)
     opened_at, looks = world.clock.now(), []
     for _ in range(9):
@@ -441,7 +441,7 @@ async def test_another_shops_create_under_way_is_waited_for_briefly_then_longer(
     assert world.till.count("create_customer") == 1
 
 
-async def test_a_customer_another_shop_made_is_used_though_the_search_does_not_show_it(world: FlowWorld) -> None:
+async def test_customer_created_by_another_shop_is_used_although_the_search_misses_it(world: FlowWorld) -> None:
     answer = await protocol(world, OTHER).find_or_create(CUSTOMER)
     assert isinstance(answer, Holders)
     world.till.hidden_from_search.update(answer.customer_ids)
@@ -449,7 +449,7 @@ async def test_a_customer_another_shop_made_is_used_though_the_search_does_not_s
     assert world.till.count("create_customer") == 1
 
 
-async def test_long_after_the_create_the_list_decides_whether_it_is_still_there(world: FlowWorld) -> None:
+async def test_old_created_customer_is_confirmed_by_the_list(world: FlowWorld) -> None:
     answer = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(answer, Holders)
     world.clock.advance(SETTLE)
@@ -462,7 +462,7 @@ async def test_long_after_the_create_the_list_decides_whether_it_is_still_there(
     assert again.created not in answer.customer_ids, "a deleted customer that is still served by id is nobody's"
 
 
-async def test_a_made_customer_that_is_gone_or_renamed_is_made_again(world: FlowWorld) -> None:
+async def test_deleted_or_renamed_created_customer_is_created_again(world: FlowWorld) -> None:
     first = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(first, Holders)
     del world.till.customers[first.customer_ids[0]]
@@ -478,7 +478,7 @@ async def test_a_made_customer_that_is_gone_or_renamed_is_made_again(world: Flow
     assert len(world.till.with_email(ADA)) == 1
 
 
-async def test_an_unproven_404_of_the_made_customer_replaces_nothing(world: FlowWorld) -> None:
+async def test_unproven_404_of_the_created_customer_creates_nothing(world: FlowWorld) -> None:
     first = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(first, Holders)
     world.till.hidden_from_search.update(first.customer_ids)
@@ -490,20 +490,20 @@ async def test_an_unproven_404_of_the_made_customer_replaces_nothing(world: Flow
     assert world.till.count("create_customer") == 1
 
 
-async def test_forty_at_once_of_one_new_person_on_forty_shops_make_one(world: FlowWorld) -> None:
+async def test_forty_shops_at_once_create_one_customer_for_one_person(world: FlowWorld) -> None:
     accounts = [till_account(f"shop-{number}") for number in range(40)]
     first = await asyncio.gather(*(protocol(world, account).find_or_create(CUSTOMER) for account in accounts))
     assert any(isinstance(answer, Holders) for answer in first)
     assert all(isinstance(answer, Holders) or answer.disposition is Disposition.POSTPONE for answer in first)
-    answers = [await settle_down(world, answer, account) for account, answer in zip(accounts, first, strict=True)]
+    answers = [await run_until_answered(world, answer, account) for account, answer in zip(accounts, first, strict=True)]
     [made] = world.till.with_email(ADA)
     assert {each.customer_ids for each in answers} == {(made,)}
     assert world.till.count("create_customer") == 1
 
 
 @pytest.mark.catches("intent-owners-name-the-account")
-def test_the_tag_of_a_lease_is_like_no_other() -> None:
-    """The lanes of one process share its owner, and their tokens may be equal."""
+def test_each_lease_has_a_unique_tag() -> None:
+    """Lanes of one process have the same owner, and their tokens can be equal."""
 
     def tag(account: str, owner: str = "worker-1", token: int = 1) -> str:
         async def renew(lane: LeasedLane) -> None:
@@ -516,7 +516,7 @@ def test_the_tag_of_a_lease_is_like_no_other() -> None:
     assert len(set(tags)) == 4
 
 
-async def test_two_lanes_of_one_process_never_take_each_others_intent_for_their_own(world: FlowWorld) -> None:
+async def test_lanes_of_one_process_do_not_share_an_intent(world: FlowWorld) -> None:
     """Both leases have the process's owner and, by chance, the same token."""
     world.till.create_answers = [LostAnswer(Refused(Side.TILL, "400", status=400), stored_after_seconds=None)]
 
@@ -544,7 +544,7 @@ async def test_two_lanes_of_one_process_never_take_each_others_intent_for_their_
     assert intent.account_id == OTHER.account_id
 
 
-async def test_a_search_that_fails_after_the_create_is_tried_again_and_finds_it(world: FlowWorld) -> None:
+async def test_failed_search_after_the_create_is_retried_and_finds_the_customer(world: FlowWorld) -> None:
     async def step(name: str) -> None:
         if name == "till.create_answer":
             world.till.faults["search_by_email"] = [ServerFailure(Side.TILL, "502", status=502)]
@@ -554,5 +554,5 @@ async def test_a_search_that_fails_after_the_create_is_tried_again_and_finds_it(
     assert isinstance(verdict, Verdict)
     assert verdict.disposition is Disposition.RETRY
     assert "was created" in verdict.notes[0]
-    assert (await settle_down(world, verdict)).customer_ids == tuple(world.till.with_email(ADA))
+    assert (await run_until_answered(world, verdict)).customer_ids == tuple(world.till.with_email(ADA))
     assert world.till.count("create_customer") == 1

@@ -1,4 +1,4 @@
-"""Till → shop, customer: each outcome with its exact comment, and what is left behind in the stores."""
+"""The flow of a customer from the till to the shop: each outcome with its exact comment, and the stored state after it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_(verdict: Verdict, outcome: Outcome, comment: str, state: EntryState, dis
 
 
 @on_virtual_time
-async def test_points_credit_and_type_arrive_with_the_time_of_the_read_and_the_hash_is_kept() -> None:
+async def test_points_credit_and_type_are_written_and_the_hash_is_stored() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.put(till_customer(1, points=120, type_id=4001))
@@ -60,7 +60,7 @@ async def test_points_credit_and_type_arrive_with_the_time_of_the_read_and_the_h
 
 @pytest.mark.catches("content-hash-names-the-shop")
 @on_virtual_time
-async def test_what_one_shop_holds_another_is_sent() -> None:
+async def test_content_hash_is_bound_to_one_shop() -> None:
     world = ShopWorld()
     link = world.link(1, 12)
     await world.sync(1)
@@ -71,7 +71,7 @@ async def test_what_one_shop_holds_another_is_sent() -> None:
 
 
 @on_virtual_time
-async def test_names_and_phone_travel_only_when_the_account_opts_in() -> None:
+async def test_names_and_phone_are_written_only_if_enabled() -> None:
     world = ShopWorld(sync_names=True, sync_phone=True)
     world.link(1, 12)
     await world.sync(1)
@@ -81,7 +81,7 @@ async def test_names_and_phone_travel_only_when_the_account_opts_in() -> None:
 
 
 @on_virtual_time
-async def test_an_unchanged_customer_costs_no_shop_request() -> None:
+async def test_unchanged_customer_needs_no_shop_request() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
@@ -92,7 +92,7 @@ async def test_an_unchanged_customer_costs_no_shop_request() -> None:
 
 
 @on_virtual_time
-async def test_force_a_lapse_and_other_values_write_in_spite_of_the_hash() -> None:
+async def test_force_expired_hash_and_changed_values_cause_a_write() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
@@ -109,7 +109,7 @@ async def test_force_a_lapse_and_other_values_write_in_spite_of_the_hash() -> No
 
 
 @on_virtual_time
-async def test_sync_switched_off_asks_nobody() -> None:
+async def test_disabled_sync_sends_no_request() -> None:
     world = ShopWorld(customer_sync_enabled=False)
     world.link(1, 12)
     verdict = await world.sync(1)
@@ -118,7 +118,7 @@ async def test_sync_switched_off_asks_nobody() -> None:
 
 
 @on_virtual_time
-async def test_without_a_usable_link_it_is_skipped_and_the_note_names_a_broken_one() -> None:
+async def test_customer_without_usable_link_is_skipped_and_a_broken_link_is_noted() -> None:
     world = ShopWorld()
     is_(await world.sync(1), Outcome.CUSTOMER_NOT_LINKED, NOT_LINKED, EntryState.SKIPPED)
     world.link(2, 13, epos_gone_at=START)
@@ -134,7 +134,7 @@ async def test_without_a_usable_link_it_is_skipped_and_the_note_names_a_broken_o
 
 
 @on_virtual_time
-async def test_a_till_customer_proven_gone_fails_at_once_and_breaks_the_link() -> None:
+async def test_proven_deleted_till_customer_fails_at_once_and_breaks_the_link() -> None:
     world = ShopWorld()
     world.link(1, 12)
     del world.till.customers[EposCustomerId(1)]
@@ -146,7 +146,7 @@ async def test_a_till_customer_proven_gone_fails_at_once_and_breaks_the_link() -
 
 
 @on_virtual_time
-async def test_a_404_without_proof_is_a_wrong_address_and_ends_nothing() -> None:
+async def test_unproven_404_is_a_wrong_address_and_keeps_the_link() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
@@ -159,7 +159,7 @@ async def test_a_404_without_proof_is_a_wrong_address_and_ends_nothing() -> None
 
 
 @on_virtual_time
-async def test_a_name_that_the_shop_does_not_keep_is_a_note_of_an_updated_customer() -> None:
+async def test_name_refused_by_the_shop_is_noted_on_an_updated_customer() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.UPDATED, not_kept=("first_name", "phone"))]
@@ -171,7 +171,7 @@ async def test_a_name_that_the_shop_does_not_keep_is_a_note_of_an_updated_custom
 
 
 @on_virtual_time
-async def test_a_shop_customer_that_is_gone_fails_at_once_and_breaks_the_link() -> None:
+async def test_deleted_shop_customer_fails_at_once_and_breaks_the_link() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.shop.users.clear()
@@ -194,7 +194,7 @@ async def test_a_shop_customer_that_is_gone_fails_at_once_and_breaks_the_link() 
     ],
 )
 @on_virtual_time
-async def test_a_failed_read_is_charged_and_tried_again(error: Unanswered, note: str) -> None:
+async def test_failed_read_is_charged_and_retried(error: Unanswered, note: str) -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.decide_fault = lambda method, argument: error if method == "read_customer" else None
@@ -206,7 +206,7 @@ async def test_a_failed_read_is_charged_and_tried_again(error: Unanswered, note:
 
 
 @on_virtual_time
-async def test_account_wide_failures_of_the_till_pause_the_lane() -> None:
+async def test_account_wide_till_failure_pauses_the_side() -> None:
     for error, reason in (
         (Unreachable(Side.TILL, "not reached: DNS"), ProblemReason.UNREACHABLE),
         (CredentialsRefused(Side.TILL, "refused", status=401), ProblemReason.CREDENTIALS_REFUSED),
@@ -239,7 +239,7 @@ async def test_missing_settings_are_an_account_problem_that_names_them() -> None
 
 
 @on_virtual_time
-async def test_a_refused_field_fails_at_once_and_is_named() -> None:
+async def test_refused_field_fails_at_once_and_is_noted() -> None:
     world = ShopWorld()
     world.link(1, 12)
     error = Refused(Side.SHOP, "refused field: phone: it is no phone number to WooCommerce", field="phone")
@@ -252,7 +252,7 @@ async def test_a_refused_field_fails_at_once_and_is_named() -> None:
 
 
 @on_virtual_time
-async def test_an_unknown_result_clears_the_hash_and_is_charged() -> None:
+async def test_unknown_write_result_clears_the_hash_and_is_charged() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
@@ -273,7 +273,7 @@ async def test_an_unknown_result_clears_the_hash_and_is_charged() -> None:
 
 
 @on_virtual_time
-async def test_a_shop_that_is_not_reached_pauses_the_lane_and_confirms_nothing() -> None:
+async def test_unreachable_shop_pauses_the_side_and_confirms_nothing() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
@@ -292,7 +292,7 @@ async def test_a_shop_that_is_not_reached_pauses_the_lane_and_confirms_nothing()
 
 
 @on_virtual_time
-async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pauses_when_not() -> None:
+async def test_5xx_is_charged_if_the_probe_succeeds_and_pauses_if_it_fails() -> None:
     world = ShopWorld()
     world.link(1, 12)
     failure = ServerFailure(Side.SHOP, "the shop failed", status=500)
@@ -307,7 +307,7 @@ async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pa
 
 @on_virtual_time
 @pytest.mark.catches("stale-writes-are-not-applied")
-async def test_stale_reads_the_till_again_and_sends_above_the_answered_version() -> None:
+async def test_stale_write_reads_the_till_again_and_sends_a_higher_version() -> None:
     world = ShopWorld()
     world.link(1, 12)
     newer = 5_000_000_000_000_000
@@ -329,7 +329,7 @@ async def test_stale_reads_the_till_again_and_sends_above_the_answered_version()
 
 @on_virtual_time
 @pytest.mark.catches("stale-writes-are-not-applied")
-async def test_stale_rounds_are_bounded_and_never_count_as_applied() -> None:
+async def test_stale_rounds_are_bounded_and_store_no_hash() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.STALE, version=writes[0].version + 10)]
@@ -340,7 +340,7 @@ async def test_stale_rounds_are_bounded_and_never_count_as_applied() -> None:
 
 
 @on_virtual_time
-async def test_not_done_charges_nothing() -> None:
+async def test_not_done_write_is_postponed_uncharged() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.NOT_DONE)] * len(writes)
@@ -354,7 +354,7 @@ async def test_not_done_charges_nothing() -> None:
 
 
 @on_virtual_time
-async def test_a_pending_removal_is_written_and_then_done() -> None:
+async def test_pending_removal_is_written_and_completed() -> None:
     world = ShopWorld()
     world.links.want_removal(world.account.account_id, 1, 12)
     world.shop.users.add(12)
@@ -381,7 +381,7 @@ async def test_a_removal_and_a_new_link_are_both_done() -> None:
 
 
 @on_virtual_time
-async def test_a_removal_from_a_customer_who_is_gone_is_done() -> None:
+async def test_removal_from_a_deleted_customer_is_completed() -> None:
     world = ShopWorld()
     world.links.want_removal(world.account.account_id, 1, 12)
     is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
@@ -389,7 +389,7 @@ async def test_a_removal_from_a_customer_who_is_gone_is_done() -> None:
 
 
 @on_virtual_time
-async def test_a_removal_that_failed_stays_pending_and_the_link_is_written_all_the_same() -> None:
+async def test_failed_removal_stays_pending_and_the_new_link_is_written() -> None:
     world = ShopWorld()
     world.link(1, 13)
     world.links.want_removal(world.account.account_id, 1, 12)
@@ -409,7 +409,7 @@ async def test_a_removal_that_failed_stays_pending_and_the_link_is_written_all_t
 
 
 @on_virtual_time
-async def test_a_lost_lease_sends_nothing_and_leaves_no_verdict() -> None:
+async def test_lost_lease_sends_nothing_and_reports_no_verdict() -> None:
     for lose in ("renewal", "versions"):
         world = ShopWorld()
         world.link(1, 12)
@@ -424,7 +424,7 @@ async def test_a_lost_lease_sends_nothing_and_leaves_no_verdict() -> None:
 
 
 @on_virtual_time
-async def test_a_database_that_cannot_be_asked_charges_nothing() -> None:
+async def test_unavailable_database_postpones_uncharged() -> None:
     for method in ("stored_customers", "next_versions", "confirm"):
         world = ShopWorld()
         world.link(1, 12)
@@ -436,7 +436,7 @@ async def test_a_database_that_cannot_be_asked_charges_nothing() -> None:
 
 
 @on_virtual_time
-async def test_scale_of_decimals_is_no_change() -> None:
+async def test_other_decimal_scale_is_unchanged() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.put(till_customer(1, balance=Decimal("3.500")))
@@ -446,7 +446,7 @@ async def test_scale_of_decimals_is_no_change() -> None:
 
 
 @on_virtual_time
-async def test_another_address_or_version_needs_a_new_proof_of_gone() -> None:
+async def test_other_address_or_api_version_needs_a_new_deletion_proof() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.link(2, 13)

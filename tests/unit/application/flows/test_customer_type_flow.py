@@ -1,4 +1,4 @@
-"""Till → shop, customer types: PUT or DELETE, and the response text itself as comment."""
+"""The flow of a customer type from the till to the shop: PUT or DELETE, with the response text as the comment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fails_with(error: UpstreamError) -> object:
 
 
 @on_virtual_time
-async def test_a_type_is_put_once_and_then_unchanged() -> None:
+async def test_type_is_written_once_and_then_unchanged() -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     verdict = await world.sync_type(4001)
@@ -60,7 +60,7 @@ async def test_a_type_is_put_once_and_then_unchanged() -> None:
 
 @pytest.mark.catches("type-writes-rest-on-current-settings")
 @on_virtual_time
-async def test_the_version_is_drawn_for_the_settings_that_the_type_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_version_is_drawn_for_the_settings_of_the_read(monkeypatch: pytest.MonkeyPatch) -> None:
     world = ShopWorld(update_time=START)
     draw, settings = world.state.next_type_version, list[datetime | None]()
 
@@ -75,7 +75,7 @@ async def test_the_version_is_drawn_for_the_settings_that_the_type_rests_on(monk
 
 
 @on_virtual_time
-async def test_sync_switched_off_asks_nobody() -> None:
+async def test_disabled_sync_sends_no_type_request() -> None:
     world = ShopWorld(customer_sync_enabled=False)
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (
@@ -87,7 +87,7 @@ async def test_sync_switched_off_asks_nobody() -> None:
 
 
 @on_virtual_time
-async def test_a_type_proven_gone_is_deleted_also_when_the_shop_never_had_it() -> None:
+async def test_proven_deleted_type_is_deleted_in_the_shop_even_if_never_written() -> None:
     world = ShopWorld()
     world.till.put_types(till_type(4002))
     world.shop.type_rows[4001] = (1, till_type())
@@ -101,7 +101,7 @@ async def test_a_type_proven_gone_is_deleted_also_when_the_shop_never_had_it() -
 
 
 @on_virtual_time
-async def test_a_404_without_proof_deletes_nothing() -> None:
+async def test_unproven_404_deletes_no_type() -> None:
     world = ShopWorld()
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
     verdict = await world.sync_type(4001)
@@ -120,7 +120,7 @@ async def test_a_404_without_proof_deletes_nothing() -> None:
     ],
 )
 @on_virtual_time
-async def test_the_comment_is_the_response_itself(error: UpstreamError, comment: str) -> None:
+async def test_comment_is_the_response_text(error: UpstreamError, comment: str) -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     world.shop.type_answer = fails_with(error)  # type: ignore[assignment]
@@ -132,7 +132,7 @@ async def test_the_comment_is_the_response_itself(error: UpstreamError, comment:
 
 
 @on_virtual_time
-async def test_a_failed_read_of_the_type_has_the_tills_own_words() -> None:
+async def test_failed_read_of_a_type_has_the_till_response_as_comment() -> None:
     world = ShopWorld()
     said = "Invalid field value for CustomerType: CustomerTypeID"
     world.till.decide_fault = lambda method, argument: Refused(Side.TILL, "refused", status=400, body_text=said)
@@ -142,7 +142,7 @@ async def test_a_failed_read_of_the_type_has_the_tills_own_words() -> None:
 
 
 @on_virtual_time
-async def test_a_refused_write_fails_at_once() -> None:
+async def test_refused_type_write_fails_at_once() -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     world.shop.type_answer = fails_with(Refused(Side.SHOP, "refused", status=400, body_text="discount is no number"))  # type: ignore[assignment]
@@ -155,7 +155,7 @@ async def test_a_refused_write_fails_at_once() -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"consumer_key": "ck", "consumer_secret": "cs"}])
 @on_virtual_time
-async def test_without_the_bridge_it_fails_at_once_and_says_what_is_missing(keys: dict[str, str]) -> None:
+async def test_account_without_bridge_fails_the_type_at_once(keys: dict[str, str]) -> None:
     world = ShopWorld(shop=replace(ShopSettings(base_url="https://shop.example.test"), **keys))  # type: ignore[arg-type]
     world.till.put_types(till_type())
     world.shop.type_answer = fails_with(Refused(Side.SHOP, NEEDS_BRIDGE))  # type: ignore[assignment]
@@ -164,7 +164,7 @@ async def test_without_the_bridge_it_fails_at_once_and_says_what_is_missing(keys
 
 
 @on_virtual_time
-async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> None:
+async def test_account_wide_failure_pauses_the_side_and_keeps_the_comment() -> None:
     for error, reason in (
         (Unreachable(Side.SHOP, "not reached: DNS"), ProblemReason.UNREACHABLE),
         (Throttled(Side.SHOP, "limit", status=429, retry_after_seconds=60.0), ProblemReason.THROTTLED),
@@ -181,7 +181,7 @@ async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> No
 
 
 @on_virtual_time
-async def test_stale_reads_again_and_sends_above_and_is_bounded() -> None:
+async def test_stale_type_is_read_again_and_written_with_a_higher_version() -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     newer = 7_000_000_000_000_000
@@ -200,7 +200,7 @@ async def test_stale_reads_again_and_sends_above_and_is_bounded() -> None:
 
 
 @on_virtual_time
-async def test_not_done_charges_nothing() -> None:
+async def test_not_done_type_write_is_postponed_uncharged() -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     world.shop.type_answer = lambda method, version: WriteResult(status=WriteStatus.NOT_DONE)
@@ -210,7 +210,7 @@ async def test_not_done_charges_nothing() -> None:
 
 
 @on_virtual_time
-async def test_a_lost_lease_sends_nothing() -> None:
+async def test_lost_lease_sends_no_type() -> None:
     world = ShopWorld()
     world.till.put_types(till_type())
     world.links.take_over(world.account.account_id)

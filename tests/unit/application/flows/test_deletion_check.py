@@ -1,4 +1,4 @@
-"""A 404 means gone only with a read of the same resource that succeeded within ten minutes."""
+"""A 404 proves a deletion only with a successful read of the same resource within ten minutes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_THERE = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
 
 
 @on_virtual_time
-async def test_page_1_is_listed_where_no_read_is_known_and_the_proof_holds_ten_minutes() -> None:
+async def test_first_page_is_listed_without_a_known_read_and_proves_for_ten_minutes() -> None:
     world = ShopWorld()
     world.put(1)
     deletion_check = world.context().deletion_check
@@ -32,7 +32,7 @@ async def test_page_1_is_listed_where_no_read_is_known_and_the_proof_holds_ten_m
 
 
 @on_virtual_time
-async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
+async def test_read_of_this_or_another_process_is_a_proof() -> None:
     world = ShopWorld()
     deletion_check = world.context().deletion_check
     await deletion_check.note_customers_read()
@@ -49,7 +49,7 @@ async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
 
 @on_virtual_time
 @pytest.mark.catches("gone-needs-a-proof")
-async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
+async def test_missing_list_is_a_wrong_address() -> None:
     for error in (NOT_THERE, Misaddressed(Side.TILL, "HTML", status=404)):
         world = ShopWorld()
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
@@ -59,7 +59,7 @@ async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
 
 
 @on_virtual_time
-async def test_what_keeps_the_list_from_being_read_is_judged_instead() -> None:
+async def test_error_of_the_list_replaces_the_404() -> None:
     for error in (Throttled(Side.TILL, "limit", retry_after_seconds=30), CredentialsRefused(Side.TILL, "refused", status=401)):
         world = ShopWorld()
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
@@ -67,7 +67,7 @@ async def test_what_keeps_the_list_from_being_read_is_judged_instead() -> None:
 
 
 @on_virtual_time
-async def test_other_errors_are_judged_as_they_are() -> None:
+async def test_other_errors_are_returned_unchanged() -> None:
     world = ShopWorld()
     html = Misaddressed(Side.TILL, "HTML 404", status=404)
     deletion_check = world.context().deletion_check
@@ -78,7 +78,7 @@ async def test_other_errors_are_judged_as_they_are() -> None:
 
 
 @on_virtual_time
-async def test_many_that_ask_at_once_share_one_listing_also_a_failed_one() -> None:
+async def test_concurrent_checks_share_one_listing_even_a_failed_one() -> None:
     for works in (True, False):
         world = ShopWorld()
         if not works:
@@ -90,7 +90,7 @@ async def test_many_that_ask_at_once_share_one_listing_also_a_failed_one() -> No
 
 
 @on_virtual_time
-async def test_customers_prove_nothing_about_types_nor_one_version_about_another() -> None:
+async def test_proof_holds_for_one_resource_and_one_api_version() -> None:
     world = ShopWorld()
     deletion_check = world.context().deletion_check
     await deletion_check.note_customers_read()
@@ -105,7 +105,7 @@ async def test_customers_prove_nothing_about_types_nor_one_version_about_another
 
 
 @on_virtual_time
-async def test_reads_are_noted_seldom_and_last_pages_always() -> None:
+async def test_reads_are_stored_seldom_and_last_pages_always() -> None:
     world = ShopWorld()
     deletion_check, key = world.context().deletion_check, (world.account.till_id, world.account.till_configuration)
     await deletion_check.note_customers_read()

@@ -1,4 +1,4 @@
-"""A lane's entries side by side: none waits for, none fails with another; a pause stops what has not begun."""
+"""``Dispatcher`` runs a lane's entries concurrently. No entry waits for or fails with another, and a pause stops unstarted entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tillsync_server.domain.verdict import Disposition
 
 
 @on_virtual_time
-async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_are_done() -> None:
+async def test_entries_run_concurrently_and_report_their_verdicts_at_once() -> None:
     world = ShopWorld()
     world.link(1, 12)
     world.till.put_types(till_type())
@@ -39,7 +39,7 @@ async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_ar
 
 
 @on_virtual_time
-async def test_an_order_goes_through_its_own_flow() -> None:
+async def test_order_entry_runs_the_order_flow() -> None:
     world = ShopWorld(customer_sync_enabled=False)
     order = entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042))
     [verdict] = await world.run(order)
@@ -52,7 +52,7 @@ async def test_an_order_goes_through_its_own_flow() -> None:
 
 
 @on_virtual_time
-async def test_a_shop_without_credentials_does_not_hinder_orders() -> None:
+async def test_missing_shop_credentials_do_not_block_orders() -> None:
     world = ShopWorld(customer_sync_enabled=False)
     object.__setattr__(world.services, "shops", FakeShopGateway(None))
     [verdict] = await world.run(entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042)))
@@ -60,7 +60,7 @@ async def test_a_shop_without_credentials_does_not_hinder_orders() -> None:
 
 
 @on_virtual_time
-async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words() -> None:
+async def test_internal_fault_fails_only_its_entry_and_is_logged_without_its_message() -> None:
     world = ShopWorld()
     for each in (1, 2, 3):
         world.link(each)
@@ -83,7 +83,7 @@ async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words(
 
 
 @on_virtual_time
-async def test_a_fault_in_a_type_has_a_comment() -> None:
+async def test_internal_fault_of_a_type_has_a_comment() -> None:
     world = ShopWorld()
 
     def fault(method: str, argument: object) -> None:
@@ -97,7 +97,7 @@ async def test_a_fault_in_a_type_has_a_comment() -> None:
 
 @pytest.mark.parametrize("where", ["settings", "links", "knowledge"])
 @on_virtual_time
-async def test_a_database_that_is_away_postpones_uncharged(where: str) -> None:
+async def test_unavailable_database_postpones_entries_uncharged(where: str) -> None:
     world = ShopWorld()
     world.link(1)
     match where:
@@ -114,7 +114,7 @@ async def test_a_database_that_is_away_postpones_uncharged(where: str) -> None:
 
 
 @on_virtual_time
-async def test_settings_are_asked_once_for_entries_of_one_version_and_anew_for_the_next() -> None:
+async def test_settings_are_read_once_per_version() -> None:
     world = ShopWorld()
     for each in (1, 2, 3):
         world.link(each)
@@ -128,7 +128,7 @@ async def test_settings_are_asked_once_for_entries_of_one_version_and_anew_for_t
 
 
 @on_virtual_time
-async def test_links_are_looked_up_together() -> None:
+async def test_links_are_looked_up_in_one_query() -> None:
     world = ShopWorld()
     for each in range(1, 101):
         world.link(each)
@@ -137,7 +137,7 @@ async def test_links_are_looked_up_together() -> None:
 
 
 @on_virtual_time
-async def test_behind_an_account_wide_failure_nobody_meets_it_again() -> None:
+async def test_account_wide_failure_stops_the_other_entries() -> None:
     world = ShopWorld()
     for each in range(1, 1_001):
         world.link(each)
@@ -161,7 +161,7 @@ async def test_behind_an_account_wide_failure_nobody_meets_it_again() -> None:
 
 
 @on_virtual_time
-async def test_a_shop_that_fails_for_all_is_asked_once() -> None:
+async def test_shop_failing_for_all_gets_one_request() -> None:
     world = ShopWorld()
     world.shop.max_batch = 100
     for each in range(1, 501):
@@ -183,7 +183,7 @@ async def test_a_shop_that_fails_for_all_is_asked_once() -> None:
 
 
 @on_virtual_time
-async def test_an_interrupted_entry_leaves_its_neighbours_verdicts_alone() -> None:
+async def test_interrupted_entry_keeps_the_verdicts_of_others() -> None:
     world = ShopWorld()
     world.link(1)
     world.links.take_over(world.account.account_id)
@@ -196,8 +196,8 @@ async def test_an_interrupted_entry_leaves_its_neighbours_verdicts_alone() -> No
 
 
 @on_virtual_time
-async def test_a_live_customer_does_not_wait_for_a_sweep() -> None:
-    """Neither behind its reads nor behind its filling batch."""
+async def test_live_customer_does_not_wait_for_a_sweep() -> None:
+    """The live customer waits neither for the sweep's reads nor for its batch."""
     world = ShopWorld()
     world.till.latency = 1.0
     for each in range(1, 32):
@@ -217,7 +217,7 @@ async def test_a_live_customer_does_not_wait_for_a_sweep() -> None:
 
 
 @on_virtual_time
-async def test_closing_in_mid_run_leaves_no_task_behind() -> None:
+async def test_close_during_a_run_leaves_no_task() -> None:
     world = ShopWorld()
     world.till.latency = 60.0
     for each in range(1, 101):
@@ -233,7 +233,7 @@ async def test_closing_in_mid_run_leaves_no_task_behind() -> None:
 
 
 @on_virtual_time
-async def test_each_entry_asks_the_till_in_its_own_class() -> None:
+async def test_till_requests_have_the_class_of_their_entry() -> None:
     world = ShopWorld()
     tills = {request_class: till_in_memory(world.clock) for request_class in RequestClass}
     object.__setattr__(world.services, "tills", FakeTillGateway(world.till, tills))
@@ -256,7 +256,7 @@ async def test_each_entry_asks_the_till_in_its_own_class() -> None:
 
 
 @on_virtual_time
-async def test_a_bulk_read_that_waits_for_the_allowance_pauses_no_order() -> None:
+async def test_bulk_read_waiting_for_the_allowance_delays_no_order() -> None:
     world = ShopWorld()
     bulk_till = till_in_memory(world.clock)
     bulk_till.decide_fault = lambda method, argument: AllowanceSpent(Side.TILL, "used up for now", retry_after_seconds=9.0)
@@ -270,7 +270,7 @@ async def test_a_bulk_read_that_waits_for_the_allowance_pauses_no_order() -> Non
 
 @pytest.mark.catches("an-entrys-fault-stops-only-itself")
 @on_virtual_time
-async def test_a_problem_that_one_entry_opens_again_and_again_is_that_entrys() -> None:
+async def test_repeated_problem_of_one_entry_is_charged_to_that_entry() -> None:
     world = ShopWorld()
     for each in (1, 2):
         world.link(each)

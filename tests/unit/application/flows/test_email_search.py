@@ -1,4 +1,4 @@
-"""When "nobody has this email" counts (docs/architecture.md#never-a-twin)."""
+"""Proofs that no till customer has an email (docs/architecture.md#never-a-twin)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def world() -> FlowWorld:
 
 @pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.IGNORING_CASE, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
 @pytest.mark.catches("search-hits-are-compared")
-async def test_exactly_the_same_emails_are_found_whatever_the_search_returns(world: FlowWorld, match: EmailMatch) -> None:
+async def test_only_equal_emails_are_found_in_any_search_result(world: FlowWorld, match: EmailMatch) -> None:
     world.till.match = match
     one, twin = world.till.add(ADA), world.till.add(ADA)
     world.till.add(f"x{ADA}")
@@ -59,8 +59,8 @@ ONE_EMAIL = {
 
 @pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-async def test_every_spelling_that_the_till_shows_is_the_email_or_resembles_it(world: FlowWorld, match: EmailMatch, spelling: str) -> None:
-    """EXACT and FILTER_IGNORED: the list is read. CONTAINS: the search returns the row."""
+async def test_every_stored_spelling_matches_or_resembles_the_email(world: FlowWorld, match: EmailMatch, spelling: str) -> None:
+    """With EXACT and FILTER_IGNORED the list is read. With CONTAINS the search returns the row."""
     world.till.match = match
     odd = world.till.add(SPELLINGS[spelling].format(ADA))
     found = await emails_of(world).find(ADA, prove_miss=True)
@@ -69,7 +69,7 @@ async def test_every_spelling_that_the_till_shows_is_the_email_or_resembles_it(w
 
 
 @pytest.mark.parametrize("match", list(EmailMatch))
-async def test_decomposed_accents_are_found_by_every_search(world: FlowWorld, match: EmailMatch) -> None:
+async def test_decomposed_accents_are_found_with_every_match_mode(world: FlowWorld, match: EmailMatch) -> None:
     if match is EmailMatch.FINDS_NOTHING:
         return
     world.till.match = match
@@ -78,7 +78,7 @@ async def test_decomposed_accents_are_found_by_every_search(world: FlowWorld, ma
     assert [each.epos_customer_id for each in found.customers] == [odd]
 
 
-async def test_who_has_exactly_the_email_counts_alone(world: FlowWorld) -> None:
+async def test_exact_match_hides_resembling_customers(world: FlowWorld) -> None:
     world.till.match = EmailMatch.CONTAINS
     world.till.add(f"mailto:{ADA}")
     exact = world.till.add(ADA)
@@ -86,14 +86,14 @@ async def test_who_has_exactly_the_email_counts_alone(world: FlowWorld) -> None:
     assert ([each.epos_customer_id for each in found.customers], found.resembling) == ([exact], ())
 
 
-async def test_raw_and_normalised_are_searched(world: FlowWorld) -> None:
+async def test_raw_and_normalised_emails_are_searched(world: FlowWorld) -> None:
     world.till.match = EmailMatch.EXACT
     raw, normalised = world.till.add("Ada@Example.test"), world.till.add(ADA)
     found = await emails_of(world).find("Ada@Example.test", prove_miss=False)
     assert [each.epos_customer_id for each in found.customers] == [raw, normalised]
 
 
-async def test_a_search_that_finds_page_one_in_other_capitals_is_proven_and_remembered(world: FlowWorld) -> None:
+async def test_search_that_finds_a_sample_in_other_capitals_is_proven_and_stored(world: FlowWorld) -> None:
     emails = emails_of(world)
     for name in ("a", "b", "c"):
         found = await emails.find(f"{name}@example.test", prove_miss=True)
@@ -107,7 +107,7 @@ async def test_a_search_that_finds_page_one_in_other_capitals_is_proven_and_reme
 
 
 @pytest.mark.catches("search-proofs-name-the-configuration")
-async def test_the_proof_is_good_for_a_day_and_for_one_configuration(world: FlowWorld) -> None:
+async def test_search_proof_holds_for_a_day_and_one_configuration(world: FlowWorld) -> None:
     await emails_of(world).find(ADA, prove_miss=True)
     world.clock.advance(24 * 3600 - 1)
     await emails_of(world).find(ADA, prove_miss=True)
@@ -122,7 +122,7 @@ async def test_the_proof_is_good_for_a_day_and_for_one_configuration(world: Flow
 
 
 @pytest.mark.catches("case-sensitive-searches-prove-nothing")
-async def test_a_search_that_tells_capitals_apart_is_no_proof_the_list_is_read(world: FlowWorld) -> None:
+async def test_case_sensitive_search_is_unproven_and_the_list_is_read(world: FlowWorld) -> None:
     world.till.match = EmailMatch.EXACT
     other = world.till.add("ADA@example.test")
     found = await emails_of(world).find(ADA, prove_miss=True)
@@ -131,7 +131,7 @@ async def test_a_search_that_tells_capitals_apart_is_no_proof_the_list_is_read(w
 
 
 @pytest.mark.catches("blind-searches-prove-nothing")
-async def test_a_search_that_does_not_find_what_the_list_shows_proves_nothing(world: FlowWorld) -> None:
+async def test_search_that_misses_a_listed_customer_proves_nothing(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FINDS_NOTHING
     world.till.add(ADA)
     emails = emails_of(world)
@@ -146,7 +146,7 @@ async def test_a_search_that_does_not_find_what_the_list_shows_proves_nothing(wo
     assert (await emails.find("c@example.test", prove_miss=True)).unproven_because == "", "and it is tried again after a minute"
 
 
-async def test_a_proof_that_has_become_untrue_is_withdrawn(world: FlowWorld) -> None:
+async def test_contradicted_proof_is_withdrawn(world: FlowWorld) -> None:
     await emails_of(world).find(ADA, prove_miss=True)
     world.clock.advance(24 * 3600)
     world.till.match = EmailMatch.FINDS_NOTHING
@@ -154,13 +154,13 @@ async def test_a_proof_that_has_become_untrue_is_withdrawn(world: FlowWorld) -> 
     assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at is None
 
 
-async def test_a_sample_deleted_meanwhile_does_not_spoil_the_proof(world: FlowWorld) -> None:
+async def test_sample_deleted_meanwhile_does_not_prevent_the_proof(world: FlowWorld) -> None:
     gone = world.till.add("aaa@example.test")
     world.till.on_call["search_by_email"] = [lambda: None, lambda: world.till.customers.pop(gone)]
     assert (await emails_of(world).find(ADA, prove_miss=True)).unproven_because == ""
 
 
-async def test_an_empty_list_proves_a_miss_and_no_more() -> None:
+async def test_empty_list_proves_a_miss_but_not_the_search() -> None:
     world = FlowWorld()
     emails = emails_of(world)
     assert (await emails.find(ADA, prove_miss=True)).unproven_because == ""
@@ -170,7 +170,7 @@ async def test_an_empty_list_proves_a_miss_and_no_more() -> None:
     assert (await emails.find(ADA, prove_miss=True)).unproven_because
 
 
-async def test_customers_without_any_email_leave_only_the_list() -> None:
+async def test_till_without_sample_emails_is_searched_by_the_list() -> None:
     world = FlowWorld()
     world.till.page_size = 2
     for _ in range(3):
@@ -182,7 +182,7 @@ async def test_customers_without_any_email_leave_only_the_list() -> None:
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 200])
 @pytest.mark.catches("lists-end-without-new-customers")
-async def test_the_list_is_read_to_its_end_whatever_the_page_size(world: FlowWorld, page_size: int) -> None:
+async def test_list_is_read_to_its_end_with_any_page_size(world: FlowWorld, page_size: int) -> None:
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, page_size
     for number in range(5):
         world.till.add(f"{number}@example.test")
@@ -194,7 +194,7 @@ async def test_the_list_is_read_to_its_end_whatever_the_page_size(world: FlowWor
     assert knowledge.customers_read_at == world.clock.now()
 
 
-async def test_a_till_that_repeats_its_last_page_for_ever_ends_the_reading(world: FlowWorld) -> None:
+async def test_repeated_last_page_ends_the_scan(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FILTER_IGNORED
     listed = world.till.list_customers
 
@@ -206,7 +206,7 @@ async def test_a_till_that_repeats_its_last_page_for_ever_ends_the_reading(world
     assert world.till.count("list_customers") == 2
 
 
-async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: FlowWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_list_is_unreadable_after_forty_pages(world: FlowWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(customer_list, "MAX_LIST_PAGES", 40)
     world.till.match = EmailMatch.FILTER_IGNORED
     listed = world.till.list_customers
@@ -222,7 +222,7 @@ async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: Flo
     assert world.till.count("list_customers") == 41
 
 
-async def test_a_list_that_drifts_meanwhile_names_nobody_twice(world: FlowWorld) -> None:
+async def test_rows_shifted_between_pages_are_returned_once(world: FlowWorld) -> None:
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 2
     first = world.till.add(ADA)
     world.till.add("b@example.test")
@@ -232,7 +232,7 @@ async def test_a_list_that_drifts_meanwhile_names_nobody_twice(world: FlowWorld)
     assert [each.epos_customer_id for each in found.customers] == [first]
 
 
-async def test_one_reading_serves_all_who_wait_and_later_ones_get_a_younger_one(world: FlowWorld) -> None:
+async def test_one_list_scan_serves_all_waiting_searches_and_later_ones_get_a_newer_scan(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FILTER_IGNORED
     for number in range(30):
         world.till.add(f"{number}@example.test")
@@ -247,7 +247,7 @@ async def test_one_reading_serves_all_who_wait_and_later_ones_get_a_younger_one(
     assert world.till.count("list_customers") == before + 2, "a proof is never older than the question"
 
 
-async def test_who_asks_during_a_reading_gets_the_next_one(world: FlowWorld) -> None:
+async def test_search_during_a_scan_gets_the_next_scan(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FILTER_IGNORED
     emails = emails_of(world)
     late: list[asyncio.Task[object]] = []
@@ -261,7 +261,7 @@ async def test_who_asks_during_a_reading_gets_the_next_one(world: FlowWorld) -> 
     assert len((await late[0]).customers) == 1  # type: ignore[attr-defined]
 
 
-async def test_a_failed_reading_fails_all_who_waited_for_it_and_nobody_later(world: FlowWorld) -> None:
+async def test_failed_scan_fails_its_waiting_searches_only(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FILTER_IGNORED
     emails = emails_of(world)
     world.till.faults["list_customers"] = [ServerFailure(Side.TILL, "HTTP 502", status=502)]
@@ -270,7 +270,7 @@ async def test_a_failed_reading_fails_all_who_waited_for_it_and_nobody_later(wor
     assert (await emails.find(ADA, prove_miss=True)).unproven_because == ""
 
 
-async def test_a_short_allowance_does_not_throw_a_reading_away_a_limit_of_the_till_does(world: FlowWorld) -> None:
+async def test_spent_allowance_keeps_the_scan_and_a_till_limit_fails_it(world: FlowWorld) -> None:
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 1
     ada = world.till.add(ADA)
     short = Throttled(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=0.001)
@@ -287,7 +287,7 @@ async def test_a_short_allowance_does_not_throw_a_reading_away_a_limit_of_the_ti
             await emails_of(world).find(ADA, prove_miss=True)
 
 
-async def test_when_the_reader_is_stopped_the_next_in_line_reads(world: FlowWorld) -> None:
+async def test_waiting_search_takes_over_a_cancelled_scan(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FILTER_IGNORED
     emails = emails_of(world)
     entered, go_on = asyncio.Event(), asyncio.Event()
@@ -308,13 +308,13 @@ async def test_when_the_reader_is_stopped_the_next_in_line_reads(world: FlowWorl
         await first
 
 
-async def test_a_list_that_is_not_found_is_an_error_and_no_proof(world: FlowWorld) -> None:
+async def test_missing_list_is_an_error_and_no_proof(world: FlowWorld) -> None:
     world.till.faults["list_customers"] = [Missing(Side.TILL, "not found", status=404)]
     with pytest.raises(Missing):
         await emails_of(world).find(ADA, prove_miss=True)
 
 
-async def test_no_more_requests_at_once_than_the_lane_may_have() -> None:
+async def test_concurrent_searches_are_limited_per_lane() -> None:
     world = FlowWorld(settings=FlowSettings(till_concurrency=3))
     at_once, most = 0, 0
 
@@ -346,8 +346,8 @@ def blind(world: FlowWorld) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sample", ["on the first page", "further on", "none"])
 @pytest.mark.catches("proofs-count-for-their-kind")
-async def test_a_search_that_is_wrong_for_a_kind_proves_nothing_for_it(world: FlowWorld, kind: str, sample: str) -> None:
-    """The search is right for plain emails, so it counts as proven; and the customer is there."""
+async def test_search_that_fails_for_a_kind_is_unproven_for_that_kind(world: FlowWorld, kind: str, sample: str) -> None:
+    """The search is right for plain emails, so it counts as proven, and the customer exists."""
     blind(world)
     if sample == "further on":
         for number in range(200):
@@ -367,7 +367,7 @@ async def test_a_search_that_is_wrong_for_a_kind_proves_nothing_for_it(world: Fl
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_sample_of_the_kind_on_the_first_page_proves_it_once_a_day(world: FlowWorld, kind: str) -> None:
+async def test_sample_of_a_kind_on_the_first_page_proves_it_for_a_day(world: FlowWorld, kind: str) -> None:
     world.till.add(OF_THE_KIND[kind])
     emails = emails_of(world)
     for _ in range(3):
@@ -382,7 +382,7 @@ async def test_a_sample_of_the_kind_on_the_first_page_proves_it_once_a_day(world
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_sample_further_on_is_learnt_from_the_list_that_was_read(world: FlowWorld, kind: str) -> None:
+async def test_sample_of_a_kind_is_found_in_the_scanned_list(world: FlowWorld, kind: str) -> None:
     for number in range(450):
         world.till.add(f"{number}@example.test")
     world.till.add(OF_THE_KIND[kind])
@@ -394,7 +394,7 @@ async def test_a_sample_further_on_is_learnt_from_the_list_that_was_read(world: 
     assert world.till.count("list_customers") == lists
 
 
-async def test_where_nobody_has_such_an_email_the_list_is_read_until_somebody_has(world: FlowWorld) -> None:
+async def test_list_is_scanned_each_time_until_a_sample_of_the_kind_exists(world: FlowWorld) -> None:
     emails = emails_of(world)
     for number in range(3):
         assert (await emails.find(f"ada+{number}@example.test", prove_miss=True)).customers == ()
@@ -406,7 +406,7 @@ async def test_where_nobody_has_such_an_email_the_list_is_read_until_somebody_ha
     assert world.till.count("list_customers") == lists, "what it has just found is a sample too"
 
 
-async def test_a_sample_that_has_several_kinds_proves_them_all(world: FlowWorld) -> None:
+async def test_sample_of_several_kinds_proves_each_of_them(world: FlowWorld) -> None:
     world.till.add("o'neil+shop@example.test")
     emails = emails_of(world)
     for email in ("d'arc@example.test", "bea+x@example.test", "d'arc+y@example.test"):
@@ -416,7 +416,7 @@ async def test_a_sample_that_has_several_kinds_proves_them_all(world: FlowWorld)
     assert world.till.count("list_customers") == 2 + 1 + 2, "no sample of an underscore: the first page, then the list"
 
 
-async def test_where_no_email_is_plain_and_the_search_finds_none_the_list_decides() -> None:
+async def test_till_with_only_unfindable_emails_is_searched_by_the_list() -> None:
     world = FlowWorld()
     blind(world)
     world.till.add("bea+x@example.test")
@@ -426,7 +426,7 @@ async def test_where_no_email_is_plain_and_the_search_finds_none_the_list_decide
     assert (await emails_of(world).find(ADA, prove_miss=True)).unproven_because == ""
 
 
-async def test_a_search_that_goes_wrong_for_a_kind_loses_its_proof_for_that_kind_only(world: FlowWorld) -> None:
+async def test_contradicted_proof_of_a_kind_is_withdrawn_for_that_kind_only(world: FlowWorld) -> None:
     world.till.add("bea+x@example.test")
     world.till.add("d'arc@example.test")
     emails = emails_of(world)
@@ -445,7 +445,7 @@ async def test_a_search_that_goes_wrong_for_a_kind_loses_its_proof_for_that_kind
 
 
 @pytest.mark.parametrize("match", [EmailMatch.IGNORING_CASE, EmailMatch.FILTER_IGNORED])
-async def test_a_row_that_cannot_be_read_hinders_nobody_else(world: FlowWorld, match: EmailMatch) -> None:
+async def test_unreadable_row_does_not_affect_other_emails(world: FlowWorld, match: EmailMatch) -> None:
     world.till.match = match
     other, known = world.till.add("carl@example.test"), world.till.add(ADA)
     world.till.unreadable[other] = "field EmailAddress of a customer is an object, not a text"
@@ -456,7 +456,7 @@ async def test_a_row_that_cannot_be_read_hinders_nobody_else(world: FlowWorld, m
 
 @pytest.mark.parametrize("match", [EmailMatch.IGNORING_CASE, EmailMatch.FILTER_IGNORED])
 @pytest.mark.catches("unread-rows-may-be-the-one")
-async def test_nobody_found_proves_nothing_to_whom_the_unread_row_may_be(world: FlowWorld, match: EmailMatch) -> None:
+async def test_miss_is_unproven_for_an_email_that_an_unreadable_row_may_hold(world: FlowWorld, match: EmailMatch) -> None:
     world.till.match = match
     world.till.add("bea@example.test")
     hers = world.till.add(ADA)
@@ -465,8 +465,8 @@ async def test_nobody_found_proves_nothing_to_whom_the_unread_row_may_be(world: 
         await emails_of(world).find("Ada@example.test", prove_miss=True)
 
 
-async def test_a_list_of_rows_that_nobody_can_read_proves_nothing(world: FlowWorld) -> None:
-    """Another API's list, for all we know: no row holds the email, and no row is a customer."""
+async def test_list_of_unreadable_rows_proves_nothing(world: FlowWorld) -> None:
+    """The list may belong to another API: no row holds the email, and no row is a customer."""
     world.till.match = EmailMatch.FILTER_IGNORED
     for number in range(3):
         world.till.unreadable[world.till.add(f"other{number}@example.test")] = "field EmailAddress of a customer is an object, not a text"
@@ -474,15 +474,15 @@ async def test_a_list_of_rows_that_nobody_can_read_proves_nothing(world: FlowWor
         await emails_of(world).find_in_list("new@example.test")
 
 
-async def test_a_first_page_without_a_readable_row_is_no_empty_list(world: FlowWorld) -> None:
+async def test_first_page_of_unreadable_rows_is_not_an_empty_list(world: FlowWorld) -> None:
     world.till.customers.clear()
     world.till.unreadable[world.till.add("other@example.test")] = "customer is null, not an object"
     with pytest.raises(Unreadable, match="too many rows"):
         await emails_of(world).find("new@example.test", prove_miss=True)
 
 
-async def test_rows_without_an_id_end_no_reading_early(world: FlowWorld) -> None:
-    """Two of them look alike; the customers behind them must still be seen."""
+async def test_rows_without_ids_do_not_end_the_scan_early(world: FlowWorld) -> None:
+    """Two such rows look equal. The customers after them must still be read."""
 
     def null(position: int) -> UnreadRow:
         return UnreadRow(position=position, customer_id=None, reason="customer is null, not an object")
@@ -517,5 +517,5 @@ async def test_rows_without_an_id_end_no_reading_early(world: FlowWorld) -> None
         ((), False),
     ],
 )
-def test_which_unread_row_may_be_that_of_an_email(texts: tuple[str, ...], may_have: bool) -> None:
+def test_unread_row_may_have_an_email_by_its_texts(texts: tuple[str, ...], may_have: bool) -> None:
     assert UnreadRow(position=1, customer_id=None, reason="", texts=texts).may_have(ADA) is may_have

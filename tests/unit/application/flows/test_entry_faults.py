@@ -1,4 +1,4 @@
-"""One entry meets a fault, and its neighbours run on; or all meet it, and the account waits after a handful of requests."""
+"""A fault of one entry does not stop the others. A fault of all entries pauses the account after a handful of requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fails_for(till: FakeTill, method: str, argument: object, error: UpstreamErro
 @pytest.mark.parametrize("error", [HTML_404, PAGE_403, NOT_THIS_ONE, NO_OBJECT], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("priority", list(Priority))
 @on_virtual_time
-async def test_a_customer_that_the_till_serves_wrongly_hinders_no_other(error: UpstreamError, priority: Priority) -> None:
+async def test_faulty_till_customer_blocks_no_other_customer(error: UpstreamError, priority: Priority) -> None:
     world = ShopWorld()
     for each in range(1, 21):
         world.link(each)
@@ -51,7 +51,7 @@ async def test_a_customer_that_the_till_serves_wrongly_hinders_no_other(error: U
     ids=lambda error: type(error).__name__,
 )
 @on_virtual_time
-async def test_a_type_that_the_till_serves_wrongly_hinders_no_other(error: UpstreamError) -> None:
+async def test_faulty_till_type_blocks_no_other_type(error: UpstreamError) -> None:
     world = ShopWorld()
     world.till.put_types(till_type(4001), till_type(4002), till_type(4003))
     world.link(1)
@@ -63,7 +63,7 @@ async def test_a_type_that_the_till_serves_wrongly_hinders_no_other(error: Upstr
     assert set(world.shop.types) == {4001, 4003}
 
 
-async def test_an_email_that_a_firewall_dislikes_hinders_no_other_order() -> None:
+async def test_email_blocked_by_a_firewall_blocks_no_other_order() -> None:
     world = FlowWorld()
     world.till.add("ada@example.test")
     account = till_account()
@@ -86,7 +86,7 @@ async def run_to_the_pause(world: ShopWorld, entries: list[ClaimedEntry]) -> Non
 
 @pytest.mark.parametrize("error", [HTML_404, PAGE_403, NOT_THIS_ONE, NO_OBJECT], ids=lambda error: type(error).__name__)
 @on_virtual_time
-async def test_a_till_that_answers_so_to_everybody_pauses_the_account_once(error: UpstreamError) -> None:
+async def test_till_failing_for_all_pauses_the_side_after_few_requests(error: UpstreamError) -> None:
     world = ShopWorld()
     for each in range(1, 101):
         world.link(each)
@@ -103,7 +103,7 @@ WEB_PAGE = Unreadable(Side.SHOP, "the shop answers with a web page in place of d
 
 @pytest.mark.parametrize(("error", "probes"), [(BOT_CHECK, 0), (WEB_PAGE, 1)], ids=["bot check", "web page"])
 @on_virtual_time
-async def test_a_shop_that_answers_so_to_everybody_is_sent_one_batch(error: UpstreamError, probes: int) -> None:
+async def test_shop_failing_for_all_gets_one_batch(error: UpstreamError, probes: int) -> None:
     world = ShopWorld()
     for each in range(1, 501):
         world.link(each)

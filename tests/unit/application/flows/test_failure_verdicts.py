@@ -1,4 +1,4 @@
-"""What an upstream error means for the entry and for the account (invariant 8)."""
+"""Consequences of an upstream error for the entry and for the account (invariant 8)."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ from tillsync_server.domain.verdict import Disposition
         (Blocked(Side.SHOP, "a bot check", status=202), "blocked: a bot check"),
     ],
 )
-def test_causes_are_plain_words(error: UpstreamError, cause: str) -> None:
+def test_cause_of_an_error_is_plain_text(error: UpstreamError, cause: str) -> None:
     assert cause_of(error) == cause
 
 
-def test_the_types_comment_is_the_response_then_the_status_then_the_transport() -> None:
+def test_type_comment_is_the_response_else_the_status_else_the_transport_error() -> None:
     assert type_comment(ServerFailure(Side.SHOP, "x", status=502, body_text="said")) == "said"
     assert type_comment(ServerFailure(Side.SHOP, "x", status=502)) == "HTTP 502 (no text)"
     assert type_comment(Unreachable(Side.SHOP, "not reached: DNS")) == "not reached: DNS"
     assert type_comment(Refused(Side.SHOP, "needs the bridge")) == "needs the bridge"
 
 
-def test_only_what_may_have_had_an_effect_is_unknown() -> None:
+def test_effect_is_unknown_only_for_writes_that_may_have_been_stored() -> None:
     unknown = [Unanswered(Side.SHOP, ""), Unreadable(Side.SHOP, ""), ServerFailure(Side.SHOP, "")]
     unknown += [Blocked(Side.SHOP, "", status=202), Blocked(Side.SHOP, "", status=503)]
     known = [Unreachable(Side.SHOP, ""), Refused(Side.SHOP, ""), Throttled(Side.SHOP, ""), CredentialsRefused(Side.SHOP, "")]
@@ -81,7 +81,7 @@ def test_only_what_may_have_had_an_effect_is_unknown() -> None:
     ],
 )
 @on_virtual_time
-async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamError, reason: ProblemReason) -> None:
+async def test_account_wide_failure_pauses_the_side_uncharged(error: UpstreamError, reason: ProblemReason) -> None:
     world = ShopWorld()
     world.till.faults["probe"] = world.shop.faults["probe"] = error
     failures = world.context().failures
@@ -97,8 +97,8 @@ async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamErr
 
 
 @on_virtual_time
-async def test_a_missing_bridge_is_the_plugin_being_off_whatever_stands_before_it() -> None:
-    """A 404 from a web server before WordPress is a wrong address, also of an account with a bridge; the bridge's own is the plugin."""
+async def test_missing_bridge_is_reported_as_an_inactive_plugin() -> None:
+    """A 404 of a web server before WordPress is a wrong address, with a bridge too. A 404 of WordPress itself is an inactive plugin."""
     world = ShopWorld()
     world.shop.faults["probe"] = Misaddressed(Side.SHOP, "no WordPress here", status=404)
     failures = world.context().failures
@@ -111,7 +111,7 @@ async def test_a_missing_bridge_is_the_plugin_being_off_whatever_stands_before_i
 
 
 @on_virtual_time
-async def test_what_is_the_entrys_own_is_charged_and_a_refused_write_ends_it() -> None:
+async def test_failure_of_one_entry_is_charged_and_a_refused_write_ends_it() -> None:
     failures = ShopWorld().context().failures
     for error in (Unanswered(Side.SHOP, "slow"), Unreadable(Side.SHOP, "odd"), Refused(Side.SHOP, "no", status=400)):
         verdict = await failures.classify_error(error, Outcome.EPOS_FETCH_FAILED, "reading")
@@ -136,7 +136,7 @@ OF_ONE_ENTRY = [
 )
 @on_virtual_time
 @pytest.mark.catches("account-problems-are-probed-first")
-async def test_what_one_entry_meets_is_its_own_where_status_and_list_answer(error: UpstreamError, outcome: Outcome, listed: str) -> None:
+async def test_failure_is_of_the_entry_if_status_and_list_answer(error: UpstreamError, outcome: Outcome, listed: str) -> None:
     world = ShopWorld()
     failures = world.context().failures
     verdicts = await asyncio.gather(*(failures.classify_error(error, outcome, "reading", comment="said") for _ in range(20)))
@@ -147,7 +147,7 @@ async def test_what_one_entry_meets_is_its_own_where_status_and_list_answer(erro
 
 @pytest.mark.parametrize("error", OF_ONE_ENTRY, ids=lambda error: type(error).__name__)
 @on_virtual_time
-async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error: UpstreamError) -> None:
+async def test_failure_is_account_wide_if_the_list_fails_too(error: UpstreamError) -> None:
     world = ShopWorld()
     world.till.faults["list_customers"] = error
     verdict = await world.context().failures.classify_error(error, Outcome.EPOS_FETCH_FAILED, "reading")
@@ -158,7 +158,7 @@ async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error
 
 
 @on_virtual_time
-async def test_a_note_says_how_the_status_check_fails_where_it_fails_otherwise() -> None:
+async def test_note_names_a_different_error_of_the_status_check() -> None:
     world = ShopWorld()
     world.till.faults["probe"] = Unanswered(Side.TILL, "no answer within 20 s")
     verdict = await world.context().failures.classify_error(OF_ONE_ENTRY[0], Outcome.EPOS_FETCH_FAILED, "reading")
@@ -166,7 +166,7 @@ async def test_a_note_says_how_the_status_check_fails_where_it_fails_otherwise()
 
 
 @on_virtual_time
-async def test_a_shop_with_keys_is_asked_for_what_only_keys_get() -> None:
+async def test_shop_with_keys_is_probed_with_an_authenticated_read() -> None:
     page = Unreadable(Side.SHOP, "a web page", status=200)
     world = ShopWorld(shop_account(shop=ShopSettings(base_url="https://s.example.test", consumer_key="ck", consumer_secret="cs")))
     assert not await world.context().failures.is_account_wide(page)
@@ -176,7 +176,7 @@ async def test_a_shop_with_keys_is_asked_for_what_only_keys_get() -> None:
 
 
 @on_virtual_time
-async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
+async def test_side_wide_failure_needs_no_probe() -> None:
     world = ShopWorld()
     page = Blocked(Side.SHOP, "a bot check", status=202, is_of_whole_side=True)
     verdict = await world.context().failures.classify_error(page, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
@@ -185,7 +185,7 @@ async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
 
 
 @on_virtual_time
-async def test_the_problem_tells_the_remedy_that_the_probe_brings() -> None:
+async def test_problem_text_has_the_remedy_of_the_probe() -> None:
     world = ShopWorld()
     world.shop.faults["probe"] = Blocked(Side.SHOP, "a bot check: except /wp-json/ from it", status=202)
     verdict = await world.context().failures.classify_error(Unreadable(Side.SHOP, "a web page"), Outcome.WOO_NOT_UPDATED, "writing")
@@ -194,7 +194,7 @@ async def test_the_problem_tells_the_remedy_that_the_probe_brings() -> None:
 
 
 @on_virtual_time
-async def test_one_row_that_cannot_be_read_asks_nobody() -> None:
+async def test_unreadable_row_causes_no_probe() -> None:
     world = ShopWorld()
     verdict = await world.context().failures.classify_error(
         Unreadable(Side.TILL, "odd", field="Type"), Outcome.EPOS_FETCH_FAILED, "reading"
@@ -203,8 +203,8 @@ async def test_one_row_that_cannot_be_read_asks_nobody() -> None:
 
 
 @on_virtual_time
-async def test_an_address_of_creates_names_nobody() -> None:
-    """Keys that may only read, a place to create that is not there: every create meets it."""
+async def test_failed_create_address_pauses_without_a_probe() -> None:
+    """With read-only keys or a missing create address every create fails."""
     for error in (CredentialsRefused(Side.TILL, "read only", status=403), Misaddressed(Side.TILL, "no place", status=404)):
         world = ShopWorld()
         verdict = await world.context().failures.classify_error(error, Outcome.CUSTOMER_NOT_MATCHED, "creating", refusal_is_final=True)
@@ -212,7 +212,7 @@ async def test_an_address_of_creates_names_nobody() -> None:
 
 
 @on_virtual_time
-async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
+async def test_probe_decides_a_5xx_and_is_shared() -> None:
     world = ShopWorld()
     failures, failure = world.context().failures, ServerFailure(Side.TILL, "", status=503, retry_after_seconds=45.0)
     verdicts = await asyncio.gather(*(failures.classify_error(failure, Outcome.EPOS_FETCH_FAILED, "reading") for _ in range(100)))
@@ -231,7 +231,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
 
 
 @on_virtual_time
-async def test_a_failing_probe_without_a_reason_of_its_own_is_unreachable() -> None:
+async def test_failing_probe_without_a_reason_is_unreachable() -> None:
     world = ShopWorld()
     world.shop.faults["probe"] = ServerFailure(Side.SHOP, "", status=503)
     verdict = await world.context().failures.classify_error(ServerFailure(Side.SHOP, "", status=500), Outcome.WOO_NOT_UPDATED, "writing")
@@ -263,7 +263,7 @@ async def test_missing_settings_are_named(side: Side, settings: dict[str, object
 
 @pytest.mark.catches("a-spent-allowance-charges-nobody")
 @on_virtual_time
-async def test_a_spent_allowance_puts_off_this_entry_and_pauses_nobody() -> None:
+async def test_spent_allowance_postpones_the_entry_and_pauses_no_side() -> None:
     world = ShopWorld()
     spent = AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=12.0)
     verdict = await world.context().failures.classify_error(spent, Outcome.EPOS_FETCH_FAILED, "reading the customer from Epos Now")
@@ -275,7 +275,7 @@ async def test_a_spent_allowance_puts_off_this_entry_and_pauses_nobody() -> None
 
 
 @on_virtual_time
-async def test_a_probe_that_was_never_sent_says_nothing_of_the_till() -> None:
+async def test_unsent_probe_proves_nothing_about_the_till() -> None:
     world = ShopWorld()
     world.till.faults["probe"] = AllowanceSpent(Side.TILL, "used up", retry_after_seconds=7.0)
     verdict = await world.context().failures.classify_error(ServerFailure(Side.TILL, "", status=500), Outcome.EPOS_FETCH_FAILED, "reading")

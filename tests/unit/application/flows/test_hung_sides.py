@@ -1,4 +1,4 @@
-"""An account whose till or shop hangs holds one entry, not all that are due: thousands of them leave the process its memory."""
+"""An account with a hanging till or shop keeps one entry running, so thousands of such accounts do not fill the memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 
 def new_world(customers: int) -> tuple[ShopWorld, list[ClaimedEntry]]:
-    """No side of the account has answered this process yet."""
+    """A world in which no side of the account has answered this process yet."""
     world = ShopWorld()
     object.__setattr__(world.services, "windows", SideWindows())
     for each in range(1, customers + 1):
@@ -29,7 +29,7 @@ def new_world(customers: int) -> tuple[ShopWorld, list[ClaimedEntry]]:
 
 
 @on_virtual_time
-async def test_while_the_till_hangs_one_entry_runs_and_the_others_cost_no_task() -> None:
+async def test_hanging_till_runs_one_entry_and_the_others_have_no_task() -> None:
     world, entries = new_world(20)
     world.till.latency = 15.0
     world.till.decide_fault = lambda method, argument: Unanswered(Side.TILL, "no answer within 15 s")
@@ -47,7 +47,7 @@ async def test_while_the_till_hangs_one_entry_runs_and_the_others_cost_no_task()
 
 
 @on_virtual_time
-async def test_once_both_sides_have_answered_the_others_run_together() -> None:
+async def test_other_entries_run_together_after_both_sides_answered() -> None:
     world, entries = new_world(20)
     world.till.latency = 1.0
     verdicts = await world.run(*entries)
@@ -58,7 +58,7 @@ async def test_once_both_sides_have_answered_the_others_run_together() -> None:
 
 
 @on_virtual_time
-async def test_a_crowd_does_not_wait_for_its_first_entry() -> None:
+async def test_batch_does_not_wait_for_its_first_entry() -> None:
     world, entries = new_world(0)
     crowd = world.services.settings.crowd
     for each in range(1, crowd + 1):
@@ -69,7 +69,7 @@ async def test_a_crowd_does_not_wait_for_its_first_entry() -> None:
 
 
 @on_virtual_time
-async def test_entries_that_ask_no_side_do_not_wait_behind_one_another() -> None:
+async def test_entries_without_requests_do_not_wait_for_one_another() -> None:
     world, _ = new_world(0)
     verdicts = await world.run(*(entry_of(each) for each in range(1, 21)))
     assert {verdict.outcome for verdict in verdicts} == {Outcome.CUSTOMER_NOT_LINKED}
@@ -77,7 +77,7 @@ async def test_entries_that_ask_no_side_do_not_wait_behind_one_another() -> None
 
 
 @on_virtual_time
-async def test_a_failure_that_waits_for_the_status_check_keeps_no_frames() -> None:
+async def test_failure_waiting_for_the_status_check_keeps_no_frames() -> None:
     world, entries = new_world(1)
     raised: list[UpstreamError] = []
 
@@ -97,8 +97,8 @@ async def test_a_failure_that_waits_for_the_status_check_keeps_no_frames() -> No
 
 
 @on_virtual_time
-async def test_a_failed_read_leaves_nothing_to_the_cycle_collector() -> None:
-    """The collector runs seldom: a thousand hung tills would keep every request that timed out."""
+async def test_failed_read_leaves_no_reference_cycle() -> None:
+    """The collector runs seldom, so a thousand hung tills would keep every timed-out request."""
     world, entries = new_world(1)
     raised: list[weakref.ref[UpstreamError]] = []
 

@@ -1,4 +1,4 @@
-"""A number is not a person: what an order of a linked number comes to, by who the shop says has the number now."""
+"""A customer number is not a person. An order of a linked number depends on the person whom the shop names for it now."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def world() -> FlowWorld:
 
 
 def linked(world: FlowWorld, registered_at: datetime | None, *, gone: bool = False) -> Link:
-    """Till customer 501 with shop customer 12, since a minute ago."""
+    """Links till customer 501 with shop customer 12, a minute ago."""
     link = world.links.add(ACCOUNT.account_id, 501, 12, woo_gone=gone)
     return world.links.put(replace(link, woo_registered_at=registered_at))
 
@@ -58,31 +58,33 @@ def order(registered_at: datetime | None, email: str = ADA) -> OrderFacts:
     ],
     ids=["equal", "a second later", "fractions do not count", "adopted", "a day later", "more than a day later"],
 )
-def test_number_and_time_are_the_person(known: datetime | None, linked_at: datetime, registered: datetime, same: bool) -> None:
+def test_person_is_identified_by_number_and_registration_time(
+    known: datetime | None, linked_at: datetime, registered: datetime, same: bool
+) -> None:
     assert is_linked_person(known, linked_at, registered) is same
 
 
-async def test_the_linked_person_is_known_by_the_time_whatever_the_email(world: FlowWorld) -> None:
+async def test_linked_person_is_recognised_by_time_with_any_email(world: FlowWorld) -> None:
     linked(world, BEFORE)
     verdict = await match(world, order(BEFORE, "changed@example.test"))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
     assert (world.till.calls, world.shop.calls, world.links.pairs()) == ([], [], {(501, 12)})
 
 
-async def test_a_link_without_a_time_adopts_the_one_it_hears(world: FlowWorld) -> None:
+async def test_link_without_registration_time_takes_it_from_the_order(world: FlowWorld) -> None:
     linked(world, None)
     verdict = await match(world, order(BEFORE))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
     assert world.links.of_epos(501).woo_registered_at == BEFORE
 
 
-async def test_a_link_made_for_an_order_keeps_the_time(world: FlowWorld) -> None:
+async def test_new_link_stores_the_registration_time(world: FlowWorld) -> None:
     verdict = await match(world, order(BEFORE))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, 501)
     assert world.links.of_epos(501).woo_registered_at == BEFORE
 
 
-async def test_another_person_with_the_number_is_matched_anew_and_the_old_values_are_removed(world: FlowWorld) -> None:
+async def test_other_person_with_the_number_is_matched_again_and_old_values_are_removed(world: FlowWorld) -> None:
     linked(world, BEFORE)
     eve = world.till.add(EVE)
     verdict = await match(world, order(LATER, EVE))
@@ -92,7 +94,7 @@ async def test_another_person_with_the_number_is_matched_anew_and_the_old_values
 
 
 @pytest.mark.parametrize("known", [BEFORE, None], ids=["by the time", "registered more than a day after the link"])
-async def test_another_person_whom_the_till_does_not_know_is_held_and_nobody_is_created(world: FlowWorld, known: datetime | None) -> None:
+async def test_other_person_unknown_to_the_till_is_held_without_a_create(world: FlowWorld, known: datetime | None) -> None:
     link = linked(world, known)
     verdict = await match(world, order(link.create_time + timedelta(days=2), EVE))
     assert (verdict.outcome, verdict.state, verdict.epos_customer_id) == (Outcome.CUSTOMER_NOT_MATCHED, EntryState.HELD, None)
@@ -102,7 +104,7 @@ async def test_another_person_whom_the_till_does_not_know_is_held_and_nobody_is_
     assert world.links.refreshed == [501], "the till customer's next entry removes the values from the stranger"
 
 
-async def test_another_person_with_several_at_the_till_is_held_with_them(world: FlowWorld) -> None:
+async def test_other_person_with_several_till_customers_is_held_with_candidates(world: FlowWorld) -> None:
     linked(world, BEFORE)
     twins = (world.till.add(EVE), world.till.add(EVE))
     verdict = await match(world, order(LATER, EVE))
@@ -111,8 +113,8 @@ async def test_another_person_with_several_at_the_till_is_held_with_them(world: 
 
 @pytest.mark.parametrize("can_be_asked", [True, False], ids=["the shop says so", "the later account has it"])
 @pytest.mark.catches("waiting-orders-end-no-later-link")
-async def test_an_order_of_who_had_the_number_before_ends_no_link_of_who_has_it_now(world: FlowWorld, can_be_asked: bool) -> None:
-    """It was held while the number went to another person, and runs again because that one was linked."""
+async def test_order_of_the_former_person_keeps_the_link_of_the_present_one(world: FlowWorld, can_be_asked: bool) -> None:
+    """The order was held while the number moved to another person, and is requeued because that person was linked."""
     linked(world, LATER)
     eve = world.till.add(EVE)
     world.shop.registered = {12: LATER} if can_be_asked else None
@@ -122,7 +124,7 @@ async def test_an_order_of_who_had_the_number_before_ends_no_link_of_who_has_it_
     assert (world.links.of_epos(501).is_usable, world.links.pairs()) == (True, {(501, 12)})
 
 
-async def test_a_backup_that_brings_the_former_person_back_ends_the_link_of_the_later_one(world: FlowWorld) -> None:
+async def test_restored_former_person_ends_the_link_of_the_later_one(world: FlowWorld) -> None:
     linked(world, LATER)
     eve = world.till.add(EVE)
     world.shop.registered = {12: BEFORE}
@@ -133,7 +135,7 @@ async def test_a_backup_that_brings_the_former_person_back_ends_the_link_of_the_
 # an order that does not say when its customer registered
 
 
-async def test_the_shop_says_who_has_the_number_where_the_order_does_not(world: FlowWorld) -> None:
+async def test_shop_names_the_person_if_the_order_does_not(world: FlowWorld) -> None:
     linked(world, BEFORE)
     world.shop.registered = {12: BEFORE}
     verdict = await match(world, order(None))
@@ -145,7 +147,7 @@ async def test_the_shop_says_who_has_the_number_where_the_order_does_not(world: 
 
 
 @pytest.mark.parametrize("unreachable", [False, True], ids=["an older bridge", "not reached"])
-async def test_an_order_is_held_where_nobody_says_who_has_the_number(world: FlowWorld, unreachable: bool) -> None:
+async def test_order_is_held_if_no_side_names_the_person(world: FlowWorld, unreachable: bool) -> None:
     linked(world, BEFORE)
     if unreachable:
         world.shop.faults["read_users"] = [Unreachable(Side.SHOP, "DNS")]
@@ -155,7 +157,7 @@ async def test_an_order_is_held_where_nobody_says_who_has_the_number(world: Flow
     assert world.links.of_epos(501).is_usable, "the link stays"
 
 
-async def test_a_link_that_never_heard_a_time_is_believed_where_the_shop_cannot_say_it(world: FlowWorld) -> None:
+async def test_link_without_time_is_used_if_the_shop_names_no_time(world: FlowWorld) -> None:
     linked(world, None)
     verdict = await match(world, order(None))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
@@ -164,8 +166,8 @@ async def test_a_link_that_never_heard_a_time_is_believed_where_the_shop_cannot_
 # a shop customer who is gone
 
 
-async def test_orders_of_a_deleted_shop_customer_find_the_till_customer_and_make_no_link(world: FlowWorld) -> None:
-    """The shop is asked once for all, the till never."""
+async def test_orders_of_a_deleted_shop_customer_match_without_a_link(world: FlowWorld) -> None:
+    """The shop gets one request for all orders, the till none."""
     linked(world, None, gone=True)
     world.shop.registered = {}
     flow = OrderFlow(world.context(ACCOUNT))
@@ -178,7 +180,7 @@ async def test_orders_of_a_deleted_shop_customer_find_the_till_customer_and_make
 
 
 async def test_a_restored_shop_customer_is_linked_again(world: FlowWorld) -> None:
-    """A backup brings the same number with the same time."""
+    """A restored backup has the same number with the same time."""
     linked(world, BEFORE, gone=True)
     world.shop.registered = {12: BEFORE}
     verdict = await match(world, order(BEFORE))
@@ -186,7 +188,7 @@ async def test_a_restored_shop_customer_is_linked_again(world: FlowWorld) -> Non
     assert (world.links.of_epos(501).is_usable, world.links.refreshed) == (True, [501])
 
 
-async def test_a_pair_that_is_proven_gone_is_not_linked_where_the_shop_cannot_be_asked(world: FlowWorld) -> None:
+async def test_proven_deleted_pair_is_not_linked_if_the_shop_is_unavailable(world: FlowWorld) -> None:
     linked(world, None, gone=True)
     verdict = await match(world, order(None))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, 501)
@@ -197,7 +199,7 @@ async def test_a_pair_that_is_proven_gone_is_not_linked_where_the_shop_cannot_be
 # the till customer is linked to somebody else
 
 
-async def test_a_shopper_who_signs_up_again_takes_over_from_the_account_that_is_gone(world: FlowWorld) -> None:
+async def test_new_account_of_a_shopper_takes_over_the_link_of_the_deleted_one(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 501, 40)
     world.shop.registered = {12: LATER}
     verdict = await match(world, order(LATER))
@@ -205,7 +207,7 @@ async def test_a_shopper_who_signs_up_again_takes_over_from_the_account_that_is_
     assert world.links.pairs() == {(501, 12)}
 
 
-async def test_a_holder_whose_number_is_another_persons_now_is_no_holder(world: FlowWorld) -> None:
+async def test_link_holder_whose_number_changed_person_is_replaced(world: FlowWorld) -> None:
     link = world.links.add(ACCOUNT.account_id, 501, 40)
     world.links.put(replace(link, woo_registered_at=BEFORE))
     world.shop.registered = {12: LATER, 40: LATER}
@@ -213,7 +215,7 @@ async def test_a_holder_whose_number_is_another_persons_now_is_no_holder(world: 
     assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, 501, {(501, 12)})
 
 
-async def test_a_holder_who_is_there_is_never_taken_over_from(world: FlowWorld) -> None:
+async def test_existing_link_holder_is_never_replaced(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 501, 40)
     world.shop.registered = {12: LATER, 40: BEFORE}
     verdict = await match(world, order(LATER))
@@ -221,14 +223,14 @@ async def test_a_holder_who_is_there_is_never_taken_over_from(world: FlowWorld) 
     assert verdict.notes == ("the only customer with this email, 501, is linked to another shop customer, 40",)
 
 
-async def test_a_holder_is_not_taken_over_from_where_the_shop_cannot_be_asked(world: FlowWorld) -> None:
+async def test_link_holder_is_not_replaced_if_the_shop_is_unavailable(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 501, 40)
     verdict = await match(world, order(LATER))
     assert (verdict.state, world.links.pairs()) == (EntryState.HELD, {(501, 40)})
     assert verdict.notes[1].startswith("whether that one is still there: ")
 
 
-async def test_an_order_of_a_deleted_shopper_finds_the_customer_that_is_linked_to_the_new_account(world: FlowWorld) -> None:
+async def test_order_of_a_deleted_shopper_matches_the_customer_linked_to_the_new_account(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 501, 40)
     world.shop.registered = {40: BEFORE}
     verdict = await match(world, order(None))
@@ -239,7 +241,7 @@ async def test_an_order_of_a_deleted_shopper_finds_the_customer_that_is_linked_t
 # a link whose till customer is gone
 
 
-async def test_for_a_number_that_was_linked_nobody_is_created_though_the_till_customer_is_gone(world: FlowWorld) -> None:
+async def test_other_person_with_a_linked_number_is_not_created_if_the_till_customer_is_gone(world: FlowWorld) -> None:
     link = linked(world, BEFORE)
     world.links.put(replace(link, epos_gone_at=link.create_time))
     world.shop.registered = {12: LATER}
@@ -248,7 +250,7 @@ async def test_for_a_number_that_was_linked_nobody_is_created_though_the_till_cu
     assert verdict.notes[0].startswith("shop customer 12 is another person than the one who was linked to customer 501")
 
 
-async def test_the_linked_person_gets_a_new_till_customer_when_the_old_one_is_gone(world: FlowWorld) -> None:
+async def test_linked_person_gets_a_new_till_customer_if_the_old_one_is_gone(world: FlowWorld) -> None:
     link = linked(world, BEFORE)
     world.links.put(replace(link, epos_gone_at=link.create_time))
     world.till.customers.pop(EposCustomerId(501))
@@ -256,8 +258,8 @@ async def test_the_linked_person_gets_a_new_till_customer_when_the_old_one_is_go
     assert (verdict.outcome, world.shop.calls) == (Outcome.CUSTOMER_CREATED, [])
 
 
-async def test_a_customer_that_only_the_search_still_finds_is_not_linked_again(world: FlowWorld) -> None:
-    """Its entry would find it gone again, and let this order run again, without an end."""
+async def test_deleted_customer_still_found_by_the_search_is_not_linked_again(world: FlowWorld) -> None:
+    """Its entry would find the customer deleted again and requeue this order, in an endless loop."""
     link = linked(world, BEFORE)
     world.links.put(replace(link, epos_gone_at=link.create_time))
     world.till.faults["read_customer"] = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
@@ -273,14 +275,14 @@ async def test_a_customer_that_only_the_search_still_finds_is_not_linked_again(w
 
 
 @pytest.mark.parametrize(("hours", "checked"), [(23, []), (25, [501])])
-async def test_a_till_customer_not_read_for_a_day_is_read_after_the_order(world: FlowWorld, hours: int, checked: list[int]) -> None:
+async def test_linked_till_customer_not_read_for_a_day_is_queued_for_a_read(world: FlowWorld, hours: int, checked: list[int]) -> None:
     linked(world, BEFORE)
     world.clock.advance(hours * 3600)
     verdict = await match(world, order(BEFORE))
     assert (verdict.outcome, world.links.checked_soon, world.till.calls) == (Outcome.MATCHED_LINK, checked, [])
 
 
-async def test_a_shop_that_is_away_is_not_asked_by_each_order(world: FlowWorld) -> None:
+async def test_unavailable_shop_is_not_asked_by_each_order(world: FlowWorld) -> None:
     linked(world, BEFORE)
     world.shop.faults["read_users"] = Unreachable(Side.SHOP, "DNS")
     flow = OrderFlow(world.context(ACCOUNT))

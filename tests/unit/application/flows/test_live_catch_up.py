@@ -1,4 +1,4 @@
-"""Many live reads of one account at once: few requests, no waiting, and nothing older than the question."""
+"""Many live reads of one account at once need few requests, do not wait, and return no value read before they were asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_fifty_live_reads_of_one_batch_cost_three_pages_and_no_single_read
 
 
 @on_virtual_time
-async def test_lone_and_few_live_reads_start_at_once_and_singly() -> None:
+async def test_few_live_reads_start_at_once_as_single_reads() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     world.put(*range(1, 601))
@@ -46,7 +46,7 @@ async def test_lone_and_few_live_reads_start_at_once_and_singly() -> None:
 
 
 @on_virtual_time
-async def test_a_live_crowd_below_the_price_of_pages_is_read_singly_at_once() -> None:
+async def test_live_crowd_cheaper_than_pages_is_read_singly_at_once() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     world.put(*range(1, 50_001))
@@ -60,7 +60,7 @@ async def test_a_live_crowd_below_the_price_of_pages_is_read_singly_at_once() ->
 
 
 @on_virtual_time
-async def test_finding_out_that_pages_do_not_pay_costs_a_live_crowd_an_eighth() -> None:
+async def test_unprofitable_pages_cost_a_live_crowd_at_most_an_eighth() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     world.put(*range(1, 50_001))
@@ -73,7 +73,7 @@ async def test_finding_out_that_pages_do_not_pay_costs_a_live_crowd_an_eighth() 
 
 
 @on_virtual_time
-async def test_a_live_crowd_takes_gathering_bulk_reads_along() -> None:
+async def test_live_crowd_includes_gathering_bulk_reads() -> None:
     world = ShopWorld()
     world.put(*range(1, 601))
     known_pages(world, 3)
@@ -89,7 +89,7 @@ async def test_a_live_crowd_takes_gathering_bulk_reads_along() -> None:
 
 
 @on_virtual_time
-async def test_live_reads_that_come_in_pieces_share_the_pages_behind_busy_slots() -> None:
+async def test_live_reads_behind_busy_slots_share_pages() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 601))
@@ -106,7 +106,7 @@ async def test_live_reads_that_come_in_pieces_share_the_pages_behind_busy_slots(
 
 
 @on_virtual_time
-async def test_a_question_of_the_same_instant_as_the_page_request_is_too_late_for_it() -> None:
+async def test_read_asked_at_the_instant_of_a_page_request_is_not_served_by_it() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     world.put(*range(1, 101))
@@ -124,7 +124,7 @@ async def test_a_question_of_the_same_instant_as_the_page_request_is_too_late_fo
 
 
 @on_virtual_time
-async def test_customers_found_early_wait_a_moment_for_the_other_pages() -> None:
+async def test_customers_on_early_pages_are_delivered_with_the_other_pages() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     world.put(*range(1, 1_201))
@@ -143,7 +143,7 @@ async def test_customers_found_early_wait_a_moment_for_the_other_pages() -> None
 
 
 @on_virtual_time
-async def test_slow_pages_hold_back_nobody_for_long_nor_serve_later_questions() -> None:
+async def test_slow_pages_delay_delivery_briefly_and_serve_no_later_read() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 1_201), points=1)

@@ -1,4 +1,4 @@
-"""Every rung of the ladder (docs/architecture.md#the-life-of-an-order), with the exact comment, the answer and the note it leaves."""
+"""Every rung of the match ladder (docs/architecture.md#the-life-of-an-order) with its exact comment, answer and note."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def assert_held(verdict: Verdict, outcome: Outcome, note: str) -> None:
 
 
 @pytest.mark.parametrize("facts", [order_facts(), guest_facts()], ids=["customer", "guest"])
-async def test_sync_off_goes_to_the_default_customer_without_a_link_or_a_request(world: FlowWorld, facts: OrderFacts) -> None:
+async def test_disabled_sync_uses_the_default_customer_without_a_link_or_a_request(world: FlowWorld, facts: OrderFacts) -> None:
     world.till.add(ADA)
     account = till_account(customer_sync_enabled=False, guest_policy=GuestPolicy.MATCH_OR_CREATE)
     verdict = await match(world, facts, account, chosen=55)
@@ -63,7 +63,7 @@ async def test_sync_off_goes_to_the_default_customer_without_a_link_or_a_request
     assert (world.till.calls, world.links.pairs()) == ([], set())
 
 
-async def test_a_guest_goes_to_the_default_customer_by_default(world: FlowWorld) -> None:
+async def test_guest_gets_the_default_customer_by_default(world: FlowWorld) -> None:
     world.till.add(ADA)
     verdict = await match(world, guest_facts())
     assert_answer(verdict, Outcome.DEFAULT_CUSTOMER, "Matched to the default customer", DEFAULT_CUSTOMER)
@@ -72,14 +72,14 @@ async def test_a_guest_goes_to_the_default_customer_by_default(world: FlowWorld)
 
 
 @pytest.mark.parametrize("off", [True, False])
-async def test_without_a_default_customer_a_person_must_act(world: FlowWorld, off: bool) -> None:
+async def test_missing_default_customer_holds_the_order(world: FlowWorld, off: bool) -> None:
     account = till_account(default_epos_customer_id=None, customer_sync_enabled=not off)
     verdict = await match(world, guest_facts(), account)
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "no default customer is set")
     assert verdict.comment == NOT_MATCHED_COMMENT
 
 
-async def test_match_only_takes_the_one_and_links_nothing(world: FlowWorld) -> None:
+async def test_match_only_guest_uses_the_one_match_without_a_link(world: FlowWorld) -> None:
     ada = world.till.add(ADA)
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
     assert_answer(verdict, Outcome.MATCHED_EMAIL, "Matched by email", ada)
@@ -88,7 +88,7 @@ async def test_match_only_takes_the_one_and_links_nothing(world: FlowWorld) -> N
 
 
 @pytest.mark.parametrize(("how_many", "said"), [(0, "no customer has"), (2, "2 customers have")])
-async def test_match_only_goes_to_the_default_customer_when_it_is_not_one(world: FlowWorld, how_many: int, said: str) -> None:
+async def test_match_only_guest_without_one_match_gets_the_default_customer(world: FlowWorld, how_many: int, said: str) -> None:
     for _ in range(how_many):
         world.till.add(ADA)
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
@@ -97,7 +97,7 @@ async def test_match_only_goes_to_the_default_customer_when_it_is_not_one(world:
     assert world.till.count("create_customer") == 0
 
 
-async def test_match_or_create_creates_for_a_guest_links_nothing_and_lets_the_others_go(world: FlowWorld) -> None:
+async def test_match_or_create_creates_for_a_guest_and_releases_held_orders(world: FlowWorld) -> None:
     account = till_account(guest_policy=GuestPolicy.MATCH_OR_CREATE)
     verdict = await match(world, guest_facts(email="Ada@Example.test"), account)
     [made] = world.till.with_email(ADA)
@@ -108,7 +108,7 @@ async def test_match_or_create_creates_for_a_guest_links_nothing_and_lets_the_ot
     assert_answer(again, Outcome.MATCHED_EMAIL, "Matched by email", made)
 
 
-async def test_a_guest_with_twins_at_the_till_is_held_with_both(world: FlowWorld) -> None:
+async def test_guest_with_twins_at_the_till_is_held_with_both(world: FlowWorld) -> None:
     twins = (world.till.add(ADA), world.till.add(ADA))
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_OR_CREATE))
     assert_held(verdict, Outcome.DUPLICATE_EMAIL, f"{twins[0]}, {twins[1]}")
@@ -119,7 +119,7 @@ async def test_a_guest_with_twins_at_the_till_is_held_with_both(world: FlowWorld
 # chosen by a person
 
 
-async def test_a_persons_choice_is_used_unlinked_when_the_customer_is_there(world: FlowWorld) -> None:
+async def test_customer_chosen_by_hand_is_used_without_a_link(world: FlowWorld) -> None:
     ada, twin = world.till.add(ADA), world.till.add(ADA)
     for facts in (order_facts(), guest_facts()):
         verdict = await match(world, facts, chosen=twin)
@@ -131,13 +131,13 @@ async def test_a_persons_choice_is_used_unlinked_when_the_customer_is_there(worl
     assert_answer(await match(world, chosen=ada), Outcome.MATCHED_LINK, "Matched to the linked customer", ada)
 
 
-async def test_a_chosen_customer_that_is_deleted_is_told(world: FlowWorld) -> None:
+async def test_deleted_chosen_customer_holds_the_order(world: FlowWorld) -> None:
     verdict = await match(world, chosen=4711)
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "4711")
     assert "deleted in Epos Now" in verdict.notes[0]
 
 
-async def test_a_404_that_proves_nothing_holds_nobody(world: FlowWorld) -> None:
+async def test_unproven_404_of_a_chosen_customer_pauses_the_side(world: FlowWorld) -> None:
     world.till.faults["read_customer"] = [Missing(Side.TILL, "404", status=404)]
     world.till.faults["list_customers"] = [Missing(Side.TILL, "404", status=404)]
     verdict = await match(world, chosen=DEFAULT_CUSTOMER)
@@ -149,7 +149,7 @@ async def test_a_404_that_proves_nothing_holds_nobody(world: FlowWorld) -> None:
 # links
 
 
-async def test_a_usable_link_is_the_answer_without_a_request(world: FlowWorld) -> None:
+async def test_usable_link_answers_without_a_request(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 55, 12)
     verdict = await match(world)
     assert_answer(verdict, Outcome.MATCHED_LINK, "Matched to the linked customer", 55)
@@ -159,12 +159,12 @@ async def test_a_usable_link_is_the_answer_without_a_request(world: FlowWorld) -
     assert (await match(world, account=marked_too)).outcome is Outcome.MATCHED_LINK
 
 
-async def test_a_link_of_another_account_is_none_of_ours(world: FlowWorld) -> None:
+async def test_link_of_another_account_is_ignored(world: FlowWorld) -> None:
     world.links.add(till_account("shop-2").account_id, 55, 12)
     assert (await match(world)).outcome is Outcome.CUSTOMER_CREATED
 
 
-async def test_a_broken_link_is_matched_again_and_replaced(world: FlowWorld) -> None:
+async def test_broken_link_is_replaced_by_a_new_match(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 55, 12, gone=True)
     ada = world.till.add(ADA)
     verdict = await match(world)
@@ -173,7 +173,7 @@ async def test_a_broken_link_is_matched_again_and_replaced(world: FlowWorld) -> 
     assert any("55" in note and "replaced" in note for note in verdict.notes)
 
 
-async def test_a_broken_link_stays_while_nothing_can_take_its_place(world: FlowWorld) -> None:
+async def test_broken_link_stays_without_a_replacement(world: FlowWorld) -> None:
     world.links.add(ACCOUNT.account_id, 55, 12, gone=True)
     world.till.add(ADA)
     world.till.add(ADA)
@@ -181,7 +181,7 @@ async def test_a_broken_link_stays_while_nothing_can_take_its_place(world: FlowW
     assert world.links.pairs() == {(55, 12)}
 
 
-async def test_unlinked_by_hand_is_held_and_names_the_candidates(world: FlowWorld) -> None:
+async def test_customer_unlinked_by_hand_is_held_with_candidates(world: FlowWorld) -> None:
     ada = world.till.add(ADA)
     world.links.marks.add((ACCOUNT.account_id, WooCustomerId(12)))
     verdict = await match(world)
@@ -191,7 +191,7 @@ async def test_unlinked_by_hand_is_held_and_names_the_candidates(world: FlowWorl
 
 
 @pytest.mark.parametrize("how_many", [0, 1, 2])
-async def test_auto_link_off_is_held_with_candidates_and_creates_nobody(world: FlowWorld, how_many: int) -> None:
+async def test_disabled_auto_link_holds_the_order_with_candidates_and_creates_nothing(world: FlowWorld, how_many: int) -> None:
     candidates = tuple(world.till.add(ADA) for _ in range(how_many))
     verdict = await match(world, account=till_account(auto_link=False))
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "automatic linking is off")
@@ -199,7 +199,7 @@ async def test_auto_link_off_is_held_with_candidates_and_creates_nobody(world: F
     assert (world.till.count("create_customer"), world.links.pairs()) == (0, set())
 
 
-async def test_candidates_of_an_order_without_a_usable_email_are_none(world: FlowWorld) -> None:
+async def test_order_without_usable_email_has_no_candidates(world: FlowWorld) -> None:
     verdict = await match(world, order_facts(account_email=""), till_account(auto_link=False))
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "automatic linking is off")
     assert (verdict.candidate_ids, world.till.calls) == ((), [])
@@ -208,7 +208,7 @@ async def test_candidates_of_an_order_without_a_usable_email_are_none(world: Flo
 # by email
 
 
-async def test_none_is_created_and_linked(world: FlowWorld) -> None:
+async def test_unknown_email_creates_and_links_a_customer(world: FlowWorld) -> None:
     verdict = await match(world)
     [made] = world.till.with_email(ADA)
     assert_answer(verdict, Outcome.CUSTOMER_CREATED, "Customer created", made)
@@ -222,7 +222,7 @@ async def test_none_is_created_and_linked(world: FlowWorld) -> None:
 
 
 @pytest.mark.parametrize("way", [EmailMatch.EXACT, EmailMatch.IGNORING_CASE, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
-async def test_one_is_linked_and_near_misses_are_not_it(world: FlowWorld, way: EmailMatch) -> None:
+async def test_one_exact_match_is_linked_and_near_misses_are_ignored(world: FlowWorld, way: EmailMatch) -> None:
     world.till.match = way
     world.till.add(f"not-{ADA}")
     ada = world.till.add(ADA)
@@ -232,14 +232,14 @@ async def test_one_is_linked_and_near_misses_are_not_it(world: FlowWorld, way: E
     assert (link.epos_customer_id, link.origin) == (ada, LinkOrigin.MATCHED_EMAIL)
 
 
-async def test_more_are_held_with_the_published_sentence(world: FlowWorld) -> None:
+async def test_several_matches_are_held_with_the_published_sentence(world: FlowWorld) -> None:
     twins = (world.till.add(ADA), world.till.add(ADA.upper()))
     verdict = await match(world)
     assert_held(verdict, Outcome.DUPLICATE_EMAIL, f"{twins[0]}, {twins[1]}")
     assert (verdict.comment, verdict.candidate_ids, world.links.pairs()) == (DUPLICATE_COMMENT, twins, set())
 
 
-async def test_a_crowd_of_candidates_is_capped(world: FlowWorld) -> None:
+async def test_candidates_are_capped(world: FlowWorld) -> None:
     for _ in range(MAX_CANDIDATES + 20):
         world.till.add(ADA)
     verdict = await match(world)
@@ -249,7 +249,7 @@ async def test_a_crowd_of_candidates_is_capped(world: FlowWorld) -> None:
 
 @pytest.mark.parametrize("stored", [f"mailto:{ADA}", f"Ada <{ADA}>", f"{ADA};bea@example.test", f"{ADA}."])
 @pytest.mark.catches("resembling-emails-are-for-a-person")
-async def test_an_email_in_another_spelling_is_held_with_its_customer(world: FlowWorld, stored: str) -> None:
+async def test_customer_with_another_spelling_holds_the_order_as_candidate(world: FlowWorld, stored: str) -> None:
     world.till.match = EmailMatch.CONTAINS
     odd = world.till.add(stored)
     world.till.add(f"jo{ADA}")
@@ -263,7 +263,7 @@ async def test_an_email_in_another_spelling_is_held_with_its_customer(world: Flo
     assert_answer(await match(world), Outcome.MATCHED_EMAIL, "Matched by email", odd)
 
 
-async def test_a_guest_who_is_only_matched_goes_to_the_default_customer_and_the_spelling_is_named(world: FlowWorld) -> None:
+async def test_match_only_guest_with_another_spelling_gets_the_default_customer_and_a_note(world: FlowWorld) -> None:
     world.till.match = EmailMatch.CONTAINS
     odd = world.till.add(f"mailto:{ADA}")
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
@@ -271,12 +271,12 @@ async def test_a_guest_who_is_only_matched_goes_to_the_default_customer_and_the_
     assert verdict.notes == (f"guest order: not linked; no customer has its billing email in Epos Now; in another spelling: {odd}",)
 
 
-async def test_a_customer_is_created_with_the_email_as_it_is_seen(world: FlowWorld) -> None:
+async def test_customer_is_created_with_the_visible_email(world: FlowWorld) -> None:
     await match(world, order_facts(email="\ufeffAda@example.test\u200b "))
     assert [each.email for each in world.till.created] == ["Ada@example.test"]
 
 
-async def test_a_twin_that_turns_up_beside_the_create_is_held_with_both(world: FlowWorld) -> None:
+async def test_twin_found_after_the_create_holds_the_order_with_both(world: FlowWorld) -> None:
     async def step(name: str) -> None:
         if name == "till.create_customer":
             world.till.add(ADA)
@@ -288,7 +288,7 @@ async def test_a_twin_that_turns_up_beside_the_create_is_held_with_both(world: F
     assert world.links.pairs() == set()
 
 
-async def test_a_candidate_of_another_shop_customer_is_never_taken_over(world: FlowWorld) -> None:
+async def test_candidate_linked_to_another_shop_customer_is_never_relinked(world: FlowWorld) -> None:
     ada = world.till.add(ADA)
     world.links.add(ACCOUNT.account_id, ada, 99)
     verdict = await match(world)
@@ -297,7 +297,7 @@ async def test_a_candidate_of_another_shop_customer_is_never_taken_over(world: F
     assert world.links.pairs() == {(ada, 99)}
 
 
-async def test_a_link_of_a_shop_customer_who_is_gone_is_not_in_the_way(world: FlowWorld) -> None:
+async def test_link_of_a_deleted_shop_customer_does_not_block_a_new_link(world: FlowWorld) -> None:
     ada = world.till.add(ADA)
     world.links.add(ACCOUNT.account_id, ada, 99, woo_gone=True)
     assert_answer(await match(world), Outcome.MATCHED_EMAIL, "Matched by email", ada)
@@ -315,7 +315,7 @@ async def test_the_default_customer_cannot_be_linked(world: FlowWorld) -> None:
 
 
 @pytest.mark.parametrize("found", [True, False])
-async def test_a_billing_email_that_differs_matches_and_does_not_link(world: FlowWorld, found: bool) -> None:
+async def test_different_billing_email_matches_without_a_link(world: FlowWorld, found: bool) -> None:
     if found:
         world.till.add("work@example.test")
     account = till_account(match_email=MatchEmail.BILLING)
@@ -327,7 +327,7 @@ async def test_a_billing_email_that_differs_matches_and_does_not_link(world: Flo
     assert (world.links.pairs(), world.links.released) == (set(), [])
 
 
-async def test_a_billing_email_that_is_the_account_email_links(world: FlowWorld) -> None:
+async def test_billing_email_equal_to_the_account_email_links(world: FlowWorld) -> None:
     verdict = await match(world, order_facts(billing_email="ADA@example.test"), till_account(match_email=MatchEmail.BILLING))
     assert verdict.outcome is Outcome.CUSTOMER_CREATED
     assert len(world.links.pairs()) == 1
@@ -341,13 +341,13 @@ async def test_a_billing_email_that_is_the_account_email_links(world: FlowWorld)
         ({"account_email": "ada at home"}, "no valid email address"),
     ],
 )
-async def test_what_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, Any], note: str) -> None:
+async def test_customer_that_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, Any], note: str) -> None:
     verdict = await match(world, order_facts(**changed))
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, note)
     assert world.till.count("create_customer") == 0
 
 
-async def test_names_that_the_till_has_no_room_for_are_cut_with_a_note(world: FlowWorld) -> None:
+async def test_overlong_names_are_cut_with_a_note(world: FlowWorld) -> None:
     verdict = await match(world, order_facts(first_name="a" * 51, last_name="b" * 300))
     assert verdict.outcome is Outcome.CUSTOMER_CREATED
     assert verdict.notes[1:] == (
@@ -359,7 +359,7 @@ async def test_names_that_the_till_has_no_room_for_are_cut_with_a_note(world: Fl
     assert (customer.forename, customer.surname) == ("a" * 50, "b" * 50)
 
 
-async def test_a_long_name_is_no_matter_for_a_customer_who_is_there(world: FlowWorld) -> None:
+async def test_long_name_does_not_affect_an_existing_customer(world: FlowWorld) -> None:
     ada = world.till.add(ADA)
     assert (await match(world, order_facts(first_name="a" * 51))).epos_customer_id == ada
 
@@ -367,7 +367,7 @@ async def test_a_long_name_is_no_matter_for_a_customer_who_is_there(world: FlowW
 # links that change meanwhile
 
 
-async def test_a_conflict_is_decided_again_on_what_is_there_now(world: FlowWorld) -> None:
+async def test_link_conflict_is_decided_again_on_current_links(world: FlowWorld) -> None:
     ada, other = world.till.add(ADA), world.till.add("other@example.test")
     world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, other, 12)]
     assert_answer(await match(world), Outcome.MATCHED_LINK, "Matched to the linked customer", other)
@@ -378,7 +378,7 @@ async def test_a_conflict_is_decided_again_on_what_is_there_now(world: FlowWorld
     assert_held(await match(world), Outcome.CUSTOMER_NOT_MATCHED, "linked to another shop customer, 99")
 
 
-async def test_conflicts_without_end_are_postponed_not_spun_on(world: FlowWorld) -> None:
+async def test_repeated_link_conflicts_postpone_the_order(world: FlowWorld) -> None:
     world.till.add(ADA)
     world.links.next_outcomes = [OrderLinkOutcome.CONFLICT] * 10
     verdict = await match(world)
@@ -387,7 +387,7 @@ async def test_conflicts_without_end_are_postponed_not_spun_on(world: FlowWorld)
     assert len(world.links.next_outcomes) == 7
 
 
-async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided(world: FlowWorld) -> None:
+async def test_changed_order_or_settings_requeue_without_a_decision(world: FlowWorld) -> None:
     world.links.next_outcomes = [OrderLinkOutcome.STALE]
     verdict = await match(world)
     assert (verdict.disposition, verdict.not_before, verdict.epos_customer_id) == (Disposition.POSTPONE, None, None)
@@ -407,7 +407,7 @@ async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided
         (Throttled(Side.TILL, "429", status=429, retry_after_seconds=60), ProblemReason.THROTTLED),
     ],
 )
-async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
+async def test_account_wide_till_failure_pauses_the_side(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
     world.till.faults |= {"search_by_email": [error], "probe": error}
     verdict = await match(world)
     assert verdict.disposition is Disposition.PAUSE_SIDE
@@ -417,7 +417,7 @@ async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, er
 
 
 @pytest.mark.parametrize("error", [Unanswered(Side.TILL, "no answer"), ServerFailure(Side.TILL, "502", status=502)], ids=repr)
-async def test_what_this_order_met_is_tried_again(world: FlowWorld, error: Exception) -> None:
+async def test_failure_of_this_order_is_retried(world: FlowWorld, error: Exception) -> None:
     world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
     assert (verdict.disposition, verdict.outcome) == (Disposition.RETRY, Outcome.CUSTOMER_NOT_MATCHED)
@@ -425,7 +425,7 @@ async def test_what_this_order_met_is_tried_again(world: FlowWorld, error: Excep
     assert (await match(world)).outcome is Outcome.CUSTOMER_CREATED
 
 
-async def test_a_refused_create_ends_with_the_field(world: FlowWorld) -> None:
+async def test_refused_create_fails_with_the_field_name(world: FlowWorld) -> None:
     refused = Refused(Side.TILL, "Invalid field value", status=400, field="ContactNumber")
     world.till.create_answers = [LostAnswer(refused, stored_after_seconds=None)]
     verdict = await match(world)
@@ -433,7 +433,7 @@ async def test_a_refused_create_ends_with_the_field(world: FlowWorld) -> None:
     assert "ContactNumber" in verdict.notes[0]
 
 
-async def test_without_till_credentials_the_account_is_told_and_the_till_not_asked(world: FlowWorld) -> None:
+async def test_missing_till_credentials_are_an_account_problem_without_a_request(world: FlowWorld) -> None:
     bare = till_account(epos=EposSettings())
     for verdict in [await match(world, account=bare), await match(world, account=bare, chosen=5)]:
         assert verdict.problem is not None
@@ -447,7 +447,7 @@ async def test_without_till_credentials_the_account_is_told_and_the_till_not_ask
 PRODUCTS = (UnlinkedProduct(product_id=5, sku="S-1", name="Tea"),)
 
 
-async def test_unlinked_products_hold_an_order_that_has_its_customer_and_its_link(world: FlowWorld) -> None:
+async def test_unlinked_products_hold_an_order_with_its_customer_and_link(world: FlowWorld) -> None:
     verdict = await match(world, order_facts(unlinked_products=PRODUCTS))
     assert (verdict.outcome, verdict.comment) == (Outcome.PRODUCT_NOT_MATCHED, "Product Id Not Matched with EPOSNOW")
     assert verdict.state is EntryState.HELD
@@ -455,7 +455,7 @@ async def test_unlinked_products_hold_an_order_that_has_its_customer_and_its_lin
     assert len(world.links.pairs()) == 1
 
 
-async def test_both_troubles_stand_under_the_headline(world: FlowWorld) -> None:
+async def test_unmatched_customer_and_products_share_one_comment(world: FlowWorld) -> None:
     twins = (world.till.add(ADA), world.till.add(ADA))
     verdict = await match(world, order_facts(unlinked_products=PRODUCTS))
     assert verdict.comment == "Product Id and Customer Id Not Matched with EPOSNOW"
@@ -463,13 +463,13 @@ async def test_both_troubles_stand_under_the_headline(world: FlowWorld) -> None:
     assert DUPLICATE_COMMENT in verdict.notes
 
 
-async def test_an_order_entry_without_facts_is_a_fault_of_ours(world: FlowWorld) -> None:
+async def test_order_entry_without_facts_raises_value_error(world: FlowWorld) -> None:
     entry = replace(order_entry(ACCOUNT, order_facts()), facts=None)
     with pytest.raises(ValueError, match="no facts"):
         await OrderFlow(world.context(ACCOUNT)).run(entry)
 
 
-async def test_orders_of_a_lane_share_one_reading_of_the_list(world: FlowWorld) -> None:
+async def test_orders_of_a_lane_share_list_scans(world: FlowWorld) -> None:
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 50
     people = [EposCustomerId(world.till.add(f"{number}@example.test")) for number in range(100)]
     flow = OrderFlow(world.context(ACCOUNT))
@@ -482,7 +482,7 @@ async def test_orders_of_a_lane_share_one_reading_of_the_list(world: FlowWorld) 
     assert world.till.count("list_customers") <= 100, "a reading each would have been 400 requests"
 
 
-async def test_an_order_under_a_reused_id_says_so_whatever_becomes_of_it(world: FlowWorld) -> None:
+async def test_reused_order_id_is_always_noted(world: FlowWorld) -> None:
     for facts in (guest_facts(), order_facts(account_email="")):
         verdict = await match(world, replace(facts, is_of_reused_id=True))
         assert verdict.notes[-1] == "a different order stood under this order id before"

@@ -62,7 +62,7 @@ PASSING = [1.0, 6.0, 16.0, 31.0, 36.0, DEFAULT_SETTLE_SECONDS + 1]
     answers=[LostAnswer(Unanswered(Side.TILL, "no answer within 15 s")), None],
     actions=[*[("go_on", 0)] * 3, ("kill", 0), ("go_on", 0), ("kill", 0)],
 )
-def test_never_two_customers_of_one_email(
+def test_interleavings_never_create_two_customers_of_one_email(
     match: EmailMatch, others: int, answers: list[LostAnswer | None], actions: list[tuple[str, int]]
 ) -> None:
     asyncio.run(_never_two(match, others, answers, actions))

@@ -1,4 +1,4 @@
-"""The reading of list pages by itself; how it serves a crowd: test_till_reader."""
+"""``PageScan`` alone. ``test_till_reader`` checks how it serves many reads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def crowd_of(customer_ids: Iterable[int]) -> ScanCrowd:
 
 
 def scan_of(till: FakeTill) -> PageScan:
-    """100 customers wait, and no page serves one."""
+    """A scan for 100 waiting customers, none of whom is on a page."""
     return PageScan(
         till.list_customers,
         crowd=crowd_of(range(1_000_001, 1_000_101)),
@@ -39,7 +39,7 @@ def scan_of(till: FakeTill) -> PageScan:
     )
 
 
-async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
+async def test_pages_interrupted_together_leave_no_unretrieved_error() -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     paused = asyncio.Event()
@@ -60,7 +60,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     assert complaints == []
 
 
-async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_list_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its end was known once, and lies on: what is waited for is read singly then."""
     monkeypatch.setattr(page_scan, "MAX_LIST_PAGES", 50)
     till = FakeTill()
@@ -73,7 +73,7 @@ async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     assert (scan.last_page, scan.pages_at_least) == (None, 50), "and the next smaller crowd does not try again"
 
 
-async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() -> None:
+async def test_failing_page_ends_the_others_before_the_scan_returns() -> None:
     till, ended = FakeTill(), list[int]()
 
     async def list_customers(page: int) -> CustomerPage:
@@ -94,7 +94,7 @@ async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() ->
 
 
 @pytest.mark.parametrize(("sufficed", "pages"), [(0, 5), (6, 6), (44, 5)])
-async def test_a_small_crowd_reads_as_many_pages_as_sufficed_before(sufficed: int, pages: int) -> None:
+async def test_small_crowd_reads_the_number_of_pages_that_sufficed_before(sufficed: int, pages: int) -> None:
     """The last 44 of a sweep wait for customers of page 6: an eighth of their single reads ends at page 5."""
     till = FakeTill()
     for _ in range(1_200):

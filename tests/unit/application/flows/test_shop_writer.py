@@ -1,4 +1,4 @@
-"""How shop writes gather, split and are noted. Time is virtual: what leaves when is exact."""
+"""``ShopWriter`` gathers, splits and records shop writes. Time is virtual, so the time of each request is exact."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sizes(world: ShopWorld) -> list[int]:
 
 
 @on_virtual_time
-async def test_the_writes_of_a_live_crowd_share_one_request() -> None:
+async def test_live_writes_of_a_crowd_share_one_request() -> None:
     world = ShopWorld()
     world.till.latency = 0.1
     for each in range(1, 601):
@@ -76,7 +76,7 @@ async def test_the_writes_of_a_live_crowd_share_one_request() -> None:
 
 
 @on_virtual_time
-async def test_a_lone_live_write_leaves_at_once() -> None:
+async def test_lone_live_write_is_sent_at_once() -> None:
     world, writer = world_of(1)
     await writer.write(write_of(1, is_live=True))
     assert world.shop.sent_at == [1000.0]
@@ -84,7 +84,7 @@ async def test_a_lone_live_write_leaves_at_once() -> None:
 
 
 @on_virtual_time
-async def test_a_live_write_waits_at_most_50_ms_for_who_is_on_the_way() -> None:
+async def test_live_write_waits_at_most_50_ms_for_pending_writes() -> None:
     world, writer = world_of(3)
 
     async def late(woo: int, seconds: float) -> None:
@@ -100,7 +100,7 @@ async def test_a_live_write_waits_at_most_50_ms_for_who_is_on_the_way() -> None:
 
 
 @on_virtual_time
-async def test_a_full_bulk_batch_leaves_at_once_and_one_after_the_other() -> None:
+async def test_full_bulk_batches_are_sent_at_once_one_after_the_other() -> None:
     world, writer = world_of(1_000)
     world.shop.latency = 2.0
     await write_all(writer, [write_of(each) for each in range(1, 1_001)])
@@ -110,7 +110,7 @@ async def test_a_full_bulk_batch_leaves_at_once_and_one_after_the_other() -> Non
 
 
 @on_virtual_time
-async def test_a_bulk_write_leaves_when_it_is_quiet_or_after_five_seconds() -> None:
+async def test_bulk_write_is_sent_after_a_quiet_time_or_five_seconds() -> None:
     world, writer = world_of(2)
     await writer.write(write_of(1))
     assert world.shop.sent_at == [pytest.approx(1000.25)]
@@ -122,7 +122,7 @@ async def test_a_bulk_write_leaves_when_it_is_quiet_or_after_five_seconds() -> N
 
 
 @on_virtual_time
-async def test_a_live_write_takes_waiting_bulk_ones_along() -> None:
+async def test_live_write_includes_waiting_bulk_writes() -> None:
     world, writer = world_of(10)
     with writer.pending_write():
         waiting = [asyncio.create_task(writer.write(write_of(each))) for each in range(1, 10)]
@@ -150,7 +150,7 @@ async def test_a_live_write_does_not_wait_for_a_bulk_request_under_way() -> None
 
 @pytest.mark.parametrize(("max_batch", "must"), [(500, 8), (100, 35)])
 @on_virtual_time
-async def test_three_thousand_updates_cost_few_requests(max_batch: int, must: int) -> None:
+async def test_three_thousand_updates_need_few_requests(max_batch: int, must: int) -> None:
     world = ShopWorld()
     world.shop.max_batch = max_batch
     for each in range(1, 3_001):
@@ -174,7 +174,7 @@ async def test_three_thousand_updates_cost_few_requests(max_batch: int, must: in
 
 
 @on_virtual_time
-async def test_one_shop_customer_is_never_in_two_requests_at_a_time() -> None:
+async def test_shop_customer_is_never_in_two_concurrent_requests() -> None:
     world, writer = world_of(1)
     world.shop.latency = 1.0
     world.shop.stored[1] = CustomerWrite(woo_customer_id=WooCustomerId(1), version=1, values=VALUES)
@@ -200,7 +200,7 @@ async def test_versions_are_drawn_above_a_stale_answer() -> None:
 
 
 @on_virtual_time
-async def test_a_lost_lane_sends_nothing() -> None:
+async def test_lost_lane_sends_no_writes() -> None:
     world, writer = world_of(2)
     world.links.take_over(world.account.account_id)
     results = await write_all(writer, [write_of(1), write_of(2)])
@@ -211,7 +211,7 @@ async def test_a_lost_lane_sends_nothing() -> None:
 
 @pytest.mark.catches("customer-writes-rest-on-current-settings")
 @on_virtual_time
-async def test_versions_are_drawn_for_the_settings_that_the_values_rest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_versions_are_drawn_for_the_settings_of_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
     world = ShopWorld(update_time=START)
     draw, bases = world.state.next_versions, list[WriteBasis]()
 
@@ -226,7 +226,7 @@ async def test_versions_are_drawn_for_the_settings_that_the_values_rest_on(monke
 
 
 @on_virtual_time
-async def test_closing_leaves_nobody_waiting() -> None:
+async def test_close_cancels_waiting_writes() -> None:
     world, writer = world_of(2)
     with writer.pending_write():
         waiting = asyncio.create_task(write_all(writer, [write_of(1), write_of(2)]))
@@ -271,7 +271,7 @@ async def test_one_bad_item_fails_alone(error: UpstreamError) -> None:
 
 
 @on_virtual_time
-async def test_splitting_is_bounded_and_what_is_left_is_sent_again_uncharged() -> None:
+async def test_splitting_is_bounded_and_remaining_items_are_resent_uncharged() -> None:
     world, writer = world_of(500)
     world.shop.answer = poisoned(ServerFailure(Side.SHOP, "the shop failed", status=500), *range(1, 501))  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, 501)])
@@ -309,7 +309,7 @@ async def test_5xx_with_a_failing_probe_is_not_split() -> None:
 
 
 @on_virtual_time
-async def test_an_unknown_result_clears_the_hashes_and_later_parts_confirm_theirs() -> None:
+async def test_unknown_result_clears_the_hashes_and_later_parts_store_theirs() -> None:
     world = ShopWorld()
     for each in (1, 2):
         world.link(each)
@@ -327,7 +327,7 @@ async def test_an_unknown_result_clears_the_hashes_and_later_parts_confirm_their
 
 
 @on_virtual_time
-async def test_not_done_items_go_with_the_next_request() -> None:
+async def test_not_done_items_are_sent_with_the_next_request() -> None:
     world, writer = world_of(100)
 
     def half(writes: Sequence[CustomerWrite]) -> list[WriteResult]:
@@ -343,7 +343,7 @@ async def test_not_done_items_go_with_the_next_request() -> None:
 
 
 @on_virtual_time
-async def test_no_progress_at_all_is_told() -> None:
+async def test_request_without_progress_returns_not_done() -> None:
     world, writer = world_of(2)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.NOT_DONE)] * len(writes)
     results = await write_all(writer, [write_of(1), write_of(2)])
@@ -380,7 +380,7 @@ async def test_mixed_results_reach_their_own_entries() -> None:
 
 
 @on_virtual_time
-async def test_no_request_is_under_way_or_leaves_after_close() -> None:
+async def test_no_request_runs_or_starts_after_close() -> None:
     world, writer = world_of(501)
     world.shop.latency = 10.0
     writing = asyncio.create_task(write_all(writer, [write_of(each) for each in range(1, 502)]))

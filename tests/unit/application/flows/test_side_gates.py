@@ -1,4 +1,4 @@
-"""How many requests leave for one side, and when none does."""
+"""``SideGates`` limits the concurrent requests to one side, and stops them after a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOP = AccountId("shop-a")
 
 
 class Upstream:
-    """Counts how many requests are under way at once."""
+    """Counts concurrent requests."""
 
     def __init__(self, gate: SideGate, seconds: float = 1.0) -> None:
         self.gate, self.seconds = gate, seconds
@@ -48,7 +48,7 @@ async def at_once(upstream: Upstream, count: int) -> list[BaseException | None]:
 
 
 @on_virtual_time
-async def test_a_side_starts_with_one_request_and_doubles_with_each_success() -> None:
+async def test_side_starts_with_one_request_and_doubles_with_each_success() -> None:
     upstream = Upstream(SideGates(SHOP, SideWindows())[Side.TILL])
     began = asyncio.get_running_loop().time()
     await at_once(upstream, 7)  # 1, 2 and 4 at once
@@ -57,7 +57,7 @@ async def test_a_side_starts_with_one_request_and_doubles_with_each_success() ->
 
 
 @on_virtual_time
-async def test_a_time_out_makes_it_one_again_and_another_failure_does_not() -> None:
+async def test_timeout_resets_the_window_to_one_and_another_failure_does_not() -> None:
     windows = SideWindows()
     upstream = Upstream(SideGates(SHOP, windows)[Side.SHOP])
     await at_once(upstream, 7)
@@ -73,7 +73,7 @@ async def test_a_time_out_makes_it_one_again_and_another_failure_does_not() -> N
 
 
 @on_virtual_time
-async def test_who_waits_behind_the_failure_does_not_meet_it_too() -> None:
+async def test_waiting_requests_are_interrupted_after_a_failure() -> None:
     gates = SideGates(SHOP, SideWindows())
     upstream = Upstream(gates[Side.TILL])
 
@@ -92,7 +92,7 @@ async def test_who_waits_behind_the_failure_does_not_meet_it_too() -> None:
 
 
 @on_virtual_time
-async def test_whoever_leaves_the_line_takes_no_place_along() -> None:
+async def test_cancelled_waiting_request_takes_no_slot() -> None:
     upstream = Upstream(SideGates(SHOP, SideWindows())[Side.TILL])
     tasks = [asyncio.create_task(upstream.ask()) for _ in range(4)]
     await asyncio.sleep(0.5)
@@ -104,7 +104,7 @@ async def test_whoever_leaves_the_line_takes_no_place_along() -> None:
 
 
 @on_virtual_time
-async def test_of_those_that_wait_orders_go_first_and_every_tenth_is_of_the_lowest_class() -> None:
+async def test_waiting_orders_go_first_and_every_tenth_request_is_of_the_lowest_class() -> None:
     windows = SideWindows()
     windows.of(SHOP, Side.SHOP).timed_out()
     upstream = Upstream(SideGates(SHOP, windows)[Side.SHOP])
@@ -123,7 +123,7 @@ async def test_of_those_that_wait_orders_go_first_and_every_tenth_is_of_the_lowe
 
 
 @on_virtual_time
-async def test_a_place_of_one_who_left_goes_to_the_next() -> None:
+async def test_slot_of_a_cancelled_request_goes_to_the_next() -> None:
     upstream = Upstream(SideGates(SHOP, SideWindows())[Side.SHOP])
     tasks = [asyncio.create_task(upstream.ask(each)) for each in (RequestClass.BULK, RequestClass.ORDER, RequestClass.BULK)]
     await asyncio.sleep(0.5)
@@ -138,7 +138,7 @@ def _write(number: int, *, is_live: bool = False) -> ShopWrite:
 
 
 @on_virtual_time
-async def test_a_live_write_goes_before_bulk_writes_that_wait_for_the_same_shop() -> None:
+async def test_live_write_goes_before_bulk_writes_waiting_for_the_same_shop() -> None:
     world = ShopWorld()
     for number in range(1, 5):
         world.link(number, number)

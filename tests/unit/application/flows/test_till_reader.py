@@ -1,4 +1,4 @@
-"""Many waiting customers cost the till few requests, and nobody gets a value that was read before the question."""
+"""``TillReader`` reads many customers with few requests, and returns no value read before it was asked for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tillsync_server.ports.tills import TillKnowledge
 
 @pytest.mark.parametrize(("customers", "must"), [(2_000, 11), (50_000, 250)])
 @on_virtual_time
-async def test_a_thousand_waiting_customers_are_read_by_pages(customers: int, must: int) -> None:
+async def test_waiting_customers_are_read_by_pages(customers: int, must: int) -> None:
     world = ShopWorld()
     world.put(*range(1, customers + 1))
     reader, wanted = TillReader(world.context()), scattered(customers, 1_000)
@@ -32,7 +32,7 @@ async def test_a_thousand_waiting_customers_are_read_by_pages(customers: int, mu
 
 
 @on_virtual_time
-async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
+async def test_known_last_page_is_not_exceeded() -> None:
     world = ShopWorld()
     world.put(*range(1, 2_001))
     world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=10)
@@ -43,7 +43,7 @@ async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
 
 
 @on_virtual_time
-async def test_fewer_than_pages_are_read_one_by_one() -> None:
+async def test_customers_fewer_than_pages_are_read_singly() -> None:
     world = ShopWorld()
     world.put(*range(1, 50_001))
     world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=250)
@@ -54,7 +54,7 @@ async def test_fewer_than_pages_are_read_one_by_one() -> None:
 
 
 @on_virtual_time
-async def test_a_list_that_does_not_pay_is_given_up_and_not_tried_again_in_this_lease() -> None:
+async def test_unprofitable_list_is_given_up_for_the_lease() -> None:
     world = ShopWorld()
     world.put(*range(1, 100_001))
     reader, wanted = TillReader(world.context()), scattered(100_000, 100)
@@ -67,7 +67,7 @@ async def test_a_list_that_does_not_pay_is_given_up_and_not_tried_again_in_this_
 
 
 @on_virtual_time
-async def test_few_bulk_and_live_ones_are_read_singly() -> None:
+async def test_few_bulk_and_live_customers_are_read_singly() -> None:
     world = ShopWorld()
     world.put(*range(1, 20))
     reader = TillReader(world.context())
@@ -78,7 +78,7 @@ async def test_few_bulk_and_live_ones_are_read_singly() -> None:
 
 
 @on_virtual_time
-async def test_whole_reading_is_remembered_for_the_next_crowd() -> None:
+async def test_last_page_of_a_whole_scan_is_stored() -> None:
     world = ShopWorld()
     world.put(*range(1, 451))
     reader, wanted = TillReader(world.context()), [*range(1, 400), 9_999]
@@ -90,7 +90,7 @@ async def test_whole_reading_is_remembered_for_the_next_crowd() -> None:
 
 
 @on_virtual_time
-async def test_rows_that_drift_between_pages_are_read_singly() -> None:
+async def test_rows_shifted_between_pages_are_read_singly() -> None:
     world = ShopWorld()
     world.till.page_size = 50
     world.put(*range(1, 201))
@@ -108,7 +108,7 @@ async def test_rows_that_drift_between_pages_are_read_singly() -> None:
 
 
 @on_virtual_time
-async def test_an_unreadable_page_costs_only_its_own_customers_single_reads() -> None:
+async def test_customers_of_an_unreadable_page_are_read_singly() -> None:
     world = ShopWorld()
     world.put(*range(1, 801))
 
@@ -123,7 +123,7 @@ async def test_an_unreadable_page_costs_only_its_own_customers_single_reads() ->
 
 
 @on_virtual_time
-async def test_a_failing_list_leaves_it_to_the_single_reads() -> None:
+async def test_failing_list_falls_back_to_single_reads() -> None:
     world = ShopWorld()
     world.put(*range(1, 101))
     world.till.decide_fault = lambda method, argument: ServerFailure(Side.TILL, "", status=504) if method == "list_customers" else None
@@ -134,7 +134,7 @@ async def test_a_failing_list_leaves_it_to_the_single_reads() -> None:
 
 
 @on_virtual_time
-async def test_two_entries_of_one_customer_share_a_read_that_has_not_begun() -> None:
+async def test_entries_of_one_customer_share_an_unstarted_read() -> None:
     world = ShopWorld()
     world.put(1)
     reader = TillReader(world.context())
@@ -144,7 +144,7 @@ async def test_two_entries_of_one_customer_share_a_read_that_has_not_begun() -> 
 
 
 @on_virtual_time
-async def test_who_asks_while_a_read_is_under_way_gets_one_of_its_own() -> None:
+async def test_read_asked_during_a_running_read_starts_its_own() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(1, points=10)
@@ -161,7 +161,7 @@ async def test_who_asks_while_a_read_is_under_way_gets_one_of_its_own() -> None:
 
 
 @on_virtual_time
-async def test_who_joins_while_the_page_is_on_its_way_is_not_served_by_it() -> None:
+async def test_read_asked_during_a_page_request_is_not_served_by_it() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 101))
@@ -192,7 +192,7 @@ async def test_live_reads_go_before_waiting_bulk_reads() -> None:
 
 
 @on_virtual_time
-async def test_a_crowd_of_live_reads_is_read_by_pages_too() -> None:
+async def test_live_crowd_is_read_by_pages() -> None:
     world = ShopWorld()
     world.put(*range(1, 2_001))
     reader, wanted = TillReader(world.context()), scattered(2_000, 500)
@@ -205,7 +205,7 @@ async def test_a_crowd_of_live_reads_is_read_by_pages_too() -> None:
 
 
 @on_virtual_time
-async def test_no_read_is_under_way_or_started_after_close() -> None:
+async def test_no_read_runs_or_starts_after_close() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 101))
@@ -226,8 +226,8 @@ async def test_no_read_is_under_way_or_started_after_close() -> None:
 
 
 @on_virtual_time
-async def test_a_reading_that_is_cancelled_leaves_no_sibling_behind_the_close() -> None:
-    """One entry of a batch raises: its group cancels the others, and the reader is closed behind them."""
+async def test_cancelled_read_leaves_no_task_after_close() -> None:
+    """One entry of a batch raises. Its group cancels the others, and then the reader is closed."""
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 31))
@@ -252,7 +252,7 @@ async def test_a_reading_that_is_cancelled_leaves_no_sibling_behind_the_close() 
 
 
 @on_virtual_time
-async def test_at_most_so_many_reads_are_under_way() -> None:
+async def test_concurrent_reads_are_limited() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
     world.put(*range(1, 31))
@@ -265,7 +265,7 @@ async def test_at_most_so_many_reads_are_under_way() -> None:
 
 
 @on_virtual_time
-async def test_once_the_lane_is_paused_nothing_more_is_asked() -> None:
+async def test_paused_lane_sends_no_further_request() -> None:
     world = ShopWorld()
     context = world.context()
     world.put(*range(1, 101))

@@ -1,4 +1,4 @@
-"""The release before keys intents and facts by its form of an email: beside it, and after it, nothing is made twice."""
+"""The previous release keys intents and facts by its own email form. Both releases together create no customer twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIFFERENT = ["Straße@example.test", "ada@straße.test", "ÉVA@example.test", "a
 
 
 class ProtocolBefore(CreateProtocol):
-    """As the release before: it takes an intent under its own form and knows no other."""
+    """The previous release: it claims an intent under its own email form only."""
 
     def _intent_keys(self, email: str) -> tuple[str, ...]:
         return (email_form_before(email),)
@@ -36,8 +36,8 @@ def protocol(world: FlowWorld, account: Account, kind: type[CreateProtocol]) -> 
 @pytest.mark.parametrize("email", DIFFERENT)
 @pytest.mark.parametrize("first", [CreateProtocol, ProtocolBefore])
 @pytest.mark.catches("intents-stand-under-every-form")
-async def test_two_releases_at_once_make_no_twin(email: str, first: type[CreateProtocol]) -> None:
-    """Both have searched and found nobody before either takes an intent; the second one then waits for what the first has made."""
+async def test_two_concurrent_releases_create_no_twin(email: str, first: type[CreateProtocol]) -> None:
+    """Both search and find no customer before either claims an intent. The second one then waits for the first one's customer."""
     world = FlowWorld()
     world.till.add("grace@example.test")
     second = ProtocolBefore if first is CreateProtocol else CreateProtocol
@@ -63,7 +63,7 @@ async def test_two_releases_at_once_make_no_twin(email: str, first: type[CreateP
 
 
 @pytest.mark.catches("intents-stand-under-every-form")
-async def test_an_unanswered_create_of_the_release_before_settles_first() -> None:
+async def test_unanswered_create_of_the_previous_release_settles_first() -> None:
     world = FlowWorld()
     world.till.add("grace@example.test")
     before = email_form_before("Straße@example.test")
@@ -79,8 +79,8 @@ async def test_an_unanswered_create_of_the_release_before_settles_first() -> Non
     assert {email for _, email in world.intents.rows} == {"straße@example.test", "strasse@example.test"}
 
 
-async def test_the_intent_of_another_mailbox_under_the_old_form_is_not_this_ones() -> None:
-    """ss and ß had one key: what stands there names a customer with another email, and keeps nobody out."""
+async def test_old_form_intent_of_another_mailbox_does_not_block() -> None:
+    """ss and ß had one key. The stored intent names a customer with another email and blocks no create."""
     world = FlowWorld()
     world.till.add("grace@example.test")
     made = [
@@ -98,7 +98,7 @@ def hash_before(facts: OrderFacts) -> bytes:
 @pytest.mark.parametrize("state", [EntryState.HELD, EntryState.PENDING, EntryState.FAILED])
 @pytest.mark.parametrize("email", [*DIFFERENT, "Ada@example.test", "\u200bada@example.test"])
 @pytest.mark.catches("facts-are-compared-in-both-forms")
-def test_the_same_facts_asked_again_after_the_upgrade_have_not_changed(email: str, state: EntryState) -> None:
+def test_same_facts_after_the_upgrade_are_unchanged(email: str, state: EntryState) -> None:
     facts = order_facts(email=email)
     known = KnownOrder(facts.order_key, hash_before(facts), state)
     same = decide_arrival(known, order_key=facts.order_key, facts_hashes=facts.facts_hashes(), rerun=False)
@@ -108,7 +108,7 @@ def test_the_same_facts_asked_again_after_the_upgrade_have_not_changed(email: st
     assert arrival is (Arrival.REQUEUE_LIVE_ENTRY if state.is_live else Arrival.NEW_ENTRY)
 
 
-def test_for_most_emails_nothing_has_changed() -> None:
+def test_plain_emails_have_the_same_form_in_both_releases() -> None:
     facts = order_facts(email="Ada.Byron+shop@Example.test", billing_email="ada@bücher.test")
     assert facts.facts_hashes() == {facts.facts_hash()} == {hash_before(facts)}
     for email in (facts.account_email, facts.billing_email):
@@ -116,6 +116,6 @@ def test_for_most_emails_nothing_has_changed() -> None:
 
 
 @pytest.mark.parametrize("email", DIFFERENT)
-def test_what_is_asked_for_normalised_is_looked_up_in_the_form_before_too(email: str) -> None:
+def test_normalised_email_is_looked_up_in_the_previous_form_too(email: str) -> None:
     assert email_form_before(email) in email_forms(email)
     assert email_form_before(email) in email_forms(normalise_email(email))
