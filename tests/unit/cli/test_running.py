@@ -1,4 +1,4 @@
-"""What the server's commands import, and what they say where the server is not installed."""
+"""Imports of the server's commands, and their messages if the server is not installed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
         ("migrate", "asyncpg"),
     ],
 )
-def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_path: Path) -> None:
-    """Without what the server needs, its commands name the package instead of a traceback."""
+def test_command_without_its_dependencies_names_the_missing_package(command: str, missing: str, tmp_path: Path) -> None:
+    """Without the server's dependencies its commands name the missing package and print no traceback."""
     script = f"import sys; sys.modules[{missing!r}] = None; from tillsync_cli.main import app; app()"
     environment = {"PATH": "/usr/bin:/bin", "TILLSYNC_DATA_DIR": str(tmp_path), "COLUMNS": "200", "TILLSYNC_SECRET_KEY": "k" * 32}
     if command == "worker":
@@ -30,8 +30,8 @@ def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_pat
     assert "Traceback" not in run.stderr
 
 
-def test_a_worker_imports_no_grpc() -> None:
-    """gRPC and the messages take 14 MB, in each of many processes."""
+def test_worker_imports_no_grpc() -> None:
+    """gRPC and the messages take 14 MB in each of many worker processes."""
     script = "import sys; sys.modules.update(dict.fromkeys(('grpc', 'google', 'tillsync'))); from tillsync_cli.main import app; app()"
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -45,7 +45,7 @@ def test_a_worker_imports_no_grpc() -> None:
     assert "the database cannot be used" in run.stderr, "it came as far as that"
 
 
-def test_a_bare_install_shows_its_help() -> None:
+def test_help_works_without_the_dependencies() -> None:
     missing = "('pydantic_settings', 'asyncpg', 'aiohttp', 'structlog', 'uvloop', 'cryptography', 'alembic', 'prometheus_client')"
     script = f"import sys; sys.modules.update(dict.fromkeys({missing})); from tillsync_cli.main import app; app()"
     run = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""The settings as a whole: defaults that work, problems that name the variable and the remedy, secrets that do not show."""
+"""The service settings: working defaults, problems that name the variable and the remedy, and hidden secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = {"TILLSYNC_SECRET_KEY": "one,two"}
 DATABASE = {"DATABASE_URL": "postgresql://u:p4ssw0rd@db.example.test/x", **KEY}
 
 
-def test_without_any_variable_everything_has_a_default_that_can_be_served() -> None:
+def test_defaults_are_valid_without_any_variable() -> None:
     settings = load_settings({})
     assert settings.problems() == []
     assert settings.is_embedded
@@ -30,7 +30,7 @@ def test_without_any_variable_everything_has_a_default_that_can_be_served() -> N
     assert settings.effective_settle_seconds == 30 + 15 + 60
 
 
-def test_empty_variables_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("TILLSYNC_LEASE_SECONDS", "")
     settings = load_settings()
@@ -38,7 +38,7 @@ def test_empty_variables_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.lease_seconds == 30
 
 
-def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILLSYNC_LEASE_SECONDS", "45")
     monkeypatch.setenv("TILLSYNC_GRPC_LISTEN", "[::1]:6000")
     settings = load_settings()
@@ -55,7 +55,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("variable", SECRETS)
-def test_a_secret_can_stand_in_a_file(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_read_from_a_file(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     field, secret = SECRETS[variable]
     file = tmp_path / "secret"
     file.write_text(f"{secret}\n", encoding="utf-8")
@@ -67,14 +67,14 @@ def test_a_secret_can_stand_in_a_file(variable: str, tmp_path: Path, monkeypatch
         assert f"{variable}_FILE" in line.meaning
 
 
-def test_every_secret_can_stand_in_a_file() -> None:
+def test_every_secret_has_a_file_variable() -> None:
     assert sorted(secret_variables()) == sorted(SECRETS)
 
 
 @pytest.mark.parametrize(
     ("content", "problem"), [(None, "cannot be read: No such file"), (b" \n", "is empty"), (b"\xff\xfe", "holds no UTF-8 text")]
 )
-def test_a_secrets_file_without_a_secret_is_told(content: bytes | None, problem: str, tmp_path: Path) -> None:
+def test_secret_file_without_a_secret_is_a_problem(content: bytes | None, problem: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
@@ -83,7 +83,7 @@ def test_a_secrets_file_without_a_secret_is_told(content: bytes | None, problem:
     assert [line.partition(":")[0] for line in caught.value.problems] == ["TILLSYNC_SECRET_KEY_FILE", "TILLSYNC_MAX_ATTEMPTS"]
 
 
-def test_a_secret_is_given_once(tmp_path: Path) -> None:
+def test_secret_by_value_and_by_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("another-key", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load_settings({"TILLSYNC_SECRET_KEY": "a-key", "TILLSYNC_SECRET_KEY_FILE": str(tmp_path / "secret")})
@@ -106,7 +106,7 @@ def test_a_secret_is_given_once(tmp_path: Path) -> None:
         ({"TILLSYNC_TLS_CERT_FILE": "/x.pem"}, "TILLSYNC_TLS_KEY_FILE"),
     ],
 )
-def test_a_bad_value_is_refused_naming_its_variable(environment: dict[str, str], named: str) -> None:
+def test_invalid_value_is_refused_with_its_variable(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(environment)
     assert named in str(caught.value)
@@ -119,7 +119,7 @@ def test_a_refused_secret_is_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_listed_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"TILLSYNC_LEASE_SECONDS": "x", "TILLSYNC_MAX_ATTEMPTS": "y"})
     assert len(caught.value.problems) == 2
@@ -129,7 +129,7 @@ def test_every_problem_is_told_at_once() -> None:
     ("lease", "till", "shop", "fits"),
     [("25", "15", "20", True), ("24", "15", "20", False), ("30", "26", "20", False), ("31", "26", "20", True)],
 )
-def test_a_lease_that_a_request_could_outlast_is_refused(lease: str, till: str, shop: str, fits: bool) -> None:
+def test_lease_shorter_than_a_request_is_refused(lease: str, till: str, shop: str, fits: bool) -> None:
     settings = load_settings(
         {"TILLSYNC_LEASE_SECONDS": lease, "TILLSYNC_TILL_TIMEOUT_SECONDS": till, "TILLSYNC_SHOP_TIMEOUT_SECONDS": shop}
     )
@@ -138,7 +138,7 @@ def test_a_lease_that_a_request_could_outlast_is_refused(lease: str, till: str, 
 
 
 @pytest.mark.parametrize(("settle", "fits"), [("45", True), ("44.9", False), ("", True)])
-def test_a_settle_time_that_a_create_could_outlast_is_refused(settle: str, fits: bool) -> None:
+def test_settle_time_shorter_than_a_create_is_refused(settle: str, fits: bool) -> None:
     settings = load_settings({"TILLSYNC_SETTLE_SECONDS": settle})
     problems = settings.problems()
     assert (problems == []) is fits
@@ -146,14 +146,14 @@ def test_a_settle_time_that_a_create_could_outlast_is_refused(settle: str, fits:
     assert settings.problems(works=False) == []
 
 
-def test_the_secret_key_is_required_with_a_database_of_ones_own() -> None:
+def test_secret_key_is_required_with_an_external_database() -> None:
     without = load_settings({"DATABASE_URL": DATABASE["DATABASE_URL"]})
     assert any("TILLSYNC_SECRET_KEY" in problem for problem in without.problems())
     assert load_settings(DATABASE).problems() == []
 
 
 @pytest.mark.parametrize("variable", ["TILLSYNC_GRPC_LISTEN", "TILLSYNC_HTTP_LISTEN", "TILLSYNC_OPERATIONS_LISTEN"])
-def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: Path) -> None:
+def test_plaintext_beyond_loopback_needs_a_setting(variable: str, tmp_path: Path) -> None:
     beyond = {variable: "0.0.0.0:7000"}
     assert any("without TLS" in problem for problem in load_settings(beyond).problems())
     assert load_settings({**beyond, "TILLSYNC_ALLOW_PLAINTEXT": "true"}).problems() == []
@@ -165,14 +165,14 @@ def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: P
     assert load_settings({**beyond, **files}).problems() == []
 
 
-def test_a_worker_may_be_watched_from_beyond_loopback_only_where_that_was_asked_for() -> None:
+def test_operations_address_of_a_worker_beyond_loopback_needs_a_setting() -> None:
     beyond = {**DATABASE, "TILLSYNC_OPERATIONS_LISTEN": "0.0.0.0:7000"}
     [problem] = load_settings(beyond).problems(serves=False)
     assert problem.startswith("TILLSYNC_OPERATIONS_LISTEN reaches beyond loopback without TLS")
     assert load_settings({**beyond, "TILLSYNC_ALLOW_PLAINTEXT": "true"}).problems(serves=False) == []
 
 
-def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback() -> None:
+def test_loopback_shops_are_allowed_only_if_the_service_listens_on_loopback() -> None:
     assert load_settings({}).hosts(serves=True).allow_loopback
     assert not load_settings({"TILLSYNC_HTTP_LISTEN": "0.0.0.0:8080"}).hosts(serves=True).allow_loopback
     assert load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts(serves=True).allow_loopback
@@ -181,8 +181,8 @@ def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback
     assert load_settings({"TILLSYNC_ALLOWED_HOSTS": "shop.internal"}).hosts(serves=True).hosts == {"shop.internal"}
 
 
-def test_a_worker_alone_asks_loopback_only_where_it_is_named() -> None:
-    """Where the service listens that sends it to a shop is not in its settings."""
+def test_standalone_worker_allows_loopback_only_if_listed() -> None:
+    """A worker's settings do not contain the listen address of the service."""
     assert not load_settings({}).hosts(serves=False).allow_loopback
     assert not load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts(serves=False).allow_loopback
     named = load_settings({"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}).hosts(serves=False)
@@ -192,14 +192,14 @@ def test_a_worker_alone_asks_loopback_only_where_it_is_named() -> None:
     assert "add 127.0.0.1:8000 to TILLSYNC_ALLOWED_HOSTS" in refusal
 
 
-def test_a_host_name_is_not_taken_for_loopback() -> None:
+def test_host_name_other_than_localhost_is_not_loopback() -> None:
     assert ListenAddress.parse("localhost:1").is_loopback
     assert ListenAddress.parse("[::1]:1").is_loopback
     assert not ListenAddress.parse("loopback.example.test:1").is_loopback
     assert not ListenAddress.parse("[::]:1").is_loopback
 
 
-def test_the_list_tells_every_setting_with_default_and_meaning_and_hides_secrets() -> None:
+def test_settings_list_has_default_and_meaning_and_hides_secrets() -> None:
     environment = {**DATABASE, "TILLSYNC_ADMIN_TOKEN": "t" * 40, "TILLSYNC_LEASE_SECONDS": "40"}
     lines = {line.variable: line for line in setting_lines(load_settings(environment), environment)}
     assert list(lines) == variables()
@@ -216,7 +216,7 @@ def test_the_list_tells_every_setting_with_default_and_meaning_and_hides_secrets
     assert "t" * 40 not in shown
 
 
-def test_every_promised_variable_is_there() -> None:
+def test_every_documented_variable_exists() -> None:
     named = """DATABASE_URL TILLSYNC_DATA_DIR TILLSYNC_GRPC_LISTEN TILLSYNC_HTTP_LISTEN TILLSYNC_ADMIN_TOKEN TILLSYNC_SECRET_KEY
         TILLSYNC_LEASE_SECONDS TILLSYNC_MAX_ATTEMPTS TILLSYNC_RETRY_BASE_SECONDS TILLSYNC_TILL_TIMEOUT_SECONDS
         TILLSYNC_SHOP_TIMEOUT_SECONDS TILLSYNC_SETTLE_SECONDS TILLSYNC_PUBLIC_URL TILLSYNC_ALLOWED_HOSTS
@@ -224,7 +224,7 @@ def test_every_promised_variable_is_there() -> None:
     assert set(named.split()) <= set(variables())
 
 
-def test_the_engine_gets_what_was_set() -> None:
+def test_engine_and_flow_settings_follow_the_service_settings() -> None:
     settings = load_settings({"TILLSYNC_LEASE_SECONDS": "40", "TILLSYNC_MAX_ATTEMPTS": "3", "TILLSYNC_SETTLE_SECONDS": "7"})
     engine = settings.engine()
     assert (engine.lease_seconds, engine.retry.max_attempts) == (40, 3)

@@ -1,4 +1,4 @@
-"""The commands of other packages, and what `tillsync` says where the server is not installed."""
+"""Commands of other installed packages, and the messages of ``tillsync`` if the server is not installed."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ def other_serve() -> None:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *apps: str) -> None:
-    """Only the packages of these apps are installed beside the client."""
+    """Makes these apps the only packages installed beside the client."""
     found = EntryPoints(EntryPoint(app, app, GROUP) for app in apps)
     monkeypatch.setattr(installed_commands, "entry_points", lambda *, group: found.select(group=group))
 
 
-def test_the_server_is_an_installed_package_like_any_other() -> None:
+def test_server_commands_are_found_by_entry_point() -> None:
     assert list(installed_commands.installed_commands()) == list(SERVER_COMMANDS)
     assert [entry_point.value for entry_point in entry_points(group=GROUP)] == ["tillsync_server.cli.app:app"]
 
 
-def test_each_command_of_the_server_has_its_place_in_the_help_without_the_server() -> None:
+def test_known_server_commands_equal_those_of_the_server() -> None:
     assert tuple(get_group(server_app).commands) == SERVER_COMMANDS
 
 
 @pytest.mark.parametrize("command", SERVER_COMMANDS)
-def test_without_the_server_its_commands_say_what_to_install(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_command_without_the_server_names_the_package(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     for arguments in ([], ["--once"], ["--till", "127.0.0.1:1", "more"]):
         run = CliRunner().invoke(app, [command, *arguments])
         assert (run.exit_code, run.stdout, run.stderr) == (1, "", NEEDED)
 
 
-def test_without_the_server_the_help_and_the_other_commands_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_and_client_commands_work_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     helped = CliRunner().invoke(app, ["--help"])
     assert helped.exit_code == 0
@@ -60,7 +60,7 @@ def test_without_the_server_the_help_and_the_other_commands_are_there(monkeypatc
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
 
 
-def test_an_installed_package_adds_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_package_adds_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, f"{__name__}:other_app")
     assert CliRunner().invoke(app, ["other"]).stdout == "other ran\n"
     assert CliRunner().invoke(app, ["serve"]).stdout == "the other's serve ran\n"

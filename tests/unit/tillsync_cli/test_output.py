@@ -1,4 +1,4 @@
-"""What the command line prints: times with their zone, and settings by their options."""
+"""Output of the command line: times with their zone, and settings by their option names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def test_a_time_says_its_zone_and_is_taken_as_it_is_printed(zone: str) -> None:
+def test_printed_time_has_its_zone_and_is_parsed_back(zone: str) -> None:
     printed = when(Timestamp(seconds=int(NOON.timestamp())))
     assert (
         printed
@@ -39,14 +39,14 @@ def test_a_time_says_its_zone_and_is_taken_as_it_is_printed(zone: str) -> None:
     assert local == NOON, "without a zone it is local"
 
 
-def test_a_time_that_is_not_set_and_one_that_is_none() -> None:
+def test_unset_time_is_printed_as_empty_and_invalid_time_is_refused() -> None:
     assert when(Timestamp(), empty="never") == "never"
     for wrong in ("UTC", "noon UTC", "2026-07-01 12:00 UTC+2", "2026-07-01 CET"):
         with pytest.raises(ValueError, match="--since"):
             parse_time(wrong, "--since")
 
 
-def test_one_is_not_many() -> None:
+def test_counts_use_singular_and_plural() -> None:
     assert [entries_counted(number) for number in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
     assert counted(1, "order runs", "orders run") == "1 order runs"
 
@@ -63,9 +63,9 @@ def test_one_is_not_many() -> None:
         ("a name, my_till_id and shop.base_urls are left alone", "a name, my_till_id and shop.base_urls are left alone"),
     ],
 )
-def test_settings_are_named_as_they_are_typed(said: str, typed: str) -> None:
+def test_fields_are_printed_as_command_options(said: str, typed: str) -> None:
     assert _as_typed(said) == typed
 
 
-def test_in_a_sentence_only_what_cannot_be_a_word_is_replaced() -> None:
+def test_only_dotted_fields_are_replaced_in_sentences() -> None:
     assert _dotted_as_typed("another till_id serves it; see epos.api_key") == "another till_id serves it; see --till-key"

@@ -1,4 +1,4 @@
-"""The blocking client: what is derived is current and complete, and its own channel behaves as the asynchronous one."""
+"""The blocking client: the generated modules are current and complete, and its channel behaves as the asynchronous one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def scripted_blocking(deadline_seconds: float = 10.0) -> AsyncIterator[tup
             yield server, client
 
 
-def test_the_derived_modules_are_current() -> None:
+def test_generated_modules_are_current() -> None:
     run = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
 
@@ -58,7 +58,7 @@ async def test_both_clients_have_the_same_methods_with_the_same_parameters() -> 
     await asynchronous.close()
 
 
-async def test_the_token_travels_and_the_answer_comes_back() -> None:
+async def test_blocking_call_sends_the_token_and_returns_the_response() -> None:
     async with scripted_blocking() as (server, client):
         server.answers("SyncCustomer", customer_sync_service_pb2.SyncCustomerResponse(coalesced=True))
         response = await asyncio.to_thread(client.sync.sync_customer, "shop-a", 90001)
@@ -66,7 +66,7 @@ async def test_the_token_travels_and_the_answer_comes_back() -> None:
     assert server.metadata[0]["authorization"] == "Bearer tls_secret"
 
 
-async def test_errors_are_those_of_the_asynchronous_client() -> None:
+async def test_errors_equal_those_of_the_asynchronous_client() -> None:
     async with scripted_blocking() as (server, client):
         violation = error_details_pb2.BadRequest.FieldViolation(field="epos_customer_id", description="greater than 0")
         details = (error_details_pb2.ErrorInfo(reason="INVALID_FIELD"), error_details_pb2.BadRequest(field_violations=[violation]))
@@ -76,7 +76,7 @@ async def test_errors_are_those_of_the_asynchronous_client() -> None:
     assert (caught.value.reason, [each.field for each in caught.value.violations]) == ("INVALID_FIELD", ["epos_customer_id"])
 
 
-async def test_calls_are_tried_again_but_a_token_is_never_made_twice() -> None:
+async def test_calls_are_retried_but_create_token_is_not() -> None:
     async with scripted_blocking() as (server, client):
         server.answers("SyncCustomer", UNAVAILABLE, UNAVAILABLE, customer_sync_service_pb2.SyncCustomerResponse(coalesced=True))
         assert (await asyncio.to_thread(client.sync.sync_customer, "shop-a", 1)).coalesced
@@ -86,14 +86,14 @@ async def test_calls_are_tried_again_but_a_token_is_never_made_twice() -> None:
     assert (server.count("SyncCustomer"), server.count("CreateToken")) == (3, 1)
 
 
-async def test_a_deadline_ends_a_silent_call() -> None:
+async def test_blocking_call_without_an_answer_ends_at_its_deadline() -> None:
     async with scripted_blocking(deadline_seconds=0.2) as (server, client):
         server.answers("SyncCustomer", asyncio.sleep)
         with pytest.raises(DeadlineError):
             await asyncio.to_thread(client.sync.sync_customer, "shop-a", 1)
 
 
-async def test_pages_are_an_iterator() -> None:
+async def test_blocking_pages_are_an_iterator() -> None:
     async with scripted_blocking() as (server, client):
         entries = [queue_entry_pb2.QueueEntry(entry_id=f"e{number}") for number in range(3)]
         server.answers(
@@ -105,8 +105,8 @@ async def test_pages_are_an_iterator() -> None:
     assert found == ["e0", "e1", "e2"]
 
 
-async def test_nobody_listening_is_told_also_where_a_loop_runs() -> None:
-    """As in a notebook: the thread of the call has a running loop."""
+async def test_missing_server_is_unavailable_also_inside_a_running_loop() -> None:
+    """The thread of the call has a running loop, as in a notebook."""
     with (
         blocking.TillsyncClient("127.0.0.1:1", "tls_secret", deadline_seconds=5) as client,
         pytest.raises(NotReachedError, match="nothing listens"),
@@ -114,7 +114,7 @@ async def test_nobody_listening_is_told_also_where_a_loop_runs() -> None:
         client.sync.sync_customer("shop-a", 1)
 
 
-def test_a_closed_client_says_so() -> None:
+def test_closed_client_raises_an_error() -> None:
     with blocking.TillsyncClient("127.0.0.1:1", "tls_secret") as client:
         pass
     with pytest.raises(TillsyncError, match="closed"):
@@ -122,8 +122,8 @@ def test_a_closed_client_says_so() -> None:
 
 
 @pytest.mark.parametrize("kind", ["asynchronous", "blocking"])
-async def test_the_next_try_comes_when_the_service_says(kind: str) -> None:
-    """Its first backoff would be 0.1 s at most; the service's RetryInfo and pushback say 0.6 s."""
+async def test_retry_waits_for_the_delay_of_the_service(kind: str) -> None:
+    """The first backoff is at most 0.1 s. The service's RetryInfo and pushback request 0.6 s."""
     async with scripted() as (server, client):
         retry = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=600_000_000))
         busy = status_error(code_pb2.RESOURCE_EXHAUSTED, "too many calls", retry)

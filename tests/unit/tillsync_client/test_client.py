@@ -32,7 +32,7 @@ from tillsync_client import (
 from tillsync_client.address import Address
 
 
-async def test_the_token_travels_and_the_answer_comes_back() -> None:
+async def test_call_sends_the_token_and_returns_the_response() -> None:
     async with scripted() as (server, client):
         entry = queue_entry_pb2.QueueEntry(entry_id="e1")
         server.answers("SyncCustomer", customer_sync_service_pb2.SyncCustomerResponse(entry=entry, coalesced=True))
@@ -43,7 +43,7 @@ async def test_the_token_travels_and_the_answer_comes_back() -> None:
     assert server.metadata[0]["authorization"] == "Bearer tls_secret"
 
 
-async def test_an_error_keeps_reason_fields_and_remedy() -> None:
+async def test_error_has_reason_code_and_violations() -> None:
     async with scripted() as (server, client):
         violation = error_details_pb2.BadRequest.FieldViolation(field="epos_customer_id", description="greater than 0")
         server.answers(
@@ -63,7 +63,7 @@ async def test_an_error_keeps_reason_fields_and_remedy() -> None:
     assert server.count("SyncCustomer") == 1
 
 
-async def test_when_to_come_back_is_told() -> None:
+async def test_error_has_the_retry_delay() -> None:
     async with scripted() as (server, client):
         retry = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2, nanos=500_000_000))
         server.answers("SyncCustomer", status_error(code_pb2.RESOURCE_EXHAUSTED, "too many entries wait", retry))
@@ -72,14 +72,14 @@ async def test_when_to_come_back_is_told() -> None:
     assert caught.value.retry_after_seconds == 2.5
 
 
-async def test_an_idempotent_call_is_tried_again_while_unavailable() -> None:
+async def test_idempotent_call_is_retried_while_unavailable() -> None:
     async with scripted() as (server, client):
         server.answers("SyncCustomer", UNAVAILABLE, UNAVAILABLE, customer_sync_service_pb2.SyncCustomerResponse(coalesced=True))
         assert (await client.sync.sync_customer("shop-a", 1)).coalesced
         assert server.count("SyncCustomer") == 3
 
 
-async def test_tries_end() -> None:
+async def test_retries_are_limited() -> None:
     async with scripted() as (server, client):
         server.answers("SyncCustomer", UNAVAILABLE)
         with pytest.raises(UnavailableError, match="the database is away"):
@@ -87,7 +87,7 @@ async def test_tries_end() -> None:
         assert server.count("SyncCustomer") == 4
 
 
-async def test_a_token_is_never_made_twice() -> None:
+async def test_create_token_is_not_retried() -> None:
     async with scripted() as (server, client):
         server.answers("CreateToken", UNAVAILABLE, account_service_pb2.CreateTokenResponse())
         with pytest.raises(UnavailableError):
@@ -95,8 +95,8 @@ async def test_a_token_is_never_made_twice() -> None:
         assert server.count("CreateToken") == 1
 
 
-async def test_a_link_is_never_deleted_twice() -> None:
-    """The second call would not find it, and its error would hide that the first has deleted it."""
+async def test_delete_link_is_not_retried() -> None:
+    """A second call would fail with NotFound and hide that the first one deleted the link."""
     async with scripted() as (server, client):
         server.answers("DeleteLink", UNAVAILABLE, status_error(code_pb2.NOT_FOUND, "this customer is not linked"))
         with pytest.raises(UnavailableError):
@@ -104,14 +104,14 @@ async def test_a_link_is_never_deleted_twice() -> None:
         assert server.count("DeleteLink") == 1
 
 
-async def test_a_deadline_ends_a_silent_call() -> None:
+async def test_call_without_an_answer_ends_at_its_deadline() -> None:
     async with scripted(deadline_seconds=0.2) as (server, client):
         server.answers("SyncCustomer", asyncio.sleep)
         with pytest.raises(DeadlineError):
             await client.sync.sync_customer("shop-a", 1)
 
 
-async def test_nobody_listening_is_unavailable() -> None:
+async def test_missing_server_is_unavailable() -> None:
     async with TillsyncClient("127.0.0.1:1", "tls_secret", deadline_seconds=5) as client:
         with pytest.raises(UnavailableError):
             await client.sync.sync_customer("shop-a", 1)
@@ -148,7 +148,7 @@ async def test_a_time_without_a_zone_is_refused() -> None:
             await anext(client.sync.list_queue("shop-a", vocabulary_pb2.QUEUE_ORDERS, created_after=datetime(2026, 1, 2)))  # noqa: DTZ001
 
 
-async def test_chunks_of_a_retry_go_on_until_done() -> None:
+async def test_requeue_by_filter_continues_until_done() -> None:
     async with scripted() as (server, client):
         server.answers(
             "RetryQueueEntries",
@@ -161,7 +161,7 @@ async def test_chunks_of_a_retry_go_on_until_done() -> None:
     assert [request.continuation_token for _, request in server.requests] == ["", "c1"]
 
 
-async def test_batches_are_cut_and_answered_by_position() -> None:
+async def test_batches_are_split_and_answered_by_position() -> None:
     async with scripted() as (server, client):
 
         def batch(count: int, bad: int | None = None) -> customer_sync_service_pb2.BatchSyncCustomersResponse:
@@ -177,7 +177,7 @@ async def test_batches_are_cut_and_answered_by_position() -> None:
     assert [len(request.epos_customer_ids) for _, request in server.requests] == [500, 100]
 
 
-async def test_a_link_is_named_by_one_customer() -> None:
+async def test_link_methods_need_exactly_one_customer_id() -> None:
     async with scripted() as (server, client):
         server.answers("GetLink", link_service_pb2.GetLinkResponse())
         await client.links.get_link("shop-a", woo_customer_id=7)
@@ -200,11 +200,11 @@ async def test_a_link_is_named_by_one_customer() -> None:
         ("https://127.0.0.1", "127.0.0.1:50051", True),
     ],
 )
-def test_addresses(text: str, target: str, secure: bool) -> None:
+def test_addresses_are_parsed(text: str, target: str, secure: bool) -> None:
     assert Address.parse(text) == Address(target, secure)
 
 
 @pytest.mark.parametrize("text", ["", "not an address", "grpc://host:1", "host:99999", "http://host/path", "http://user@host"])
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="address"):
         Address.parse(text)

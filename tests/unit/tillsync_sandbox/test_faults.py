@@ -1,4 +1,4 @@
-"""Scripted faults and the request log, on the till; the shop has the same server under it."""
+"""Scripted faults and the request log, tested on the till. The shop uses the same server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_exactly_the_third_create_loses_its_answer(till: SandboxTill, call
     assert [(each.status, each.ending) for each in till.log.matching(method="POST")][2] == (201, Ending.DISCONNECTED)
 
 
-async def test_disconnected_before_nothing_is_carried_out(till: SandboxTill, call: Caller) -> None:
+async def test_disconnect_before_the_request_carries_out_nothing(till: SandboxTill, call: Caller) -> None:
     till.faults.script(method="POST", disconnect="before")
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await call("POST", CUSTOMER, NEW_V2)
@@ -53,7 +53,7 @@ async def test_disconnected_before_nothing_is_carried_out(till: SandboxTill, cal
     assert till.log.matching(method="POST")[0].status is None
 
 
-async def test_a_status_takes_the_place_of_the_answer(till: SandboxTill, call: Caller) -> None:
+async def test_scripted_status_replaces_the_answer(till: SandboxTill, call: Caller) -> None:
     till.faults.script(path=f"{CUSTOMER}", status=503, body="later", headers={"Retry-After": "7"}, times=2)
     for _ in range(2):
         reply = await call("POST", CUSTOMER, NEW_V2)
@@ -62,13 +62,13 @@ async def test_a_status_takes_the_place_of_the_answer(till: SandboxTill, call: C
     assert (await call("POST", CUSTOMER, NEW_V2)).status == 201
 
 
-async def test_a_status_may_hide_that_it_was_carried_out(till: SandboxTill, call: Caller) -> None:
+async def test_scripted_status_can_follow_a_carried_out_request(till: SandboxTill, call: Caller) -> None:
     till.faults.script(method="POST", status=500, carry_out=True)
     assert (await call("POST", CUSTOMER, NEW_V2)).status == 500
     assert till.store.customer_count == 1
 
 
-async def test_a_hanging_request_goes_on_when_released(till: SandboxTill, call: Caller) -> None:
+async def test_hanging_request_continues_when_released(till: SandboxTill, call: Caller) -> None:
     script = till.faults.script(contains="ada@example.test", hang="before")
     posting = asyncio.create_task(call("POST", CUSTOMER, NEW_V2))
     await script.arrived()
@@ -77,7 +77,7 @@ async def test_a_hanging_request_goes_on_when_released(till: SandboxTill, call: 
     assert (await posting).status == 201
 
 
-async def test_a_hanging_request_is_carried_out_although_its_client_has_left(till: SandboxTill, call: Caller) -> None:
+async def test_hanging_request_is_carried_out_after_its_client_left(till: SandboxTill, call: Caller) -> None:
     script = till.faults.script(method="POST", hang="before")
     posting = asyncio.create_task(call("POST", CUSTOMER, NEW_V2))
     await script.arrived()
@@ -90,7 +90,7 @@ async def test_a_hanging_request_is_carried_out_although_its_client_has_left(til
     assert till.log.matching(method="POST")[0].ending is Ending.CLIENT_GONE
 
 
-async def test_an_answer_that_hangs_is_of_something_done(till: SandboxTill, call: Caller) -> None:
+async def test_hanging_answer_follows_a_carried_out_request(till: SandboxTill, call: Caller) -> None:
     script = till.faults.script(method="POST", hang="after")
     posting = asyncio.create_task(call("POST", CUSTOMER, NEW_V2))
     await till.wait_for(lambda: till.store.customer_count == 1)
@@ -99,7 +99,7 @@ async def test_an_answer_that_hangs_is_of_something_done(till: SandboxTill, call
     assert (await posting).status == 201
 
 
-async def test_a_truncated_body_breaks_off(till: SandboxTill, call: Caller) -> None:
+async def test_truncated_body_ends_early(till: SandboxTill, call: Caller) -> None:
     till.faults.script(method="POST", truncate=True)
     with pytest.raises(aiohttp.ClientPayloadError):
         await call("POST", CUSTOMER, NEW_V2)
@@ -107,21 +107,21 @@ async def test_a_truncated_body_breaks_off(till: SandboxTill, call: Caller) -> N
     assert till.log.matching(method="POST")[0].ending is Ending.TRUNCATED
 
 
-async def test_a_delayed_request_waits_first(till: SandboxTill, call: Caller) -> None:
+async def test_delayed_request_waits_before_it_is_served(till: SandboxTill, call: Caller) -> None:
     till.faults.script(method="GET", delay_seconds=0.05)
     began = asyncio.get_running_loop().time()
     assert (await call("GET", CUSTOMER)).status == 200
     assert asyncio.get_running_loop().time() - began >= 0.05
 
 
-async def test_a_predicate_and_a_query_choose_the_request(till: SandboxTill, call: Caller) -> None:
+async def test_predicate_and_query_select_the_request(till: SandboxTill, call: Caller) -> None:
     till.faults.script(query={"page": "2"}, status=500)
     till.faults.script(where=lambda request: "page" not in request.query, status=502)
     statuses = [(await call("GET", CUSTOMER + query)).status for query in ("?page=1", "?page=2", "", "")]
     assert statuses == [200, 500, 502, 200]
 
 
-async def test_a_cancelled_script_meets_nobody(till: SandboxTill, call: Caller) -> None:
+async def test_cancelled_script_affects_no_request(till: SandboxTill, call: Caller) -> None:
     script = till.faults.script(path="*", status=500, times=None)
     assert [(await call("GET", CUSTOMER)).status for _ in range(3)] == [500] * 3
     script.cancel()
@@ -132,7 +132,7 @@ async def test_a_cancelled_script_meets_nobody(till: SandboxTill, call: Caller) 
 @pytest.mark.parametrize(
     "fields", [{"times": 0}, {"skip": -1}, {"hang": "never"}, {"disconnect": True}, {"status": 99}, {"delay_seconds": -1}, {"nonsense": 1}]
 )
-async def test_a_script_that_makes_no_sense_is_refused(till: SandboxTill, call: Caller, fields: dict[str, object]) -> None:
+async def test_invalid_script_is_refused(till: SandboxTill, call: Caller, fields: dict[str, object]) -> None:
     (name,) = fields
     with pytest.raises(ValueError, match=name):
         till.faults.script(**fields)  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ async def test_a_script_that_makes_no_sense_is_refused(till: SandboxTill, call: 
     assert name in reply.json["error"]
 
 
-async def test_a_page_answers_in_place_of_the_till_until_it_is_cancelled(till: SandboxTill, call: Caller) -> None:
+async def test_scripted_page_answers_until_cancelled(till: SandboxTill, call: Caller) -> None:
     reply = await call("POST", "/sandbox/faults", {"path": "*", "times": None, "page": "siteground_202"})
     met = await call("GET", CUSTOMER)
     assert (met.status, "sgcaptcha" in met.text) == (202, True)
@@ -150,13 +150,13 @@ async def test_a_page_answers_in_place_of_the_till_until_it_is_cancelled(till: S
     assert (await call("POST", "/sandbox/faults", {"page": "no_such_page"})).status == 400
 
 
-async def test_something_printed_stands_before_the_real_answer(till: SandboxTill, call: Caller) -> None:
+async def test_scripted_output_precedes_the_real_answer(till: SandboxTill, call: Caller) -> None:
     till.faults.script(path="*", printed_before="<b>Notice</b>: ")
     met = await call("GET", CUSTOMER)
     assert (met.status, met.text) == (200, "<b>Notice</b>: []")
 
 
-async def test_faults_over_the_control_api(till: SandboxTill, call: Caller) -> None:
+async def test_control_api_scripts_and_cancels_faults(till: SandboxTill, call: Caller) -> None:
     hanging = (await call("POST", "/sandbox/faults", {"method": "POST", "path": "/api/*/customer", "hang": "before"})).json["script_id"]
     failing = (await call("POST", "/sandbox/faults", {"method": "GET", "status": 500, "times": None})).json["script_id"]
     assert (await call("GET", CUSTOMER)).status == 500
@@ -188,7 +188,7 @@ async def test_a_used_up_script_that_still_hangs_can_be_released(till: SandboxTi
 # -- the log
 
 
-async def test_the_log_keeps_order_content_and_no_credentials(till: SandboxTill, call: Caller) -> None:
+async def test_request_log_has_order_and_content_without_credentials(till: SandboxTill, call: Caller) -> None:
     await call("GET", f"{CUSTOMER}?page=1&consumer_secret=cs_123", headers={"X-Tillsync-Signature": "v1=abc", "Cookie": "a=b"})
     await call("POST", CUSTOMER, NEW_V2)
     await call("GET", "/sandbox/customers")
@@ -209,7 +209,7 @@ async def test_the_log_keeps_order_content_and_no_credentials(till: SandboxTill,
     assert (await call("GET", "/sandbox/requests")).json == {"total": 2, "requests": []}
 
 
-async def test_a_request_can_be_awaited(till: SandboxTill, call: Caller) -> None:
+async def test_request_log_can_wait_for_requests(till: SandboxTill, call: Caller) -> None:
     waiting = asyncio.create_task(till.log.wait_for(2, method="GET", path="/API/V2/*"))
     await call("GET", CUSTOMER)
     await call("POST", CUSTOMER, NEW_V2)
@@ -220,7 +220,7 @@ async def test_a_request_can_be_awaited(till: SandboxTill, call: Caller) -> None
         await till.log.wait_for(3, method="GET", timeout=0.01)
 
 
-async def test_the_oldest_bodies_go_first(till: SandboxTill, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_request_log_drops_the_oldest_bodies_first(till: SandboxTill, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tillsync_sandbox.request_log.MAX_BODY_BYTES", 10)
     for body in (b"123456", b"abcdef"):
         await call("POST", CUSTOMER, body=body)

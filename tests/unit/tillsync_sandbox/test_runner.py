@@ -1,4 +1,4 @@
-"""What ``tillsync sandbox`` starts: two servers on loopback with people who match by email."""
+"""``tillsync sandbox`` starts two servers on loopback, with customers that match by email."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync_sandbox import TillSwitches
 from tillsync_sandbox.runner import SeedOptions, loopback_address, run_sandbox
 
 
-async def test_both_run_and_know_the_same_people() -> None:
+async def test_till_and_shop_have_the_same_people() -> None:
     async with run_sandbox(seed=SeedOptions(till_customers=20, shop_customers=25, twins=3)) as running:
         till, shop = running.till, running.shop
         assert till.store.customer_count == 20 + 3 + 1
@@ -23,7 +23,7 @@ async def test_both_run_and_know_the_same_people() -> None:
             assert part in printed
 
 
-async def test_the_same_seed_makes_the_same_people() -> None:
+async def test_same_seed_makes_the_same_people() -> None:
     async def people(seed: int) -> list[tuple[str | None, int]]:
         async with run_sandbox(seed=SeedOptions(seed=seed)) as running:
             return [(customer.email_address, int(customer.current_points)) for customer in running.till.store]
@@ -32,7 +32,7 @@ async def test_the_same_seed_makes_the_same_people() -> None:
     assert await people(1) != await people(2)
 
 
-async def test_switches_and_addresses_are_taken() -> None:
+async def test_switches_and_addresses_are_applied() -> None:
     switches = TillSwitches(page_size=7, webhook_url="http://127.0.0.1:1/")
     async with run_sandbox("localhost:0", "[::1]:0", till_switches=switches) as running:
         assert running.till.switches.page_size == 7
@@ -43,12 +43,12 @@ async def test_switches_and_addresses_are_taken() -> None:
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8081", "192.0.2.1:80", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "till:80", ":80"])
-def test_an_address_that_others_can_reach_is_refused(listen: str) -> None:
+def test_listen_address_beyond_loopback_is_refused(listen: str) -> None:
     with pytest.raises(ValueError, match=r"loopback|127\.0\.0\.1"):
         loopback_address(listen)
 
 
-async def test_a_taken_port_is_told_and_nothing_stays_open() -> None:
+async def test_occupied_port_raises_and_leaves_no_server() -> None:
     async with run_sandbox() as running:
         port = running.till.origin.rpartition(":")[2]
         with pytest.raises(OSError, match="in use"):

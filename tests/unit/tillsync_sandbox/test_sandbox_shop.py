@@ -1,4 +1,4 @@
-"""The shop emulator through plain HTTP: the traps of a real WooCommerce that a kinder stand-in would forgive, and its control API."""
+"""The shop emulator over plain HTTP: the pitfalls of a real WooCommerce, and the control API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CUSTOMERS = "/wp-json/wc/v3/customers"
 
 @pytest_asyncio.fixture
 async def shop() -> AsyncIterator[SandboxShop]:
-    """PHP sees TLS, so that Basic works."""
+    """A shop whose PHP sees TLS, so that Basic works."""
     async with SandboxShop(ShopSwitches(https_seen=True)) as running:
         for number in (1, 2):
             running.add_customer(number, email=f"c{number}@example.test", first_name="Ada")
@@ -40,7 +40,7 @@ async def _batch(call: Caller, *items: Any, query: str = "") -> Reply:
 # -- wc/v3
 
 
-async def test_a_batch_answers_200_with_errors_inside_by_position(call: Caller) -> None:
+async def test_batch_answers_200_with_errors_by_position(call: Caller) -> None:
     reply = await _batch(call, {"id": 1, "first_name": "Augusta"}, {"id": 99}, {"id": 2, "email": "c1@example.test"})
     assert reply.status == 200
     rows = reply.json["update"]
@@ -49,7 +49,7 @@ async def test_a_batch_answers_200_with_errors_inside_by_position(call: Caller) 
     assert (rows[2]["id"], rows[2]["error"]["code"]) == (2, "woocommerce_rest_customer_invalid_email")
 
 
-async def test_a_bad_email_in_a_batch_is_taken_and_erases_the_stored_one(shop: SandboxShop, call: Caller) -> None:
+async def test_malformed_email_in_a_batch_erases_the_stored_one(shop: SandboxShop, call: Caller) -> None:
     single = await call("PUT", f"{CUSTOMERS}/1", {"email": "no address"})
     assert (single.status, single.json["code"]) == (400, "rest_invalid_param")
     assert shop.store.users[1].email == "c1@example.test"
@@ -58,17 +58,17 @@ async def test_a_bad_email_in_a_batch_is_taken_and_erases_the_stored_one(shop: S
     assert shop.store.user_by_email("c1@example.test") is None
 
 
-async def test_more_than_a_hundred_are_refused_whole(shop: SandboxShop, call: Caller) -> None:
+async def test_batch_of_more_than_a_hundred_is_refused(shop: SandboxShop, call: Caller) -> None:
     reply = await _batch(call, *({"id": 1, "first_name": "x"} for _ in range(101)))
     assert (reply.status, reply.json["code"]) == (413, "woocommerce_rest_request_entity_too_large")
     assert shop.store.users[1].first_name == "Ada"
 
 
-async def test_fields_hides_the_errors(call: Caller) -> None:
+async def test_fields_parameter_hides_the_errors(call: Caller) -> None:
     assert (await _batch(call, {"id": 99}, query="?_fields=id")).json == []
 
 
-async def test_numbers_come_back_as_texts_and_null_deletes(shop: SandboxShop, call: Caller) -> None:
+async def test_meta_numbers_are_returned_as_texts_and_null_deletes(shop: SandboxShop, call: Caller) -> None:
     metas = [{"key": "points", "value": 3.5}, {"key": "yes", "value": True}]
     (row,) = (await _batch(call, {"id": 1, "meta_data": metas})).json["update"]
     assert [meta["value"] for meta in row["meta_data"]] == ["3.5", "1"]
@@ -76,12 +76,12 @@ async def test_numbers_come_back_as_texts_and_null_deletes(shop: SandboxShop, ca
     assert shop.metas(1) == {"yes": "1"}
 
 
-async def test_an_item_that_is_no_object_ends_the_whole_batch(shop: SandboxShop, call: Caller) -> None:
+async def test_batch_item_that_is_no_object_ends_the_batch(shop: SandboxShop, call: Caller) -> None:
     assert (await _batch(call, {"id": 1, "first_name": "Written"}, 7, {"id": 2, "first_name": "Never"})).status == 500
     assert [shop.store.users[number].first_name for number in (1, 2)] == ["Written", "Ada"]
 
 
-async def test_a_shop_managers_key(shop: SandboxShop, call: Caller) -> None:
+async def test_shop_manager_key_may_not_batch_or_edit_others(shop: SandboxShop, call: Caller) -> None:
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     shop.add_customer(3, role="administrator")
     refused = await _batch(call, {"id": 1})
@@ -90,7 +90,7 @@ async def test_a_shop_managers_key(shop: SandboxShop, call: Caller) -> None:
     assert (await call("PUT", f"{CUSTOMERS}/3", {"first_name": "x"})).json["code"] == "woocommerce_rest_cannot_edit"
 
 
-async def test_lists_show_customers_unless_asked_for_all(shop: SandboxShop, call: Caller) -> None:
+async def test_lists_show_only_customers_by_default(shop: SandboxShop, call: Caller) -> None:
     shop.add_customer(3, role="administrator", email="boss@example.test")
     assert [row["id"] for row in (await call("GET", CUSTOMERS)).json] == [1, 2]
     reply = await call("GET", f"{CUSTOMERS}?role=all&per_page=2&page=2")
@@ -99,14 +99,14 @@ async def test_lists_show_customers_unless_asked_for_all(shop: SandboxShop, call
     assert (await call("GET", f"{CUSTOMERS}?per_page=101")).status == 400
 
 
-async def test_basic_is_not_looked_at_without_tls(shop: SandboxShop, call: Caller) -> None:
+async def test_basic_credentials_are_ignored_without_tls(shop: SandboxShop, call: Caller) -> None:
     assert (await call("GET", f"{CUSTOMERS}/1")).status == 200
     shop.switches.https_seen = False
     assert (await call("GET", f"{CUSTOMERS}/1")).json["code"] == "woocommerce_rest_cannot_view"
 
 
 @pytest.mark.parametrize("missing", ["oauth_nonce", "oauth_timestamp", "oauth_signature"])
-async def test_half_an_oauth_signature_is_refused(shop: SandboxShop, missing: str) -> None:
+async def test_incomplete_oauth_signature_is_refused(shop: SandboxShop, missing: str) -> None:
     shop.switches.https_seen = False
     signer = Client(
         shop.switches.consumer_key,
@@ -124,7 +124,7 @@ async def test_half_an_oauth_signature_is_refused(shop: SandboxShop, missing: st
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"[1,2]", 200), (b"", 200)])
-async def test_bodies_as_wordpress_takes_them(call: Caller, body: bytes, status: int) -> None:
+async def test_request_bodies_are_accepted_as_in_wordpress(call: Caller, body: bytes, status: int) -> None:
     assert (await call("POST", f"{CUSTOMERS}/batch", body=body)).status == status
 
 
@@ -170,7 +170,7 @@ async def test_only_a_bridge_of_the_first_version_refuses_unknown_fields(shop: S
         ({"remove": True}, "points"),
     ],
 )
-async def test_a_bad_item_names_its_field_and_leaves_its_neighbour_alone(
+async def test_bad_item_names_its_field_and_does_not_affect_others(
     shop: SandboxShop, call: Caller, changes: dict[str, Any], field: str
 ) -> None:
     reply = await _bridge(shop, call, "POST", "/customers/batch", {"items": [_write(1, **changes), _write(2)]})
@@ -181,11 +181,11 @@ async def test_a_bad_item_names_its_field_and_leaves_its_neighbour_alone(
 
 
 @pytest.mark.parametrize(("content", "status"), [({}, 400), ({"items": {}}, 400), ({"items": [{}] * 501}, 413), ({"items": []}, 200)])
-async def test_the_envelope_is_checked_whole(shop: SandboxShop, call: Caller, content: Any, status: int) -> None:
+async def test_invalid_batch_envelope_is_refused(shop: SandboxShop, call: Caller, content: Any, status: int) -> None:
     assert (await _bridge(shop, call, "POST", "/customers/batch", content)).status == status
 
 
-async def test_five_hundred_items_take_little_time(shop: SandboxShop, call: Caller) -> None:
+async def test_batches_of_five_hundred_items_are_fast(shop: SandboxShop, call: Caller) -> None:
     for number in range(3, 20_001):
         shop.add_customer(number, email=f"c{number}@example.test")
     began = time.perf_counter()
@@ -197,7 +197,7 @@ async def test_five_hundred_items_take_little_time(shop: SandboxShop, call: Call
     assert len(shop.store.bridge_rows) == 20_000
 
 
-async def test_events_are_applied_in_order_of_their_sequence(shop: SandboxShop, call: Caller) -> None:
+async def test_events_are_applied_by_sequence(shop: SandboxShop, call: Caller) -> None:
     def event(sequence: str, **changes: Any) -> dict[str, Any]:
         made = {"event_id": f"e{sequence}", "subject": "order:1042", "sequence": sequence, "type": "order.finished", "entry_id": "x"}
         return {**made, "state": "PROCESSED", "outcome": "MATCHED_EMAIL", "held_count": 0, **changes}
@@ -211,7 +211,7 @@ async def test_events_are_applied_in_order_of_their_sequence(shop: SandboxShop, 
 # -- the control API
 
 
-async def test_customers_over_the_control_api(shop: SandboxShop, call: Caller) -> None:
+async def test_control_api_creates_updates_and_deletes_customers(shop: SandboxShop, call: Caller) -> None:
     made = await call("POST", "/sandbox/customers", {"email": "new@example.test", "first_name": "Bea", "meta": {"card": "1"}})
     assert (made.status, made.json["user_id"], made.json["meta"]) == (201, 3, {"card": "1"})
     assert (await call("PATCH", "/sandbox/customers/3", {"email": "newer@example.test"})).json["email"] == "newer@example.test"
@@ -233,7 +233,7 @@ async def test_customers_over_the_control_api(shop: SandboxShop, call: Caller) -
     assert (await call("POST", "/sandbox/customers", {"email": "newer@example.test"})).json["user_id"] == 4
 
 
-async def test_what_the_bridge_stored_is_shown(shop: SandboxShop, call: Caller) -> None:
+async def test_control_api_shows_the_stored_bridge_data(shop: SandboxShop, call: Caller) -> None:
     await _bridge(shop, call, "POST", "/customers/batch", {"items": [_write(1), {"user_id": 2, "version": "6", "remove": True}]})
     await _bridge(shop, call, "PUT", "/customer-types/4001", {"version": "5", "name": "Gold", "discount": "10", "description": ""})
     rows = (await call("GET", "/sandbox/bridge/rows")).json["rows"]
@@ -249,7 +249,7 @@ async def test_what_the_bridge_stored_is_shown(shop: SandboxShop, call: Caller) 
     assert shown[0]["headers"]["x-tillsync-signature"] == "[redacted]"
 
 
-async def test_switches_over_the_control_api(shop: SandboxShop, call: Caller) -> None:
+async def test_control_api_changes_switches(shop: SandboxShop, call: Caller) -> None:
     assert (await call("PATCH", "/sandbox/switches", {"trouble": "firewall", "max_batch": 50})).json["max_batch"] == 50
     assert (await call("GET", f"{CUSTOMERS}/1")).status == 403
     for changes in ({"trouble": "rain"}, {"max_batch": -1}, {"nonsense": 1}, {"https_seen": "yes"}):
@@ -258,7 +258,7 @@ async def test_switches_over_the_control_api(shop: SandboxShop, call: Caller) ->
     assert (await call("GET", "/sandbox/switches")).json["trouble"] == "firewall"
 
 
-async def test_a_change_wakes_who_waits(shop: SandboxShop, call: Caller) -> None:
+async def test_change_wakes_waiting_callers(shop: SandboxShop, call: Caller) -> None:
     await call("PUT", f"{CUSTOMERS}/1", {"first_name": "Augusta"})
     await shop.wait_for(lambda: shop.store.users[1].first_name == "Augusta")
     with pytest.raises(TimeoutError):

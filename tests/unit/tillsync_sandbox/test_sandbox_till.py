@@ -1,4 +1,4 @@
-"""The till emulator through plain HTTP: what is recorded of Epos Now is served byte for byte, and every switch does what it says."""
+"""The till emulator over plain HTTP. Recorded answers of Epos Now are served byte for byte, and every switch has its effect."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_v2_serves_the_recorded_row_byte_for_byte(till: SandboxTill, call:
     )
 
 
-async def test_v2_types_are_the_recorded_ones(till: SandboxTill, call: Caller) -> None:
+async def test_v2_types_equal_the_recorded_ones(till: SandboxTill, call: Caller) -> None:
     till.add_type(4001)
     assert (await call("GET", "/api/V2/CustomerType")).text == (
         '[{"CustomerTypeID":4001,"Name":"Basic","Discount":0.0,"Description":"Basic customer",'
@@ -63,12 +63,12 @@ async def test_v2_types_are_the_recorded_ones(till: SandboxTill, call: Caller) -
 
 
 @pytest.mark.parametrize("path", ["/API/v2/CUSTOMER/90001", "/api/V2/customer/90001/", "/Api/V4/Customer/90001"])
-async def test_path_case_does_not_matter(till: SandboxTill, call: Caller, path: str) -> None:
+async def test_paths_are_case_insensitive(till: SandboxTill, call: Caller, path: str) -> None:
     till.add_customer(90001)
     assert (await call("GET", path)).status == 200
 
 
-async def test_the_content_type_of_the_request_selects_that_of_the_answer(till: SandboxTill, call: Caller) -> None:
+async def test_request_content_type_selects_the_answer_content_type(till: SandboxTill, call: Caller) -> None:
     till.add_customer(90001, email="a&b@example.test")
     for headers in ({"Content-Type": "application/xml"}, {"Content-Type": "", "Accept": "*/*"}):
         reply = await call("GET", f"{CUSTOMER}/90001", headers=headers)
@@ -78,14 +78,14 @@ async def test_the_content_type_of_the_request_selects_that_of_the_answer(till: 
     assert (await call("GET", f"{CUSTOMER}/90001", headers={"Content-Type": "", "Accept": "application/json"})).json["CustomerID"] == 90001
 
 
-async def test_a_type_that_is_not_there_is_refused_in_the_recorded_words(call: Caller, till: SandboxTill) -> None:
+async def test_create_with_an_unknown_type_is_refused_with_the_recorded_text(call: Caller, till: SandboxTill) -> None:
     reply = await call("POST", f"{CUSTOMER}/", {**NEW_V2, "Type": 99})
     assert (reply.status, reply.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
     assert reply.text == "Invalid field value for CustomerType: CustomerTypeID"
     assert till.store.customer_count == 0
 
 
-async def test_a_create_is_answered_with_location_and_the_object(till: SandboxTill, call: Caller) -> None:
+async def test_create_answers_with_location_and_the_object(till: SandboxTill, call: Caller) -> None:
     reply = await call("POST", f"{CUSTOMER}/", {**NEW_V2, "MainAddressID": 7, "CurrentPoints": 900, "CurrentBalance": 5})
     assert reply.status == 201
     customer_id = reply.json["CustomerID"]
@@ -101,17 +101,17 @@ async def test_a_repeated_create_makes_a_twin(till: SandboxTill, call: Caller) -
 
 
 @pytest.mark.parametrize("missing", ["Forename", "MaxCredit", "SignUpDate"])
-async def test_what_a_create_needs_is_named(call: Caller, missing: str) -> None:
+async def test_create_without_a_required_field_names_it(call: Caller, missing: str) -> None:
     reply = await call("POST", CUSTOMER, {name: value for name, value in NEW_V2.items() if name != missing})
     assert (reply.status, reply.text) == (400, f"{missing} - The {missing} field is required.")
 
 
-async def test_several_bad_fields_are_lines(call: Caller) -> None:
+async def test_several_bad_fields_are_listed_in_lines(call: Caller) -> None:
     reply = await call("POST", CUSTOMER, {**NEW_V2, "Forename": "x" * 51, "EmailAddress": "y" * 51})
     assert [line.partition(" - ")[0] for line in reply.text.split("\r\n")] == ["Forename", "EmailAddress"]
 
 
-async def test_v2_put_is_partial_and_never_touches_the_ledgers(till: SandboxTill, call: Caller) -> None:
+async def test_v2_put_is_partial_and_keeps_the_ledgers(till: SandboxTill, call: Caller) -> None:
     till.add_customer(90001, email="ada@example.test", points=10)
     reply = await call("PUT", f"{CUSTOMER}/90001", {"surname": "Lovelace", "CurrentPoints": 0})
     assert reply.status == 200
@@ -160,7 +160,7 @@ async def test_a_bad_body_is_refused(call: Caller, body: bytes) -> None:
 
 @pytest.mark.parametrize("case", list(KeyCase))
 @pytest.mark.parametrize("type_field", list(V4TypeField))
-async def test_v4_names(till: SandboxTill, call: Caller, case: KeyCase, type_field: V4TypeField) -> None:
+async def test_v4_field_names_follow_the_switches(till: SandboxTill, call: Caller, case: KeyCase, type_field: V4TypeField) -> None:
     till.switches.v4_case, till.switches.v4_type_field = case, type_field
     till.add_type(4001)
     till.add_customer(90001, type_id=4001)
@@ -174,7 +174,7 @@ async def test_v4_names(till: SandboxTill, call: Caller, case: KeyCase, type_fie
 
 
 @pytest.mark.parametrize(("reply_form", "kind"), [(PostReply.ARRAY, list), (PostReply.OBJECT, dict)])
-async def test_v4_posts_arrays_and_replies_as_switched(till: SandboxTill, call: Caller, reply_form: PostReply, kind: type) -> None:
+async def test_v4_post_takes_an_array_and_answers_as_switched(till: SandboxTill, call: Caller, reply_form: PostReply, kind: type) -> None:
     till.switches.v4_post_reply = reply_form
     reply = await call("POST", V4_CUSTOMER, [NEW_V2])
     assert reply.status == 201
@@ -190,7 +190,7 @@ async def test_v4_creates_all_of_an_array_or_none(till: SandboxTill, call: Calle
 
 
 @pytest.mark.parametrize(("mode", "email"), [(PutMode.PARTIAL, "ada@example.test"), (PutMode.REPLACE, None)])
-async def test_v4_put(till: SandboxTill, call: Caller, mode: PutMode, email: str | None) -> None:
+async def test_v4_put_merges_or_replaces_as_switched(till: SandboxTill, call: Caller, mode: PutMode, email: str | None) -> None:
     till.switches.v4_put = mode
     till.add_customer(90001, email="ada@example.test", points=7)
     (row,) = (await call("PUT", V4_CUSTOMER, [{"Id": 90001, "Surname": "Lovelace"}])).json
@@ -211,7 +211,7 @@ async def test_v4_put(till: SandboxTill, call: Caller, mode: PutMode, email: str
         (EmailMatch.IGNORED, "nobody", [1, 2, 3, 4, 5]),
     ],
 )
-async def test_how_emails_are_compared(till: SandboxTill, call: Caller, match: EmailMatch, text: str, found: list[int]) -> None:
+async def test_email_search_follows_its_switch(till: SandboxTill, call: Caller, match: EmailMatch, text: str, found: list[int]) -> None:
     till.switches.email_match = match
     for customer_id, email in enumerate(("ada@example.test", "ADA@example.test", "magda@example.test", None, ""), start=1):
         till.add_customer(customer_id, email=email)
@@ -220,7 +220,7 @@ async def test_how_emails_are_compared(till: SandboxTill, call: Caller, match: E
     assert [row["Id"] for row in (await call("GET", f"{V4_CUSTOMER}/GetByEmail?email={text}")).json] == found
 
 
-async def test_a_search_follows_a_changed_email(till: SandboxTill, call: Caller) -> None:
+async def test_search_finds_a_changed_email(till: SandboxTill, call: Caller) -> None:
     till.add_customer(1, email="old@example.test")
     till.change_customer(1, email="new@example.test")
     assert (await call("GET", f"{CUSTOMER}?EmailAddress=old@example.test")).json == []
@@ -228,7 +228,7 @@ async def test_a_search_follows_a_changed_email(till: SandboxTill, call: Caller)
 
 
 @pytest.mark.parametrize(("miss", "status"), [(EmailMiss.EMPTY, 200), (EmailMiss.NOT_FOUND, 404)])
-async def test_a_miss_of_getbyemail(till: SandboxTill, call: Caller, miss: EmailMiss, status: int) -> None:
+async def test_getbyemail_miss_follows_the_switch(till: SandboxTill, call: Caller, miss: EmailMiss, status: int) -> None:
     till.switches.getbyemail_miss = miss
     assert (await call("GET", f"{V4_CUSTOMER}/GetByEmail?email=nobody@example.test")).status == status
     assert (await call("GET", f"{CUSTOMER}?EmailAddress=nobody@example.test")).json == []
@@ -242,7 +242,7 @@ async def _ids(call: Caller, pages: int, query: str = "") -> list[list[int]]:
     return [[row["CustomerID"] for row in reply.json] for reply in replies]
 
 
-async def test_pages_are_in_order_and_end_empty(till: SandboxTill, call: Caller) -> None:
+async def test_pages_are_ordered_and_end_with_an_empty_one(till: SandboxTill, call: Caller) -> None:
     till.switches.page_size = 2
     for customer_id in (3, 1, 2):
         till.add_customer(customer_id, email="same@example.test")
@@ -250,7 +250,7 @@ async def test_pages_are_in_order_and_end_empty(till: SandboxTill, call: Caller)
     assert await _ids(call, 3, "&EmailAddress=same@example.test") == [[1, 2], [3], []]
 
 
-async def test_pages_drift_both_ways(till: SandboxTill, call: Caller) -> None:
+async def test_page_drift_shifts_rows_both_ways(till: SandboxTill, call: Caller) -> None:
     till.switches.page_size = 3
     for customer_id in range(1, 8):
         till.add_customer(customer_id)
@@ -275,7 +275,7 @@ async def test_fifty_thousand_customers_are_listed_quickly(till: SandboxTill, ca
 
 
 @pytest.mark.parametrize("path_of", [lambda i: (f"{CUSTOMER}/{i}", None), lambda i: (V4_CUSTOMER, [{"Id": i}])])
-async def test_how_customers_are_deleted(till: SandboxTill, call: Caller, path_of: Any) -> None:
+async def test_customer_delete_follows_the_switch(till: SandboxTill, call: Caller, path_of: Any) -> None:
     till.add_customer(1, points=3)
     till.add_customer(2)
     till.add_customer(3)
@@ -292,7 +292,7 @@ async def test_how_customers_are_deleted(till: SandboxTill, call: Caller, path_o
     assert await _ids(call, 1) == [[]]
 
 
-async def test_how_types_are_deleted(till: SandboxTill, call: Caller) -> None:
+async def test_type_delete_follows_the_switch(till: SandboxTill, call: Caller) -> None:
     used, unused = till.add_type(), till.add_type()
     till.add_customer(1, type_id=used)
     till.switches.delete = DeleteMode.REFUSE_IF_USED
@@ -303,7 +303,7 @@ async def test_how_types_are_deleted(till: SandboxTill, call: Caller) -> None:
     assert (await call("GET", f"{CUSTOMER}/1")).json["Type"] is None
 
 
-async def test_types_are_written_by_their_pattern(till: SandboxTill, call: Caller) -> None:
+async def test_types_are_created_updated_and_deleted(till: SandboxTill, call: Caller) -> None:
     made = await call("POST", "/api/V2/CustomerType", {"Name": "Gold", "Discount": 12.50})
     assert (made.status, made.json["Discount"]) == (201, 12.50)
     type_id = made.json["CustomerTypeID"]

@@ -1,4 +1,4 @@
-"""The till emulator on a bad day: limits, failures by chance, lost answers, creates that come late."""
+"""Failures of the till emulator: request limits, random failures, lost answers, and late creates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def call(till: SandboxTill) -> AsyncIterator[Caller]:
 @pytest.mark.parametrize(
     ("mode", "status", "text"), [(LimitMode.FORBIDDEN_TEXT, 403, "maximum API limit"), (LimitMode.TOO_MANY, 429, "Limit")]
 )
-async def test_the_limit(till: SandboxTill, call: Caller, mode: LimitMode, status: int, text: str) -> None:
+async def test_request_limit_answers_as_switched(till: SandboxTill, call: Caller, mode: LimitMode, status: int, text: str) -> None:
     till.switches.update({"limit": mode.value, "limit_requests": 2, "limit_window_seconds": 30})
     replies = [await call("GET", CUSTOMER) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 200, status]
@@ -42,7 +42,7 @@ async def test_the_limit(till: SandboxTill, call: Caller, mode: LimitMode, statu
     assert (await call("GET", CUSTOMER)).status == 200
 
 
-async def test_a_wrong_address_answers_everything_with_a_page(till: SandboxTill, call: Caller) -> None:
+async def test_wrong_address_answers_every_request_with_a_page(till: SandboxTill, call: Caller) -> None:
     till.switches.wrong_address = True
     for path in ("/api/v4/TokenInfo", CUSTOMER):
         reply = await call("GET", path)
@@ -52,14 +52,14 @@ async def test_a_wrong_address_answers_everything_with_a_page(till: SandboxTill,
 @pytest.mark.parametrize(
     ("switch", "status"), [("error_500_percent", 500), ("error_502_percent", 502), ("error_503_percent", 503), ("html_body_percent", 200)]
 )
-async def test_failures_by_chance_carry_nothing_out(till: SandboxTill, call: Caller, switch: str, status: int) -> None:
+async def test_random_failures_carry_out_nothing(till: SandboxTill, call: Caller, switch: str, status: int) -> None:
     till.switches.update({switch: 100})
     reply = await call("POST", CUSTOMER, NEW_V2)
     assert (reply.status, reply.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
     assert till.store.customer_count == 0
 
 
-async def test_the_same_seed_has_the_same_luck() -> None:
+async def test_same_seed_has_the_same_random_failures() -> None:
     async def statuses(seed: int) -> list[int]:
         async with SandboxTill(TillSwitches(error_500_percent=50), seed=seed) as till, till_caller(till) as call:
             return [(await call("GET", CUSTOMER)).status for _ in range(20)]
@@ -68,7 +68,7 @@ async def test_the_same_seed_has_the_same_luck() -> None:
     assert await statuses(7) != await statuses(8)
 
 
-async def test_a_lost_answer_leaves_the_customer_stored(till: SandboxTill, call: Caller) -> None:
+async def test_lost_answer_keeps_the_stored_customer(till: SandboxTill, call: Caller) -> None:
     till.switches.lose_create_answer_percent = 100
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await call("POST", CUSTOMER, NEW_V2)
@@ -79,7 +79,7 @@ async def test_a_lost_answer_leaves_the_customer_stored(till: SandboxTill, call:
 
 
 @pytest.mark.parametrize(("path", "content"), [(CUSTOMER, NEW_V2), (V4_CUSTOMER, [NEW_V2])])
-async def test_a_late_create_is_stored_after_its_client_has_gone(till: SandboxTill, call: Caller, path: str, content: Any) -> None:
+async def test_late_create_is_stored_after_its_client_left(till: SandboxTill, call: Caller, path: str, content: Any) -> None:
     till.switches.late_create_seconds = 0.05
     posting = asyncio.create_task(call("POST", path, content))
     await till.log.wait_for(method="POST")
@@ -91,7 +91,7 @@ async def test_a_late_create_is_stored_after_its_client_has_gone(till: SandboxTi
     assert logged.ending is Ending.CLIENT_GONE
 
 
-async def test_a_till_that_still_has_work_stops_at_once(till: SandboxTill, call: Caller) -> None:
+async def test_till_with_pending_work_stops_at_once(till: SandboxTill, call: Caller) -> None:
     till.switches.late_create_seconds = 3600.0
     posting = asyncio.create_task(call("POST", CUSTOMER, NEW_V2))
     await till.log.wait_for(method="POST")

@@ -1,4 +1,4 @@
-"""The till's webhooks: what is recorded of them, and each disorder that is switched on."""
+"""Webhooks of the till emulator: their recorded form, and each switchable disorder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tillsync_sandbox import SandboxTill
 
 @dataclass
 class Receiver:
-    """Where the webhooks arrive."""
+    """The server that receives the webhooks."""
 
     url: str = ""
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -51,7 +51,7 @@ async def till(receiver: Receiver) -> AsyncIterator[SandboxTill]:
         yield running
 
 
-async def test_a_change_at_the_till_is_told_in_the_recorded_form(till: SandboxTill, receiver: Receiver) -> None:
+async def test_till_change_sends_a_webhook_in_the_recorded_form(till: SandboxTill, receiver: Receiver) -> None:
     customer_id = till.add_customer(email="ada@example.test", points=10)
     till.change_customer(customer_id, points=25, balance="-3.50")
     till.add_type(4001)
@@ -67,7 +67,7 @@ async def test_a_change_at_the_till_is_told_in_the_recorded_form(till: SandboxTi
     assert [delivery.status for delivery in till.webhooks] == [202] * 3
 
 
-async def test_v4_names_and_no_credentials(till: SandboxTill, receiver: Receiver) -> None:
+async def test_webhook_uses_v4_names_and_no_credentials_as_switched(till: SandboxTill, receiver: Receiver) -> None:
     till.switches.update({"webhook_version": "V4", "webhook_key": "", "webhook_secret": ""})
     customer_id = till.add_customer()
     await till.webhooks.wait_for(1)
@@ -76,7 +76,7 @@ async def test_v4_names_and_no_credentials(till: SandboxTill, receiver: Receiver
 
 
 @pytest.mark.parametrize("form", ["full", "id"])
-async def test_the_body_of_a_delete(till: SandboxTill, receiver: Receiver, form: str) -> None:
+async def test_delete_webhook_body_follows_the_switch(till: SandboxTill, receiver: Receiver, form: str) -> None:
     till.switches.update({"webhook_delete_body": form})
     customer_id = till.add_customer()
     till.delete_customer(customer_id)
@@ -88,9 +88,7 @@ async def test_the_body_of_a_delete(till: SandboxTill, receiver: Receiver, form:
 @pytest.mark.parametrize(
     ("which", "told"), [("customer", ["Customer"]), ("transaction", ["Transaction"]), ("both", ["Customer", "Transaction"])]
 )
-async def test_a_sale_sets_off_the_triggers_that_are_switched_on(
-    till: SandboxTill, receiver: Receiver, which: str, told: list[str]
-) -> None:
+async def test_sale_sends_the_switched_on_webhooks(till: SandboxTill, receiver: Receiver, which: str, told: list[str]) -> None:
     customer_id = till.add_customer(points=1)
     till.switches.update({"sale_webhooks": which})
     sale = till.sell(customer_id, points=5)
@@ -111,7 +109,9 @@ async def test_a_sale_sets_off_the_triggers_that_are_switched_on(
         ({"transaction_body": "transaction"}, {"TransactionID": "sale"}),
     ],
 )
-async def test_the_body_of_a_sale(till: SandboxTill, receiver: Receiver, switches: dict[str, object], named: dict[str, str]) -> None:
+async def test_sale_webhook_body_follows_switches(
+    till: SandboxTill, receiver: Receiver, switches: dict[str, object], named: dict[str, str]
+) -> None:
     customer_id = till.add_customer()
     till.switches.update({"sale_webhooks": "transaction", **switches})
     ids = {"sale": till.sell(customer_id), "customer": customer_id}
@@ -121,7 +121,7 @@ async def test_the_body_of_a_sale(till: SandboxTill, receiver: Receiver, switche
     }
 
 
-async def test_a_sale_with_its_customer_in_it_and_one_with_nothing_but_its_id(till: SandboxTill, receiver: Receiver) -> None:
+async def test_sale_webhook_contains_its_customer_or_only_its_id(till: SandboxTill, receiver: Receiver) -> None:
     customer_id = till.add_customer(forename="Ada")
     till.switches.update({"sale_webhooks": "transaction", "transaction_body": "customer"})
     till.sell(customer_id)
@@ -136,7 +136,7 @@ async def test_a_sale_with_its_customer_in_it_and_one_with_nothing_but_its_id(ti
 
 
 @pytest.mark.parametrize(("served", "versions"), [("both", ["V2", "v4"]), ("V2", ["V2"]), ("V4", ["v4"]), ("none", [])])
-async def test_transactions_are_served_in_the_versions_switched_on(till: SandboxTill, served: str, versions: list[str]) -> None:
+async def test_transactions_are_served_in_the_switched_on_versions(till: SandboxTill, served: str, versions: list[str]) -> None:
     customer_id = till.add_customer()
     sale = till.sell(customer_id)
     till.switches.update({"transaction_api": served})
@@ -149,7 +149,7 @@ async def test_transactions_are_served_in_the_versions_switched_on(till: Sandbox
                 assert (await call("GET", f"/api/{version}/Transaction/{sale + 1}")).status == 404
 
 
-async def test_a_sale_over_the_control_api(till: SandboxTill) -> None:
+async def test_control_api_creates_a_sale(till: SandboxTill) -> None:
     customer_id = till.add_customer(points=1)
     async with till_caller(till) as call:
         made = await call("POST", "/sandbox/sales", {"CustomerID": customer_id, "CurrentPoints": 9})
@@ -162,7 +162,7 @@ async def test_a_sale_over_the_control_api(till: SandboxTill) -> None:
 
 
 @pytest.mark.parametrize("echo", [True, False])
-async def test_writes_through_the_api_are_told_only_as_echo(till: SandboxTill, receiver: Receiver, echo: bool) -> None:
+async def test_api_writes_send_webhooks_only_with_echo(till: SandboxTill, receiver: Receiver, echo: bool) -> None:
     till.switches.webhook_echo = echo
     async with till_caller(till) as call:
         await call("POST", "/api/V2/Customer", NEW_V2)
@@ -171,7 +171,7 @@ async def test_writes_through_the_api_are_told_only_as_echo(till: SandboxTill, r
     assert [body["Forename"] for body in receiver.bodies] == (["Ada", "Bea"] if echo else ["Bea"])
 
 
-async def test_dropped_and_duplicated(till: SandboxTill, receiver: Receiver) -> None:
+async def test_webhooks_are_dropped_and_duplicated_as_switched(till: SandboxTill, receiver: Receiver) -> None:
     till.switches.webhook_drop_percent = 100
     till.add_customer()
     till.switches.update({"webhook_drop_percent": 0, "webhook_duplicate_percent": 100})
@@ -183,7 +183,7 @@ async def test_dropped_and_duplicated(till: SandboxTill, receiver: Receiver) -> 
     assert [body["CustomerID"] for body in receiver.bodies] == [last, last, last + 1]
 
 
-async def test_reordered_and_a_last_one_is_not_held_for_ever(till: SandboxTill, receiver: Receiver) -> None:
+async def test_webhooks_are_reordered_and_the_last_one_is_sent(till: SandboxTill, receiver: Receiver) -> None:
     till.switches.webhook_reorder_percent = 100
     first = till.add_customer()
     till.switches.webhook_reorder_percent = 0
@@ -196,7 +196,7 @@ async def test_reordered_and_a_last_one_is_not_held_for_ever(till: SandboxTill, 
     assert len(receiver.bodies) == 3
 
 
-async def test_a_receiver_that_refuses_or_is_away_is_noted_and_nothing_stops(till: SandboxTill, receiver: Receiver) -> None:
+async def test_refusing_or_missing_receiver_is_recorded(till: SandboxTill, receiver: Receiver) -> None:
     receiver.status = 401
     till.add_customer()
     await till.webhooks.wait_for(1)
@@ -209,13 +209,13 @@ async def test_a_receiver_that_refuses_or_is_away_is_noted_and_nothing_stops(til
     assert "ClientConnectorError" in away.error
 
 
-async def test_nothing_is_told_without_an_address(till: SandboxTill) -> None:
+async def test_no_webhook_is_sent_without_an_address(till: SandboxTill) -> None:
     till.switches.webhook_url = ""
     till.add_customer()
     assert till.webhooks.deliveries == []
 
 
-async def test_the_control_api_of_the_till(till: SandboxTill) -> None:
+async def test_control_api_creates_updates_and_deletes_till_customers(till: SandboxTill) -> None:
     async with till_caller(till) as call:
         made = await call("POST", "/sandbox/customers", body=b'{"forename":"Bea","CurrentBalance":3.50,"CustomerID":7}')
         assert (made.status, made.json["CustomerID"], made.text.count("3.50")) == (201, 7, 1)
@@ -243,7 +243,7 @@ async def test_the_control_api_of_the_till(till: SandboxTill) -> None:
         assert [each["action"] for each in shown] == ["Create", "Update", "Delete", "Create", "Update", "Delete"]
 
 
-async def test_a_delay_holds_each_one_back(till: SandboxTill, receiver: Receiver) -> None:
+async def test_webhook_delay_applies_to_each_delivery(till: SandboxTill, receiver: Receiver) -> None:
     till.switches.webhook_delay_seconds = 0.05
     began = asyncio.get_running_loop().time()
     till.add_customer()

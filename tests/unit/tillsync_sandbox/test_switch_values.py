@@ -5,7 +5,7 @@ from tillsync_sandbox.shop.switches import FailureMode, Permalinks, ShopSwitches
 from tillsync_sandbox.till.switches import EmailMatch, TillSwitches
 
 
-def test_a_switch_takes_a_value_of_its_kind() -> None:
+def test_switch_accepts_a_value_of_its_type() -> None:
     shop, till = ShopSwitches(), TillSwitches()
     shop.update({"trouble": "firewall", "permalinks": "plain", "not_done_after": None, "bridge_api": 1, "event_types": ["order.finished"]})
     till.update({"email_match": "exact", "page_drift": -3, "latency_seconds": 1, "error_500_percent": 100, "late_create_seconds": None})
@@ -33,7 +33,7 @@ def test_a_switch_takes_a_value_of_its_kind() -> None:
         (TillSwitches, "typo", 1, "no such switch; there are api_key, "),
     ],
 )
-def test_another_value_is_refused_and_nothing_is_changed(
+def test_value_of_another_type_is_refused_and_changes_nothing(
     switches: type[ShopSwitches | TillSwitches], name: str, value: object, takes: str
 ) -> None:
     given = switches()

@@ -1,4 +1,4 @@
-"""The till's adapter and the till emulator over real HTTP: bad days, worlds of their own. What holds in every world: tests/contracts."""
+"""The till adapter and the till emulator over real HTTP: failures and single switches. ``tests/contracts`` has what every world shares."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def client(adapter: TillWorld, till: SandboxTill, version: TillApiVersion)
 
 
 async def test_an_email_on_a_later_page_of_a_search_is_found(till: SandboxTill, client: TillClient) -> None:
-    """On a till that compares by "contains", the very email may come after many that only contain it."""
+    """On a till that compares by "contains", the exact email may come after many that contain it."""
     till.switches.update({"email_match": "contains", "page_size": 5})
     for number in range(12):
         till.add_customer(email=f"x{number}.ada@example.test")
@@ -71,7 +71,7 @@ async def test_an_email_on_a_later_page_of_a_search_is_found(till: SandboxTill, 
     assert len(rows) == 13
 
 
-async def test_types_of_a_v4_that_has_none_are_misaddressed(till: SandboxTill, adapter: TillWorld) -> None:
+async def test_types_of_a_v4_without_types_are_misaddressed(till: SandboxTill, adapter: TillWorld) -> None:
     till.switches.v4_customer_types = False
     type_id = EposCustomerTypeId(till.add_type())
     with pytest.raises(Misaddressed, match="API version"):
@@ -79,7 +79,7 @@ async def test_types_of_a_v4_that_has_none_are_misaddressed(till: SandboxTill, a
     assert (await _client(adapter, till, TillApiVersion.V2).read_customer_type(type_id)).name == "Basic"
 
 
-async def test_what_the_till_refuses_names_the_field(till: SandboxTill, client: TillClient) -> None:
+async def test_refused_create_names_the_field(till: SandboxTill, client: TillClient) -> None:
     till.switches.max_length = 4
     with pytest.raises(Refused, match="refused field: Surname") as caught:
         await client.create_customer(NEW, FakePermit())
@@ -91,7 +91,7 @@ async def test_what_the_till_refuses_names_the_field(till: SandboxTill, client: 
 
 
 async def _every_read(client: TillClient) -> list[type[UpstreamError]]:
-    """What each kind of request raised."""
+    """The error type of each kind of read."""
     raised: list[type[UpstreamError]] = []
     asks: list[Callable[[], Awaitable[object]]] = [
         client.probe,
@@ -122,7 +122,7 @@ async def _every_read(client: TillClient) -> list[type[UpstreamError]]:
         ({"limit": "403-text", "limit_requests": 0}, Throttled),
     ],
 )
-async def test_a_bad_day_has_one_name_for_every_request(
+async def test_each_till_failure_raises_one_error_type_for_every_request(
     till: SandboxTill, client: TillClient, switches: dict[str, Any], error: type[UpstreamError]
 ) -> None:
     till.add_type(4001)
@@ -133,7 +133,7 @@ async def test_a_bad_day_has_one_name_for_every_request(
 
 
 @pytest.mark.parametrize(("limit", "seconds"), [("429", range(55, 61)), ("403-text", range(120, 121))])
-async def test_the_limit_pauses_the_whole_till(
+async def test_request_limit_pauses_the_whole_till(
     till: SandboxTill, client: TillClient, adapter: TillWorld, limit: str, seconds: range
 ) -> None:
     till.switches.update({"limit": limit, "limit_requests": 2, "limit_window_seconds": 60})
@@ -191,7 +191,7 @@ async def test_a_create_that_times_out_may_still_be_stored(till: SandboxTill, ve
     assert till.log.count(method="POST") == 1
 
 
-async def test_a_till_that_hangs_is_given_up_and_later_reads_go_on(till: SandboxTill, version: TillApiVersion) -> None:
+async def test_hanging_till_times_out_and_later_reads_succeed(till: SandboxTill, version: TillApiVersion) -> None:
     customer_id = EposCustomerId(till.add_customer())
     hanging = till.faults.script(method="GET", hang="before")
     async with till_world(timeout_seconds=GIVE_UP_SECONDS, read_attempts=1) as adapter:
@@ -202,14 +202,14 @@ async def test_a_till_that_hangs_is_given_up_and_later_reads_go_on(till: Sandbox
         assert (await client.read_customer(customer_id)).epos_customer_id == customer_id
 
 
-async def test_many_reads_at_once(till: SandboxTill, client: TillClient) -> None:
+async def test_concurrent_reads_return_their_own_customers(till: SandboxTill, client: TillClient) -> None:
     ids = [EposCustomerId(till.add_customer(points=number)) for number in range(100)]
     customers = await asyncio.gather(*(client.read_customer(customer_id) for customer_id in ids))
     assert [customer.points for customer in customers] == list(range(100))
 
 
-async def test_a_bad_week_adds_up(till: SandboxTill, client: TillClient) -> None:
-    """Creates under failures by chance: whatever was answered is stored, whatever was refused is not, and only silence is open."""
+async def test_random_create_failures_store_only_answered_or_unanswered_creates(till: SandboxTill, client: TillClient) -> None:
+    """Answered creates are stored, refused ones are not, and unanswered ones may be."""
     till.switches.update({"lose_create_answer_percent": 25, "error_500_percent": 15, "html_body_percent": 10, "error_503_percent": 10})
     ended: dict[type[UpstreamError] | None, set[str]] = {}
 

@@ -1,4 +1,4 @@
-"""The till's adapter against a server made of bytes: each answer's place in the error tree, retries, budget, the single create."""
+"""The till's adapter against a server of scripted bytes: the error type of each answer, retries, budget, and the single create."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ANSWERS: list[tuple[bytes, type[UpstreamError], str]] = [
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.parametrize(("answer", "error", "text"), ANSWERS)
 @pytest.mark.catches("html-pages-are-no-missing-customer")
-async def test_every_answer_has_its_place(
+async def test_each_answer_raises_its_error_type(
     server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError], text: str, version: TillApiVersion
 ) -> None:
     server.answers(answer)
@@ -96,7 +96,7 @@ async def test_every_answer_has_its_place(
     assert "secret-5678" not in caught.value.text
 
 
-async def test_the_text_of_an_error_is_kept_for_the_comment(server: RawServer, world: TillWorld) -> None:
+async def test_error_keeps_the_response_text_for_the_comment(server: RawServer, world: TillWorld) -> None:
     server.answers(text_answer("Type\r\n is <b>used</b> by ada@example.test, key key-1234", 400))
     with pytest.raises(Refused) as caught:
         await world.client(server.url).read_customer_type(EposCustomerTypeId(4001))
@@ -105,7 +105,9 @@ async def test_the_text_of_an_error_is_kept_for_the_comment(server: RawServer, w
 
 
 @pytest.mark.parametrize(("version", "path"), [(V2, "/api/V2/Customer/90001"), (V4, "/api/v4/Customer/90001")])
-async def test_a_read_is_sent_as_the_till_wants_it(server: RawServer, world: TillWorld, version: TillApiVersion, path: str) -> None:
+async def test_read_has_the_path_and_headers_of_the_till_api(
+    server: RawServer, world: TillWorld, version: TillApiVersion, path: str
+) -> None:
     server.answers(json_answer(V2_ROW))
     customer = await world.client(f"{server.url}/", version).read_customer(ADA)
     assert customer.email == "ada@example.test"
@@ -129,7 +131,7 @@ async def test_missing_credentials_are_named_and_nothing_is_sent(server: RawServ
 
 
 @pytest.mark.parametrize("base_url", ["", "till.example.test", "https://[", "https://key:pw@till.example.test"])
-async def test_an_impossible_base_address_is_named(world: TillWorld, base_url: str) -> None:
+async def test_invalid_base_address_is_named(world: TillWorld, base_url: str) -> None:
     with pytest.raises(Misaddressed, match="base address of Epos Now"):
         await world.client(base_url).read_customer(ADA)
 
@@ -145,7 +147,7 @@ async def test_an_impossible_base_address_is_named(world: TillWorld, base_url: s
         (text_answer("limit", 429, "Retry-After: 0"), 1.0),
     ],
 )
-async def test_a_limit_pauses_the_till_and_is_not_tried_again(server: RawServer, world: TillWorld, answer: bytes, seconds: float) -> None:
+async def test_request_limit_pauses_the_till_and_is_not_retried(server: RawServer, world: TillWorld, answer: bytes, seconds: float) -> None:
     server.answers(answer)
     with pytest.raises(Throttled) as caught:
         await world.client(server.url).read_customer(ADA)
@@ -155,7 +157,7 @@ async def test_a_limit_pauses_the_till_and_is_not_tried_again(server: RawServer,
     assert len(server.requests) == 1
 
 
-async def test_the_budget_is_asked_before_every_request_and_waited_for(server: RawServer, world: TillWorld) -> None:
+async def test_each_request_takes_from_the_budget_and_waits_for_it(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([V2_ROW]), json_answer([]))
     world.budget.waits = [1.5, 0.0]
     await world.client(server.url).search_by_email("ada@example.test")
@@ -164,7 +166,9 @@ async def test_the_budget_is_asked_before_every_request_and_waited_for(server: R
 
 
 @pytest.mark.parametrize("request_class", [RequestClass.LIVE, RequestClass.BULK])
-async def test_who_is_no_order_takes_only_what_is_there(server: RawServer, world: TillWorld, request_class: RequestClass) -> None:
+async def test_requests_of_lower_classes_take_only_available_allowance(
+    server: RawServer, world: TillWorld, request_class: RequestClass
+) -> None:
     server.answers(json_answer([V2_ROW]), json_answer([]))
     await world.client(server.url, request_class=request_class).search_by_email("ada@example.test")
     assert world.budget.taken == [("till-a", 1, 77)] * 2
@@ -172,7 +176,7 @@ async def test_who_is_no_order_takes_only_what_is_there(server: RawServer, world
     assert world.waited == []
 
 
-async def test_a_paused_till_is_asked_nothing(server: RawServer, world: TillWorld) -> None:
+async def test_paused_till_gets_no_request(server: RawServer, world: TillWorld) -> None:
     await world.budget.pause(TillId("till-a"), 30.0)
     with pytest.raises(Throttled):
         await world.client(server.url).read_customer(ADA)
@@ -185,7 +189,7 @@ async def test_a_paused_till_is_asked_nothing(server: RawServer, world: TillWorl
 
 
 @pytest.mark.parametrize("fault", [http_answer(500), b"", text_answer("busy", 408)])
-async def test_a_read_is_tried_again_after_a_passing_fault(server: RawServer, world: TillWorld, fault: bytes) -> None:
+async def test_read_is_retried_after_a_transient_fault(server: RawServer, world: TillWorld, fault: bytes) -> None:
     server.answers(fault, fault, json_answer(V2_ROW))
     assert (await world.client(server.url).read_customer(ADA)).forename == "Ada"
     assert len(server.requests) == 3
@@ -201,7 +205,7 @@ async def test_a_read_gives_up_after_three_tries(server: RawServer, world: TillW
     assert len(server.requests) == 3
 
 
-async def test_an_unreachable_till_is_tried_again_too(world: TillWorld) -> None:
+async def test_read_of_an_unreachable_till_is_retried(world: TillWorld) -> None:
     async with raw_server() as gone:
         url = gone.url
     with pytest.raises(Unreachable):
@@ -213,14 +217,14 @@ async def test_an_unreachable_till_is_tried_again_too(world: TillWorld) -> None:
     "answer",
     [http_answer(503, headers=["Retry-After: 30"]), text_answer("no", 400), http_answer(401), http_answer(404), json_answer([1, 2])],
 )
-async def test_what_seconds_cannot_mend_is_not_tried_again(server: RawServer, world: TillWorld, answer: bytes) -> None:
+async def test_permanent_failure_is_not_retried(server: RawServer, world: TillWorld, answer: bytes) -> None:
     server.answers(answer)
     with pytest.raises(UpstreamError):
         await world.client(server.url).read_customer(ADA)
     assert len(server.requests) == 1
 
 
-async def test_a_slow_read_that_used_up_the_seconds_is_not_tried_again(server: RawServer) -> None:
+async def test_timed_out_read_is_not_retried(server: RawServer) -> None:
     server.answers(silence)
     async with till_world(timeout_seconds=GIVE_UP_SECONDS, read_retry_seconds=GIVE_UP_SECONDS) as world:
         with pytest.raises(Unanswered, match=f"within {GIVE_UP_SECONDS:g} s"):
@@ -238,7 +242,7 @@ async def test_a_slow_read_that_used_up_the_seconds_is_not_tried_again(server: R
         (V4, "/api/v4/Customer", [{"Forename": "Ada"}]),
     ],
 )
-async def test_a_create_is_shaped_for_its_version(
+async def test_create_has_the_path_and_body_of_its_api_version(
     server: RawServer, world: TillWorld, version: TillApiVersion, path: str, body: object
 ) -> None:
     server.answers(json_answer({"CustomerID": 7}, 201))
@@ -264,7 +268,7 @@ async def test_a_create_is_shaped_for_its_version(
         (json_answer({"CustomerID": 47}, 201, "Location: /api/V2/Customer/"), 47),
     ],
 )
-async def test_the_new_id_is_found_wherever_the_till_says_it(server: RawServer, world: TillWorld, answer: bytes, customer_id: int) -> None:
+async def test_new_id_is_found_in_body_or_location(server: RawServer, world: TillWorld, answer: bytes, customer_id: int) -> None:
     server.answers(answer)
     assert await world.client(server.url).create_customer(NEW, FakePermit()) == customer_id
 
@@ -293,7 +297,7 @@ CREATE_FAILURES: list[tuple[bytes, type[UpstreamError]]] = [
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.parametrize(("answer", "error"), CREATE_FAILURES)
 @pytest.mark.catches("creates-are-sent-once")
-async def test_a_create_is_sent_once_whatever_happens(
+async def test_create_is_sent_once_with_any_answer(
     server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError], version: TillApiVersion
 ) -> None:
     server.answers(answer)
@@ -304,7 +308,7 @@ async def test_a_create_is_sent_once_whatever_happens(
     assert world.waited == []
 
 
-async def test_a_create_without_an_answer_is_unanswered_after_what_the_permit_allows(server: RawServer, world: TillWorld) -> None:
+async def test_create_without_an_answer_times_out_when_the_permit_ends(server: RawServer, world: TillWorld) -> None:
     permit = FakePermit(script=[0.2])
     server.answers(silence)
     started = asyncio.get_running_loop().time()
@@ -315,7 +319,7 @@ async def test_a_create_without_an_answer_is_unanswered_after_what_the_permit_al
     assert len(server.requests) == 1
 
 
-async def test_a_create_that_never_left_is_unreachable_and_not_tried_again(world: TillWorld) -> None:
+async def test_create_that_was_not_sent_is_unreachable_and_not_retried(world: TillWorld) -> None:
     async with raw_server() as gone:
         url = gone.url
     with pytest.raises(Unreachable):
@@ -331,7 +335,7 @@ async def test_a_refused_permit_sends_nothing(server: RawServer, world: TillWorl
     assert server.received == b""
 
 
-async def test_the_permit_is_asked_after_the_wait_for_the_budget(server: RawServer, world: TillWorld) -> None:
+async def test_permit_is_checked_after_the_wait_for_the_budget(server: RawServer, world: TillWorld) -> None:
     order: list[str] = []
 
     def lease_left() -> float:
@@ -344,7 +348,7 @@ async def test_the_permit_is_asked_after_the_wait_for_the_budget(server: RawServ
     assert set(order) == {"permit after [2.0]"}
 
 
-async def test_a_create_never_rides_on_a_kept_connection(server: RawServer, world: TillWorld) -> None:
+async def test_create_uses_a_new_connection(server: RawServer, world: TillWorld) -> None:
     async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = json.dumps(V2_ROW).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -358,7 +362,7 @@ async def test_a_create_never_rides_on_a_kept_connection(server: RawServer, worl
     assert b"Connection: close" in server.requests[1]
 
 
-async def test_what_cannot_be_stored_is_not_sent(server: RawServer, world: TillWorld) -> None:
+async def test_create_that_the_till_cannot_store_is_not_sent(server: RawServer, world: TillWorld) -> None:
     with pytest.raises(Refused, match="refused field: Surname"):
         await world.client(server.url).create_customer(
             NewTillCustomer(forename="Ada", surname="x" * 51, sign_up_date="2026-01-02T03:04:05"), FakePermit()
@@ -374,7 +378,7 @@ def _row(customer_id: int, email: str | None) -> dict[str, object]:
 
 
 @pytest.mark.catches("searches-read-every-page")
-async def test_a_search_reads_on_until_a_page_brings_no_new_id(server: RawServer, world: TillWorld) -> None:
+async def test_search_reads_pages_until_one_has_no_new_id(server: RawServer, world: TillWorld) -> None:
     first, second = [_row(1, "ada@example.test"), _row(2, "ADA@example.test")], [_row(2, "ADA@example.test"), _row(3, "xada@example.test")]
     server.answers(json_answer(first), json_answer(second), json_answer(second))
     search = await world.client(server.url).search_by_email("ada@example.test")
@@ -399,7 +403,7 @@ def _rows(count: int) -> list[dict[str, object]]:
         pytest.param([5], V4, 2, id="V4 searches at an address of its own"),
     ],
 )
-async def test_a_match_asks_for_no_second_page_where_the_first_was_not_full(
+async def test_match_on_a_short_first_page_ends_the_search(
     server: RawServer, world: TillWorld, list_pages: list[int], version: TillApiVersion, requests: int
 ) -> None:
     client = world.client(server.url, version)
@@ -412,7 +416,7 @@ async def test_a_match_asks_for_no_second_page_where_the_first_was_not_full(
 
 
 @pytest.mark.catches("unmatched-searches-are-read-on")
-async def test_a_search_without_the_email_itself_reads_on_behind_a_short_page(server: RawServer, world: TillWorld) -> None:
+async def test_search_without_an_exact_match_reads_on_after_a_short_page(server: RawServer, world: TillWorld) -> None:
     client = world.client(server.url)
     only_containing, wanted = [_row(1, "xada@example.test")], [_row(2, "ada@example.test")]
     server.answers(json_answer(_rows(5)), json_answer(only_containing), json_answer(wanted), json_answer([]))
@@ -420,7 +424,7 @@ async def test_a_search_without_the_email_itself_reads_on_behind_a_short_page(se
     assert [row.epos_customer_id for row in (await client.search_by_email("ada@example.test")).rows] == [1, 2]
 
 
-async def test_a_match_beside_an_unreadable_row_reads_on(server: RawServer, world: TillWorld) -> None:
+async def test_match_beside_an_unreadable_row_reads_further_pages(server: RawServer, world: TillWorld) -> None:
     client = world.client(server.url)
     unreadable = {**V2_ROW, "CustomerID": "?", "EmailAddress": "ada@example.test"}
     server.answers(json_answer(_rows(5)), json_answer([_row(1, "ada@example.test"), unreadable]), json_answer([]))
@@ -429,7 +433,7 @@ async def test_a_match_beside_an_unreadable_row_reads_on(server: RawServer, worl
     assert len(server.requests) == 3
 
 
-async def test_two_with_one_email_are_both_found_across_full_pages(server: RawServer, world: TillWorld) -> None:
+async def test_customers_with_one_email_are_found_across_full_pages(server: RawServer, world: TillWorld) -> None:
     client = world.client(server.url)
     first = [_row(number, f"x{number}.ada@example.test") for number in range(1, 5)] + [_row(5, "ada@example.test")]
     server.answers(json_answer(_rows(5)), json_answer(first), json_answer([_row(6, "ADA@example.test")]))
@@ -442,7 +446,7 @@ async def test_two_with_one_email_are_both_found_across_full_pages(server: RawSe
 @pytest.mark.parametrize("email", ["other@example.test", None, ""])
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.catches("ignored-filters-are-noticed")
-async def test_a_row_without_the_text_means_the_filter_is_ignored(
+async def test_row_without_the_text_marks_the_filter_as_ignored(
     server: RawServer, world: TillWorld, email: str | None, version: TillApiVersion
 ) -> None:
     server.answers(json_answer([_row(1, "ada@example.test"), _row(2, email)]))
@@ -451,7 +455,7 @@ async def test_a_row_without_the_text_means_the_filter_is_ignored(
     assert len(server.requests) == 1
 
 
-async def test_a_text_is_encoded_so_that_the_till_reads_it_back(server: RawServer, world: TillWorld) -> None:
+async def test_search_text_is_url_encoded(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([]))
     for version in (V2, V4):
         search = await world.client(server.url, version).search_by_email("a+b&c=d %#?ü@example.test")
@@ -470,20 +474,20 @@ async def test_a_miss_is_an_empty_result(server: RawServer, world: TillWorld, an
 
 
 @pytest.mark.parametrize("answer", [html_answer("404", 404), http_answer(302, headers=["Location: /login"])])
-async def test_a_search_at_the_wrong_address_is_no_miss(server: RawServer, world: TillWorld, answer: bytes) -> None:
+async def test_search_at_a_wrong_address_is_misaddressed(server: RawServer, world: TillWorld, answer: bytes) -> None:
     server.answers(answer)
     with pytest.raises(Misaddressed):
         await world.client(server.url, V4).search_by_email("ada@example.test")
 
 
-async def test_a_search_does_not_need_points(server: RawServer, world: TillWorld) -> None:
+async def test_search_reads_rows_without_points(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([{"Id": 5, "EmailAddress": "ada@example.test"}]))
     search = await world.client(server.url, V4).search_by_email("Ada@Example.test")
     assert [row.epos_customer_id for row in search.rows] == [5]
 
 
 @pytest.mark.parametrize("version", [V2, V4])
-async def test_pages_are_counted_from_one(server: RawServer, world: TillWorld, version: TillApiVersion) -> None:
+async def test_page_numbers_start_at_one(server: RawServer, world: TillWorld, version: TillApiVersion) -> None:
     server.answers(json_answer([V2_ROW]))
     client = world.client(server.url, version)
     page = await client.list_customers(3)
@@ -495,7 +499,7 @@ async def test_pages_are_counted_from_one(server: RawServer, world: TillWorld, v
         await client.search_by_email("  ")
 
 
-async def test_types_are_listed_once_each(server: RawServer, world: TillWorld) -> None:
+async def test_each_type_is_listed_once(server: RawServer, world: TillWorld) -> None:
     rows = [{"CustomerTypeID": 4001, "Name": "Basic"}, {"CustomerTypeID": 4002, "Name": "Gold", "Discount": 10.0}]
     server.answers(json_answer(rows))
     types = await world.client(server.url).list_customer_types()
@@ -504,8 +508,8 @@ async def test_types_are_listed_once_each(server: RawServer, world: TillWorld) -
 
 
 @pytest.mark.parametrize("version", [V2, V4])
-async def test_pages_that_never_end_are_no_answer(server: RawServer, world: TillWorld, version: TillApiVersion) -> None:
-    """Something new on each of them: neither found nor a miss, and an error that says so."""
+async def test_endless_pages_are_unreadable(server: RawServer, world: TillWorld, version: TillApiVersion) -> None:
+    """Each page has a new row, so the search is neither a match nor a miss."""
     ids = itertools.count(1)
 
     async def another(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -523,7 +527,7 @@ async def test_pages_that_never_end_are_no_answer(server: RawServer, world: Till
     assert len(server.requests) == MAX_SEARCH_PAGES + 100
 
 
-async def test_the_probe_asks_for_the_token(server: RawServer, world: TillWorld) -> None:
+async def test_probe_reads_the_token_info(server: RawServer, world: TillWorld) -> None:
     await world.client(server.url).probe()
     assert server.requests[0].startswith(b"GET /api/v4/TokenInfo HTTP/1.1")
 
@@ -531,7 +535,7 @@ async def test_the_probe_asks_for_the_token(server: RawServer, world: TillWorld)
 @pytest.mark.parametrize(
     ("answer", "error"), [(http_answer(401), CredentialsRefused), (http_answer(404), Misaddressed), (html_answer("Hi", 200), Unreadable)]
 )
-async def test_the_probe_says_what_is_wrong(server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError]) -> None:
+async def test_failing_probe_raises_its_error_type(server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError]) -> None:
     server.answers(answer)
     with pytest.raises(error):
         await world.client(server.url).probe()

@@ -1,4 +1,4 @@
-"""Search by name at the till: the generic filter may be honoured, ignored or refused, for each field by itself."""
+"""Search by name at the till. The till may honour, ignore or refuse the generic filter of each field."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def asked(server: RawServer) -> list[str]:
     return [request.split(b" ")[1].decode() for request in server.requests]
 
 
-async def test_both_names_are_asked_for_and_every_page_is_read(server: RawServer, world: TillWorld) -> None:
+async def test_search_filters_by_both_names_and_reads_every_page(server: RawServer, world: TillWorld) -> None:
     pages = [[row(1, "Ada", "Byron")], [row(2, "Eve", "Byron-Smith")], [], [row(3, "Byron", None)], []]
     server.answers(*(json_answer(page) for page in pages))
     found = await world.client(server.url).search_by_name("byron", limit=20)
@@ -50,13 +50,13 @@ async def test_both_names_are_asked_for_and_every_page_is_read(server: RawServer
     ]
 
 
-async def test_the_text_is_sent_as_it_is(server: RawServer, world: TillWorld) -> None:
+async def test_name_is_sent_url_encoded(server: RawServer, world: TillWorld) -> None:
     server.answers(NONE)
     await world.client(server.url, TillApiVersion.V4).search_by_name("O'Neil & Söhne+1", limit=20)
     assert asked(server)[0] == "/api/v4/Customer?Surname=O%27Neil%20%26%20S%C3%B6hne%2B1&page=1"
 
 
-async def test_a_till_that_ignores_both_filters_has_no_search_by_name(server: RawServer, world: TillWorld) -> None:
+async def test_till_that_ignores_both_filters_reports_filter_ignored(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([row(1, "Ada", "Byron"), row(2, "Carl", "Gauss")]))
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert (found.rows, found.filter_ignored) == ((), True)
@@ -64,28 +64,28 @@ async def test_a_till_that_ignores_both_filters_has_no_search_by_name(server: Ra
 
 
 @pytest.mark.parametrize("other", [json_answer([row(9, "Carl", "Gauss")]), text_answer("Unknown property Surname", 400)])
-async def test_a_filter_that_is_ignored_or_refused_does_not_spoil_the_other(server: RawServer, world: TillWorld, other: bytes) -> None:
+async def test_ignored_or_refused_filter_keeps_the_results_of_the_other(server: RawServer, world: TillWorld, other: bytes) -> None:
     server.answers(other, json_answer([row(1, "Byron", "Ada")]), NONE)
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert [customer.epos_customer_id for customer in found.rows] == [1]
     assert not found.filter_ignored
 
 
-async def test_the_search_ends_once_it_has_more_than_asked_for(server: RawServer, world: TillWorld) -> None:
+async def test_search_ends_above_its_limit(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([row(number, "Ada", "Byron") for number in range(1, 201)]), NONE)
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert found.truncated
     assert len(server.requests) == 2
 
 
-async def test_a_till_that_repeats_its_page_for_ever_ends_the_search(server: RawServer, world: TillWorld) -> None:
+async def test_repeated_page_ends_the_search(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([row(1, "Byron", "Byron")]))
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert [customer.epos_customer_id for customer in found.rows] == [1]
     assert len(server.requests) == 4
 
 
-async def test_a_404_in_plain_text_is_a_miss_and_an_html_one_a_wrong_address(server: RawServer, world: TillWorld) -> None:
+async def test_plain_404_is_a_miss_and_html_404_a_wrong_address(server: RawServer, world: TillWorld) -> None:
     server.answers(text_answer("no such customer", 404))
     assert (await world.client(server.url).search_by_name("byron", limit=20)).rows == ()
     server.answers(html_answer("Not Found", 404))

@@ -1,4 +1,4 @@
-"""Reading the till's rows: both vocabularies, any case, three names of the type field; and naming what cannot be read."""
+"""Reading the till's rows: both vocabularies, any case, three names of the type field. Errors name the unreadable field."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def served(row: dict[str, Any]) -> Any:
 ROW: dict[str, Any] = served(V2_ROW)
 
 
-def test_a_recorded_v2_row_is_read() -> None:
+def test_recorded_v2_row_is_read() -> None:
     assert read_row(served(V2_ROW)) == ADA
 
 
@@ -46,7 +46,7 @@ def test_v4_names_are_read_in_any_case(fold: Any, type_field: str) -> None:
     assert read_row(served(row)) == ADA
 
 
-def test_of_keys_that_differ_in_case_the_last_one_counts() -> None:
+def test_last_of_keys_that_differ_in_case_is_read() -> None:
     assert read_row(served(V2_ROW) | {"EMAILADDRESS": "other@example.test"}).email == "other@example.test"
 
 
@@ -62,16 +62,16 @@ def test_of_keys_that_differ_in_case_the_last_one_counts() -> None:
         ({"Id": None}, None),
     ],
 )
-def test_the_type_may_be_null_a_text_or_an_object(value: Any, type_id: int | None) -> None:
+def test_type_is_read_from_null_text_or_object(value: Any, type_id: int | None) -> None:
     assert read_row({**ROW, "Type": value}).type_id == type_id
 
 
-def test_null_texts_are_empty_and_the_raw_value_is_kept() -> None:
+def test_null_texts_are_empty_and_raw_texts_are_kept() -> None:
     customer = read_row({**ROW, "Surname": None, "EmailAddress": None, "Forename": "  Ada ", "ContactNumber": 1200})
     assert (customer.surname, customer.email, customer.forename, customer.phone) == ("", "", "  Ada ", "1200")
 
 
-def test_what_no_database_stores_is_taken_out() -> None:
+def test_characters_that_postgresql_cannot_store_are_removed() -> None:
     customer = read_row({**ROW, "Forename": "A\x00da", "Surname": "B\ud800"})
     assert (customer.forename, customer.surname) == ("Ada", "B?")
 
@@ -96,7 +96,7 @@ def test_numbers_are_decimals(value: Any, points: str) -> None:
         ("EmailAddress", {"a": "b"}),
     ],
 )
-def test_a_bad_field_is_named_and_its_content_is_not_told(field: str, value: Any) -> None:
+def test_invalid_field_is_named_without_its_content(field: str, value: Any) -> None:
     with pytest.raises(Unreadable) as caught:
         read_row({**ROW, field: value})
     assert caught.value.field == field
@@ -123,8 +123,8 @@ def test_a_bad_field_is_named_and_its_content_is_not_told(field: str, value: Any
         ("Type", -1, TillField.TYPE),
     ],
 )
-def test_one_fields_fault_is_that_fields(field: str, value: Any, named: TillField) -> None:
-    """Of any other field, that is, than those by which a customer is known."""
+def test_invalid_field_leaves_the_other_fields_readable(field: str, value: Any, named: TillField) -> None:
+    """This holds for every field except the id and the email."""
     whole, read = read_row(ROW), read_row({**ROW, field: value})
     assert read.unread == {named}
     assert (read.email, read.epos_customer_id) == (whole.email, whole.epos_customer_id)
@@ -135,13 +135,13 @@ def test_one_fields_fault_is_that_fields(field: str, value: Any, named: TillFiel
 
 
 @pytest.mark.parametrize("value", [Decimal("5.55e-17"), Decimal("1e-999"), "5.551115123125783e-17", Decimal("-2.2e-308")])
-def test_a_float_that_should_be_nothing_is_a_number(value: Any) -> None:
+def test_nearly_zero_float_is_a_number(value: Any) -> None:
     row = read_row({**ROW, "CurrentPoints": value, "CurrentBalance": value})
     assert (row.unread, row.points is not None and abs(row.points) < Decimal("1e-15")) == (frozenset(), True)
 
 
 @pytest.mark.parametrize("field", ["CurrentPoints", "CurrentBalance"])
-def test_points_that_are_not_served_are_not_made_up(field: str) -> None:
+def test_row_without_points_is_unreadable(field: str) -> None:
     row = {name: value for name, value in ROW.items() if name != field}
     with pytest.raises(Unreadable, match="another API version may serve it"):
         read_row(row)
@@ -149,7 +149,7 @@ def test_points_that_are_not_served_are_not_made_up(field: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], [V2_ROW, V2_ROW], True])
-def test_what_is_no_object_is_unreadable(value: Any) -> None:
+def test_row_that_is_no_object_is_unreadable(value: Any) -> None:
     with pytest.raises(Unreadable, match="not an object"):
         read_row(value)
 
@@ -161,7 +161,7 @@ def test_a_recorded_type_is_read() -> None:
     assert read_type(served({"id": 4001, "name": "Basic", "discount": 2.5})) == expected
 
 
-def test_a_new_row_has_what_the_till_requires_and_nothing_empty() -> None:
+def test_new_row_has_required_fields_and_no_empty_ones() -> None:
     assert new_row(NewTillCustomer(forename="Web customer", sign_up_date="2026-01-02T03:04:05")) == {
         "Forename": "Web customer",
         "MaxCredit": 0,
@@ -191,7 +191,7 @@ def test_a_new_row_has_what_the_till_requires_and_nothing_empty() -> None:
         ({"sign_up_date": ""}, "SignUpDate"),
     ],
 )
-def test_what_the_till_cannot_store_is_refused_before_sending(changes: dict[str, str], field: str) -> None:
+def test_field_that_the_till_cannot_store_is_refused_before_sending(changes: dict[str, str], field: str) -> None:
     with pytest.raises(Refused) as caught:
         new_row(NewTillCustomer(**{"forename": "Ada", "sign_up_date": "2026-01-02T03:04:05", **changes}))
     assert caught.value.field == field
@@ -209,12 +209,12 @@ def test_what_the_till_cannot_store_is_refused_before_sending(changes: dict[str,
         ("", None),
     ],
 )
-def test_the_refused_field_is_found(text: str, field: str | None) -> None:
+def test_refused_field_is_found_in_the_text(text: str, field: str | None) -> None:
     assert refused_field(text) == field
 
 
 @pytest.mark.parametrize("text", ["\n" * 65_536, "\n \t" * 21_000, "\r\n" * 32_000])
-def test_an_error_page_of_empty_lines_costs_little(text: str) -> None:
+def test_error_page_of_empty_lines_is_parsed_quickly(text: str) -> None:
     began = time.process_time()
     assert refused_field(text) is None
     assert time.process_time() - began < 2

@@ -1,4 +1,4 @@
-"""Whatever a till has stored reads the same in V2 and in every shape of V4."""
+"""A stored row of the emulator reads the same in V2 and in every shape of V4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a short page is known to be the last."""
+"""``SeenPages`` tells when a short page is the last one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fakes.clock import FakeClock
 from tillsync_server.adapters.epos.seen_pages import VALID_SECONDS, SeenPages
 
 
-def test_fewer_rows_than_another_page_are_the_last() -> None:
+def test_page_shorter_than_another_one_is_the_last() -> None:
     seen = SeenPages()
     assert not seen.is_last(1)
     seen.note(1, 200)
@@ -14,7 +14,7 @@ def test_fewer_rows_than_another_page_are_the_last() -> None:
     assert (seen.is_last(199), seen.is_last(200)) == (True, False)
 
 
-def test_rows_after_a_short_page_make_no_page_the_last() -> None:
+def test_rows_after_a_short_page_revoke_the_last_page() -> None:
     for pages in ([(1, 199), (2, 200)], [(3, 200), (2, 7), (1, 200)], [(1, 200), (2, 50), (3, 50)]):
         seen = SeenPages()
         for number, rows in pages:
@@ -22,7 +22,7 @@ def test_rows_after_a_short_page_make_no_page_the_last() -> None:
         assert not seen.is_last(1), pages
 
 
-def test_an_empty_page_says_nothing_and_takes_back_what_stood_there() -> None:
+def test_empty_page_is_not_used_and_replaces_its_earlier_size() -> None:
     seen = SeenPages()
     seen.note(1, 0)
     assert not seen.is_last(0)
@@ -34,7 +34,7 @@ def test_an_empty_page_says_nothing_and_takes_back_what_stood_there() -> None:
     assert seen.is_last(1)
 
 
-def test_what_was_seen_is_forgotten_after_an_hour() -> None:
+def test_seen_pages_expire_after_an_hour() -> None:
     clock = FakeClock()
     seen = SeenPages(clock)
     seen.note(1, 200)

@@ -1,4 +1,4 @@
-"""Who goes first at a till: an order waits for at most one request of others, whatever waits, and no class starves."""
+"""``TillGate`` orders the requests to a till. An order waits for at most one request of another class, and no class starves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PER_MINUTE = 60
 
 @dataclass
 class World:
-    """Made inside a virtual-time test. ``seconds``: what the till takes for an answer."""
+    """Must be made inside a virtual-time test. ``seconds`` is the till's answer time."""
 
     room: int = 16
     seconds: float = 0.1
@@ -37,7 +37,7 @@ class World:
         self.gate = self.another()
 
     def another(self) -> TillGate:
-        """Of one more process."""
+        """The gate of another process."""
         return TillGate(self.budget, TILL, max_in_flight=self.room, sleep=asyncio.sleep)
 
     def now(self) -> float:
@@ -50,7 +50,7 @@ class World:
 
     @contextlib.asynccontextmanager
     async def endlessly(self, request_class: RequestClass, gate: TillGate | None = None, *, at_once: int = 8) -> AsyncIterator[None]:
-        """``at_once`` callers of this class that come again as soon as they are answered, or refused."""
+        """Runs ``at_once`` callers of this class. Each one calls again as soon as it is answered or refused."""
 
         async def calling() -> None:
             while True:
@@ -69,7 +69,7 @@ class World:
             await asyncio.gather(*callers, return_exceptions=True)
 
     async def others_before_an_order(self) -> list[int]:
-        """Of an order's four requests, one after another: how many others were sent while each waited."""
+        """Sends an order's four requests one after another, and returns the number of other requests sent before each."""
         before = []
         for _ in range(4):
             sent = len(self.sent)
@@ -80,7 +80,7 @@ class World:
 
 
 @on_virtual_time
-async def test_an_order_waits_for_at_most_one_request_of_others() -> None:
+async def test_order_waits_for_at_most_one_other_request() -> None:
     world = World()
     async with world.endlessly(BULK), world.endlessly(LIVE):
         await asyncio.sleep(30)
@@ -91,7 +91,7 @@ async def test_an_order_waits_for_at_most_one_request_of_others() -> None:
 
 
 @on_virtual_time
-async def test_an_order_passes_the_bulk_of_another_process() -> None:
+async def test_order_goes_before_bulk_requests_of_another_process() -> None:
     world = World()
     async with world.endlessly(BULK, world.another()):
         await asyncio.sleep(30)
@@ -99,7 +99,7 @@ async def test_an_order_passes_the_bulk_of_another_process() -> None:
 
 
 @on_virtual_time
-async def test_bulk_alone_has_the_whole_allowance_and_does_not_poll() -> None:
+async def test_bulk_alone_uses_the_whole_allowance_without_polling() -> None:
     world = World()
     async with world.endlessly(BULK):
         await asyncio.sleep(120)
@@ -109,7 +109,7 @@ async def test_bulk_alone_has_the_whole_allowance_and_does_not_poll() -> None:
 
 
 @on_virtual_time
-async def test_live_goes_before_bulk_and_every_tenth_is_bulk() -> None:
+async def test_live_goes_before_bulk_and_every_tenth_request_is_bulk() -> None:
     world = World(per_minute=600)
     async with world.endlessly(BULK), world.endlessly(LIVE):
         await asyncio.sleep(60)
@@ -118,7 +118,7 @@ async def test_live_goes_before_bulk_and_every_tenth_is_bulk() -> None:
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_every_tenth_is_left_to_others_while_orders_never_end(apart: bool) -> None:
+def test_every_tenth_request_is_of_another_class_under_endless_orders(apart: bool) -> None:
     @on_virtual_time
     async def test() -> None:
         world = World(per_minute=600)
@@ -131,7 +131,7 @@ def test_every_tenth_is_left_to_others_while_orders_never_end(apart: bool) -> No
 
 
 @on_virtual_time
-async def test_no_class_starves_while_all_three_never_end() -> None:
+async def test_no_class_starves_under_endless_requests_of_all() -> None:
     world = World(per_minute=600)
     async with world.endlessly(ORDER, at_once=12), world.endlessly(LIVE), world.endlessly(BULK):
         await asyncio.sleep(120)
@@ -141,7 +141,7 @@ async def test_no_class_starves_while_all_three_never_end() -> None:
 
 
 @on_virtual_time
-async def test_the_room_in_flight_is_shared_by_the_same_rule() -> None:
+async def test_concurrent_requests_follow_the_same_order() -> None:
     world = World(room=2, seconds=10.0, is_short=False)
     async with world.endlessly(BULK), world.endlessly(LIVE):
         await asyncio.sleep(25)
@@ -153,7 +153,7 @@ async def test_the_room_in_flight_is_shared_by_the_same_rule() -> None:
 
 @pytest.mark.catches("room-is-left-to-others")
 @on_virtual_time
-async def test_room_is_left_to_others_while_orders_never_end() -> None:
+async def test_slots_are_left_to_other_classes_under_endless_orders() -> None:
     world = World(room=2, seconds=0.5, is_short=False)
     async with world.endlessly(ORDER), world.endlessly(BULK):
         await asyncio.sleep(100)
@@ -162,7 +162,7 @@ async def test_room_is_left_to_others_while_orders_never_end() -> None:
 
 
 @on_virtual_time
-async def test_at_most_the_room_is_under_way() -> None:
+async def test_concurrent_requests_are_limited() -> None:
     world = World(room=3, seconds=1.0, is_short=False)
     await asyncio.gather(*(world.send(request_class) for request_class in [ORDER, LIVE, BULK] * 5))
     starts = sorted(at for _, at in world.sent)
@@ -170,7 +170,7 @@ async def test_at_most_the_room_is_under_way() -> None:
 
 
 @on_virtual_time
-async def test_who_waits_too_long_comes_again_later() -> None:
+async def test_request_that_would_wait_too_long_is_refused_with_a_delay() -> None:
     world = World(per_minute=1)
     began = world.now()
     with pytest.raises(AllowanceSpent) as spent:
@@ -181,7 +181,7 @@ async def test_who_waits_too_long_comes_again_later() -> None:
 
 
 @on_virtual_time
-async def test_a_pause_is_told_to_all_who_wait() -> None:
+async def test_pause_fails_all_waiting_requests() -> None:
     world = World()
     await world.budget.pause(TILL, 60)
     results = await asyncio.gather(*(world.send(request_class) for request_class in RequestClass), return_exceptions=True)
@@ -189,7 +189,7 @@ async def test_a_pause_is_told_to_all_who_wait() -> None:
 
 
 @on_virtual_time
-async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
+async def test_cancelled_caller_returns_its_slot() -> None:
     world = World(room=1, seconds=5.0, is_short=False)
     for request_class in [ORDER, BULK]:
         first = asyncio.create_task(world.send(ORDER))
@@ -205,7 +205,7 @@ async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
 
 
 @on_virtual_time
-async def test_a_fault_of_the_budget_is_told_to_who_asked_and_ends_there() -> None:
+async def test_budget_error_is_raised_to_its_caller_only() -> None:
     world = World()
     take_available = world.budget.take_available
 

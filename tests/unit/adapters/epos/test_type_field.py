@@ -16,7 +16,7 @@ ALL_THREE = {"TypeId": 1, "CustomerTypeId": 2, "Type": {"Id": 3}}
 
 
 async def type_read(row: dict[str, Any], field: TillTypeField, version: TillApiVersion = TillApiVersion.V4) -> list[int | None]:
-    """As a read, a list page and a search give it."""
+    """The type ids from a read, a list page and a search."""
     async with raw_server() as server, till_world() as world:
         epos = EposSettings(base_url=server.url, api_key="k", api_secret="s", customer_api_version=version, v4_type_field=field)
         client = world.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), epos=epos), RequestClass.ORDER)
@@ -41,14 +41,14 @@ async def test_the_switch_names_the_field(field: TillTypeField, expected: int) -
     assert await type_read(row_with(**ALL_THREE), field) == [expected] * 3
 
 
-async def test_auto_takes_the_first_that_is_there() -> None:
+async def test_auto_takes_the_first_present_field() -> None:
     assert await type_read(row_with(TypeId=None, Type=7), TillTypeField.AUTO) == [7] * 3
     assert await type_read(row_with(CustomerTypeId=6, Type=7), TillTypeField.AUTO) == [6] * 3
 
 
-async def test_a_named_field_that_is_not_there_is_no_type_and_no_other_field_is_guessed() -> None:
+async def test_missing_named_field_means_no_type() -> None:
     assert await type_read(row_with(CustomerTypeId=6, Type=7), TillTypeField.TYPE_ID) == [None] * 3
 
 
-async def test_the_switch_does_nothing_on_v2() -> None:
+async def test_switch_has_no_effect_on_v2() -> None:
     assert await type_read(row_with(Type=7), TillTypeField.TYPE_ID, TillApiVersion.V2) == [7] * 3

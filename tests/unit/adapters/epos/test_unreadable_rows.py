@@ -1,4 +1,4 @@
-"""Rows of the till that cannot be read: they stand apart from those that can, with what is known of them and none of their content."""
+"""Unreadable rows of the till. A result lists them apart from the readable ones, with their known facts and without their content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def row(customer_id: object, **changed: Any) -> dict[str, Any]:
     return V2_ROW | {"CustomerID": customer_id} | changed
 
 
-async def test_a_page_tells_what_is_known_of_each_row_that_cannot_be_read(server: RawServer, world: TillWorld) -> None:
+async def test_page_lists_the_known_facts_of_each_unreadable_row(server: RawServer, world: TillWorld) -> None:
     without_points = {name: value for name, value in row(5).items() if name != "CurrentPoints"}
     spoilt = [None, row("none"), row(4, EmailAddress={"Value": "carl@example.test"}), without_points]
     server.answers(json_answer([row(1), *spoilt, row(6)]))
@@ -46,7 +46,7 @@ async def test_a_page_tells_what_is_known_of_each_row_that_cannot_be_read(server
     assert "carl" not in repr(page.unread)
 
 
-async def test_a_row_that_a_search_finds_and_nobody_can_read_is_no_miss(server: RawServer, world: TillWorld) -> None:
+async def test_unreadable_search_hit_is_not_a_miss(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([row(1), row(2, EmailAddress=["ada@example.test"])]))
     found = await world.client(server.url).search_by_email("ada@example.test")
     assert ([each.epos_customer_id for each in found.rows], [each.customer_id for each in found.unread]) == ([1], [2])
@@ -54,20 +54,20 @@ async def test_a_row_that_a_search_finds_and_nobody_can_read_is_no_miss(server: 
         found.check()
 
 
-async def test_where_the_filter_is_ignored_an_unread_row_was_not_found_by_anything(server: RawServer, world: TillWorld) -> None:
+async def test_ignored_filter_reports_no_unreadable_rows(server: RawServer, world: TillWorld) -> None:
     server.answers(json_answer([row(1), row(2, EmailAddress=True)]))
     found = await world.client(server.url).search_by_email("bea@example.test")
     assert (found.filter_ignored, found.unread) == (True, ())
 
 
 @pytest.mark.parametrize(("rows", "ids"), [([row(1), None, row(2)], [1, 2]), ([None, row(3)], [3])])
-async def test_a_search_by_name_passes_over_it(server: RawServer, world: TillWorld, rows: list[Any], ids: list[int]) -> None:
+async def test_name_search_skips_unreadable_rows(server: RawServer, world: TillWorld, rows: list[Any], ids: list[int]) -> None:
     server.answers(json_answer(rows))
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert [each.epos_customer_id for each in found.rows] == ids
 
 
-async def test_one_type_that_cannot_be_read_hides_no_other(server: RawServer, world: TillWorld) -> None:
+async def test_unreadable_type_hides_no_other(server: RawServer, world: TillWorld) -> None:
     gold = {"CustomerTypeID": 7, "Name": "Gold", "Discount": 0}
     server.answers(json_answer([gold, {"CustomerTypeID": 8, "Discount": "much"}]))
     assert [each.epos_customer_type_id for each in await world.client(server.url).list_customer_types()] == [7]
@@ -76,7 +76,7 @@ async def test_one_type_that_cannot_be_read_hides_no_other(server: RawServer, wo
         await world.client(server.url).list_customer_types()
 
 
-def test_rows_that_look_alike_have_one_key() -> None:
+def test_equal_unreadable_rows_have_one_key() -> None:
     one, other = (UnreadRow(position=at, customer_id=None, reason="null", texts=("a",)) for at in (1, 2))
     assert one.key == other.key
     assert one.key != UnreadRow(position=1, customer_id=None, reason="null", texts=("b",)).key

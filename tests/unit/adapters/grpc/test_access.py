@@ -1,4 +1,4 @@
-"""Rights: every method has a row, and the rows say what is promised."""
+"""Access rights: every method has a row, and the rows match the documented rights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUPPORT_MAY = {
 }  # fmt: skip
 
 
-def test_every_method_of_the_contract_has_a_row_and_no_other() -> None:
+def test_access_table_has_exactly_the_methods_of_the_contract() -> None:
     assert set(ACCESS) == METHODS
     assert CREATES_ACCOUNT <= METHODS
     assert UNBUILT <= METHODS
@@ -40,9 +40,9 @@ def test_every_method_of_the_contract_has_a_row_and_no_other() -> None:
     [(Role.SITE, SITE_MAY), (Role.SERVICE, SITE_MAY), (Role.SUPPORT, SUPPORT_MAY)],
     ids=["site", "service", "support"],
 )
-def test_a_role_may_what_is_promised(role: Role, allowed: set[str]) -> None:
+def test_role_may_call_exactly_its_documented_methods(role: Role, allowed: set[str]) -> None:
     assert {path.rpartition("/")[2] for path, roles in ACCESS.items() if role in roles} == allowed
 
 
-def test_admin_may_everything() -> None:
+def test_admin_may_call_every_method() -> None:
     assert all(Role.ADMIN in roles for roles in ACCESS.values())

@@ -1,4 +1,4 @@
-"""Places and turns: one caller's calls wait for one another, never for those of others."""
+"""Call places and turns: calls of one caller wait for each other, never for calls of other callers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMITS = CallLimits(
 
 
 class Calls:
-    """Calls that work until they are let go."""
+    """Calls that run until the test ends them."""
 
     def __init__(self) -> None:
         self.places = CallPlaces(LIMITS)
@@ -45,7 +45,7 @@ class Calls:
 
 
 @pytest.mark.catches("one-caller-takes-its-turns-only")
-async def test_a_caller_waits_for_its_own_turn_and_others_do_not() -> None:
+async def test_caller_over_its_turns_waits_and_others_do_not() -> None:
     calls = Calls()
     calls.start("busy")
     calls.start("busy")
@@ -59,7 +59,7 @@ async def test_a_caller_waits_for_its_own_turn_and_others_do_not() -> None:
     assert sorted(calls.working) == ["busy", "busy", "busy", "other"]
 
 
-async def test_without_a_place_the_caller_is_told_when_to_come_back() -> None:
+async def test_call_without_a_place_is_refused_with_a_retry_delay() -> None:
     calls = Calls()
     for _ in range(3):
         calls.start("busy")
@@ -76,7 +76,7 @@ async def test_without_a_place_the_caller_is_told_when_to_come_back() -> None:
     await calls.end()
 
 
-async def test_a_caller_who_leaves_gives_back_its_place_and_its_turn() -> None:
+async def test_cancelled_call_returns_its_place_and_its_turn() -> None:
     calls = Calls()
     first, second = calls.start("busy"), calls.start("busy")
     await until(lambda: calls.working)
@@ -91,7 +91,7 @@ async def test_a_caller_who_leaves_gives_back_its_place_and_its_turn() -> None:
     assert calls.places._turns == {}
 
 
-async def test_a_caller_who_is_slow_to_send_keeps_no_turn() -> None:
+async def test_slow_sender_holds_no_turn() -> None:
     places, came = CallPlaces(LIMITS), []
 
     async def call(name: str, sent: asyncio.Event) -> None:
@@ -110,7 +110,7 @@ async def test_a_caller_who_is_slow_to_send_keeps_no_turn() -> None:
     assert places._turns == {}
 
 
-async def test_calls_without_a_token_are_few_of_each_connection_and_in_all() -> None:
+async def test_calls_without_a_token_are_limited_per_connection_and_in_total() -> None:
     places = CallPlaces(LIMITS)
     with places.open_call("a"), places.open_call("a"):
         with pytest.raises(ResourceExhausted) as of_connection, places.open_call("a"):

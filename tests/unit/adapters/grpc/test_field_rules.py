@@ -1,4 +1,4 @@
-"""The checks of requests and protovalidate refuse the same fields, over generated requests; and its proto is read as it is."""
+"""The request checks and protovalidate refuse the same fields of generated requests. The declared rules match the rules' own proto."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(rules: Any) -> st.SearchStrategy[str]:
 
 
 def values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
-    """Of one item of a field."""
+    """A strategy for one item of the field."""
     rules = rules_of(field)
     if field.type == FieldDescriptor.TYPE_STRING:
         return texts(rules)
@@ -89,7 +89,7 @@ def _path(violation: Any) -> str:
 @pytest.mark.parametrize("kind", COMPARED, ids=lambda kind: kind.name)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_the_same_fields_are_refused(kind: Descriptor, data: st.DataObject) -> None:
+def test_request_checks_and_protovalidate_refuse_the_same_fields(kind: Descriptor, data: st.DataObject) -> None:
     message = data.draw(messages(kind))
     ours = {violation.field for violation in check_of(kind).violations(message)}
     theirs = refused_by_protovalidate(message)
@@ -97,7 +97,7 @@ def test_the_same_fields_are_refused(kind: Descriptor, data: st.DataObject) -> N
     assert ours == {path for path in theirs if not any(path.startswith(f"{list_path}[") for list_path in ours)}
 
 
-def test_the_rules_are_declared_as_in_their_proto() -> None:
+def test_declared_rules_match_the_proto_of_protovalidate() -> None:
     file = FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())
     theirs = {message.name: {field.name: field for field in message.field} for message in file.message_type}
     theirs["FieldOptions"] = {field.name: field for field in file.extension if field.extendee == ".google.protobuf.FieldOptions"}
@@ -115,7 +115,7 @@ def test_the_rules_are_declared_as_in_their_proto() -> None:
     assert {value.name: value.number for value in ignore.value}["IGNORE_ALWAYS"] == IGNORE_ALWAYS
 
 
-def test_a_rule_that_is_not_read_is_an_error() -> None:
+def test_unsupported_rule_raises_value_error() -> None:
     file = FileDescriptorProto(name="strange.proto", package="strange", syntax="proto3")
     field = file.message_type.add(name="Strange").field.add(name="name", number=1, type=FieldDescriptorProto.TYPE_STRING, label=1)
     field.options.MergeFromString(bytes.fromhex("ba4804 7202 7801"))  # (buf.validate.field).string.ipv4 = true

@@ -1,4 +1,4 @@
-"""Pages of a queue as messages: not larger than clients take, nothing left out."""
+"""Queue pages as messages stay below the clients' message limit and omit no entry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def page(queues: FakeQueues, token: str, *, size: int = 500, full: bool = 
     return await list_queue_response(await QueueListing(queues).list_queue(asked), with_attempts=full)
 
 
-async def test_full_pages_end_at_two_megabytes_and_hold_every_entry_once() -> None:
+async def test_full_pages_end_at_two_megabytes_and_list_every_entry_once() -> None:
     queues = FakeQueues()
     queues.add(*(with_attempts(number) for number in range(60)))
     seen: list[str] = []
@@ -52,7 +52,7 @@ async def test_full_pages_end_at_two_megabytes_and_hold_every_entry_once() -> No
     assert len(sizes) > 2
 
 
-async def test_a_page_has_at_least_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_page_has_at_least_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_filters, "MAX_PAGE_BYTES", 10)
     queues = FakeQueues()
     queues.add(with_attempts(1), with_attempts(2))

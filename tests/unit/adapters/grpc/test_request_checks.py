@@ -1,4 +1,4 @@
-"""What is refused before a servicer runs, and the limits of the contract's comments."""
+"""Requests that are refused before a servicer runs. The limits equal those in the contract's comments."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def violations(message: Message) -> dict[str, str]:
 
 
 def commented_limits(pattern: str, kinds: str) -> dict[str, int]:
-    """Limits that the comments of request fields give, by message and field."""
+    """Limits in the comments of request fields, by message and field."""
     found: dict[str, int] = {}
     for path in PROTOS.glob("*.proto"):
         message, comment = "", ""
@@ -57,7 +57,7 @@ def commented_limits(pattern: str, kinds: str) -> dict[str, int]:
 
 
 def ruled(of: Callable[[FieldDescriptor, Any], int | None]) -> dict[str, int]:
-    """By message and field: what ``of`` makes of the rules of each field of a request."""
+    """The result of ``of`` for the rules of each request field, by message and field."""
     found = {}
     for message in request_messages():
         for field in message.fields:
@@ -67,7 +67,7 @@ def ruled(of: Callable[[FieldDescriptor, Any], int | None]) -> dict[str, int]:
     return found
 
 
-def test_lengths_are_those_of_the_comments() -> None:
+def test_lengths_equal_those_in_the_comments() -> None:
     limits = commented_limits(r"(?:[Aa]t most|\d to) ([\d,]+) characters", "string")
     assert len(limits) > 25
     rules = ruled(lambda _, rules: rules.string.max_len or None)
@@ -76,13 +76,13 @@ def test_lengths_are_those_of_the_comments() -> None:
     assert rules.keys().isdisjoint(TEXT_LENGTHS), "a text that is cut refuses no order"
 
 
-def test_sizes_are_those_of_the_comments() -> None:
+def test_list_sizes_equal_those_in_the_comments() -> None:
     limits = commented_limits(r"(?:[Aa]t most|1 to) (\d+)", r"repeated [\w.]+")
     requests = {key: limit for key, limit in limits.items() if "Response." not in key}
     assert requests == ruled(lambda _, rules: rules.repeated.max_items or None)
 
 
-def test_every_text_number_and_word_of_a_request_has_a_rule() -> None:
+def test_every_text_number_and_enum_of_a_request_has_a_rule() -> None:
     def is_bare(field: FieldDescriptor, rules: Any) -> int | None:
         if field.type == FieldDescriptor.TYPE_ENUM:
             words = rules.repeated.items.enum if field.is_repeated else rules.enum
@@ -105,8 +105,8 @@ def test_an_account_id_has_one_limit() -> None:
     assert {limit for key, limit in limits.items() if key.endswith(".account_id")} == {64}
 
 
-def test_what_is_required_is_said_in_both_vocabularies() -> None:
-    """field_behavior is what documents and linters read, buf.validate what is checked."""
+def test_required_fields_are_marked_in_both_vocabularies() -> None:
+    """Documents and linters read field_behavior. The service checks buf.validate."""
 
     def differs(field: FieldDescriptor, rules: Any) -> int | None:
         is_checked = rules.required or (not field.has_presence and (rules.int32.HasField("gt") or rules.int64.HasField("gt")))
@@ -117,14 +117,14 @@ def test_what_is_required_is_said_in_both_vocabularies() -> None:
 
 @pytest.mark.parametrize("service", STUBS)
 def test_an_empty_request_names_every_required_field(service: str) -> None:
-    """Over the whole contract: what the descriptors require is refused when it is missing, and nothing else is."""
+    """The check covers the whole contract: missing required fields are refused, and no others."""
     for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
         request = message_factory.GetMessageClass(method.input_type)()
         required = {field.name for field in method.input_type.fields if field_behavior_pb2.REQUIRED in behaviours(field)}
         assert set(violations(request)) == required, method.full_name
 
 
-def test_a_sound_request_passes() -> None:
+def test_valid_request_passes() -> None:
     assert violations(customer_sync_service_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7)) == {}
     assert violations(match_request("shop-a", an_order(first_name="Zoë Łukasiewicz-Ōe"))) == {}
 
@@ -135,7 +135,7 @@ def test_ids_must_be_positive(bad: int) -> None:
     assert violations(request) == {"epos_customer_id": "is required and must be greater than 0"}
 
 
-def test_optional_ids_may_be_left_out_but_not_be_negative() -> None:
+def test_optional_ids_may_be_omitted_but_not_negative() -> None:
     assert violations(link_service_pb2.ListLinksRequest(account_id="a")) == {}
     assert set(violations(link_service_pb2.ListLinksRequest(account_id="a", woo_customer_id=-1, page_size=-1))) == {
         "woo_customer_id",
@@ -143,7 +143,7 @@ def test_optional_ids_may_be_left_out_but_not_be_negative() -> None:
     }
 
 
-def test_an_id_that_was_chosen_must_be_positive() -> None:
+def test_id_in_a_oneof_must_be_positive() -> None:
     assert set(violations(link_service_pb2.GetLinkRequest(account_id="a", epos_customer_id=0))) == {"epos_customer_id"}
     assert violations(link_service_pb2.GetLinkRequest(account_id="a", woo_customer_id=3)) == {}
 
@@ -156,7 +156,7 @@ def test_unknown_enum_values_name_the_known_ones() -> None:
     }
 
 
-def test_enum_values_in_filters_are_checked_each() -> None:
+def test_each_enum_value_in_a_filter_is_checked() -> None:
     request = customer_sync_service_pb2.ListQueueRequest(account_id="a", queue=1)  # type: ignore[arg-type]
     request.states.extend([1, 0, 77])  # type: ignore[list-item]
     assert set(violations(request)) == {"states[1]", "states[2]"}
@@ -169,7 +169,7 @@ def test_control_characters_are_refused(character: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["By\x00ron", "By\nron", "By\x92ron", "x" * 256, "x" * 5000])
-def test_what_people_typed_into_an_order_refuses_no_order(text: str) -> None:
+def test_texts_of_people_refuse_no_order(text: str) -> None:
     request = match_request("shop-a", an_order(first_name=text, last_name=text, company=text, phone=text, order_number=text))
     request.unlinked_products.add(product_id=1, name=text, sku=text)
     assert violations(request) == {}
@@ -190,7 +190,7 @@ def test_a_missing_nested_message_is_required() -> None:
     assert violations(customer_sync_service_pb2.MatchOrderCustomerRequest(account_id="a")) == {"order": "is required"}
 
 
-def test_times_must_be_times() -> None:
+def test_invalid_times_are_refused() -> None:
     order = an_order()
     order.create_time.seconds = 253_402_300_800
     assert set(violations(match_request("a", order))) == {"order.create_time"}
@@ -209,11 +209,11 @@ def test_output_only_fields_of_a_request_are_ignored() -> None:
     assert violations(account_service_pb2.CreateAccountRequest(account_id="a", account=account)) == {}
 
 
-def test_an_account_id_is_limited_everywhere() -> None:
+def test_account_id_is_limited_in_every_request() -> None:
     assert set(violations(account_service_pb2.GetAccountRequest(account_id="a" * 65))) == {"account_id"}
 
 
-async def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
+async def test_invalid_batch_item_fails_only_its_position() -> None:
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
     request.orders.add(order=an_order(1))
     request.orders.add(order=an_order(2, account_email="x" * 255))
@@ -233,7 +233,7 @@ async def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() ->
     assert [violation.field for violation in empty.violations] == ["orders[3].order"]
 
 
-async def test_the_order_key_is_compared_whatever_its_case() -> None:
+async def test_order_key_is_case_insensitive() -> None:
     lower, upper = an_order(1), an_order(1)
     upper.order_key = upper.order_key.upper()
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")

@@ -1,4 +1,4 @@
-"""Deadlines of requests: one timer for all, and nobody else's cancellation is taken for one."""
+"""Request deadlines use one timer for all calls, and do not confuse other cancellations with a timeout."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_deadlines, "CHECK_SECONDS", 0.01)
 
 
-async def test_what_arrives_in_time_is_returned_and_nothing_is_kept() -> None:
+async def test_request_in_time_is_returned_and_leaves_no_state() -> None:
     deadlines = RequestDeadlines()
     assert await deadlines.within(30, asyncio.sleep(0.05, "request")) == "request"
     assert deadlines._ends == {}
     assert deadlines._overdue == set()
 
 
-async def test_what_does_not_arrive_ends_with_a_timeout_and_the_call_goes_on() -> None:
+async def test_late_request_raises_timeout_and_its_task_continues() -> None:
     deadlines = RequestDeadlines()
     task = asyncio.current_task()
     assert task is not None
@@ -34,7 +34,7 @@ async def test_what_does_not_arrive_ends_with_a_timeout_and_the_call_goes_on() -
     await asyncio.sleep(0)
 
 
-async def test_those_whose_time_has_not_come_wait_on() -> None:
+async def test_calls_before_their_deadline_keep_waiting() -> None:
     deadlines = RequestDeadlines()
     patient = asyncio.create_task(deadlines.within(60, asyncio.Event().wait()))
     hasty = asyncio.create_task(deadlines.within(0.02, asyncio.Event().wait()))
@@ -47,7 +47,7 @@ async def test_those_whose_time_has_not_come_wait_on() -> None:
     assert deadlines._ends == {}
 
 
-async def test_a_caller_who_leaves_is_no_timeout() -> None:
+async def test_cancelled_caller_is_not_a_timeout() -> None:
     now = 100.0
     deadlines = RequestDeadlines(lambda: now)
     call = asyncio.create_task(deadlines.within(30, asyncio.Event().wait()))
@@ -60,7 +60,7 @@ async def test_a_caller_who_leaves_is_no_timeout() -> None:
     assert call.cancelled()
 
 
-async def test_one_timer_runs_for_all_and_none_without_calls() -> None:
+async def test_one_timer_serves_all_calls_and_none_runs_without_calls() -> None:
     deadlines = RequestDeadlines()
     await asyncio.gather(*(deadlines.within(30, asyncio.sleep(0)) for _ in range(10)))
     assert deadlines._timer is not None

@@ -1,4 +1,4 @@
-"""Errors as statuses: the table is total, and clients find reason, fields and the time to come back."""
+"""Errors as statuses. The table is total, and a status has the reason, the fields and the retry delay."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def subclasses(kind: type[RequestError]) -> set[type[RequestError]]:
     return {each for child in kind.__subclasses__() for each in ({child} | subclasses(child))}
 
 
-def test_the_table_is_total_over_the_tree() -> None:
+def test_table_has_every_request_error() -> None:
     in_domain = {kind for kind in subclasses(RequestError) if kind.__module__ == errors.__name__}
     assert set(CODES) == in_domain
     assert grpc.StatusCode.OK not in CODES.values()
     assert grpc.StatusCode.INTERNAL not in CODES.values(), "nothing a caller did is our fault"
 
 
-def test_nobody_derives_errors_that_the_table_does_not_know() -> None:
+def test_no_request_error_is_missing_in_the_table() -> None:
     assert subclasses(RequestError) == set(CODES)
 
 
@@ -38,14 +38,14 @@ def test_field_violations_are_named_one_by_one() -> None:
     assert seen.fields == {"a": "is required", "b.c": "is too long"}
 
 
-def test_the_time_to_come_back_is_told() -> None:
+def test_status_has_the_retry_delay() -> None:
     seen = Refusal.from_status(status_of(ResourceExhausted("full", reason="RATE_EXCEEDED", retry_after_seconds=1.25)))
     assert (seen.reason, seen.retry_seconds) == ("RATE_EXCEEDED", 1.25)
     assert Refusal.from_status(status_of(NotFound("gone"))).retry_seconds is None
 
 
-def test_a_status_fits_into_the_trailers_that_clients_accept() -> None:
-    """8 kB by default, of which message and details are two copies."""
+def test_status_fits_into_the_trailers_of_clients() -> None:
+    """Clients accept 8 kB by default, and message and details are two copies of the text."""
     many = InvalidArgument(
         [FieldViolation(f"orders[{number}].order.first_name", "must have at most 255 characters") for number in range(500)]
     )
@@ -55,6 +55,6 @@ def test_a_status_fits_into_the_trailers_that_clients_accept() -> None:
     assert status.ByteSize() + len(status.message) < 7000
 
 
-def test_a_fault_of_ours_tells_nothing_but_its_number() -> None:
+def test_internal_fault_shows_only_its_incident_number() -> None:
     seen = Refusal.from_status(internal_status("3fa9c2e1"))
     assert (seen.code, seen.reason, seen.metadata) == (grpc.StatusCode.INTERNAL, "INTERNAL", {"incident": "3fa9c2e1"})

@@ -1,4 +1,4 @@
-"""Turns of one token: many for a few calls, few for a crowd, and how a crowd that stays within gRPC is found."""
+"""Turns of one token: a few calls get many turns, a crowd gets few. Counting finds a crowd that is queued inside gRPC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _counting_lasts_until_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Sender:
-    """Calls of one token that work until they are ended."""
+    """Calls of one token that run until the test ends them."""
 
     def __init__(self, limit: TurnLimit) -> None:
         self.now = 100.0
@@ -51,7 +51,7 @@ class Sender:
         await settle()
 
     async def quiet(self) -> None:
-        """So long as a counting lasts has gone by."""
+        """Lets the duration of one count pass."""
         await settle()
         assert self.turns._counting is not None
         self.turns._counting.cancel()
@@ -83,7 +83,7 @@ async def test_few_calls_get_many_turns() -> None:
 
 
 @pytest.mark.catches("a-crowd-gets-few-turns")
-async def test_a_crowd_gets_few_turns_once_it_is_counted() -> None:
+async def test_crowd_gets_few_turns_once_counted() -> None:
     sender = Sender(TurnLimit(many=8, few=2, crowd=10))
     sender.send(8)
     await settle()
@@ -105,7 +105,7 @@ async def test_a_crowd_gets_few_turns_once_it_is_counted() -> None:
     await sender.cancel_all()
 
 
-async def test_a_crowd_that_has_gone_gets_many_turns_again() -> None:
+async def test_token_gets_many_turns_again_after_a_crowd() -> None:
     sender = Sender(TurnLimit(many=8, few=2, crowd=10))
     sender.send(8)
     await settle()
@@ -122,7 +122,7 @@ async def test_a_crowd_that_has_gone_gets_many_turns_again() -> None:
     await sender.cancel_all()
 
 
-async def test_calls_that_all_arrived_go_on_when_they_have_been_counted() -> None:
+async def test_arrived_calls_continue_after_the_count() -> None:
     sender = Sender(TurnLimit(many=8, few=2, crowd=10))
     sender.send(8)
     await settle()
@@ -144,7 +144,7 @@ async def test_calls_that_all_arrived_go_on_when_they_have_been_counted() -> Non
     await sender.cancel_all()
 
 
-async def test_who_leaves_while_it_waits_keeps_no_turn_and_counting_ends_with_the_last() -> None:
+async def test_cancelled_waiting_call_keeps_no_turn_and_the_last_one_ends_the_count() -> None:
     sender = Sender(TurnLimit(many=4, few=2, crowd=10))
     sender.send(6)
     await settle()
@@ -157,7 +157,7 @@ async def test_who_leaves_while_it_waits_keeps_no_turn_and_counting_ends_with_th
     assert sender.turns._counting.cancelled()
 
 
-async def test_turns_that_are_always_the_same_are_not_counted() -> None:
+async def test_fixed_number_of_turns_needs_no_count() -> None:
     sender = Sender(TurnLimit.always(2))
     sender.send(50)
     await settle()

@@ -1,4 +1,4 @@
-"""Refusals of callers without a valid token: at once for people, late in a flood, at once again where too many wait."""
+"""Refusals of callers without a valid token are immediate for few, delayed in a flood, and immediate again if too many wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tillsync_server.adapters.grpc.unauthenticated_delay import UNDELAYED_PER_SE
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that refusals were held; none returns before the test ends it."""
+    """The delays of held refusals, in seconds. No refusal returns before the test ends it."""
     seconds: list[float] = []
 
     async def sleep(late: float) -> None:
@@ -30,7 +30,7 @@ async def hold(delay: UnauthenticatedDelay, count: int) -> list[asyncio.Task[boo
     return real
 
 
-async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_later(slept: list[float]) -> None:
+async def test_first_refusals_of_a_second_are_immediate_and_further_ones_are_delayed(slept: list[float]) -> None:
     clock = FakeClock()
     delay = UnauthenticatedDelay(clock)
     first = await hold(delay, UNDELAYED_PER_SECOND)
@@ -47,7 +47,7 @@ async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_late
     await asyncio.gather(*flood, return_exceptions=True)
 
 
-async def test_no_more_than_so_many_wait(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_delayed_refusals_is_limited(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unauthenticated_delay, "MAX_WAITING", 3)
     delay = UnauthenticatedDelay(FakeClock())
     flood = await hold(delay, UNDELAYED_PER_SECOND + 10)

@@ -1,4 +1,4 @@
-"""Connect unary over HTTP in front of a gRPC server: content types, headers, deadlines, caps, errors as the protocol writes them."""
+"""Connect unary calls over HTTP: content types, headers, deadlines, limits, and errors in the form of the protocol."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Scripted(pb_grpc.CustomerSyncServiceServicer):
 
 @dataclass
 class Door:
-    """Knows every token until it is told otherwise. An Authenticator for the path of calls."""
+    """An Authenticator that accepts every token until the test sets a refusal."""
 
     refusal: Exception | None = None
     asked: list[str] = field(default_factory=list)
@@ -151,7 +151,7 @@ async def edge() -> AsyncIterator[Edge]:
     await side.stop()
 
 
-async def test_json_in_and_out_is_canonical(edge: Edge) -> None:
+async def test_json_call_returns_canonical_json(edge: Edge) -> None:
     status, headers, body = await edge.post(body={"accountId": "shop-1", "eposCustomerId": "9007199254740993", "force": True})
     assert status == 200
     assert headers["content-type"] == "application/json"
@@ -159,13 +159,13 @@ async def test_json_in_and_out_is_canonical(edge: Edge) -> None:
     assert edge.servicer.requests[0].epos_customer_id == 9007199254740993
 
 
-async def test_json_may_use_the_names_of_the_proto_file_and_plain_numbers(edge: Edge) -> None:
+async def test_json_accepts_proto_field_names_and_plain_numbers(edge: Edge) -> None:
     status, _, _ = await edge.post(body={"account_id": "shop-1", "epos_customer_id": 5, "priority": "PRIORITY_BULK"})
     assert status == 200
     assert (edge.servicer.requests[0].epos_customer_id, edge.servicer.requests[0].priority) == (5, 2)
 
 
-async def test_binary_in_and_out(edge: Edge) -> None:
+async def test_binary_call_returns_binary(edge: Edge) -> None:
     request = pb.SyncCustomerRequest(account_id="shop-1", epos_customer_id=7)
     status, headers, body = await edge.post(body=request.SerializeToString(), headers={"Content-Type": "application/proto"})
     assert (status, headers["content-type"]) == (200, "application/proto")
@@ -181,7 +181,7 @@ async def test_an_empty_body_is_an_empty_message(edge: Edge) -> None:
     "content_type",
     ["", "text/plain", "application/xml", "application/connect+json", "application/grpc", "application/json; charset=latin-1"],
 )
-async def test_other_content_types(edge: Edge, content_type: str) -> None:
+async def test_other_content_types_are_refused(edge: Edge, content_type: str) -> None:
     status, headers, _ = await edge.post(headers={"Content-Type": content_type})
     assert status == 415
     assert headers["accept-post"] == "application/json, application/proto"
@@ -189,11 +189,11 @@ async def test_other_content_types(edge: Edge, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON"])
-async def test_spellings_of_json(edge: Edge, content_type: str) -> None:
+async def test_json_content_type_is_accepted_in_any_spelling(edge: Edge, content_type: str) -> None:
     assert (await edge.post(headers={"Content-Type": content_type}))[0] == 200
 
 
-async def test_only_listed_headers_travel_on(edge: Edge) -> None:
+async def test_only_listed_headers_become_metadata(edge: Edge) -> None:
     headers = {
         **JSON,
         "Authorization": "Bearer abc",
@@ -211,12 +211,12 @@ async def test_only_listed_headers_travel_on(edge: Edge) -> None:
     assert known == {"authorization": "Bearer abc", "x-request-id": "r-1", "traceparent": headers["Traceparent"]}
 
 
-async def test_headers_that_grpc_cannot_carry_are_left_out(edge: Edge) -> None:
+async def test_headers_invalid_in_grpc_are_dropped(edge: Edge) -> None:
     assert (await edge.post(headers={**JSON, "Authorization": "Bearer ü", "X-Request-Id": "r" * 5000}))[0] == 200
     assert not {"authorization", "x-request-id"} & set(edge.servicer.metadata)
 
 
-async def test_the_timeout_becomes_the_deadline(edge: Edge) -> None:
+async def test_timeout_header_becomes_the_deadline(edge: Edge) -> None:
     await edge.post(headers={**JSON, "Connect-Timeout-Ms": "2500"})
     assert edge.servicer.seconds_left is not None
     assert 2 < edge.servicer.seconds_left <= 2.6
@@ -226,7 +226,7 @@ async def test_the_timeout_becomes_the_deadline(edge: Edge) -> None:
     assert 0 < edge.servicer.seconds_left <= DEFAULT_TIMEOUT_SECONDS + 1
 
 
-async def test_a_passed_deadline(edge: Edge) -> None:
+async def test_exceeded_deadline_is_deadline_exceeded(edge: Edge) -> None:
     async def never(request: pb.SyncCustomerRequest, context: grpc.aio.ServicerContext[Any, Any]) -> pb.SyncCustomerResponse:
         await asyncio.Event().wait()
         raise AssertionError
@@ -238,13 +238,13 @@ async def test_a_passed_deadline(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5", "soon", "12345678901", "٣"])
-async def test_a_timeout_that_is_none(edge: Edge, value: str) -> None:
+async def test_invalid_timeout_is_refused(edge: Edge, value: str) -> None:
     status, error = await edge.error(headers={**JSON, "Connect-Timeout-Ms": value})
     assert (status, error["code"]) == (400, "invalid_argument")
     assert edge.servicer.requests == []
 
 
-async def test_protocol_versions(edge: Edge) -> None:
+async def test_other_protocol_versions_are_refused(edge: Edge) -> None:
     assert (await edge.post(headers={**JSON, "Connect-Protocol-Version": "1"}))[0] == 200
     assert (await edge.error(headers={**JSON, "Connect-Protocol-Version": "2"}))[1]["code"] == "invalid_argument"
 
@@ -260,7 +260,7 @@ async def test_every_status_has_its_code(edge: Edge, code: grpc.StatusCode) -> N
     assert (status, error) == (HTTP_STATUS[expected], {"code": expected, "message": "what happened: ü"})
 
 
-def test_the_http_statuses_are_those_of_the_protocol() -> None:
+def test_http_statuses_equal_those_of_the_protocol() -> None:
     by_status = {
         499: "canceled",
         500: "unknown internal data_loss",
@@ -277,7 +277,7 @@ def test_the_http_statuses_are_those_of_the_protocol() -> None:
     assert {code: status for status, codes in by_status.items() for code in codes.split()} == HTTP_STATUS
 
 
-async def test_details_travel_as_over_grpc_and_readable_too(edge: Edge) -> None:
+async def test_error_details_are_sent_as_in_grpc_and_readable(edge: Edge) -> None:
     async def fail(request: pb.SyncCustomerRequest, context: grpc.aio.ServicerContext[Any, Any]) -> pb.SyncCustomerResponse:
         status = status_pb2.Status(code=8, message="busy")
         status.details.add().Pack(error_details_pb2.ErrorInfo(reason="RATE_EXCEEDED", domain="tillsync", metadata={"a": "b"}))
@@ -302,7 +302,7 @@ async def test_details_travel_as_over_grpc_and_readable_too(edge: Edge) -> None:
     assert unknown == {"type": "some.Unknown", "value": "AQ"}
 
 
-async def test_an_unauthenticated_call_is_told_how(edge: Edge) -> None:
+async def test_unauthenticated_call_gets_www_authenticate(edge: Edge) -> None:
     async def fail(request: pb.SyncCustomerRequest, context: grpc.aio.ServicerContext[Any, Any]) -> pb.SyncCustomerResponse:
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
 
@@ -311,8 +311,8 @@ async def test_an_unauthenticated_call_is_told_how(edge: Edge) -> None:
     assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="tillsync"')
 
 
-async def test_the_body_of_a_stranger_is_not_read(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one megabyte of empty objects the reading alone takes seconds, in which nothing else would be served."""
+async def test_unauthenticated_body_is_not_parsed(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing one megabyte of empty objects would block the event loop for seconds."""
     edge.door.refusal = Unauthenticated("this token is not known, or it has been revoked", reason="TOKEN_UNKNOWN")
     read: list[int] = []
     monkeypatch.setattr(_Codec, "read", lambda self, body, message: read.append(len(body)))
@@ -324,13 +324,13 @@ async def test_the_body_of_a_stranger_is_not_read(edge: Edge, monkeypatch: pytes
     assert (read, edge.servicer.requests) == ([], [])
 
 
-async def test_without_a_database_no_token_can_be_looked_at(edge: Edge) -> None:
+async def test_unavailable_database_makes_a_call_unavailable(edge: Edge) -> None:
     edge.door.refusal = ConnectionRefusedError()
     status, error = await edge.error()
     assert (status, error["code"], error["details"][0]["debug"]["reason"]) == (503, "unavailable", "DATABASE_UNAVAILABLE")
 
 
-async def test_health_needs_no_token_and_gets_a_small_body_only(edge: Edge) -> None:
+async def test_health_needs_no_token_and_accepts_only_a_small_body(edge: Edge) -> None:
     edge.door.refusal = Unauthenticated("no token", reason="TOKEN_MISSING")
     status, _, body = await edge.post(HEALTH)
     assert (status, json.loads(body)) == (200, {"status": "SERVING"})
@@ -339,7 +339,7 @@ async def test_health_needs_no_token_and_gets_a_small_body_only(edge: Edge) -> N
     assert edge.door.asked == []
 
 
-async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_big_message_is_parsed_in_a_thread(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[bool] = []
     original = _Codec.read
 
@@ -380,7 +380,7 @@ async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypat
     ids=lambda body: repr(body)[:40],
 )
 @pytest.mark.catches("only-bridges-send-unknown-fields")
-async def test_json_that_is_no_message(edge: Edge, body: bytes) -> None:
+async def test_invalid_json_is_malformed_body(edge: Edge, body: bytes) -> None:
     status, error = await edge.error(body=body)
     assert (status, error["code"]) == (400, "invalid_argument")
     assert "tillsync.v1.SyncCustomerRequest" in error["message"]
@@ -391,7 +391,7 @@ async def test_json_that_is_no_message(edge: Edge, body: bytes) -> None:
 BRIDGE = Caller(Role.SITE, AccountId("shop-1"), "token-2")
 
 
-async def test_a_newer_bridge_may_send_fields_that_this_release_does_not_know(edge: Edge) -> None:
+async def test_unknown_fields_of_a_newer_bridge_are_ignored(edge: Edge) -> None:
     edge.door.caller = BRIDGE
     status, headers, _ = await edge.post(body={"accountId": "shop-1", "eposCustomerId": "7", "tier": {"name": "Gold"}, "seen": [1]})
     assert (status, headers["tillsync-api"]) == (200, "2")
@@ -400,7 +400,7 @@ async def test_a_newer_bridge_may_send_fields_that_this_release_does_not_know(ed
 
 
 @pytest.mark.parametrize("body", [b'{"priority": "LOUD", "tier": 1}', b'{"eposCustomerId": "x", "tier": 1}', b'{"tier": 1, "tier": 2}'])
-async def test_from_a_bridge_too_unknown_values_are_refused(edge: Edge, body: bytes) -> None:
+async def test_unknown_values_of_a_bridge_are_refused(edge: Edge, body: bytes) -> None:
     edge.door.caller = BRIDGE
     status, headers, content = await edge.post(body=body)
     assert (status, json.loads(content)["code"], headers["tillsync-api"]) == (400, "invalid_argument", "2")
@@ -410,16 +410,16 @@ async def test_from_a_bridge_too_unknown_values_are_refused(edge: Edge, body: by
 @pytest.mark.parametrize(
     ("body", "named"), [(b'{"priority": "LOUD"}', "priority"), (b'{"eposCustomerId": "x"}', "eposCustomerId"), (b'{"wrong": 1}', "wrong")]
 )
-async def test_the_offending_field_is_named(edge: Edge, body: bytes, named: str) -> None:
+async def test_invalid_field_is_named(edge: Edge, body: bytes, named: str) -> None:
     assert named in (await edge.error(body=body))[1]["message"]
 
 
-async def test_binary_that_is_no_message(edge: Edge) -> None:
+async def test_invalid_binary_is_refused(edge: Edge) -> None:
     status, error = await edge.error(body=b"\xff\xff\xff", headers={"Content-Type": "application/proto"})
     assert (status, error["code"]) == (400, "invalid_argument")
 
 
-async def test_compressed_requests(edge: Edge) -> None:
+async def test_gzip_requests_are_accepted_and_other_encodings_refused(edge: Edge) -> None:
     body = gzip.compress(json.dumps({"accountId": "shop-1"}).encode())
     assert (await edge.post(body=body, headers={**JSON, "Content-Encoding": "gzip"}))[0] == 200
     assert edge.servicer.requests[0].account_id == "shop-1"
@@ -427,7 +427,7 @@ async def test_compressed_requests(edge: Edge) -> None:
     assert (await edge.error(body=b"x", headers={**JSON, "Content-Encoding": "snappy"}))[1]["code"] == "unimplemented"
 
 
-async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
+async def test_too_large_bodies_are_refused_packed_and_unpacked(edge: Edge) -> None:
     large = json.dumps({"accountId": "x" * max_bytes(SYNC)}).encode()
     for body, headers in ((large, JSON), (gzip.compress(large), {**JSON, "Content-Encoding": "gzip"})):
         status, error = await edge.error(body=body, headers=headers)
@@ -435,8 +435,8 @@ async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
     assert edge.servicer.requests == []
 
 
-async def test_a_body_of_endless_small_objects_is_not_read(edge: Edge) -> None:
-    """Four megabytes of them would take ten seconds."""
+async def test_body_of_too_many_objects_is_refused(edge: Edge) -> None:
+    """Parsing four megabytes of them would take ten seconds."""
     most = max_objects(MATCH)
     body = b'{"accountId": "shop-1", "orders": [' + b",".join([b"{}"] * most) + b"]}"
     status, error = await edge.error(MATCH, body)
@@ -445,17 +445,17 @@ async def test_a_body_of_endless_small_objects_is_not_read(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tillsync.v1.CustomerSyncService/Nothing", "/tillsync.v1.NoService/SyncCustomer", "/some.Other/Call"])
-async def test_methods_that_are_not_there(edge: Edge, path: str) -> None:
+async def test_unknown_methods_are_unimplemented(edge: Edge, path: str) -> None:
     status, error = await edge.error(path)
     assert (status, error["code"]) == (501, "unimplemented")
 
 
-async def test_streaming_methods_are_not_for_this_side(edge: Edge) -> None:
+async def test_streaming_methods_are_unimplemented(edge: Edge) -> None:
     status, error = await edge.error("/tillsync.v1.QueueService/WatchQueue")
     assert (status, error["code"]) == (501, "unimplemented")
 
 
-async def test_only_post(edge: Edge) -> None:
+async def test_only_post_is_allowed(edge: Edge) -> None:
     async with edge.session.get(edge.url + SYNC) as response:
         assert (response.status, response.headers["Allow"]) == (405, "POST")
 
@@ -466,7 +466,7 @@ async def test_other_paths_are_not_found(edge: Edge, path: str) -> None:
         assert response.status == 404
 
 
-async def test_a_caller_that_goes_away_ends_the_call(edge: Edge) -> None:
+async def test_disconnected_caller_cancels_the_call(edge: Edge) -> None:
     async def wait(request: pb.SyncCustomerRequest, context: grpc.aio.ServicerContext[Any, Any]) -> pb.SyncCustomerResponse:
         await asyncio.Event().wait()
         raise AssertionError
@@ -478,7 +478,7 @@ async def test_a_caller_that_goes_away_ends_the_call(edge: Edge) -> None:
     await within(edge.servicer.cancelled.wait())
 
 
-def test_every_method_of_every_service_is_there() -> None:
+def test_every_unary_method_of_every_service_is_served() -> None:
     methods = rpc_methods()
     assert {path.split("/")[1] for path in methods} == {
         "grpc.health.v1.Health",

@@ -1,4 +1,4 @@
-"""The connections of an HTTP listener: bounded, the idle ones closed first, slow heads ended; also before a TLS handshake."""
+"""Connections of an HTTP listener are bounded. Idle ones are closed first, and slow request heads or TLS handshakes are ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Opened = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class Site:
-    """``/quick`` answers at once; ``/slow`` when ``go`` is set, to a caller it knows; ``/late`` the same to strangers."""
+    """``/quick`` answers at once. ``/slow`` answers a known caller when ``go`` is set, and ``/late`` an unknown one."""
 
     limits: list[str] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,7 +57,7 @@ class Site:
         return made
 
     async def quick(self) -> int:
-        """Over a connection of its own."""
+        """Requests ``/quick`` on a new connection."""
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.port}/quick") as response:
             await response.read()
             return response.status
@@ -103,7 +103,7 @@ def all_closed(opened: list[Opened]) -> Callable[[], Awaitable[bool]]:
 
 
 @pytest.mark.catches("idle-connections-make-room")
-async def test_an_idle_connection_goes_for_each_new_one_the_oldest_first() -> None:
+async def test_oldest_idle_connection_is_closed_for_each_new_one() -> None:
     async with serving() as site:
         silent = [await site.open() for _ in range(MOST)]
         used = [await site.open() for _ in range(3)]
@@ -117,8 +117,8 @@ async def test_an_idle_connection_goes_for_each_new_one_the_oldest_first() -> No
             assert b" 200 " in await ask(each), "a kept connection that is in use stays"
 
 
-async def test_those_that_never_asked_anything_go_before_kept_ones() -> None:
-    """However many a stranger opens, callers who keep their connections and are silent for a while have them still."""
+async def test_connections_without_a_request_are_closed_before_kept_ones() -> None:
+    """Callers with idle keep-alive connections keep them, however many connections a stranger opens."""
     async with serving() as site:
         kept = [await site.open() for _ in range(MOST - 2)]
         for each in kept:
@@ -137,8 +137,8 @@ async def test_those_that_never_asked_anything_go_before_kept_ones() -> None:
 
 
 @pytest.mark.catches("strangers-requests-make-room")
-async def test_a_stranger_whose_request_is_under_way_goes_for_a_new_connection() -> None:
-    """Requests without an end, or refusals that are held in a flood, keep nobody out."""
+async def test_running_request_of_a_stranger_is_closed_for_a_new_connection() -> None:
+    """Endless requests and delayed refusals do not block new connections."""
     async with serving() as site:
         strangers = []
         for _ in range(MOST):
@@ -152,7 +152,7 @@ async def test_a_stranger_whose_request_is_under_way_goes_for_a_new_connection()
         assert site.limits == ["idle connections"]
 
 
-async def test_a_connection_with_a_request_of_a_known_caller_is_never_closed_and_a_new_one_is_told_to_come_back() -> None:
+async def test_request_of_a_known_caller_is_never_closed_and_new_connections_get_503() -> None:
     async with serving() as site:
         asked = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]
         await until(lambda: site.slow == MOST)
@@ -167,8 +167,8 @@ async def test_a_connection_with_a_request_of_a_known_caller_is_never_closed_and
 
 
 @pytest.mark.parametrize("before", [b"", HEAD])
-async def test_a_head_that_does_not_come_whole_ends_its_connection(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
-    """Nothing, or a byte now and then: the time counts from the connection, or from the first byte of a later request."""
+async def test_incomplete_request_head_ends_its_connection(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
+    """The time counts from the connection, or from the first byte of a later request, even if single bytes arrive."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.05)
     async with serving() as site:
@@ -192,7 +192,7 @@ async def test_a_head_that_does_not_come_whole_ends_its_connection(monkeypatch: 
         assert b" 200 " in await waiting, "an answer may take longer than a head"
 
 
-async def test_handshakes_that_never_come_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unfinished_tls_handshakes_count_as_idle_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 30.0)
     certificate, key = self_signed(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -206,7 +206,7 @@ async def test_handshakes_that_never_come_count_too(tmp_path: Path, monkeypatch:
         assert set(site.limits) == {"idle connections"}
 
 
-async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing() -> None:
+async def test_occupied_address_raises_and_leaves_no_listener() -> None:
     async with serving() as site:
         with pytest.raises(OSError, match="in use"):
             await HttpSide("127.0.0.1", site.port, site).start()

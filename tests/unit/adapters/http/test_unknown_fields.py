@@ -1,4 +1,4 @@
-"""What a bridge that is newer than the service may send: unknown fields are passed over, unknown values are not."""
+"""Requests of a bridge that is newer than the service: unknown fields are ignored, unknown values are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tillsync_server.adapters.http.unknown_fields import split_unknown
         ("[]", account_pb2.Account, [], []),
     ],
 )
-def test_unknown_fields_are_named_and_left_out_at_any_depth(text: str, message: type[Message], known: Any, unknown: list[str]) -> None:
+def test_unknown_fields_are_named_and_removed_at_any_depth(text: str, message: type[Message], known: Any, unknown: list[str]) -> None:
     found, names = split_unknown(text, message)
     assert names == unknown
     if known is not None:
@@ -35,6 +35,6 @@ def test_unknown_fields_are_named_and_left_out_at_any_depth(text: str, message: 
 
 
 @pytest.mark.parametrize("text", ['{"accountId": "a", "accountId": "b"}', '{"shop": {"x": 1, "x": 2}}', "{", ""])
-def test_what_is_no_json_or_says_two_things_is_refused(text: str) -> None:
+def test_invalid_json_and_duplicate_fields_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
         split_unknown(text, queue_service_pb2.RetryQueueEntriesRequest)

@@ -1,4 +1,4 @@
-"""The webhook receiver: what is read, what is answered, and that nothing is queued otherwise."""
+"""The webhook receiver: accepted bodies, answers, and no queued hints for refused ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     ],
 )
 @pytest.mark.parametrize("action", ["Create", "Update", "Delete", None])
-async def test_a_customer_is_queued_whatever_names_the_till_uses(receiver: Receiver, body: object, action: str | None) -> None:
+async def test_customer_is_queued_with_any_field_names_of_the_till(receiver: Receiver, body: object, action: str | None) -> None:
     response = await receiver.post(body, action=action)
     assert response.status == 202
     assert receiver.hints.queued_customers == [("shop-1", 90001)]
@@ -59,17 +59,17 @@ async def test_a_customer_type_is_queued(receiver: Receiver, body: object) -> No
     assert receiver.hints.queued_customers == []
 
 
-async def test_the_type_of_a_customer_is_not_taken_for_its_id(receiver: Receiver) -> None:
+async def test_type_id_of_a_customer_is_not_used_as_its_id(receiver: Receiver) -> None:
     assert (await receiver.post({"CustomerTypeID": 4001, "Forename": "A"})).status == 400
     assert receiver.nothing_queued
 
 
-async def test_several_objects_in_one_delivery(receiver: Receiver) -> None:
+async def test_each_object_of_a_delivery_is_queued_once(receiver: Receiver) -> None:
     assert (await receiver.post([{"Id": 1}, {"Id": 2}, {"Id": 1}])).status == 202
     assert receiver.hints.queued_customers == [("shop-1", 1), ("shop-1", 2)]
 
 
-async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
+async def test_answer_waits_for_the_commit(receiver: Receiver) -> None:
     receiver.hints.commit = asyncio.Event()
     delivery = asyncio.create_task(receiver.post())
     await within(receiver.hints.asked.wait())
@@ -80,7 +80,7 @@ async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Product", "TransactionItem", "customers"])
-async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiver, kind: str) -> None:
+async def test_other_objects_are_counted_and_not_queued(receiver: Receiver, kind: str) -> None:
     assert (await receiver.post(object_=kind)).status == 204
     assert receiver.nothing_queued
     assert receiver.observed == [("other", 204, "other_object")]
@@ -106,7 +106,7 @@ async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiv
     ],
     ids=lambda body: repr(body)[:30],
 )
-async def test_bodies_that_name_no_object(receiver: Receiver, body: object) -> None:
+async def test_bodies_without_an_id_are_refused(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body)).status == 400
     assert receiver.observed == [("customer", 400, "body")]
     assert receiver.nothing_queued
@@ -115,18 +115,18 @@ async def test_bodies_that_name_no_object(receiver: Receiver, body: object) -> N
 @pytest.mark.parametrize(
     "content_type", ["text/xml", "application/xml", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
 )
-async def test_other_content_types(receiver: Receiver, content_type: str) -> None:
+async def test_other_webhook_content_types_are_refused(receiver: Receiver, content_type: str) -> None:
     assert (await receiver.post(content_type=content_type)).status == 415
     assert receiver.observed == [("customer", 415, "content_type")]
     assert receiver.nothing_queued
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "text/json"])
-async def test_spellings_of_json(receiver: Receiver, content_type: str) -> None:
+async def test_webhook_json_content_type_is_accepted_in_any_spelling(receiver: Receiver, content_type: str) -> None:
     assert (await receiver.post(content_type=content_type)).status == 202
 
 
-async def test_a_body_that_does_not_come_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_that_does_not_arrive_times_out(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
 
     async def never_ending() -> AsyncIterator[bytes]:
@@ -141,13 +141,13 @@ async def test_a_body_that_does_not_come_is_given_up(receiver: Receiver, monkeyp
     assert receiver.nothing_queued
 
 
-async def test_a_missing_object_header(receiver: Receiver) -> None:
+async def test_missing_object_header_is_refused(receiver: Receiver) -> None:
     assert (await receiver.post(object_=None)).status == 400
     assert receiver.observed == [("other", 400, "no_object")]
     assert receiver.nothing_queued
 
 
-async def test_too_large_by_its_own_word_by_what_comes_and_when_unpacked(receiver: Receiver) -> None:
+async def test_too_large_bodies_are_refused_by_header_by_size_and_unpacked(receiver: Receiver) -> None:
     large = json.dumps({"CustomerID": 1, "Notes": "x" * MAX_BODY_BYTES}).encode()
     assert (await receiver.post(large)).status == 413
     bomb = gzip.compress(large)
@@ -169,7 +169,7 @@ async def test_too_large_by_its_own_word_by_what_comes_and_when_unpacked(receive
     assert receiver.nothing_queued
 
 
-async def test_a_body_not_encoded_as_it_says(receiver: Receiver) -> None:
+async def test_wrongly_encoded_body_is_refused(receiver: Receiver) -> None:
     assert (await receiver.post(b"{}", headers={"Content-Encoding": "gzip"})).status == 400
     assert receiver.observed == [("customer", 400, "cut_short")]
     assert receiver.nothing_queued
@@ -185,7 +185,7 @@ async def test_a_body_not_encoded_as_it_says(receiver: Receiver) -> None:
         (KeyError("a fault of ours"), 500, "fault"),
     ],
 )
-async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver, failure: Exception, status: int, reason: str) -> None:
+async def test_failed_queueing_asks_for_a_redelivery(receiver: Receiver, failure: Exception, status: int, reason: str) -> None:
     receiver.hints.failure = failure
     response = await receiver.post()
     assert response.status == status
@@ -193,7 +193,7 @@ async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver,
     assert response.headers.get("Retry-After") == {429: "30", 503: "5"}.get(status)
 
 
-async def test_other_methods(receiver: Receiver) -> None:
+async def test_other_methods_are_refused(receiver: Receiver) -> None:
     async with receiver.session.get(f"{receiver.url}/webhooks/eposnow/shop-1") as response:
         assert response.status == 405
     assert web.HTTPMethodNotAllowed.status_code == 405
@@ -205,7 +205,7 @@ async def test_other_methods(receiver: Receiver) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_any_json_is_ids_or_a_plain_refusal(content: Any) -> None:
+def test_any_json_gives_ids_or_a_refusal(content: Any) -> None:
     try:
         found = subject_ids(json.dumps(content).encode(), CUSTOMER_KEYS)
     except ValueError:
@@ -215,7 +215,7 @@ def test_any_json_is_ids_or_a_plain_refusal(content: Any) -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_ids_or_a_plain_refusal(body: bytes) -> None:
+def test_any_bytes_give_ids_or_a_refusal(body: bytes) -> None:
     try:
         assert all(identifier > 0 for identifier in subject_ids(body, TYPE_KEYS))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is kept of webhook addresses: for how long, what empties it, how much, and that strangers delay nobody."""
+"""The cache of webhook credentials: its lifetime, invalidation and size. Unknown addresses delay no known one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOP, TILL, NOBODY = Address(True, "shop-1"), Address(False, "t"), Address(True,
 
 
 class Counted:
-    """FakeAccounts that counts what it is asked, and answers when ``go`` is set."""
+    """FakeAccounts that records its reads and answers when ``go`` is set."""
 
     def __init__(self, accounts: FakeAccounts) -> None:
         self.accounts = accounts
@@ -69,19 +69,19 @@ def world() -> World:
 
 @pytest.mark.catches("webhook-openers-are-kept")
 @pytest.mark.parametrize(("address", "secrets"), [(SHOP, ["one"]), (TILL, ["one"]), (NOBODY, []), (Address(False, "nobody"), [])])
-async def test_an_address_is_asked_for_once_however_many_deliveries_come(world: World, address: Address, secrets: list[str]) -> None:
+async def test_concurrent_deliveries_share_one_read_of_an_address(world: World, address: Address, secrets: list[str]) -> None:
     for _ in range(3):
         assert await asyncio.gather(*(world.secrets(address) for _ in range(50))) == [secrets] * 50
     assert world.store.asked == [address.name]
 
 
-async def test_nothing_but_the_webhook_pair_is_kept(world: World) -> None:
+async def test_only_the_webhook_credentials_are_cached(world: World) -> None:
     [opener] = await world.openers.of(SHOP)
     assert opener.epos == EposSettings(webhook_key="hook", webhook_secret="one")
 
 
 @pytest.mark.catches("webhook-openers-follow-changes")
-async def test_a_change_holds_at_once(world: World) -> None:
+async def test_notified_change_applies_at_once(world: World) -> None:
     assert await world.secrets(SHOP) == ["one"]
     assert await world.secrets(TILL) == ["one"]
     assert await world.secrets(NOBODY) == []
@@ -92,7 +92,7 @@ async def test_a_change_holds_at_once(world: World) -> None:
     assert await world.secrets(NOBODY) == ["one"]
 
 
-async def test_a_change_that_nobody_heard_of_holds_within_five_seconds(world: World) -> None:
+async def test_change_without_notification_applies_within_five_seconds(world: World) -> None:
     assert await world.secrets(SHOP) == ["one"]
     world.change_secret_unheard("two")
     world.clock.advance(KNOWN_SECONDS - 0.1)
@@ -102,14 +102,14 @@ async def test_a_change_that_nobody_heard_of_holds_within_five_seconds(world: Wo
     assert KNOWN_SECONDS < 5
 
 
-async def test_an_unknown_address_is_asked_for_again_after_a_minute(world: World) -> None:
+async def test_unknown_address_is_read_again_after_a_minute(world: World) -> None:
     for seconds, asked in ((0, 1), (UNKNOWN_SECONDS - 1, 1), (2, 2)):
         world.clock.advance(seconds)
         assert await world.secrets(NOBODY) == []
         assert len(world.store.asked) == asked
 
 
-async def test_an_answer_from_before_a_change_is_not_kept(world: World) -> None:
+async def test_read_from_before_a_change_is_not_cached(world: World) -> None:
     world.store.go.clear()
     asking = asyncio.create_task(world.secrets(SHOP))
     await asyncio.sleep(0)
@@ -121,9 +121,7 @@ async def test_an_answer_from_before_a_change_is_not_kept(world: World) -> None:
     assert len(world.store.asked) == 2
 
 
-async def test_a_flood_of_invented_addresses_takes_bounded_room_and_pushes_out_no_account(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_openers, "MAX_ADDRESSES", 100)
     assert await world.secrets(SHOP) == ["one"]
     for number in range(1000):
@@ -133,7 +131,7 @@ async def test_a_flood_of_invented_addresses_takes_bounded_room_and_pushes_out_n
     assert (len(world.openers._known), len(world.openers._unknown)) == (1, 100)
 
 
-async def test_strangers_that_wait_for_the_database_delay_no_known_address(world: World) -> None:
+async def test_reads_of_unknown_addresses_delay_no_known_address(world: World) -> None:
     assert await world.secrets(SHOP) == ["one"]
     world.store.go.clear()
     strangers = [asyncio.create_task(world.secrets(Address(True, f"nobody-{number}"))) for number in range(100)]

@@ -1,4 +1,4 @@
-"""When wrong credentials are answered: later and later at one address, for a bounded number at a time."""
+"""Refusals of wrong credentials are delayed longer with each guess at an address, for a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def seconds_of(made: WebhookRefusals, address: Address | None = SHOP, *, s
 
 @pytest.mark.catches("guesses-are-slowed")
 @on_virtual_time
-async def test_further_guesses_at_an_address_take_longer_and_a_pause_ends_it() -> None:
+async def test_further_guesses_at_an_address_are_delayed_longer_until_a_pause() -> None:
     made = refusals()
     assert [await seconds_of(made) for _ in range(PLAIN_REFUSALS)] == [REFUSAL_SECONDS] * PLAIN_REFUSALS
     assert [await seconds_of(made) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, MAX_SECONDS, MAX_SECONDS]
@@ -44,14 +44,14 @@ async def test_further_guesses_at_an_address_take_longer_and_a_pause_ends_it() -
 
 
 @on_virtual_time
-async def test_the_time_counts_from_the_arrival() -> None:
+async def test_delay_counts_from_the_arrival() -> None:
     made = refusals()
     assert await seconds_of(made, since=0.06) == 0.04
     assert await seconds_of(made, since=7) == 0
 
 
 @on_virtual_time
-async def test_a_bounded_number_waits_longer_at_an_address_and_in_all() -> None:
+async def test_long_delays_are_limited_per_address_and_in_total() -> None:
     made = refusals()
     for number in range(100):
         for _ in range(PLAIN_REFUSALS + 6):
@@ -64,7 +64,7 @@ async def test_a_bounded_number_waits_longer_at_an_address_and_in_all() -> None:
 
 
 @on_virtual_time
-async def test_what_is_remembered_is_bounded() -> None:
+async def test_number_of_remembered_addresses_is_bounded() -> None:
     made = refusals()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(webhook_refusals, "MAX_ADDRESSES", 10)

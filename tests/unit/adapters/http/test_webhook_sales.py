@@ -1,4 +1,4 @@
-"""Webhooks of sales: the customer whom the body names, the transaction where it names nobody, and sales to nobody."""
+"""Webhooks of sales: a named customer is queued, an unnamed one is read from the transaction, and anonymous sales are ignored."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_the_customer_of_a_sale_is_queued(receiver: Receiver, body: object
 
 
 @pytest.mark.parametrize("body", [7, "7", {"Id": 7}, {"TransactionID": 7, "TotalAmount": 12.5}, {"id": "7"}, [7], [{"Id": 7}, 7]])
-async def test_a_sale_that_says_nothing_of_its_customer_is_to_be_read(receiver: Receiver, body: object) -> None:
+async def test_sale_without_customer_field_is_queued_for_reading(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 202
     assert receiver.hints.queued_sales == [("shop-1", 7)]
     assert receiver.hints.queued_customers == []
@@ -46,13 +46,13 @@ async def test_a_sale_that_says_nothing_of_its_customer_is_to_be_read(receiver: 
 @pytest.mark.parametrize(
     "body", [{"Id": 7, "CustomerId": None}, {"Id": 7, "CustomerID": 0}, {"Id": 7, "Customer": None}, {"CustomerId": ""}]
 )
-async def test_a_sale_to_nobody_queues_nothing(receiver: Receiver, body: object) -> None:
+async def test_sale_without_customer_queues_nothing(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 204
     assert receiver.nothing_queued
     assert receiver.observed == [("transaction", 204, "no_customer")]
 
 
-async def test_sales_of_all_kinds_in_one_delivery(receiver: Receiver) -> None:
+async def test_delivery_of_mixed_sales_queues_each_kind(receiver: Receiver) -> None:
     body = [{"Id": 7, "CustomerId": 90001}, 8, {"Id": 9, "CustomerId": None}, {"Id": 10, "CustomerId": 90001}]
     assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 202
     assert receiver.hints.queued_customers == [("shop-1", 90001)]
@@ -62,6 +62,6 @@ async def test_sales_of_all_kinds_in_one_delivery(receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"TotalAmount": 1}, {"Id": 7, "CustomerId": "x"}, {"Id": 7, "Customer": {"Forename": "A"}}, [], "abc"]
 )
-async def test_sales_that_name_nothing_are_refused(receiver: Receiver, body: object) -> None:
+async def test_sales_without_ids_are_refused(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 400
     assert receiver.nothing_queued

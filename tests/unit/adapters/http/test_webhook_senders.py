@@ -1,4 +1,4 @@
-"""Who may send webhooks to an account's address and to a till's: by which secret, in which encoding, and what the others see."""
+"""Credentials of webhook senders at an account's address and at a till's: secrets, encodings, and equal refusals."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.mark.catches("webhook-secrets-in-each-encoding")
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252"])
-async def test_a_secret_opens_in_each_encoding_in_which_it_may_come(receiver: Receiver, encoding: str) -> None:
-    """HTTP names none: "£" is C2 A3 or A3."""
+async def test_secret_is_accepted_in_each_possible_encoding(receiver: Receiver, encoding: str) -> None:
+    """HTTP specifies no encoding of Basic credentials: "£" is C2 A3 or A3."""
     assert (await receiver.post(credentials="hook:pa:ss£".encode(encoding))).status == 202
     assert receiver.observed == [("customer", 202, "queued")]
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("utf-8", 202), ("cp1252", 202), ("iso-8859-15", 401)])
-async def test_a_secret_that_iso_8859_1_cannot_hold(receiver: Receiver, encoding: str, status: int) -> None:
+async def test_secret_outside_iso_8859_1_is_accepted_in_utf_8_only(receiver: Receiver, encoding: str, status: int) -> None:
     assert (await receiver.post(account="euro", credentials="hook:5€".encode(encoding))).status == status
 
 
 @pytest.mark.parametrize("credentials", ["hook:5?", "hook:5", b"hook:5\xef\xbf\xbd", b"hook:pa:ss?", b"hook:pa:ss\xc2", b"hook:pa:ss\xff"])
 @pytest.mark.parametrize("account", ["euro", "shop-1"])
-async def test_what_no_encoding_makes_of_a_secret_opens_nothing(receiver: Receiver, account: str, credentials: str | bytes) -> None:
+async def test_bytes_that_no_encoding_makes_of_the_secret_are_refused(receiver: Receiver, account: str, credentials: str | bytes) -> None:
     assert (await receiver.post(account=account, credentials=credentials)).status == 401
     assert receiver.observed == [("customer", 401, "wrong_credentials")]
 
@@ -48,7 +48,7 @@ async def test_what_no_encoding_makes_of_a_secret_opens_nothing(receiver: Receiv
         *((each, "wrong_credentials") for each in ("", ":", "hook:", "hook:wrong", "Hook:pa:ss£", "hook:pa:ss£x")),
     ],
 )
-async def test_wrong_credentials(receiver: Receiver, credentials: str | None, reason: str) -> None:
+async def test_wrong_credentials_are_refused(receiver: Receiver, credentials: str | None, reason: str) -> None:
     response = await receiver.post(credentials=credentials)
     assert response.status == 401
     assert response.headers["WWW-Authenticate"].startswith("Basic ")
@@ -57,17 +57,17 @@ async def test_wrong_credentials(receiver: Receiver, credentials: str | None, re
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer aG9vazpwYTpzc8Kj", "Basic " + "A" * 9])
-async def test_what_is_no_basic_pair(receiver: Receiver, header: str) -> None:
+async def test_malformed_basic_header_is_refused(receiver: Receiver, header: str) -> None:
     assert (await receiver.post(credentials=None, headers={"Authorization": header})).status == 401
     assert receiver.nothing_queued
 
 
 @pytest.mark.parametrize("account", ["no-hooks", "half", "unknown", "%00", "a" * 3000, "till/bare", "till/unknown", "till/%00", "till/t!"])
 @pytest.mark.parametrize("credentials", [None, "", ":", "hook:", "hook:pa:ss£"])
-async def test_unknown_accounts_and_those_without_credentials_look_the_same(
+async def test_unknown_accounts_and_accounts_without_credentials_get_the_same_refusal(
     receiver: Receiver, account: str, credentials: str | None
 ) -> None:
-    """The same answer, and no sooner: neither text nor time says whether the account exists."""
+    """Neither the text nor the time of the answer shows whether the account exists."""
     started = time.monotonic()
     wrong = await receiver.post(credentials="hook:wrong")
     refused = await receiver.post(account=account, credentials=credentials)
@@ -83,13 +83,13 @@ async def test_unknown_accounts_and_those_without_credentials_look_the_same(
     assert receiver.nothing_queued
 
 
-async def test_an_account_is_addressed_by_its_own_address(receiver: Receiver) -> None:
+async def test_delivery_at_the_account_address_addresses_the_account(receiver: Receiver) -> None:
     await receiver.post()
     assert receiver.hints.senders == [Sender(account_id=AccountId("shop-1"), till_id=TillId("t"), is_addressed=True)]
 
 
 @pytest.mark.parametrize(("credentials", "sender"), [("hook:pa:ss£", "shop-1"), ("hook:5€", "euro")])
-async def test_any_account_of_the_till_opens_the_tills_address(receiver: Receiver, credentials: str, sender: str) -> None:
+async def test_till_address_accepts_credentials_of_any_account_of_the_till(receiver: Receiver, credentials: str, sender: str) -> None:
     assert (await receiver.post(account="till/t", credentials=credentials)).status == 202
     assert receiver.hints.senders == [Sender(account_id=AccountId(sender), till_id=TillId("t"), is_addressed=False)]
     assert receiver.hints.queued_customers == [(sender, 90001)]
@@ -108,25 +108,25 @@ async def test_any_account_of_the_till_opens_the_tills_address(receiver: Receive
         ("bare", "hook:pa:ss£"),
     ],
 )
-async def test_no_other_secret_opens_the_tills_address(receiver: Receiver, till: str, credentials: str) -> None:
+async def test_till_address_refuses_other_credentials(receiver: Receiver, till: str, credentials: str) -> None:
     assert (await receiver.post(account=f"till/{till}", credentials=credentials)).status == 401
     assert receiver.nothing_queued
 
 
-async def test_an_account_that_left_the_till_opens_its_address_no_more(receiver: Receiver) -> None:
+async def test_till_address_refuses_an_account_that_left_the_till(receiver: Receiver) -> None:
     account = receiver.accounts.accounts[AccountId("shop-1")]
     receiver.accounts.add(replace(account, till_id=TillId("other")))
     assert (await receiver.post(account="till/t")).status == 401
     assert (await receiver.post(account="till/other")).status == 202
 
 
-async def test_a_change_that_concerns_nobody_is_taken_and_counted_as_such(receiver: Receiver) -> None:
+async def test_delivery_without_linked_accounts_is_accepted_and_counted(receiver: Receiver) -> None:
     receiver.hints.woken = 0
     assert (await receiver.post(account="till/t")).status == 202
     assert receiver.observed == [("customer", 202, "nobody")]
 
 
-async def test_an_account_may_be_called_till(receiver: Receiver) -> None:
+async def test_account_may_be_named_till(receiver: Receiver) -> None:
     account = receiver.accounts.accounts[AccountId("shop-1")]
     receiver.accounts.add(replace(account, account_id=AccountId("till")))
     assert (await receiver.post(account="till")).status == 202

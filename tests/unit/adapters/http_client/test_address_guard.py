@@ -1,4 +1,4 @@
-"""SSRF: which addresses are refused, decided at connect time, and how the allow-list opens them."""
+"""The SSRF guard decides at connect time which addresses are refused. The allow-list permits hosts, ports and networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tillsync_server.domain.errors import Unreachable
 
 
 class ScriptedResolver(AbstractResolver):
-    """Answers each lookup with the next list of addresses; the last one stays."""
+    """Answers each lookup with the next list of addresses. The last list repeats."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -78,16 +78,16 @@ INNER = {
 
 
 @pytest.mark.parametrize(("address", "kind"), INNER.items())
-def test_inner_addresses_are_told_apart(address: str, kind: str) -> None:
+def test_inner_addresses_have_their_kind(address: str, kind: str) -> None:
     assert kind_of_internal_address(ipaddress.ip_address(address)) == kind
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2606:4700::1111", "64:ff9b::808:808", "172.32.0.1", "100.128.0.1"])
-def test_public_addresses_pass(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert kind_of_internal_address(ipaddress.ip_address(address)) is None
 
 
-def test_the_allow_list_takes_hosts_ports_and_networks() -> None:
+def test_allow_list_permits_hosts_ports_and_networks() -> None:
     allowed = AllowedHosts.parse("Shop.internal, till.internal:8443, 10.1.0.0/16, [fd12::1]:443, 192.168.7.7, [fd13::2]")
     assert allowed.refusal_reason("shop.internal.", 1234, "10.9.9.9") is None
     assert allowed.refusal_reason("till.internal", 8443, "10.9.9.9") is None
@@ -102,13 +102,13 @@ def test_the_allow_list_takes_hosts_ports_and_networks() -> None:
 
 
 @pytest.mark.parametrize("item", ["https://shop.internal", "shop.internal:0", "shop.internal:http", "10.0.0.0/64", "a b", "user@host:80"])
-def test_an_item_that_is_none_of_these_is_named(item: str) -> None:
+def test_invalid_allow_list_item_is_named(item: str) -> None:
     with pytest.raises(ValueError, match=r"TILLSYNC_ALLOWED_HOSTS: .*") as caught:
         AllowedHosts.parse(f"good.internal,{item}")
     assert item in str(caught.value)
 
 
-def test_loopback_is_allowed_only_where_asked_for_and_nothing_else_with_it() -> None:
+def test_allowed_loopback_permits_no_other_inner_address() -> None:
     allowed = AllowedHosts(allow_loopback=True)
     assert allowed.refusal_reason("localhost", 80, "127.0.0.1") is None
     assert allowed.refusal_reason("localhost", 80, "::1") is None
@@ -116,7 +116,7 @@ def test_loopback_is_allowed_only_where_asked_for_and_nothing_else_with_it() -> 
     assert "unspecified" in str(allowed.refusal_reason("0.0.0.0", 80, "0.0.0.0"))
 
 
-def test_a_refusal_names_the_remedy_and_not_the_address() -> None:
+def test_refusal_names_the_setting_and_hides_the_address() -> None:
     refusal = AllowedHosts().refusal_reason("shop.example.test", 443, "10.20.30.40")
     assert refusal is not None
     assert "shop.example.test:443" in refusal
@@ -127,7 +127,7 @@ def test_a_refusal_names_the_remedy_and_not_the_address() -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "localhost"]
 )
-async def test_every_spelling_of_loopback_is_refused_and_nothing_connects(host: str) -> None:
+async def test_every_spelling_of_loopback_is_refused_without_a_connection(host: str) -> None:
     async with raw_server() as server:
         http = HttpClient()
         try:
@@ -138,8 +138,8 @@ async def test_every_spelling_of_loopback_is_refused_and_nothing_connects(host: 
         assert server.connections == 0
 
 
-async def test_a_name_rebound_to_an_inner_address_is_refused_at_that_connect() -> None:
-    """The first lookup is allow-listed by its network, the second is not: the connect itself must look again."""
+async def test_name_rebound_to_an_inner_address_is_refused_at_connect() -> None:
+    """The network of the first lookup is allow-listed, that of the second is not. The connect itself must check."""
     async with raw_server() as server:
         resolver = ScriptedResolver(["127.0.0.1"], ["127.0.0.2"])
         allowed = AllowedHosts.parse("127.0.0.1/32")
@@ -156,7 +156,7 @@ async def test_a_name_rebound_to_an_inner_address_is_refused_at_that_connect() -
         assert server.connections == 1
 
 
-async def test_of_a_mixed_answer_only_the_usable_addresses_are_connected_to() -> None:
+async def test_mixed_lookup_connects_only_to_allowed_addresses() -> None:
     async with raw_server() as server:
         allowed = AllowedHosts.parse("127.0.0.1/32")
         http = HttpClient(HttpClientSettings(allowed_hosts=allowed), resolver=ScriptedResolver(["127.0.0.3", "127.0.0.1"]))
@@ -167,7 +167,7 @@ async def test_of_a_mixed_answer_only_the_usable_addresses_are_connected_to() ->
             await http.close()
 
 
-async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server() as proxy, raw_server() as server:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("HTTP_PROXY", proxy.url)

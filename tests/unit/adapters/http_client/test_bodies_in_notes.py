@@ -1,4 +1,4 @@
-"""No text that may land in a note, a comment or an account problem quotes the body of an answer of the till or the shop."""
+"""Texts for notes, comments and account problems quote no response body of the till or the shop."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def quoted(errors: list[UpstreamError]) -> list[str]:
 
 @pytest.mark.parametrize("status", [200, 201, 400, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("body", [body for name, body in BODIES.items() if name != "a plain text"])
-async def test_no_body_is_quoted(server: RawServer, http: HttpClient, body: str, status: int) -> None:
+async def test_errors_quote_no_body(server: RawServer, http: HttpClient, body: str, status: int) -> None:
     kind = "application/json" if body.startswith("{") else "text/html" if body.startswith("<!") else "application/xml"
     server.answers(http_answer(status, body.encode(), headers=[f"Content-Type: {kind}"]))
     told = [*await told_by_the_till(server), *await told_by_the_shop(server, http)]
@@ -105,7 +105,7 @@ async def test_no_body_is_quoted(server: RawServer, http: HttpClient, body: str,
 
 
 @pytest.mark.parametrize("status", [200, 500, 503])
-async def test_a_plain_text_is_a_sentence_only_where_the_till_refuses(server: RawServer, status: int) -> None:
+async def test_plain_text_is_kept_only_from_a_till_refusal(server: RawServer, status: int) -> None:
     server.answers(text_answer(BODIES["a plain text"], status))
     told = await told_by_the_till(server)
     assert told
@@ -113,7 +113,7 @@ async def test_a_plain_text_is_a_sentence_only_where_the_till_refuses(server: Ra
 
 
 @pytest.mark.parametrize("said", SENTENCES.values())
-async def test_a_refusals_sentence_stands_without_its_values(server: RawServer, said: str) -> None:
+async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, said: str) -> None:
     server.answers(text_answer(said, 400))
     assert quoted(await told_by_the_till(server)) == []
 
@@ -128,7 +128,7 @@ async def test_a_refusals_sentence_stands_without_its_values(server: RawServer, 
         ("x" * 201, ""),
     ],
 )
-def test_what_an_error_sentence_loses(said: str, told: str) -> None:
+def test_error_sentence_loses_values_and_identifiers(said: str, told: str) -> None:
     assert error_sentence(said) == told
 
 
@@ -144,12 +144,12 @@ def test_what_an_error_sentence_loses(said: str, told: str) -> None:
         (" \ufeff\n", "no text"),
     ],
 )
-def test_what_is_said_of_a_body(body: str, told: str) -> None:
+def test_body_is_described_by_kind_and_length(body: str, told: str) -> None:
     assert describe_body(body, is_page=False).startswith(told)
     assert describe_body("<html>", is_page=True) == "HTML page of 6 characters"
 
 
-def test_only_an_identifier_is_a_name() -> None:
+def test_only_identifiers_are_names() -> None:
     assert [name_of(each) for each in ("EmailAddress", "billing.phone", "leonora@example.test", "Leonora Quimby", "tel01632960555", 7)] == [
         "EmailAddress", "billing.phone", "…", "…", "…", "…",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Texts of the other side become one clean line, and Retry-After becomes seconds."""
+"""Texts of the till and the shop become one clean line, and Retry-After becomes seconds."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def test_texts_are_cleaned(raw: str, clean: str) -> None:
     assert clean_text(raw) == clean
 
 
-def test_known_secrets_go_in_every_spelling() -> None:
+def test_known_secrets_are_redacted_in_every_spelling() -> None:
     secret = "p/ss+w rd"
     encoded = base64.b64encode(secret.encode()).decode()
     text = f"{secret} p%2Fss%2Bw%20rd p%2Fss%2Bw+rd {encoded}"
     assert redact(text, [secret]) == " ".join(["[redacted]"] * 4)
 
 
-def test_short_secrets_do_not_eat_words() -> None:
+def test_short_secrets_are_not_redacted() -> None:
     assert redact("a cab", ["a", ""]) == "a cab"
 
 
-def test_long_texts_are_cut_with_a_sign_after_redacting() -> None:
+def test_long_texts_are_redacted_and_then_cut_with_an_ellipsis() -> None:
     line = clean_text("x" * 490 + " ada.byron@example.test " + "y" * 100)
     assert len(line) == 500
     assert line.endswith("…")
@@ -72,7 +72,7 @@ def test_long_texts_are_cut_with_a_sign_after_redacting() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from(list("<>&;a/!-'\"= \x00\u202e@.%4:0bc_k?#[]lt")), max_size=400))
-def test_whatever_comes_in_one_line_without_markup_or_controls_comes_out(raw: str) -> None:
+def test_any_text_becomes_one_line_without_markup_or_controls(raw: str) -> None:
     line = clean_text(raw)
     assert len(line) <= 500
     assert line == " ".join(line.split())
@@ -82,7 +82,7 @@ def test_whatever_comes_in_one_line_without_markup_or_controls_comes_out(raw: st
 
 
 @pytest.mark.parametrize("raw", ["a <!-- b -->c", "a <!-- b <i> --> c", "a c<!-- b", "a c<!-- b <!-- b"])
-def test_comments_are_no_text_also_when_they_never_end(raw: str) -> None:
+def test_html_comments_are_removed_even_unterminated(raw: str) -> None:
     assert clean_text(raw) == "a c"
 
 
@@ -95,11 +95,11 @@ def test_comments_are_no_text_also_when_they_never_end(raw: str) -> None:
         ("a <![CDATA[ b ]]> c", "a c"),
     ],
 )
-def test_a_section_that_is_none_ends_no_reading(raw: str, said: str) -> None:
+def test_invalid_cdata_section_does_not_end_the_parsing(raw: str, said: str) -> None:
     assert clean_text(raw) == said
 
 
-def test_hostile_texts_cost_little() -> None:
+def test_hostile_texts_are_cleaned_quickly() -> None:
     for hostile in (
         "a" * 2_000_000,
         "@" * 2_000_000,
@@ -114,18 +114,18 @@ def test_hostile_texts_cost_little() -> None:
 
 
 @pytest.mark.parametrize("charset", ["klingon", "punycode", "idna", "undefined", "hex", "iso-8859-99", "utf-8\x00", "", "x" * 5000])
-def test_a_charset_of_no_page_is_read_as_utf_8(charset: str) -> None:
+def test_unknown_charset_is_decoded_as_utf_8(charset: str) -> None:
     assert page("brøken".encode(), charset).text == "brøken"
 
 
 @pytest.mark.parametrize(
     "charset", ["UTF-8", "utf8", "iso-8859-1", "ISO_8859-15", "latin1", "windows-1252", "cp1252", "utf-16", "utf-16le"]
 )
-def test_charsets_of_pages_are_known(charset: str) -> None:
+def test_common_charsets_are_decoded(charset: str) -> None:
     assert page("brøken".encode(charset), charset).text == "brøken"
 
 
-def test_of_a_large_body_only_the_beginning_is_read_as_text() -> None:
+def test_only_the_beginning_of_a_large_body_is_decoded() -> None:
     assert page(b"a" * 8_000_000, "punycode").text.startswith("aaa")
     assert not page(b" " * 8_000_000 + b"<html>", "utf-8").is_html
 

@@ -1,4 +1,4 @@
-"""What comes back from a broken world: every failure is one of the upstream errors, and says whether anything can have left."""
+"""``HttpClient``: every failure is an upstream error that tells whether request bytes may have been sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def http() -> AsyncIterator[HttpClient]:
     await client.close()
 
 
-async def test_an_answer_carries_status_headers_and_the_whole_body(server: RawServer, http: HttpClient) -> None:
+async def test_answer_has_status_headers_and_the_whole_body(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(201, '{"n": 0.10, "t": "ü"}'.encode(), headers=["Content-Type: Application/JSON; charset=utf-8", "X-A: b"]))
     answer = await http.request(Side.SHOP, "POST", server.url, body=b"{}", timeout_seconds=5, headers={"X-Mine": "1"})
     assert (answer.status, answer.content_type, answer.headers["x-a"]) == (201, "application/json", "b")
@@ -49,7 +49,7 @@ async def test_an_answer_carries_status_headers_and_the_whole_body(server: RawSe
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
-async def test_redirects_are_not_followed_and_named(server: RawServer, http: HttpClient, status: int) -> None:
+async def test_redirects_are_misaddressed_and_not_followed(server: RawServer, http: HttpClient, status: int) -> None:
     where = "Location: https://ada:pw@www.example.test/shop?token=abcdef"
     server.answers(http_answer(status, headers=[where]))
     with pytest.raises(Misaddressed, match=r"www\.example\.test/shop") as caught:
@@ -60,7 +60,7 @@ async def test_redirects_are_not_followed_and_named(server: RawServer, http: Htt
     assert len(server.requests) == 1
 
 
-async def test_an_answer_over_the_cap_is_not_read_to_its_end(server: RawServer, http: HttpClient) -> None:
+async def test_answer_over_the_size_limit_is_unreadable(server: RawServer, http: HttpClient) -> None:
     endless = asyncio.Event()
 
     async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +80,7 @@ async def test_an_answer_over_the_cap_is_not_read_to_its_end(server: RawServer, 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_decompression_bomb_counts_with_its_full_size(server: RawServer, http: HttpClient, encoding: str) -> None:
+async def test_decompression_bomb_is_limited_by_its_unpacked_size(server: RawServer, http: HttpClient, encoding: str) -> None:
     plain = b"0" * 30_000_000
     packed = gzip.compress(plain) if encoding == "gzip" else zlib.compress(plain)
     assert len(packed) < 100_000
@@ -89,7 +89,7 @@ async def test_a_decompression_bomb_counts_with_its_full_size(server: RawServer,
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=10)
 
 
-async def test_the_cap_can_be_set_per_request(server: RawServer, http: HttpClient) -> None:
+async def test_size_limit_can_be_set_per_request(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(200, b"x" * 200_000))
     answer = await http.request(Side.TILL, "GET", server.url, timeout_seconds=5, max_answer_bytes=200_000)
     assert len(answer.body) == 200_000
@@ -97,7 +97,7 @@ async def test_the_cap_can_be_set_per_request(server: RawServer, http: HttpClien
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=5, max_answer_bytes=10)
 
 
-async def test_a_long_or_torn_error_page_does_not_hide_its_status(server: RawServer, http: HttpClient) -> None:
+async def test_long_or_truncated_error_page_keeps_its_status(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(502, b"<title>Bad Gateway</title>" + b"x" * 900_000))
     answer = await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
     assert (answer.status, len(answer.body)) == (502, 65536)
@@ -106,31 +106,31 @@ async def test_a_long_or_torn_error_page_does_not_hide_its_status(server: RawSer
     assert (answer.status, answer.text) == (503, "half a page")
 
 
-async def test_wrong_encoding_of_a_success_is_unreadable(server: RawServer, http: HttpClient) -> None:
+async def test_wrongly_encoded_success_is_unreadable(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(200, b"this is no gzip", headers=["Content-Encoding: gzip"]))
     with pytest.raises(Unreadable, match="not encoded as it says"):
         await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
 
 
-async def test_what_is_not_http_is_unreadable(server: RawServer, http: HttpClient) -> None:
+async def test_answer_that_is_not_http_is_unreadable(server: RawServer, http: HttpClient) -> None:
     server.answers(b"220 mail.example.test ESMTP\r\n\r\n")
     with pytest.raises(Unreadable, match="does not answer in HTTP"):
         await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
 
 
-async def test_silence_is_unanswered(server: RawServer, http: HttpClient) -> None:
+async def test_missing_answer_is_unanswered(server: RawServer, http: HttpClient) -> None:
     server.answers(silence)
     with pytest.raises(Unanswered, match=rf"no answer from 127\.0\.0\.1 within {GIVE_UP_SECONDS:g} s"):
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=GIVE_UP_SECONDS)
 
 
-async def test_a_body_that_stops_half_way_is_unanswered(server: RawServer, http: HttpClient) -> None:
+async def test_truncated_body_is_unanswered(server: RawServer, http: HttpClient) -> None:
     server.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nhalf")
     with pytest.raises(Unanswered, match="before a whole answer"):
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=5)
 
 
-async def test_a_drip_is_cut_off_by_the_total_timeout(server: RawServer, http: HttpClient) -> None:
+async def test_dripping_answer_ends_at_the_total_timeout(server: RawServer, http: HttpClient) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
         while not reader.at_eof():
@@ -147,7 +147,7 @@ async def test_a_drip_is_cut_off_by_the_total_timeout(server: RawServer, http: H
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=GIVE_UP_SECONDS)
 
 
-async def test_a_hang_up_after_the_request_is_unanswered(server: RawServer, http: HttpClient) -> None:
+async def test_connection_closed_after_the_request_is_unanswered(server: RawServer, http: HttpClient) -> None:
     server.answers(b"")
     with pytest.raises(Unanswered, match="closed the connection"):
         await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5)
@@ -161,13 +161,13 @@ async def test_a_closed_port_is_unreachable(http: HttpClient) -> None:
         await http.request(Side.TILL, "POST", url, body=b"{}", timeout_seconds=5)
 
 
-async def test_an_unknown_name_is_unreachable(http: HttpClient) -> None:
+async def test_unresolvable_name_is_unreachable(http: HttpClient) -> None:
     with pytest.raises(Unreachable, match=r"not reached: DNS: the name shop\.invalid cannot be resolved"):
         await http.request(Side.SHOP, "GET", "https://shop.invalid/", timeout_seconds=5)
 
 
 @pytest.mark.parametrize("url", ["http://a..b/", f"http://{'a' * 64}.example.test/"])
-async def test_an_impossible_name_is_unreachable(http: HttpClient, url: str) -> None:
+async def test_invalid_name_is_unreachable(http: HttpClient, url: str) -> None:
     with pytest.raises(Unreachable, match="not reached: DNS"):
         await http.request(Side.SHOP, "GET", url, timeout_seconds=5)
 
@@ -182,12 +182,12 @@ async def test_an_impossible_name_is_unreachable(http: HttpClient, url: str) -> 
         ("https://ck_a:cs_b@shop.example.test/", "must not contain a user name"),
     ],
 )
-async def test_an_address_that_cannot_work_is_named(http: HttpClient, url: str, problem: str) -> None:
+async def test_invalid_url_is_misaddressed(http: HttpClient, url: str, problem: str) -> None:
     with pytest.raises(Misaddressed, match=problem):
         await http.request(Side.SHOP, "GET", url, timeout_seconds=5)
 
 
-async def test_a_server_that_never_shakes_hands_is_unreachable(server: RawServer, http: HttpClient) -> None:
+async def test_missing_tls_handshake_is_unreachable(server: RawServer, http: HttpClient) -> None:
     with pytest.raises(Unreachable, match="not reached: connect"):
         await http.request(Side.SHOP, "GET", server.url.replace("http:", "https:"), timeout_seconds=0.3)
     assert server.requests == []
@@ -249,7 +249,7 @@ async def test_certificates_are_checked(tmp_path: Path) -> None:
         await server.wait_closed()
 
 
-async def test_an_encoded_url_is_sent_as_it_is(server: RawServer, http: HttpClient) -> None:
+async def test_encoded_url_is_sent_unchanged(server: RawServer, http: HttpClient) -> None:
     url = URL(f"{server.url}/x?email=a%2Bb%40example.test", encoded=True)
     await http.request(Side.TILL, "GET", url, timeout_seconds=5)
     assert server.requests[0].startswith(b"GET /x?email=a%2Bb%40example.test HTTP/1.1\r\n")
@@ -263,19 +263,19 @@ async def test_cookies_are_not_kept(server: RawServer, http: HttpClient) -> None
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"null!", b'{"a": NaN}', b"[" * 200_00, b"\xff\xfe", b"<b>Notice</b>{}", b"1" * 5000])
-async def test_what_is_no_json_is_unreadable(server: RawServer, http: HttpClient, body: bytes) -> None:
+async def test_invalid_json_is_unreadable(server: RawServer, http: HttpClient, body: bytes) -> None:
     server.answers(http_answer(200, body, headers=["Content-Type: application/json"]))
     answer = await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
     with pytest.raises(Unreadable, match="HTTP 200"):
         answer.json()
 
 
-async def test_a_byte_order_mark_is_no_obstacle(server: RawServer, http: HttpClient) -> None:
+async def test_byte_order_mark_is_ignored(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(200, b"\xef\xbb\xbf[1]"))
     assert (await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)).json() == [1]
 
 
-async def test_secrets_never_stand_in_a_text(server: RawServer, http: HttpClient) -> None:
+async def test_answer_texts_contain_no_secrets(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(400, b"bad key hunter-2-hunter for ada.byron@example.test"))
     answer = await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5, secrets=["hunter-2-hunter"])
     assert answer.text == "bad key [redacted] for a•••@e•••.test"
@@ -283,6 +283,6 @@ async def test_secrets_never_stand_in_a_text(server: RawServer, http: HttpClient
     assert "hunter" not in repr(answer)
 
 
-async def test_an_unknown_charset_is_read_anyway(server: RawServer, http: HttpClient) -> None:
+async def test_unknown_charset_of_an_answer_is_decoded(server: RawServer, http: HttpClient) -> None:
     server.answers(http_answer(500, b"broken", headers=["Content-Type: text/plain; charset=klingon"]))
     assert (await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)).text == "broken"

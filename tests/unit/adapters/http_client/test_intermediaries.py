@@ -1,4 +1,4 @@
-"""What answers in place of a till or a shop: one class each, whose remedy says what to do; and whose failure it is."""
+"""Pages that answer in place of a till or a shop. Each raises one error class with a remedy, for one entry or the whole side."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def client(request: pytest.FixtureRequest, world: ShopWorld, shop: SandboxShop) 
     return world.with_bridge(shop) if request.param == "bridge" else world.with_keys(shop)
 
 
-def test_every_page_has_its_place_on_both_sides() -> None:
+def test_every_page_has_an_expectation_on_both_sides() -> None:
     assert set(BEFORE_THE_SHOP) == set(BEFORE_THE_TILL) == set(Page)
 
 
@@ -113,7 +113,7 @@ def test_every_page_has_its_place_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize("page", list(Page))
-async def test_a_page_before_the_shop_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, page: Page) -> None:
+async def test_page_before_the_shop_has_an_error_class_and_a_remedy(shop: SandboxShop, client: ShopClient, page: Page) -> None:
     error, text = BEFORE_THE_SHOP[page]
     script = shop.faults.script(path="*", times=None, **page.fault)
     for ask in (lambda: client.write_customers([write(1), write(2)], FakePermit()), client.probe, client.check_access):
@@ -128,7 +128,7 @@ async def test_a_page_before_the_shop_has_a_class_and_a_remedy(shop: SandboxShop
 
 
 @pytest.mark.parametrize("page", [page for page in Page if BEFORE_THE_SHOP[page][0] is Blocked])
-async def test_the_whole_shop_is_blocked_where_an_empty_write_is(shop: SandboxShop, client: ShopClient, page: Page) -> None:
+async def test_blocked_empty_write_blocks_the_whole_shop(shop: SandboxShop, client: ShopClient, page: Page) -> None:
     shop.faults.script(path="*", times=None, **page.fault)
     before = shop.log.total
     with pytest.raises(Blocked) as caught:
@@ -139,8 +139,8 @@ async def test_the_whole_shop_is_blocked_where_an_empty_write_is(shop: SandboxSh
 
 
 @pytest.mark.parametrize("page", [page for page in Page if BEFORE_THE_SHOP[page][0] is Blocked])
-async def test_content_that_alone_meets_a_page_is_its_own(shop: SandboxShop, client: ShopClient, page: Page) -> None:
-    """Refused where it cannot have had an effect; Unreadable, which is tried again, where it can."""
+async def test_page_for_one_content_fails_only_that_write(shop: SandboxShop, client: ShopClient, page: Page) -> None:
+    """The error is Refused if the write had no effect, and Unreadable, which is retried, if it may have had one."""
     shop.faults.script(contains="union select", times=None, **page.fault)
     with pytest.raises((Refused, Unreadable), match="refuses the content of this request, others pass") as caught:
         await client.write_customers([write(1, last_name="union select")], FakePermit())
@@ -149,7 +149,7 @@ async def test_content_that_alone_meets_a_page_is_its_own(shop: SandboxShop, cli
     assert [each.status for each in await client.write_customers([write(2)], FakePermit())] == [WriteStatus.UPDATED]
 
 
-async def test_a_400_in_plain_text_for_one_type_is_that_types(shop: SandboxShop, world: ShopWorld) -> None:
+async def test_plain_text_400_for_one_type_fails_only_that_type(shop: SandboxShop, world: ShopWorld) -> None:
     shop.faults.script(path="*/customer-types/4002", times=None, **Page.PLAIN_TEXT_400.fault)
     bridge = world.with_bridge(shop)
     with pytest.raises(Refused, match="refuses the content of this request, others pass"):
@@ -157,8 +157,8 @@ async def test_a_400_in_plain_text_for_one_type_is_that_types(shop: SandboxShop,
     assert [each.status for each in await bridge.write_customers([write(1)], FakePermit())] == [WriteStatus.UPDATED]
 
 
-async def test_a_404_page_for_one_customer_is_that_customers(shop: SandboxShop, world: ShopWorld) -> None:
-    """Only single writes name a customer in their address."""
+async def test_page_404_for_one_customer_fails_only_that_customer(shop: SandboxShop, world: ShopWorld) -> None:
+    """Only single writes have a customer id in their address."""
     shop.switches.update({"key_owner": "shop_manager"})
     keys = world.with_keys(shop)
     shop.faults.script(path="*/customers/2", times=None, status=404, body="<html><title>Not found</title></html>", content_type="text/html")
@@ -172,7 +172,7 @@ NOISE = "<b>Notice</b>: Undefined index in <b>/srv/wp-content/plugins/loyal/loya
 """More than is looked through for the data behind it."""
 
 
-async def test_notices_that_bury_every_answer_are_the_shops(shop: SandboxShop, client: ShopClient) -> None:
+async def test_notices_around_every_answer_fail_the_whole_side(shop: SandboxShop, client: ShopClient) -> None:
     script = shop.faults.script(path="*", times=None, printed_before=NOISE)
     with pytest.raises(Unreadable) as caught:
         await client.write_customers([write(1), write(2)], FakePermit())
@@ -184,7 +184,7 @@ async def test_notices_that_bury_every_answer_are_the_shops(shop: SandboxShop, c
     assert result.status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED)  # the first one arrived, and could not say so
 
 
-async def test_notices_that_bury_one_answer_are_that_entrys(shop: SandboxShop, client: ShopClient) -> None:
+async def test_notices_around_one_answer_fail_only_that_entry(shop: SandboxShop, client: ShopClient) -> None:
     shop.faults.script(contains="Byron-Notice", times=None, printed_before=NOISE)
     with pytest.raises(Unreadable) as caught:
         await client.write_customers([write(1, last_name="Byron-Notice")], FakePermit())
@@ -212,7 +212,7 @@ def client_of(tills: TillWorld, till: SandboxTill) -> TillClient:
 
 
 @pytest.mark.parametrize("page", list(Page))
-async def test_a_page_before_the_till_has_a_class_and_is_not_about_the_key(till: SandboxTill, tills: TillWorld, page: Page) -> None:
+async def test_page_before_the_till_has_an_error_class_other_than_wrong_key(till: SandboxTill, tills: TillWorld, page: Page) -> None:
     error, text = BEFORE_THE_TILL[page]
     client = client_of(tills, till)
     script = till.faults.script(path="*", times=None, **page.fault)
@@ -227,8 +227,8 @@ async def test_a_page_before_the_till_has_a_class_and_is_not_about_the_key(till:
     assert (await client.read_customer(EposCustomerId(90001))).forename == "Ada"
 
 
-async def test_an_object_without_an_id_is_no_row_of_one_customer(till: SandboxTill, tills: TillWorld) -> None:
-    """Then the whole answer is in doubt, and the till is probed."""
+async def test_object_without_an_id_is_not_an_unreadable_row(till: SandboxTill, tills: TillWorld) -> None:
+    """The whole answer is in doubt, so the till is probed."""
     till.faults.script(path="*", times=None, status=200, body='{"maintenance": true}', content_type="application/json")
     client = client_of(tills, till)
     for ask in (lambda: client.read_customer(EposCustomerId(90001)), lambda: client.read_customer_type(EposCustomerTypeId(4001))):
@@ -250,9 +250,7 @@ async def test_an_object_without_an_id_is_no_row_of_one_customer(till: SandboxTi
         ("API calls quota exceeded! maximum admitted 500 per Hour: request limit", Throttled),
     ],
 )
-async def test_a_plan_that_is_limited_is_no_limit_of_requests(
-    till: SandboxTill, tills: TillWorld, text: str, error: type[UpstreamError]
-) -> None:
+async def test_limited_plan_is_not_a_request_limit(till: SandboxTill, tills: TillWorld, text: str, error: type[UpstreamError]) -> None:
     till.faults.script(path="*", status=403, body=text)
     with pytest.raises(error, match=text.rstrip("!")[:20]) as caught:
         await client_of(tills, till).read_customer(EposCustomerId(90001))

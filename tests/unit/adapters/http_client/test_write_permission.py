@@ -1,4 +1,4 @@
-"""The write permit holds aiohttp to its order: asked, then bytes. A refusal leaves the wire silent (invariant 3)."""
+"""aiohttp asks the write permit before it sends bytes. A refusal sends none (invariant 3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswe
 
 
 class WatchingPermit:
-    """A permit that notes what had arrived at the server whenever it was asked."""
+    """A permit that records the bytes at the server each time it is asked."""
 
     def __init__(self, server: RawServer, *script: float | RunInterrupted) -> None:
         self._server = server
@@ -51,7 +51,9 @@ async def http() -> AsyncIterator[HttpClient]:
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000, None])
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.catches("permit-before-headers")
-async def test_refused_before_the_headers_nothing_is_written(server: RawServer, http: HttpClient, body: bytes | None, fresh: bool) -> None:
+async def test_permit_refused_before_the_headers_sends_nothing(
+    server: RawServer, http: HttpClient, body: bytes | None, fresh: bool
+) -> None:
     permit = WatchingPermit(server, LeaseTooShort("3.0 s of the lease are left"))
     with pytest.raises(LeaseTooShort):
         await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit, fresh_connection=fresh)
@@ -62,8 +64,8 @@ async def test_refused_before_the_headers_nothing_is_written(server: RawServer, 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000])
 @pytest.mark.catches("permit-before-body")
-async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: HttpClient, body: bytes) -> None:
-    """The lease ran out between the two hooks: aiohttp has buffered the headers, and must not flush them."""
+async def test_permit_refused_after_the_headers_hook_sends_nothing(server: RawServer, http: HttpClient, body: bytes) -> None:
+    """The lease ends between the two hooks. aiohttp has buffered the headers and must not flush them."""
     permit = WatchingPermit(server, 5.0, LeaseTooShort("stopped in between"))
     with pytest.raises(LeaseTooShort):
         await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit)
@@ -72,7 +74,7 @@ async def test_refused_after_the_headers_hook_nothing_is_written_either(server: 
     assert server.received == b""
 
 
-async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: HttpClient) -> None:
+async def test_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: HttpClient) -> None:
     permit = WatchingPermit(server, 4.0)
     answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=15, permit=permit)
     assert answer.status == 200
@@ -81,7 +83,7 @@ async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(s
     assert server.requests[0].endswith(b"\r\n\r\n{}")
 
 
-async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: RawServer, http: HttpClient) -> None:
+async def test_write_waits_for_its_answer_as_long_as_the_permit_allows(server: RawServer, http: HttpClient) -> None:
     server.answers(silence)
     permit = WatchingPermit(server, 0.2)
     with pytest.raises(Unanswered, match=r"within 0\.2 s"):
@@ -89,8 +91,8 @@ async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: R
     assert len(server.requests) == 1
 
 
-async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawServer, http: HttpClient) -> None:
-    """The setting alone would have ended this request while it was still allowed to wait."""
+async def test_wait_counts_from_the_permit_not_from_the_connect(server: RawServer, http: HttpClient) -> None:
+    """The timeout setting alone would end this request before its permit does."""
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(TimeoutError):
@@ -103,8 +105,8 @@ async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawS
     assert answer.body == b"late"
 
 
-async def test_a_pooled_connection_is_asked_for_again(server: RawServer, http: HttpClient) -> None:
-    """A kept connection skips the connect; it must not skip the permit."""
+async def test_permit_is_asked_again_on_a_pooled_connection(server: RawServer, http: HttpClient) -> None:
+    """A pooled connection skips the connect and must not skip the permit."""
 
     async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")

@@ -1,4 +1,4 @@
-"""Records of libraries, and exceptions that nothing catches, are one line each: the fact and its place, no value and no message."""
+"""Log records of libraries and uncaught exceptions are one line each: the fact and its place, without values and messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def nothing_leaks(lines: CapturedLines) -> Iterator[None]:
     assert not [line for line in lines.all() if "dropped" in line]
 
 
-def test_a_template_gets_the_values_that_are_safe(lines: CapturedLines) -> None:
+def test_template_is_filled_with_safe_values(lines: CapturedLines) -> None:
     LIBRARY.warning("Error handling request from %s", ADDRESS)
     LIBRARY.warning("%s of %d rows in %.3f s (%5.1f%%), %r", NAME, 7, 1.23456, 99.5, KeyError(EMAIL))
     LIBRARY.warning("%(rows)03d rows of %(who)s", {"rows": 7, "who": NAME})
@@ -62,10 +62,10 @@ def test_a_template_gets_the_values_that_are_safe(lines: CapturedLines) -> None:
     ]
     assert lines.all()[1]["exception"] == ["KeyError"]
     assert {line["where"].partition(":")[0] for line in lines.all()} == {"test_library_records.py"}
-    assert lines.all()[0]["where"].endswith(" test_a_template_gets_the_values_that_are_safe")
+    assert lines.all()[0]["where"].endswith(" test_template_is_filled_with_safe_values")
 
 
-def test_a_template_that_does_not_fit_its_values_is_told_all_the_same(lines: CapturedLines) -> None:
+def test_template_that_does_not_fit_its_values_is_logged(lines: CapturedLines) -> None:
     template = "%d of %d"
     for args in ((1,), (1, 2, 3), (NAME, 2), ({"n": NAME},)):
         lines.handler.handle(LIBRARY.makeRecord("some.library", logging.WARNING, __file__, 0, template, args, None, _here()))
@@ -73,10 +73,10 @@ def test_a_template_that_does_not_fit_its_values_is_told_all_the_same(lines: Cap
 
 
 def _here() -> str:
-    return "test_a_template_that_does_not_fit_its_values_is_told_all_the_same"
+    return "test_template_that_does_not_fit_its_values_is_logged"
 
 
-def test_a_text_that_was_put_together_before_tells_its_place_only(lines: CapturedLines) -> None:
+def test_preformatted_text_is_logged_as_its_place_only(lines: CapturedLines) -> None:
     who = NAME
     LIBRARY.warning(f"cannot serve {who}")
     LIBRARY.warning("cannot serve {}".format(who))  # noqa: UP032 - as libraries do
@@ -88,7 +88,7 @@ def test_a_text_that_was_put_together_before_tells_its_place_only(lines: Capture
     assert lines.all()[3]["exception"] == ["KeyError"]
 
 
-def test_a_template_that_a_library_hands_to_a_function_of_its_own(lines: CapturedLines) -> None:
+def test_template_passed_through_a_library_function_is_logged(lines: CapturedLines) -> None:
     def log_it(text: str, *values: object) -> None:
         LIBRARY.error(text, *values)
 
@@ -96,7 +96,7 @@ def test_a_template_that_a_library_hands_to_a_function_of_its_own(lines: Capture
     assert lines.all()[0]["event"] == "handed over: …"
 
 
-def test_an_exception_is_told_by_type_and_place(lines: CapturedLines) -> None:
+def test_exception_is_logged_by_type_and_place(lines: CapturedLines) -> None:
     try:
         raise KeyError(EMAIL)
     except KeyError:
@@ -107,12 +107,12 @@ def test_an_exception_is_told_by_type_and_place(lines: CapturedLines) -> None:
     assert line["exception"][1].startswith("test_library_records.py:")
 
 
-def test_the_errors_of_a_group_are_told(lines: CapturedLines) -> None:
+def test_errors_of_a_group_are_logged(lines: CapturedLines) -> None:
     LIBRARY.error("both failed", exc_info=ExceptionGroup(NAME, [KeyError(NAME), ValueError(EMAIL)]))
     assert lines.all()[0]["exception"] == ["ExceptionGroup", "holding KeyError", "holding ValueError"]
 
 
-def test_warnings_tell_category_and_place(lines: CapturedLines) -> None:
+def test_warnings_are_logged_by_category_and_place(lines: CapturedLines) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(False)
@@ -126,8 +126,8 @@ def test_warnings_tell_category_and_place(lines: CapturedLines) -> None:
 # the libraries themselves
 
 
-async def test_aiohttp_tells_a_request_that_it_cannot_handle(lines: CapturedLines) -> None:
-    """The record that stood in the log as `Error handling request from %s`."""
+async def test_aiohttp_request_error_is_logged_without_values(lines: CapturedLines) -> None:
+    """This record was once logged as `Error handling request from %s`."""
 
     async def fails(request: web.Request) -> web.Response:
         raise KeyError(NAME)
@@ -148,7 +148,7 @@ async def test_aiohttp_tells_a_request_that_it_cannot_handle(lines: CapturedLine
     assert "127.0.0.1" not in lines.text
 
 
-async def test_tenacity_tells_that_it_repeats(lines: CapturedLines) -> None:
+async def test_tenacity_retry_is_logged_without_values(lines: CapturedLines) -> None:
     async def fails() -> None:
         raise KeyError(NAME)
 
@@ -159,7 +159,7 @@ async def test_tenacity_tells_that_it_repeats(lines: CapturedLines) -> None:
     assert lines.all()[0]["where"].startswith("before_sleep.py:")
 
 
-async def test_grpc_tells_a_method_that_fails(lines: CapturedLines) -> None:
+async def test_failing_grpc_method_is_logged_without_values(lines: CapturedLines) -> None:
     async def fails(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         raise KeyError(NAME)
 
@@ -180,13 +180,13 @@ async def _fail(channel: grpc.aio.Channel) -> None:
     await call(b"")
 
 
-def test_asyncpg_warns_of_a_pool_that_does_not_close(lines: CapturedLines) -> None:
+def test_asyncpg_pool_close_warning_is_logged(lines: CapturedLines) -> None:
     pool: Any = asyncpg.pool.Pool
     pool._warn_on_long_close(None)
     assert lines.all()[0]["event"].startswith("Pool.close() is taking over 60 seconds to complete.")
 
 
-def test_alembic_tells_its_words(lines: CapturedLines) -> None:
+def test_alembic_record_is_logged_with_its_words(lines: CapturedLines) -> None:
     importlib.import_module("alembic.util.messaging").log.warning("Revision %s of %s is present more than once", 7, NAME)
     assert lines.all()[0]["event"] == "Revision 7 of … is present more than once"
 
@@ -205,7 +205,9 @@ def factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEven
     return made
 
 
-def test_a_task_that_dies_unseen_tells_no_message(factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines) -> None:
+def test_unretrieved_task_exception_is_logged_without_message(
+    factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines
+) -> None:
     async def fails(who: str) -> None:
         raise ValueError(who)
 
@@ -222,7 +224,7 @@ def test_a_task_that_dies_unseen_tells_no_message(factory: Callable[[], asyncio.
     assert any(place.endswith(" fails") for place in line["exception"])
 
 
-def test_a_callback_that_fails_tells_no_argument(factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines) -> None:
+def test_failing_callback_is_logged_without_arguments(factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines) -> None:
     def fails(who: str) -> None:
         raise ValueError(who)
 
@@ -238,7 +240,7 @@ def test_a_callback_that_fails_tells_no_argument(factory: Callable[[], asyncio.A
 
 
 @pytest.mark.parametrize("message", [each for each in KNOWN_BEGINNINGS if each[0].isupper()])
-def test_a_loop_tells_the_words_it_knows(factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines, message: str) -> None:
+def test_known_message_of_a_loop_is_logged(factory: Callable[[], asyncio.AbstractEventLoop], lines: CapturedLines, message: str) -> None:
     async def work() -> None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": f"{message}{' by'} {NAME}", "exception": ValueError(NAME), "future": EMAIL, "protocol": NAME}
@@ -251,7 +253,7 @@ def test_a_loop_tells_the_words_it_knows(factory: Callable[[], asyncio.AbstractE
 # what nothing catches
 
 
-def test_a_thread_that_dies(lines: CapturedLines) -> None:
+def test_uncaught_thread_exception_is_logged(lines: CapturedLines) -> None:
     def fails() -> None:
         raise ValueError(NAME)
 
@@ -262,7 +264,7 @@ def test_a_thread_that_dies(lines: CapturedLines) -> None:
     assert line["exception"][0] == "ValueError"
 
 
-def test_a_finalizer_that_fails(lines: CapturedLines) -> None:
+def test_failing_finalizer_is_logged(lines: CapturedLines) -> None:
     class Fails:
         def __del__(self) -> None:
             raise ValueError(NAME)
@@ -274,7 +276,7 @@ def test_a_finalizer_that_fails(lines: CapturedLines) -> None:
     assert line["where"].endswith("Fails.__del__")
 
 
-def test_an_exception_that_ends_the_process(lines: CapturedLines) -> None:
+def test_uncaught_exception_is_logged_as_critical(lines: CapturedLines) -> None:
     try:
         raise ValueError(NAME)
     except ValueError as error:
@@ -283,7 +285,7 @@ def test_an_exception_that_ends_the_process(lines: CapturedLines) -> None:
     assert (line["level"], line["exception"][0]) == ("critical", "ValueError")
 
 
-def test_a_process_that_dies_says_so_in_one_line(lines: CapturedLines) -> None:
+def test_dying_process_logs_one_line(lines: CapturedLines) -> None:
     lines.stream.write('{"event": "not of this process"}\n')
     source = (
         "from tillsync_server.adapters.observability.logs import configure_logging\n"
@@ -299,7 +301,7 @@ def test_a_process_that_dies_says_so_in_one_line(lines: CapturedLines) -> None:
     assert "Ada" not in ended.stderr + ended.stdout
 
 
-def test_a_line_that_cannot_be_written_is_not_printed_with_its_values(lines: CapturedLines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_log_line_is_reported_without_its_values(lines: CapturedLines, monkeypatch: pytest.MonkeyPatch) -> None:
     handler = lines.handler
 
     def fails(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""A limit that is hit is told in the log: at once, then once a minute with the number of hits."""
+"""``LimitLog`` logs the first hit of a limit at once, then one line a minute with the number of hits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def told(lines: CapturedLines) -> list[tuple[Any, ...]]:
 
 
 @on_virtual_time
-async def test_the_first_hit_is_told_at_once_and_the_others_when_the_minute_ends(lines: CapturedLines) -> None:
+async def test_first_hit_is_logged_at_once_and_the_others_after_a_minute(lines: CapturedLines) -> None:
     log = LimitLog()
     for _ in range(5000):
         log.hit(STREAMS, "SyncCustomer")
@@ -39,7 +39,7 @@ async def test_the_first_hit_is_told_at_once_and_the_others_when_the_minute_ends
 
 
 @on_virtual_time
-async def test_a_flood_costs_one_line_a_minute(lines: CapturedLines) -> None:
+async def test_flood_of_hits_logs_one_line_a_minute(lines: CapturedLines) -> None:
     log = LimitLog()
     for _ in range(600):
         log.hit(TOKEN)
@@ -50,7 +50,7 @@ async def test_a_flood_costs_one_line_a_minute(lines: CapturedLines) -> None:
 
 
 @on_virtual_time
-async def test_a_quiet_limit_is_forgotten_and_told_at_once_again(lines: CapturedLines) -> None:
+async def test_limit_without_hits_is_dropped_and_its_next_hit_logged_at_once(lines: CapturedLines) -> None:
     log = LimitLog()
     log.hit(TOKEN)
     await asyncio.sleep(61)
@@ -60,7 +60,7 @@ async def test_a_quiet_limit_is_forgotten_and_told_at_once_again(lines: Captured
 
 
 @on_virtual_time
-async def test_limits_are_counted_apart(lines: CapturedLines) -> None:
+async def test_each_limit_is_counted_separately(lines: CapturedLines) -> None:
     log = LimitLog()
     for what, method in ((STREAMS, None), (TOKEN, "ListQueue"), (TOKEN, "GetOrder"), (TOKEN, "ListQueue")):
         log.hit(what, method)
@@ -72,7 +72,7 @@ async def test_limits_are_counted_apart(lines: CapturedLines) -> None:
 
 
 @on_virtual_time
-async def test_many_methods_take_no_memory_without_end(lines: CapturedLines) -> None:
+async def test_number_of_counted_kinds_is_bounded(lines: CapturedLines) -> None:
     log = LimitLog()
     for number in range(10_000):
         log.hit(TOKEN, f"Method{number}")

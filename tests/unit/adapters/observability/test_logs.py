@@ -28,7 +28,7 @@ def lines() -> Iterator[CapturedLines]:
         yield made
 
 
-def test_text_passes_only_under_listed_keys(lines: CapturedLines) -> None:
+def test_text_is_logged_only_under_listed_keys(lines: CapturedLines) -> None:
     log = structlog.get_logger("tillsync_server.some.place")
     log.warning(
         "order_held", account_id="shop-1", entry_id=UUID(int=7), attempts=3, subject_label="Ada B.", email=SECRETS[0], name=SECRETS[1]
@@ -43,7 +43,7 @@ def test_text_passes_only_under_listed_keys(lines: CapturedLines) -> None:
     assert "Ada" not in lines.text
 
 
-def test_structures_pass_only_as_plain_lists_under_listed_keys(lines: CapturedLines) -> None:
+def test_lists_are_logged_only_if_plain_and_under_listed_keys(lines: CapturedLines) -> None:
     structlog.get_logger("x").info("kept", revisions=["0001", "0002"], reason={"email": SECRETS[0]}, rows=[SECRETS[0]])
     [line] = lines.all()
     assert line["revisions"] == ["0001", "0002"]
@@ -51,7 +51,7 @@ def test_structures_pass_only_as_plain_lists_under_listed_keys(lines: CapturedLi
 
 
 @pytest.mark.parametrize("secret", [secret for secret in SECRETS if secret not in ("Ada Byron", "01200 000000")])
-def test_what_passes_is_still_searched(lines: CapturedLines, secret: str) -> None:
+def test_listed_texts_are_still_scrubbed(lines: CapturedLines, secret: str) -> None:
     log = structlog.get_logger("x")
     log.error("odd", reason=f"Basic {secret}" if secret.endswith("==") else f"refused: {secret}.", error=f"Bearer {secret}")
     log.error(f"event with {'Basic ' if secret.endswith('==') else ''}{secret}")
@@ -81,22 +81,22 @@ def test_what_passes_is_still_searched(lines: CapturedLines, secret: str) -> Non
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "[redacted]"),
     ],
 )
-def test_scrubbing(text: str, clean: str | None) -> None:
+def test_texts_are_scrubbed(text: str, clean: str | None) -> None:
     assert scrubbed(text) == (text if clean is None else clean)
 
 
-def test_scrubbing_bounds_the_length() -> None:
+def test_scrubbed_text_is_bounded() -> None:
     assert len(scrubbed("word " * 10_000)) == 500
     assert scrubbed("x" * 5_000) == "[long]"
 
 
 @pytest.mark.parametrize("before", range(1_960, 2_010))
-def test_what_is_cut_off_is_not_shown_in_halves(before: int) -> None:
-    """The blanks go, so that the end of what is read is in the line."""
+def test_cut_text_shows_no_part_of_a_secret(before: int) -> None:
+    """Blanks are removed, so that the end of the scanned text is in the line."""
     assert "ada" not in scrubbed("tls_" + "a" * (before - 5) + " ada.byron@example.test more")
 
 
-def test_exceptions_are_told_by_type_and_place_never_by_message(lines: CapturedLines) -> None:
+def test_exceptions_are_logged_by_type_and_place_without_message(lines: CapturedLines) -> None:
     try:
         try:
             raise ValueError(f"Key (account_email)=({SECRETS[0]}) already exists, {SECRETS[1]}")
@@ -130,14 +130,14 @@ def test_the_console_form_follows_the_same_rules(lines: CapturedLines) -> None:
 @pytest.mark.parametrize(
     "version", ["6.7.1", "10", "6.8-RC1", "6.9-beta2-60000", "6.5-alpha-57000-src", "10.3.0-rc.1", "9.4.0-dev", "0.1.0", "8.2.29-1", ""]
 )
-def test_versions_of_a_shop_are_facts(lines: CapturedLines, version: str) -> None:
+def test_shop_versions_are_logged(lines: CapturedLines, version: str) -> None:
     structlog.get_logger("x").info("shop_connected", wordpress=version)
     [line] = lines.all()
     assert line["wordpress"] == version
 
 
 @pytest.mark.parametrize("said", ["Ada Byron", "ada@example.test", "6.7.1 Ada", "6.7-ada", "01200 000000", "6" * 40, "6.7\nAda", "…"])
-def test_what_is_no_version_is_left_out(lines: CapturedLines, said: str) -> None:
+def test_invalid_version_is_dropped(lines: CapturedLines, said: str) -> None:
     structlog.get_logger("x").info("shop_connected", wordpress=said)
     assert lines.all()[0]["dropped"] == ["wordpress"]
     assert 'wordpress": ' not in lines.text

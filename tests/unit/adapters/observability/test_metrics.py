@@ -1,4 +1,4 @@
-"""What /metrics says, and that it names methods and sides, never accounts or persons."""
+"""The metrics of ``/metrics``. Labels name methods and sides, never accounts or persons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_calls_are_counted_by_method_and_code() -> None:
     assert value(metrics, "tillsync_build_info", version="1.2.3") == 1
 
 
-def test_the_workers_counters_are_read_at_each_scrape() -> None:
+def test_worker_counters_are_read_at_each_scrape() -> None:
     metrics, counters = Metrics("1"), WorkerCounters()
     metrics.watch_worker(counters)
     counters.lost_wakeups, counters.lapsed_leases, counters.completed = 1, 2, 3
@@ -49,7 +49,7 @@ def test_the_workers_counters_are_read_at_each_scrape() -> None:
     assert value(metrics, "tillsync_worker_completed_total") == 3
 
 
-def test_the_event_senders_counters_are_read_at_each_scrape() -> None:
+def test_event_sender_counters_are_read_at_each_scrape() -> None:
     metrics, counters = Metrics("1"), EventCounters()
     metrics.watch_events(counters)
     counters.delivered, counters.refused, counters.failed_tries = 5, 1, 2
@@ -67,13 +67,13 @@ def test_webhooks_are_counted_with_their_reason() -> None:
     assert value(metrics, "tillsync_webhooks_total", object="customer", status="401", reason="wrong_credentials") == 2
 
 
-def test_sales_are_counted_by_what_came_of_them() -> None:
+def test_sales_are_counted_by_outcome() -> None:
     metrics = Metrics("1")
     metrics.sale_read("hinted")
     assert value(metrics, "tillsync_sales_total", outcome="hinted") == 1
 
 
-def test_queue_gauges_are_silent_before_the_first_sample() -> None:
+def test_queue_gauges_are_absent_before_the_first_sample() -> None:
     metrics = Metrics("1")
     assert value(metrics, "tillsync_live_entries") is None
     metrics.queues_sampled(QueueSample(live_entries=7, lanes=5, leased=1, ready=2, paused=3, with_problem=4, oldest_ready_seconds=9.5))
@@ -95,7 +95,7 @@ def test_the_oldest_foreign_transaction_is_a_gauge() -> None:
     assert value(metrics, "tillsync_foreign_transactions_seen") == 0
 
 
-def test_the_scrape_can_be_read_by_prometheus() -> None:
+def test_prometheus_parses_the_scrape() -> None:
     metrics = Metrics("1")
     metrics.watch_worker(WorkerCounters())
     metrics.webhook_received("customer", 202, "queued")
@@ -106,7 +106,7 @@ def test_the_scrape_can_be_read_by_prometheus() -> None:
     assert all(family.documentation for family in families.values())
 
 
-async def test_requests_to_the_other_sides_are_counted_by_what_came_of_them() -> None:
+async def test_upstream_requests_are_counted_by_outcome() -> None:
     metrics = Metrics("1")
     http = MeasuredHttpClient(metrics, LOOPBACK)
 
@@ -128,7 +128,7 @@ async def test_requests_to_the_other_sides_are_counted_by_what_came_of_them() ->
     assert value(metrics, "tillsync_upstream_seconds_count", side="shop") == 3
 
 
-async def test_a_database_that_is_away_is_counted_and_does_not_answer() -> None:
+async def test_unavailable_database_is_counted() -> None:
     metrics = Metrics("1")
     database = MeasuredDatabase(metrics, "postgresql://u@127.0.0.1:1/none", acquire_timeout_seconds=1)
     assert not await DatabaseHealth(database).answers()

@@ -1,4 +1,4 @@
-"""House rules of the `.sql` files that a reader cannot be trusted to keep in mind."""
+"""House rules of the ``.sql`` files, checked by machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bodies_of(statement: str, keyword: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_volatile_time_inside_case_coalesce_or_greatest_of_writes(name: str) -> None:
-    """A distributed PostgreSQL (Citus) refuses non-immutable functions there: the database's time is taken once and passed."""
+    """A distributed PostgreSQL (Citus) refuses non-immutable functions there. Statements take the database time once and pass it."""
     statement = load(name)
     if not WRITES.search(statement):
         return
@@ -48,7 +48,7 @@ def test_no_volatile_time_inside_case_coalesce_or_greatest_of_writes(name: str) 
             assert not VOLATILE.search(body), f"{name}: {keyword}{body}"
 
 
-def test_the_check_above_sees_what_it_looks_for() -> None:
+def test_volatile_time_check_finds_violations() -> None:
     assert VOLATILE.search(bodies_of("UPDATE t SET a = greatest(b, now())", "GREATEST")[0])
     assert VOLATILE.search(bodies_of("UPDATE t SET a = CASE WHEN x THEN CASE WHEN y THEN 1 END ELSE now() END", "CASE")[0])
     assert not VOLATILE.search(bodies_of("UPDATE t SET a = greatest(b, $1), c = now()", "GREATEST")[0])
@@ -65,7 +65,7 @@ def test_each_named_part_of_a_file_is_one_statement_with_a_header(path: Path) ->
         assert ";" not in load(f"{path.parent.name}/{name}"), f"{name}: one statement, no semicolon"
 
 
-def test_every_file_is_read() -> None:
+def test_every_named_statement_is_loaded() -> None:
     texts = [path.read_text(encoding="utf-8") for path in FILES]
     assert sum(len(re.findall(r"^-- name: ", text, re.MULTILINE)) for text in texts) == len(NAMES)
 
@@ -96,17 +96,17 @@ def test_statements_are_read_by_room_and_name(tmp_path: Path) -> None:
         ("-- name: one\n-- Why.\n-- name: two\nSELECT 1", "", "-- name: one` must name one statement"),
     ],
 )
-def test_a_file_that_is_not_as_it_must_be_is_refused(tmp_path: Path, first: str, second: str, message: str) -> None:
+def test_malformed_sql_file_is_refused(tmp_path: Path, first: str, second: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_statements(room(tmp_path, first=first, second=second))
 
 
-def test_a_missing_statement_is_told_by_name() -> None:
+def test_missing_statement_error_names_it() -> None:
     with pytest.raises(LookupError, match=r"no topic file has the statement engine/leese \(`-- name: leese` in room engine\)"):
         load("engine/leese")
 
 
-def test_no_sql_is_made_by_f_string() -> None:
+def test_no_sql_is_built_by_f_string() -> None:
     pattern = re.compile(r"f\"{1,3}[^\"]*\b(SELECT|INSERT|UPDATE|DELETE)\b[^\"]*\{")
     assert [path.name for path in SERVER.rglob("*.py") if pattern.search(path.read_text(encoding="utf-8"))] == []
 

@@ -1,4 +1,4 @@
-"""The shop's adapter through the bridge, over real HTTP: versions, per-item results, what it learns about a site, and its signature."""
+"""The shop's adapter through the bridge, over real HTTP: versions, results per item, and the learnt properties of a site."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
 # -- values
 
 
-async def test_values_arrive_as_they_were_sent(shop: SandboxShop, client: ShopClient) -> None:
+async def test_values_are_stored_as_sent(shop: SandboxShop, client: ShopClient) -> None:
     (result,) = await client.write_customers([write(1, version=10, points="12.5", credit="-3.10")], FakePermit())
     assert result.status is WriteStatus.UPDATED
     row = shop.store.bridge_rows[1]
@@ -46,14 +46,14 @@ async def test_values_arrive_as_they_were_sent(shop: SandboxShop, client: ShopCl
     assert (shop.store.users[1].first_name, shop.store.users[1].email) == ("Ada", "c1@example.test")
 
 
-async def test_names_and_phone_go_only_where_they_are_given(shop: SandboxShop, client: ShopClient) -> None:
+async def test_names_and_phone_are_written_only_if_given(shop: SandboxShop, client: ShopClient) -> None:
     await client.write_customers([write(1, first_name="Augusta", phone="01632 960000"), write(2)], FakePermit())
     assert (shop.store.users[1].first_name, shop.store.users[1].last_name) == ("Augusta", "Byron")
     assert shop.store.users[1].billing["phone"] == "01632 960000"
     assert shop.store.users[2].first_name == "Ada"
 
 
-async def test_five_hundred_are_one_request(shop: SandboxShop, client: ShopClient) -> None:
+async def test_five_hundred_writes_are_one_request(shop: SandboxShop, client: ShopClient) -> None:
     for number in range(4, 501):
         shop.add_customer(number)
     results = await client.write_customers([write(number) for number in range(1, 501)], FakePermit())
@@ -63,7 +63,7 @@ async def test_five_hundred_are_one_request(shop: SandboxShop, client: ShopClien
         await client.write_customers([write(1)] * 501, FakePermit())
 
 
-async def test_a_removal_keeps_late_older_writes_out(shop: SandboxShop, client: ShopClient) -> None:
+async def test_removal_makes_older_writes_stale(shop: SandboxShop, client: ShopClient) -> None:
     await client.write_customers([write(1, version=10)], FakePermit())
     (removed,) = await client.write_customers([removal(1, version=20)], FakePermit())
     (late,) = await client.write_customers([write(1, version=15)], FakePermit())
@@ -71,7 +71,7 @@ async def test_a_removal_keeps_late_older_writes_out(shop: SandboxShop, client: 
     assert shop.store.bridge_rows[1].points is None
 
 
-async def test_one_bad_item_never_fails_its_neighbours(shop: SandboxShop, client: ShopClient) -> None:
+async def test_bad_item_does_not_fail_other_items(shop: SandboxShop, client: ShopClient) -> None:
     writes = [write(1), write(99), write(2, points="1e9"), write(3, phone="not a phone!"), write(3)]
     results = await client.write_customers(writes, FakePermit())
     assert [(result.status, result.field) for result in results] == [
@@ -83,7 +83,7 @@ async def test_one_bad_item_never_fails_its_neighbours(shop: SandboxShop, client
     ]
 
 
-async def test_what_the_shop_had_no_time_for_is_not_done(shop: SandboxShop, client: ShopClient) -> None:
+async def test_items_the_shop_had_no_time_for_are_not_done(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.not_done_after = 2
     results = await client.write_customers([write(number) for number in (1, 2, 3)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.UPDATED, WriteStatus.NOT_DONE]
@@ -93,7 +93,7 @@ async def test_what_the_shop_had_no_time_for_is_not_done(shop: SandboxShop, clie
 # -- customer types, status
 
 
-async def test_types_are_put_and_deleted_in_order_of_their_versions(shop: SandboxShop, client: ShopClient) -> None:
+async def test_types_are_written_and_deleted_in_version_order(shop: SandboxShop, client: ShopClient) -> None:
     assert (await client.put_customer_type(GOLD, 10, FakePermit())).status is WriteStatus.UPDATED
     row = shop.store.customer_types[4002]
     assert (row.name, row.discount, row.description, row.version) == ("Gold", "12.5", "Gold card", 10)
@@ -104,7 +104,7 @@ async def test_types_are_put_and_deleted_in_order_of_their_versions(shop: Sandbo
     assert shop.store.customer_types[4002].removed
 
 
-async def test_the_status_says_who_answers(shop: SandboxShop, client: ShopClient) -> None:
+async def test_status_has_versions_and_home_url(shop: SandboxShop, client: ShopClient) -> None:
     status = await client.status()
     assert (status.bridge_version, status.wordpress, status.woocommerce, status.max_batch) == ("1.0.0", "6.9", "10.5.0", 500)
     assert status.home_url == shop.origin
@@ -114,7 +114,7 @@ async def test_the_status_says_who_answers(shop: SandboxShop, client: ShopClient
 # -- what is learnt about a site
 
 
-async def test_a_smaller_batch_is_learnt_from_a_refusal(shop: SandboxShop, client: ShopClient) -> None:
+async def test_smaller_batch_size_is_learnt_from_a_refusal(shop: SandboxShop, client: ShopClient) -> None:
     for number in range(4, 251):
         shop.add_customer(number)
     shop.switches.max_batch = 100
@@ -125,7 +125,7 @@ async def test_a_smaller_batch_is_learnt_from_a_refusal(shop: SandboxShop, clien
     assert sizes == [250, 100, 100, 50]
 
 
-async def test_a_limit_of_bytes_halves_the_batch(shop: SandboxShop, client: ShopClient) -> None:
+async def test_byte_limit_halves_the_batch(shop: SandboxShop, client: ShopClient) -> None:
     page = "<html><title>413 Request Entity Too Large</title></html>"
     shop.faults.script(where=lambda request: len(request.body) > 200, status=413, body=page, content_type="text/html", times=None)
     results = await client.write_customers([write(1), write(2), write(3)], FakePermit())
@@ -133,7 +133,7 @@ async def test_a_limit_of_bytes_halves_the_batch(shop: SandboxShop, client: Shop
     assert client.max_batch == 1
 
 
-async def test_one_item_too_large_is_refused(shop: SandboxShop, client: ShopClient) -> None:
+async def test_single_item_over_the_byte_limit_is_refused(shop: SandboxShop, client: ShopClient) -> None:
     shop.faults.script(method="POST", status=413, times=None)
     with pytest.raises(Refused, match=r"too large.*raise its limit"):
         await client.write_customers([write(1)], FakePermit())
@@ -141,7 +141,7 @@ async def test_one_item_too_large_is_refused(shop: SandboxShop, client: ShopClie
 
 @pytest.mark.parametrize("permalinks", list(Permalinks))
 @pytest.mark.parametrize("slash", ["", "/"])
-async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, world: ShopWorld, permalinks: Permalinks, slash: str) -> None:
+async def test_rest_address_is_found_with_all_permalinks(shop: SandboxShop, world: ShopWorld, permalinks: Permalinks, slash: str) -> None:
     shop.switches.permalinks = permalinks
     client = world.with_bridge(shop, base_url=shop.origin + slash)
     for version in (10, 11):
@@ -153,7 +153,7 @@ async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, world: ShopW
     assert len([request for request in shop.log if request.method == "POST"]) == writes
 
 
-async def test_a_firewall_that_knows_only_get_and_post_is_tunnelled(shop: SandboxShop, client: ShopClient) -> None:
+async def test_put_and_delete_are_tunnelled_through_post(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.firewall_refuses_put_and_delete = True
     assert (await client.put_customer_type(GOLD, 10, FakePermit())).status is WriteStatus.UPDATED
     assert (await client.delete_customer_type(GOLD.epos_customer_type_id, 11, FakePermit())).status is WriteStatus.UPDATED
@@ -164,7 +164,7 @@ async def test_a_firewall_that_knows_only_get_and_post_is_tunnelled(shop: Sandbo
     ]
 
 
-async def test_a_firewall_that_dislikes_one_content_does_not_stop_the_shop(shop: SandboxShop, client: ShopClient) -> None:
+async def test_content_blocked_by_a_firewall_fails_only_its_write(shop: SandboxShop, client: ShopClient) -> None:
     page = "<html><title>403 Forbidden</title>blocked</html>"
     shop.faults.script(contains="union select", status=403, body=page, content_type="text/html", times=None)
     with pytest.raises(Refused, match="refuses the content of this request"):
@@ -176,7 +176,7 @@ async def test_a_firewall_that_dislikes_one_content_does_not_stop_the_shop(shop:
 # -- what is wrong with a site
 
 
-async def test_a_plugin_that_is_off_is_named_and_nothing_falls_back(shop: SandboxShop, client: ShopClient) -> None:
+async def test_inactive_plugin_is_bridge_missing_without_a_fallback(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.bridge_installed = False
     for ask in (
         lambda: client.write_customers([write(1)], FakePermit()),
@@ -190,7 +190,7 @@ async def test_a_plugin_that_is_off_is_named_and_nothing_falls_back(shop: Sandbo
 
 
 @pytest.mark.parametrize("answer", [{"status": 429, "headers": {"Retry-After": "7"}}, {"status": 429}])
-async def test_a_host_that_limits_requests_throttles(shop: SandboxShop, client: ShopClient, answer: dict[str, Any]) -> None:
+async def test_request_limit_of_the_host_is_throttled(shop: SandboxShop, client: ShopClient, answer: dict[str, Any]) -> None:
     shop.faults.script(path="*", **answer)
     with pytest.raises(Throttled, match="ask it to allow this service more") as caught:
         await client.write_customers([write(1)], FakePermit())
@@ -200,7 +200,7 @@ async def test_a_host_that_limits_requests_throttles(shop: SandboxShop, client: 
 @pytest.mark.parametrize(
     ("fault", "stored"), [({"disconnect": "before"}, False), ({"disconnect": "after"}, True), ({"truncate": True}, True)]
 )
-async def test_a_lost_answer_is_unanswered_and_the_repeat_does_no_harm(
+async def test_lost_answer_is_unanswered_and_the_repeated_write_is_harmless(
     shop: SandboxShop, client: ShopClient, fault: dict[str, Any], stored: bool
 ) -> None:
     shop.faults.script(method="POST", **fault)
@@ -225,14 +225,14 @@ async def test_a_lost_answer_is_unanswered_and_the_repeat_does_no_harm(
         "",
     ],
 )
-async def test_nonsense_is_unreadable_never_a_success(shop: SandboxShop, client: ShopClient, body: str) -> None:
+async def test_invalid_answer_is_unreadable(shop: SandboxShop, client: ShopClient, body: str) -> None:
     shop.faults.script(method="POST", status=200, body=body, content_type="application/json")
     with pytest.raises(Unreadable):
         await client.write_customers([write(1)], FakePermit())
 
 
 @pytest.mark.catches("shop-writes-need-a-permit")
-async def test_without_a_permit_nothing_is_sent(shop: SandboxShop, client: ShopClient) -> None:
+async def test_refused_permit_sends_no_write(shop: SandboxShop, client: ShopClient) -> None:
     permit = FakePermit.of_seconds(3.0)
     with pytest.raises(LeaseTooShort):
         await client.write_customers([write(1)], permit)
@@ -241,7 +241,7 @@ async def test_without_a_permit_nothing_is_sent(shop: SandboxShop, client: ShopC
     assert shop.log.count() == 0
 
 
-async def test_a_batch_in_parts_keeps_what_is_known_when_the_lease_ends(shop: SandboxShop, client: ShopClient) -> None:
+async def test_split_batch_keeps_known_results_when_the_lease_ends(shop: SandboxShop, client: ShopClient) -> None:
     permit = FakePermit(lambda: 3.0 if shop.log.count(method="POST") >= 1 else 30.0)
     shop.switches.max_batch = 1
     await client.status()
@@ -249,7 +249,7 @@ async def test_a_batch_in_parts_keeps_what_is_known_when_the_lease_ends(shop: Sa
     assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_DONE]
 
 
-async def test_a_batch_in_parts_keeps_what_is_known_when_the_shop_fails(shop: SandboxShop, client: ShopClient) -> None:
+async def test_split_batch_keeps_known_results_when_the_shop_fails(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.max_batch = 1
     await client.status()
     shop.faults.script(method="POST", skip=1, status=500)
@@ -259,8 +259,8 @@ async def test_a_batch_in_parts_keeps_what_is_known_when_the_shop_fails(shop: Sa
 
 
 @pytest.mark.parametrize("ask", ["put", "delete"])
-async def test_a_lost_answer_about_a_type_does_no_harm(shop: SandboxShop, client: ShopClient, ask: str) -> None:
-    """aiohttp repeats a PUT or DELETE by itself once; whatever it does, the version makes the repeat harmless."""
+async def test_lost_answer_of_a_type_write_is_harmless(shop: SandboxShop, client: ShopClient, ask: str) -> None:
+    """aiohttp may repeat a PUT or DELETE once. The version makes the repeat harmless."""
     type_id = GOLD.epos_customer_type_id
     shop.faults.script(path="*/customer-types/4002", disconnect="after", times=None)
     with pytest.raises(Unanswered):
@@ -273,7 +273,7 @@ async def test_a_lost_answer_about_a_type_does_no_harm(shop: SandboxShop, client
 
 
 @pytest.mark.parametrize("fault", [{"disconnect": "after"}, {"truncate": True}, {"status": 502}])
-async def test_a_read_is_tried_again_a_write_is_not(shop: SandboxShop, client: ShopClient, world: ShopWorld, fault: dict[str, Any]) -> None:
+async def test_reads_are_retried_and_writes_are_not(shop: SandboxShop, client: ShopClient, world: ShopWorld, fault: dict[str, Any]) -> None:
     shop.faults.script(method="GET", **fault)
     assert (await client.status()).max_batch == 500
     assert len(world.waited) == 1
@@ -284,14 +284,14 @@ async def test_a_read_is_tried_again_a_write_is_not(shop: SandboxShop, client: S
     assert len(world.waited) == 1
 
 
-async def test_a_write_never_rides_on_a_kept_connection(shop: SandboxShop, client: ShopClient) -> None:
+async def test_write_uses_a_new_connection(shop: SandboxShop, client: ShopClient) -> None:
     await client.status()
     await client.write_customers([write(1)], FakePermit())
     await client.put_customer_type(GOLD, 10, FakePermit())
     assert [request.headers.get("connection") for request in shop.log] == [None, "close", "close"]
 
 
-async def test_a_shop_that_is_away_is_unreachable(shop: SandboxShop, client: ShopClient) -> None:
+async def test_stopped_shop_is_unreachable(shop: SandboxShop, client: ShopClient) -> None:
     await shop.stop()
     with pytest.raises(Unreachable, match="not reached: connect"):
         await client.write_customers([write(1)], FakePermit())
@@ -299,7 +299,7 @@ async def test_a_shop_that_is_away_is_unreachable(shop: SandboxShop, client: Sho
         await client.probe()
 
 
-async def test_a_name_that_the_shop_does_not_keep_is_told_and_the_values_arrive(shop: SandboxShop, client: ShopClient) -> None:
+async def test_name_that_the_shop_does_not_store_is_reported_and_values_are_stored(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.three_byte_tables = True
     writes = [write(1, first_name="Zoë \U0001f98a", last_name="Žižka"), write(2, first_name="Ada")]
     results = await client.write_customers(writes, FakePermit())

@@ -1,4 +1,4 @@
-"""A customer of whom a value is not known, and a bridge of each version of the wire."""
+"""Writes of customers with unknown values, for a bridge of each wire version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.ports.shop import WriteStatus
 
 
-async def test_an_older_bridge_gets_the_others_and_the_field_is_named() -> None:
+async def test_older_bridge_gets_the_other_customers_and_the_gap_is_named() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         for number in (1, 2, 3):
             shop.add_customer(number)
@@ -29,7 +29,7 @@ async def test_an_older_bridge_gets_the_others_and_the_field_is_named() -> None:
         assert set(shop.store.bridge_rows) == {1, 3}
 
 
-async def test_the_version_is_asked_for_once_and_only_where_it_matters() -> None:
+async def test_bridge_version_is_read_once_and_only_for_gaps() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         for number in (1, 2):
             shop.add_customer(number)
@@ -43,8 +43,8 @@ async def test_the_version_is_asked_for_once_and_only_where_it_matters() -> None
         assert (row.points, row.credit) == ("10", "")
 
 
-async def test_a_plugin_that_is_older_than_it_was_gets_the_values_without_the_person() -> None:
-    """An older release was installed again: it refuses what it does not know, and says so when it is asked."""
+async def test_downgraded_plugin_gets_values_without_the_registration_time() -> None:
+    """An older plugin release was installed again. It refuses unknown fields and reports its version."""
     async with SandboxShop() as shop, shop_world() as world:
         for number in (1, 2):
             shop.add_customer(number)
@@ -57,7 +57,7 @@ async def test_a_plugin_that_is_older_than_it_was_gets_the_values_without_the_pe
         assert set(shop.store.bridge_rows) == {1, 2}
 
 
-async def test_an_older_bridge_cannot_say_who_its_users_are() -> None:
+async def test_older_bridge_refuses_to_read_users() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         shop.switches.bridge_api = 1
         with pytest.raises(Refused, match="update it"):

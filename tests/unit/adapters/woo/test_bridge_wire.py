@@ -1,4 +1,4 @@
-"""Results of the bridge as a broken or hostile site may send them."""
+"""Results of the bridge from broken or hostile sites."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.shop import WriteStatus
 
 
-def test_the_name_of_a_refused_field_is_made_fit_for_a_note() -> None:
-    """NUL and lone surrogates are legal in JSON and in no database; what is no name of a field may be a person's."""
+def test_refused_field_name_is_cleaned_for_a_note() -> None:
+    """NUL and lone surrogates are legal in JSON and not in PostgreSQL. Other text may name a person."""
     result = write_result({"status": "invalid", "field": "pho\x00ne\ud800<b>" + "x" * 500})
     assert (result.status, result.field) == (WriteStatus.INVALID, "…")
     assert write_result({"status": "invalid", "field": "billing.phone"}).field == "billing.phone"
 
 
-def test_what_a_site_says_of_itself_is_made_fit_for_a_person() -> None:
-    """It is shown in CheckAccount's texts, of which a lone surrogate could not even be sent."""
+def test_site_status_texts_are_cleaned() -> None:
+    """CheckAccount shows these texts, and a lone surrogate cannot be sent in a message."""
     status = shop_status(
         {
             "api": 1,
@@ -53,7 +53,7 @@ def a_status(**more: Any) -> dict[str, Any]:
         ({"of_a_newer_bridge": {}}, 1),
     ],
 )
-def test_plugin_and_service_speak_the_newest_version_they_have_in_common(said: dict[str, Any], api: int) -> None:
+def test_newest_common_wire_version_is_used(said: dict[str, Any], api: int) -> None:
     assert shop_status(a_status(**said)).api == api
 
 
@@ -67,7 +67,7 @@ def test_plugin_and_service_speak_the_newest_version_they_have_in_common(said: d
         ({"api": True}, "does not say which API it speaks"),
     ],
 )
-def test_without_a_common_version_the_older_side_is_named(said: dict[str, Any], remedy: str) -> None:
+def test_missing_common_version_error_names_the_older_side(said: dict[str, Any], remedy: str) -> None:
     with pytest.raises(Unreadable) as refusal:
         shop_status(a_status(**said))
     assert remedy in refusal.value.text
@@ -75,16 +75,16 @@ def test_without_a_common_version_the_older_side_is_named(said: dict[str, Any], 
 
 
 @pytest.mark.parametrize(("said", "decimals"), [({}, 2), ({"price_decimals": 3}, 3), ({"price_decimals": 0}, 0)])
-def test_a_shop_says_how_many_decimals_its_prices_have(said: dict[str, Any], decimals: int) -> None:
+def test_price_decimals_of_the_shop_are_read(said: dict[str, Any], decimals: int) -> None:
     assert shop_status(a_status(**said)).price_decimals == decimals
 
 
 @pytest.mark.parametrize("said", [-1, 7, True, "3", None])
-def test_what_is_no_number_of_decimals_is_taken_for_two(said: Any) -> None:
+def test_invalid_price_decimals_mean_two(said: Any) -> None:
     assert shop_status(a_status(price_decimals=said)).price_decimals == 2
 
 
 @pytest.mark.parametrize(("served", "sent"), [("12.500000000000002", "12.5"), ("5.55e-17", "0"), ("12.5", "12.5"), ("-7", "-7")])
-def test_a_types_discount_is_sent_without_a_floats_noise(served: str, sent: str) -> None:
+def test_type_discount_is_sent_without_float_noise(served: str, sent: str) -> None:
     gold = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(7), name="Gold", discount=Decimal(served))
     assert type_body(gold, 1)["discount"] == sent

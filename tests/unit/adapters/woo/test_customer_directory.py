@@ -1,4 +1,4 @@
-"""Who has an email in the shop: by consumer keys, on the emulator."""
+"""Shop customers are found by email with consumer keys, on the emulator."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tillsync_server.domain.ids import AccountId, TillId
 
 
 def account(shop: SandboxShop, *, keys: bool = True) -> Account:
-    """With a bridge, which is not asked."""
+    """An account with a bridge, which gets no request."""
     key, secret = (shop.switches.consumer_key, shop.switches.consumer_secret) if keys else ("", "")
     settings = ShopSettings(base_url=shop.origin, consumer_key=key, consumer_secret=secret, bridge_secret=shop.switches.bridge_secret)
     return Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), shop=settings)
 
 
-async def test_whoever_has_the_email_is_found_of_whatever_role_and_spelling() -> None:
+async def test_customer_is_found_with_any_role_and_spelling() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         shop.add_customer(12, email="Ada+shop@Example.test", role="administrator")
         shop.add_customer(13, email="ada@example.test")
@@ -25,13 +25,13 @@ async def test_whoever_has_the_email_is_found_of_whatever_role_and_spelling() ->
         assert await world.gateway.customers_with_email(account(shop), "nobody@example.test") == []
 
 
-async def test_nobody_has_what_wordpress_takes_for_no_email() -> None:
+async def test_email_that_wordpress_refuses_finds_no_customer() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         shop.add_customer(12, email="ada@example.test")
         assert await world.gateway.customers_with_email(account(shop), "ada@localhost") == []
 
 
-async def test_without_keys_the_shop_is_not_asked() -> None:
+async def test_missing_keys_are_refused_without_a_request() -> None:
     async with SandboxShop() as shop, shop_world() as world:
         with pytest.raises(CredentialsRefused):
             await world.gateway.customers_with_email(account(shop, keys=False), "ada@example.test")

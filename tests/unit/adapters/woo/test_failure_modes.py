@@ -1,4 +1,4 @@
-"""Everything that may be wrong with a site: one error class each, with a sentence that says what to do, on both surfaces of the shop."""
+"""Failure modes of a site. Each raises one error class with a remedy, through the bridge and with keys."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
     return world.with_bridge(shop)
 
 
-def test_the_only_other_trouble_is_a_stripped_header() -> None:
-    """It concerns Basic over TLS alone: test_keys_client.py."""
+def test_only_the_stripped_header_is_not_a_bridge_failure() -> None:
+    """A stripped header affects only Basic over TLS (test_keys_client.py)."""
     assert set(FailureMode) - set(WITH_BRIDGE) == {FailureMode.HEADER_STRIPPED}
 
 
 @pytest.mark.parametrize("trouble", list(WITH_BRIDGE))
-async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(
+async def test_every_failure_mode_through_the_bridge_has_an_error_and_a_remedy(
     shop: SandboxShop, client: ShopClient, trouble: FailureMode
 ) -> None:
     error, text = WITH_BRIDGE[trouble]
@@ -71,7 +71,7 @@ async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(
 
 
 @pytest.mark.parametrize("trouble", list(WITH_KEYS))
-async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxShop, world: ShopWorld, trouble: FailureMode) -> None:
+async def test_every_failure_mode_with_keys_has_an_error_and_a_remedy(shop: SandboxShop, world: ShopWorld, trouble: FailureMode) -> None:
     error, text = WITH_KEYS[trouble]
     shop.switches.trouble = trouble
     client = world.with_keys(shop)
@@ -85,7 +85,7 @@ async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxSho
     await client.probe()
 
 
-async def test_maintenance_says_how_long(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
+async def test_maintenance_error_has_the_retry_delay(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
     shop.switches.update({"trouble": "maintenance", "retry_after_seconds": 600})
     with pytest.raises(ServerFailure) as caught:
         await client.status()

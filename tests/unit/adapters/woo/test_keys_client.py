@@ -1,4 +1,4 @@
-"""The shop's adapter without the bridge: wc/v3 through consumer keys, its batch with errors inside, single writes where it is refused."""
+"""The shop's adapter without a bridge: wc/v3 with consumer keys, batches with errors inside, and single writes if batches are refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _people(shop: SandboxShop, count: int = 3) -> None:
 
 @pytest_asyncio.fixture
 async def shop() -> AsyncIterator[SandboxShop]:
-    """Over plain http, so that the client signs with OAuth 1.0a."""
+    """A shop over plain HTTP, so that the client signs with OAuth 1.0a."""
     async with SandboxShop() as running:
         _people(running)
         yield running
@@ -62,7 +62,7 @@ VALUES = {
 # -- both kinds of keys
 
 
-async def test_values_become_metas(shop: SandboxShop, client: ShopClient) -> None:
+async def test_values_are_stored_as_metas(shop: SandboxShop, client: ShopClient) -> None:
     results = await client.write_customers([write(1), write(2, type_id=None)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
     assert _metas(shop, 1) == VALUES
@@ -73,7 +73,7 @@ async def test_values_become_metas(shop: SandboxShop, client: ShopClient) -> Non
     assert shop.switches.consumer_secret not in str(request.query)
 
 
-async def test_basic_over_tls(tmp_path: Path) -> None:
+async def test_tls_shop_is_called_with_basic_credentials(tmp_path: Path) -> None:
     server, trusting = tls_contexts(tmp_path)
     async with SandboxShop(ssl_context=server) as shop, shop_world(ssl_context=trusting) as world:
         _people(shop)
@@ -99,7 +99,7 @@ async def test_only_our_fields_are_ever_sent(shop: SandboxShop, client: ShopClie
     assert (user.first_name, user.last_name, user.billing["phone"], user.email) == ("Augusta", "King", "01632 960000", "c1@example.test")
 
 
-async def test_a_removal_takes_our_metas_and_no_others(shop: SandboxShop, client: ShopClient) -> None:
+async def test_removal_deletes_only_tillsync_metas(shop: SandboxShop, client: ShopClient) -> None:
     shop.store.users[1].meta.update("someone_elses", "value")
     await client.write_customers([write(1)], FakePermit())
     (result,) = await client.write_customers([removal(1)], FakePermit())
@@ -107,7 +107,7 @@ async def test_a_removal_takes_our_metas_and_no_others(shop: SandboxShop, client
     assert _metas(shop, 1) == {"someone_elses": "value"}
 
 
-async def test_double_rows_of_a_meta_become_one(shop: SandboxShop, client: ShopClient) -> None:
+async def test_duplicate_meta_rows_become_one(shop: SandboxShop, client: ShopClient) -> None:
     for value in ("1", "2"):
         shop.store.users[1].meta.add("tillsync_points_balance", value)
     (result,) = await client.write_customers([write(1)], FakePermit())
@@ -115,7 +115,7 @@ async def test_double_rows_of_a_meta_become_one(shop: SandboxShop, client: ShopC
     assert [row.value for row in shop.store.meta_rows(1) if row.key == "tillsync_points_balance"] == ["10"]
 
 
-async def test_a_hundred_are_one_request_and_more_are_refused_here(shop: SandboxShop, client: ShopClient) -> None:
+async def test_hundred_writes_are_one_request_and_more_raise_value_error(shop: SandboxShop, client: ShopClient) -> None:
     for number in range(4, 101):
         shop.add_customer(number)
     assert client.max_batch == 100
@@ -155,7 +155,7 @@ async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, cl
         ({"phone": "call me"}, "phone"),
     ],
 )
-async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, Any], field: str) -> None:
+async def test_name_altered_by_wordpress_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, Any], field: str) -> None:
     (result,) = await client.write_customers([write(1, **names)], FakePermit())
     assert (result.status, result.field) == (WriteStatus.INVALID, field)
     assert isinstance(result.error, Refused)
@@ -174,7 +174,7 @@ def _row(user_id: int, **changes: Any) -> dict[str, Any]:
     return {"id": user_id, "first_name": "Ada", "last_name": "Byron", "billing": {"phone": ""}, "meta_data": metas, **changes}
 
 
-async def test_what_the_shop_did_not_keep_is_an_error_of_that_item(shop: SandboxShop, client: ShopClient) -> None:
+async def test_value_that_the_shop_did_not_store_is_an_error_of_its_item(shop: SandboxShop, client: ShopClient) -> None:
     rows = [_row(1), _row(2, meta_data=_row(2)["meta_data"][1:]), _row(3, first_name="Someone")]
     shop.faults.script(path=BATCH, status=200, body=json.dumps({"update": rows}), content_type="application/json")
     results = await client.write_customers([write(1), write(2), write(3, first_name="Ada")], FakePermit())
@@ -189,10 +189,10 @@ async def test_what_the_shop_did_not_keep_is_an_error_of_that_item(shop: Sandbox
 
 
 @pytest.mark.parametrize("one_by_one", [False, True])
-async def test_a_name_that_the_shop_does_not_keep_is_told_and_the_values_arrive(
+async def test_name_that_the_shop_does_not_store_is_reported_and_values_are_stored(
     shop: SandboxShop, client: ShopClient, one_by_one: bool
 ) -> None:
-    """Its tables hold characters of three bytes; WooCommerce says that it saved."""
+    """The shop's tables hold characters of up to three bytes, and WooCommerce still reports a saved customer."""
     shop.switches.update({"three_byte_tables": True, "key_owner": "shop_manager" if one_by_one else "administrator"})
     (result,) = await client.write_customers([write(1, first_name="Zoë \U0001f98a", last_name="Žižka")], FakePermit())
     assert (result.status, result.not_kept) == (WriteStatus.UPDATED, ("first_name",))
@@ -228,7 +228,7 @@ async def test_a_batch_answer_that_does_not_fit_is_unreadable(shop: SandboxShop,
 # -- where batches are refused
 
 
-async def test_a_key_that_may_not_batch_writes_one_by_one(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
+async def test_key_without_batch_right_writes_singly(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     shop.add_customer(4, role="administrator")
     results = await client.write_customers([write(1), write(99), write(4), write(2)], FakePermit())
@@ -248,7 +248,7 @@ async def test_a_key_that_may_not_batch_writes_one_by_one(shop: SandboxShop, cli
     assert shop.log.count(path=BATCH) == 2
 
 
-async def test_single_writes_stop_where_the_lease_ends(shop: SandboxShop) -> None:
+async def test_single_writes_stop_when_the_lease_ends(shop: SandboxShop) -> None:
     permit = FakePermit(lambda: 3.0 if shop.log.count() >= 2 else 30.0)
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     async with shop_world(single_writes_at_once=1) as world:
@@ -256,7 +256,7 @@ async def test_single_writes_stop_where_the_lease_ends(shop: SandboxShop) -> Non
     assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_DONE, WriteStatus.NOT_DONE]
 
 
-async def test_single_writes_go_on_past_one_failure_and_stop_at_silence(shop: SandboxShop) -> None:
+async def test_single_writes_continue_after_a_failure_and_stop_after_no_answer(shop: SandboxShop) -> None:
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     async with shop_world(single_writes_at_once=1) as world:
         client = world.with_keys(shop)
@@ -270,7 +270,7 @@ async def test_single_writes_go_on_past_one_failure_and_stop_at_silence(shop: Sa
         assert isinstance(silent[1].error, Unanswered)
 
 
-async def test_single_writes_over_tls_are_puts_and_tunnelled_where_refused(tmp_path: Path) -> None:
+async def test_single_writes_over_tls_are_puts_or_tunnelled_posts(tmp_path: Path) -> None:
     server, trusting = tls_contexts(tmp_path)
     async with SandboxShop(ssl_context=server) as shop, shop_world(ssl_context=trusting, single_writes_at_once=1) as world:
         _people(shop)
@@ -281,7 +281,7 @@ async def test_single_writes_over_tls_are_puts_and_tunnelled_where_refused(tmp_p
         assert [request.method for request in shop.log] == ["POST", "PUT", "POST", "POST"]
 
 
-async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: SandboxShop, client: ShopClient) -> None:
+async def test_batch_too_large_for_the_web_server_is_written_singly(shop: SandboxShop, client: ShopClient) -> None:
     shop.faults.script(path=BATCH, status=413, body="<html><title>413</title></html>", content_type="text/html")
     results = await client.write_customers([write(1), write(2)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
@@ -290,8 +290,8 @@ async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: 
 # -- what is wrong with a site or a key
 
 
-async def test_plain_permalinks_behind_a_web_server_that_rewrites_are_named(shop: SandboxShop, client: ShopClient) -> None:
-    """WooCommerce recognises its keys by the path, and no path leads to the REST API there."""
+async def test_plain_permalinks_behind_rewrites_are_misaddressed(shop: SandboxShop, client: ShopClient) -> None:
+    """WooCommerce recognises its keys by the path, and such a site has no path to the REST API."""
     shop.switches.permalinks = Permalinks.PLAIN_REWRITTEN
     for ask in (client.probe, client.check_access, lambda: client.write_customers([write(1)], FakePermit())):
         with pytest.raises(Misaddressed, match=r"permalinks of the shop are plain.*connect the tillsync bridge plugin"):
@@ -299,7 +299,7 @@ async def test_plain_permalinks_behind_a_web_server_that_rewrites_are_named(shop
 
 
 @pytest.mark.parametrize("permalinks", [Permalinks.PRETTY, Permalinks.PLAIN])
-async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
+async def test_rest_address_with_keys_is_found_with_all_permalinks(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
     shop.switches.permalinks = permalinks
     for _ in range(2):
         (result,) = await client.write_customers([write(1)], FakePermit())
@@ -307,7 +307,7 @@ async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: Shop
     await client.probe()
 
 
-async def test_the_index_must_know_woocommerce(shop: SandboxShop, client: ShopClient) -> None:
+async def test_index_without_woocommerce_is_misaddressed(shop: SandboxShop, client: ShopClient) -> None:
     await client.probe()
     shop.faults.script(method="GET", status=200, body='{"namespaces":["wp/v2"]}', content_type="application/json")
     with pytest.raises(Misaddressed, match=r"WooCommerce is not active.*activate it"):
@@ -317,7 +317,7 @@ async def test_the_index_must_know_woocommerce(shop: SandboxShop, client: ShopCl
         await client.probe()
 
 
-async def test_types_and_status_need_the_bridge(shop: SandboxShop, client: ShopClient) -> None:
+async def test_types_and_status_are_refused_without_the_bridge(shop: SandboxShop, client: ShopClient) -> None:
     gold = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal(5))
     for ask in (
         lambda: client.put_customer_type(gold, 1, FakePermit()),
@@ -332,7 +332,7 @@ async def test_types_and_status_need_the_bridge(shop: SandboxShop, client: ShopC
 @pytest.mark.parametrize(
     ("fault", "stored"), [({"disconnect": "before"}, False), ({"disconnect": "after"}, True), ({"truncate": True}, True)]
 )
-async def test_a_lost_answer_is_unanswered_and_sent_once(
+async def test_lost_answer_with_keys_is_unanswered_and_sent_once(
     shop: SandboxShop, client: ShopClient, fault: dict[str, Any], stored: bool
 ) -> None:
     shop.faults.script(method="POST", times=None, **fault)

@@ -1,4 +1,4 @@
-"""Data behind stray output: found where it is, and not searched for without end where somebody makes it costly."""
+"""JSON data inside stray output is found, and a costly search is given up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARK = b"\xef\xbb\xbf"
         (b"caf\xe9 {" + OURS, StrayOutput(StrayKind.TEXT_BEFORE)),
     ],
 )
-def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: StrayOutput | None) -> None:
+def test_expected_data_is_read_and_stray_output_is_reported(body: bytes, stray: StrayOutput | None) -> None:
     found = read_data(answer(body), has_results)
     assert found.value == {"results": [{"user_id": 12, "note": '{["'}]}
     assert found.stray == stray
@@ -60,7 +60,7 @@ def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: 
     ],
 )
 @pytest.mark.catches("stray-json-is-no-answer")
-def test_what_is_not_whole_not_ours_or_there_twice_is_not_read(body: bytes) -> None:
+def test_truncated_foreign_or_duplicate_data_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read_data(answer(body), has_results)
 
@@ -73,8 +73,8 @@ def test_data_behind_a_notice_with_brackets_is_found() -> None:
     assert found.stray == StrayOutput(StrayKind.TEXT_BEFORE)
 
 
-def test_what_reads_well_from_every_bracket_nearly_to_the_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read from each of its 200 brackets, eight megabytes cost the event loop more than twenty seconds."""
+def test_costly_search_from_every_bracket_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing eight megabytes from each of 200 brackets would block the event loop for more than twenty seconds."""
     starts: list[int] = []
     read = json.JSONDecoder.raw_decode
 

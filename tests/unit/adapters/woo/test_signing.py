@@ -1,4 +1,4 @@
-"""How requests to the shop are signed, and what a shop refuses: tampering, replays, wrong secrets, keys without the right."""
+"""Signatures of requests to the shop. A shop refuses tampered requests, wrong secrets and insufficient keys. Replays change nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _signed(shop: SandboxShop, body: bytes, *, method: str = "POST", route: str 
     return {"X-Tillsync-Timestamp": str(at), "X-Tillsync-Signature": signature}
 
 
-async def test_what_was_signed_cannot_be_changed(shop: SandboxShop, raw: Caller) -> None:
+async def test_changed_signed_request_is_refused(shop: SandboxShop, raw: Caller) -> None:
     body = _item("10")
     good = _signed(shop, body)
     stale_time = {**good, "X-Tillsync-Timestamp": str(int(good["X-Tillsync-Timestamp"]) + 1)}
@@ -75,7 +75,7 @@ async def test_what_was_signed_cannot_be_changed(shop: SandboxShop, raw: Caller)
     assert (await raw("POST", f"/wp-json{BATCH}", body=body, headers=good)).json["results"][0]["status"] == "updated"
 
 
-async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller, client: ShopClient) -> None:
+async def test_replayed_request_is_stale(shop: SandboxShop, raw: Caller, client: ShopClient) -> None:
     body = _item("10", version=10)
     headers = _signed(shop, body)
     assert (await raw("POST", f"/wp-json{BATCH}", body=body, headers=headers)).status == 200
@@ -85,7 +85,7 @@ async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller
     assert shop.store.bridge_rows[1].points == "25"
 
 
-async def test_the_bridge_does_not_need_the_authorization_header(shop: SandboxShop, client: ShopClient) -> None:
+async def test_bridge_requests_have_no_authorization_header(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.trouble = FailureMode.HEADER_STRIPPED
     (result,) = await client.write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
@@ -105,7 +105,7 @@ async def test_the_bridge_does_not_need_the_authorization_header(shop: SandboxSh
         ({"key_permissions": "read"}, {}),
     ],
 )
-async def test_a_key_that_is_not_accepted_says_what_to_check(
+async def test_refused_key_error_names_the_checks(
     shop: SandboxShop, world: ShopWorld, switches: dict[str, object], keys: dict[str, str]
 ) -> None:
     shop.switches.update(switches)
@@ -115,13 +115,13 @@ async def test_a_key_that_is_not_accepted_says_what_to_check(
     assert shop.store.users[1].meta.rows == []
 
 
-async def test_a_key_that_may_only_write_still_writes(shop: SandboxShop, world: ShopWorld) -> None:
+async def test_write_only_key_still_writes(shop: SandboxShop, world: ShopWorld) -> None:
     shop.switches.key_permissions = KeyPermissions.WRITE
     (result,) = await world.with_keys(shop).write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
 
 
-async def test_a_signed_address_is_taken_once(shop: SandboxShop) -> None:
+async def test_oauth_signature_is_accepted_once(shop: SandboxShop) -> None:
     signer = Client(
         shop.switches.consumer_key,
         client_secret=shop.switches.consumer_secret,

@@ -1,4 +1,4 @@
-"""A shop that prints something around its JSON: every write is done once and believed, and what was printed is told."""
+"""A shop with stray output around its JSON. Every write is sent once and its result is read, and the output is reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOLD: dict[Printed, StrayOutput | None] = {
 
 
 @pytest.mark.parametrize("printed", list(Printed))
-async def test_through_the_bridge_each_write_is_done_once_and_believed(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+async def test_bridge_results_inside_stray_output_are_read(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
     shop.switches.stray_output = printed
     client = world.with_bridge(shop)
     results = await client.write_customers([write(1), write(2), write(77)], FakePermit())
@@ -46,7 +46,7 @@ async def test_through_the_bridge_each_write_is_done_once_and_believed(shop: San
 
 
 @pytest.mark.parametrize("printed", list(Printed))
-async def test_with_keys_the_answer_is_known_by_the_ids_that_were_sent(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+async def test_keys_results_inside_stray_output_are_found_by_their_ids(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
     shop.switches.stray_output = printed
     client = world.with_keys(shop)
     results = await client.write_customers([write(1), write(77), removal(2)], FakePermit())
@@ -57,7 +57,7 @@ async def test_with_keys_the_answer_is_known_by_the_ids_that_were_sent(shop: San
 
 
 @pytest.mark.parametrize("printed", list(Printed))
-async def test_an_error_of_wordpress_is_known_among_it_too(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+async def test_wordpress_error_inside_stray_output_is_read(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
     shop.switches.stray_output = printed
     client = world.with_bridge(shop, secret="another-secret-than-the-shop-has")
     with pytest.raises(CredentialsRefused, match="does not accept our signature"):

@@ -8,7 +8,7 @@ import pytest
 from support.logs import captured_lines
 from support.virtual_time import on_virtual_time
 from support.waiting import within
-from tillsync_server.application.concurrency.recurring import Recurring
+from tillsync_server.application.concurrency.recurring import Recurring, while_more, without_due_time
 
 
 class Script:
@@ -86,3 +86,41 @@ async def test_unavailable_database_is_logged_once_and_retried_at_the_floor() ->
         assert all(9 <= seconds <= 11 for seconds in await script.ran(4))
         await task.stop()
     assert [(line["event"], line["during"]) for line in lines.all()] == [("database_unavailable", "test")]
+
+
+class DatabaseAway(Exception):
+    pass
+
+
+async def test_work_continues_after_faults_and_repeats_at_once_while_there_is_more() -> None:
+    script: list[object] = [True, True, ValueError("ours"), DatabaseAway(), True, False]
+    done = asyncio.Event()
+
+    async def work() -> bool:
+        if not script:
+            done.set()
+            return False
+        step = script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return bool(step)
+
+    task = Recurring("test", while_more(work), seconds=0.01, database_gone=(DatabaseAway,))
+    task.start()
+    await within(done.wait())
+    await task.stop()
+    await task.stop()
+
+
+async def test_wake_runs_the_work_at_once() -> None:
+    rounds = asyncio.Semaphore(0)
+
+    async def work() -> None:
+        rounds.release()
+
+    task = Recurring("test", without_due_time(work), seconds=3600, database_gone=())
+    task.start()
+    for _ in range(3):
+        await within(rounds.acquire())
+        task.wake()
+    await task.stop()

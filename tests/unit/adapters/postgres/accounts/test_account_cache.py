@@ -1,4 +1,4 @@
-"""Settings by version: read once per change however many runs ask, never older than asked for."""
+"""``AccountCache`` reads settings once per version for all callers, and returns none older than requested."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Store:
         return seen
 
 
-async def test_one_read_serves_everybody_at_once_and_later() -> None:
+async def test_one_read_serves_concurrent_and_later_callers() -> None:
     store = Store()
     store.gate.clear()
     cache = AccountCache(store.read)
@@ -40,7 +40,7 @@ async def test_one_read_serves_everybody_at_once_and_later() -> None:
     assert store.reads == 1
 
 
-async def test_a_newer_version_is_read_and_an_older_wish_gets_it() -> None:
+async def test_newer_version_is_read_and_also_serves_older_requests() -> None:
     store = Store()
     cache = AccountCache(store.read)
     await cache.at_version(SHOP, 1)
@@ -50,7 +50,7 @@ async def test_a_newer_version_is_read_and_an_older_wish_gets_it() -> None:
     assert store.reads == 2
 
 
-async def test_joining_a_read_that_began_before_the_change_reads_again() -> None:
+async def test_read_that_began_before_the_change_is_repeated() -> None:
     store = Store()
     store.gate.clear()
     cache = AccountCache(store.read)
@@ -67,7 +67,7 @@ async def test_joining_a_read_that_began_before_the_change_reads_again() -> None
     assert store.reads == 2
 
 
-async def test_a_caller_that_goes_away_does_not_take_the_read_from_the_others() -> None:
+async def test_cancelled_caller_does_not_cancel_the_shared_read() -> None:
     store = Store()
     store.gate.clear()
     cache = AccountCache(store.read)
@@ -80,12 +80,12 @@ async def test_a_caller_that_goes_away_does_not_take_the_read_from_the_others() 
     assert store.reads == 1
 
 
-async def test_a_database_that_fell_back_in_time_interrupts_the_run() -> None:
+async def test_older_version_in_the_database_interrupts_the_run() -> None:
     with pytest.raises(RunInterrupted, match="version 1, asked for 5"):
         await AccountCache(Store().read).at_version(SHOP, 5)
 
 
-async def test_a_failed_read_is_told_to_all_and_not_kept() -> None:
+async def test_failed_read_is_raised_to_all_callers_and_not_cached() -> None:
     calls = 0
 
     async def read(account_id: AccountId) -> Account:

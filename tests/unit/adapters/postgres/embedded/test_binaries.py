@@ -1,4 +1,4 @@
-"""Which PostgreSQL the embedded database runs: the order of the places, the version of the data directory, and what a refusal says."""
+"""The PostgreSQL programs of the embedded database: search order, version of the data directory, and refusals with a remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURSELVES = RunAs(os.geteuid(), os.getegid(), "ourselves", drops=False)
 
 
 def programs(folder: Path, version: str) -> Path:
-    """A folder with programs that only say their version. ``version`` empty: they do not run."""
+    """A folder with programs that only print their version. With an empty ``version`` they do not run."""
     folder.mkdir(parents=True)
     for program in ("postgres", "initdb"):
         says = f"echo '{program} (PostgreSQL) {version}'" if version else "exit 127"
@@ -27,7 +27,7 @@ def programs(folder: Path, version: str) -> Path:
 
 
 class Machine:
-    """A machine whose PostgreSQLs lie under ``root``."""
+    """A machine with its PostgreSQL installations under ``root``."""
 
     def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
         self.root = root
@@ -68,7 +68,7 @@ def refusal(made_by: int | None = None, wanted: Path | None = None) -> str:
     return str(caught.value)
 
 
-def test_the_newest_of_debian_comes_first_then_pgdg_then_path_then_the_wheel(machine: Machine) -> None:
+def test_search_order_is_debian_newest_then_pgdg_then_path_then_wheel(machine: Machine) -> None:
     wheel = machine.wheel("18.6")
     assert taken() == wheel
     other = programs(machine.root / "opt/bin", "15.9")
@@ -81,32 +81,32 @@ def test_the_newest_of_debian_comes_first_then_pgdg_then_path_then_the_wheel(mac
     assert system_bin_dirs() == [debian_16, debian_15, debian_9, rpm_17, rpm_16, other]
 
 
-def test_a_link_on_path_to_a_folder_of_the_system_is_the_same_folder(machine: Machine) -> None:
+def test_link_on_path_to_a_system_folder_is_not_a_second_folder(machine: Machine) -> None:
     debian = machine.debian(15)
     machine.on_path(debian)
     assert system_bin_dirs() == [debian]
 
 
 @pytest.mark.parametrize(("major", "version"), [(14, "14.12"), (17, "")])
-def test_what_is_too_old_or_does_not_run_is_passed_over(machine: Machine, major: int, version: str) -> None:
+def test_too_old_or_broken_programs_are_skipped(machine: Machine, major: int, version: str) -> None:
     machine.debian(major, version)
     wheel = machine.wheel("18.6")
     assert taken() == wheel
 
 
-def test_a_client_without_the_server_is_passed_over(machine: Machine) -> None:
+def test_installation_without_a_server_is_skipped(machine: Machine) -> None:
     (machine.debian(17) / "initdb").unlink()
     wheel = machine.wheel("18.6")
     assert taken() == wheel
 
 
-def test_a_data_directory_is_opened_by_the_version_that_made_it(machine: Machine) -> None:
+def test_data_directory_is_opened_by_its_own_version(machine: Machine) -> None:
     debian_15, debian_17, wheel = machine.debian(15), machine.debian(17), machine.wheel("18.6")
     assert taken() == debian_17
     assert [taken(made_by) for made_by in (15, 17, 18)] == [debian_15, debian_17, wheel]
 
 
-def test_another_version_is_refused_with_what_is_there_and_the_remedy(machine: Machine) -> None:
+def test_missing_version_error_names_installed_versions_and_the_remedy(machine: Machine) -> None:
     machine.debian(15)
     machine.wheel("18.6")
     assert refusal(made_by=16) == (
@@ -116,27 +116,27 @@ def test_another_version_is_refused_with_what_is_there_and_the_remedy(machine: M
     )
 
 
-def test_without_any_postgresql_the_ways_to_one_are_named(machine: Machine) -> None:
+def test_missing_postgresql_error_names_each_remedy(machine: Machine) -> None:
     said = refusal()
     for way in ("no PostgreSQL 15 or newer was found", "pip install", "TILLSYNC_POSTGRES_BIN", "DATABASE_URL"):
         assert way in said
     assert "made by PostgreSQL 17, but this machine has no PostgreSQL: install PostgreSQL 17" in refusal(made_by=17)
 
 
-def test_a_named_folder_is_taken_and_no_other(machine: Machine) -> None:
+def test_configured_folder_is_the_only_one_used(machine: Machine) -> None:
     machine.debian(17)
     other = programs(machine.root / "opt/bin", "15.9")
     assert taken(wanted=other) == other
     assert "by PostgreSQL 17, but TILLSYNC_POSTGRES_BIN names PostgreSQL 15: install" in refusal(made_by=17, wanted=other)
 
 
-def test_a_relative_folder_is_meant_from_here(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_folder_is_resolved_from_the_working_directory(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     other = programs(machine.root / "opt/bin", "15.9")
     monkeypatch.chdir(machine.root)
     assert taken(wanted=Path("opt/bin")) == other
 
 
-def test_a_named_folder_that_cannot_serve_is_refused(machine: Machine) -> None:
+def test_unusable_configured_folder_is_refused(machine: Machine) -> None:
     empty = machine.root / "empty"
     empty.mkdir()
     assert f"TILLSYNC_POSTGRES_BIN names {empty}, which does not hold the programs postgres and initdb" in refusal(wanted=empty)
@@ -145,7 +145,7 @@ def test_a_named_folder_that_cannot_serve_is_refused(machine: Machine) -> None:
     assert f"{broken}/postgres does not run here" in refusal(wanted=broken)
 
 
-def test_the_word_wheel_stands_for_the_wheels_programs(machine: Machine) -> None:
+def test_setting_wheel_means_the_programs_of_the_wheel(machine: Machine) -> None:
     machine.debian(17)
     assert "no PostgreSQL 15 or newer was found" in refusal(wanted=WHEEL)
     wheel = machine.wheel("18.6")
@@ -154,11 +154,11 @@ def test_the_word_wheel_stands_for_the_wheels_programs(machine: Machine) -> None
 
 
 @pytest.mark.parametrize(("printed", "major"), [("15.14 (Debian 15.14-0+deb12u1)", 15), ("19beta2", 19), ("18.6", 18)])
-def test_the_major_version_is_read_from_what_the_program_prints(tmp_path: Path, printed: str, major: int) -> None:
+def test_major_version_is_read_from_the_program_output(tmp_path: Path, printed: str, major: int) -> None:
     assert major_version(programs(tmp_path / "bin", printed)) == major
 
 
-def test_programs_that_the_user_of_postgresql_cannot_reach_are_passed_over_or_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_unreachable_for_the_postgresql_user_are_skipped_or_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = RunAs(pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid, "nobody", drops=True)
     with reachable_directory() as directory:
         machine = Machine(directory, monkeypatch)
@@ -171,7 +171,7 @@ def test_programs_that_the_user_of_postgresql_cannot_reach_are_passed_over_or_co
         assert reachable_binaries(Binaries(debian, 15), nobody, directory) == Binaries(debian, 15)
 
 
-def test_a_data_directory_remembers_its_version(tmp_path: Path) -> None:
+def test_data_directory_stores_its_version(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path, OURSELVES)
     assert directory.made_by() is None
     directory.cluster.mkdir()

@@ -1,4 +1,4 @@
-"""Why an embedded PostgreSQL ended, read from its log: the server's own message, and no value of a statement."""
+"""The exit reason of an embedded PostgreSQL is the server's own message in its log, without values of statements."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def reason_of(directory: Path, *lines: str, before: str = "") -> str:
         ([], NO_REASON),
     ],
 )
-def test_the_reason_is_what_the_server_says_of_itself(tmp_path: Path, lines: list[str], reason: str) -> None:
+def test_reason_is_the_message_of_the_server_process(tmp_path: Path, lines: list[str], reason: str) -> None:
     assert reason_of(tmp_path, *lines) == reason
 
 
-def test_an_earlier_server_is_not_asked(tmp_path: Path) -> None:
+def test_log_of_an_earlier_server_is_ignored(tmp_path: Path) -> None:
     assert reason_of(tmp_path, before=line(SERVER, "FATAL", "of before")) == NO_REASON
 
 
@@ -83,13 +83,13 @@ def test_a_log_of_any_size_is_read_at_both_ends(tmp_path: Path) -> None:
     assert reason_of(tmp_path, line(SESSION, "ERROR", "x" * 200) * 1_500, line(SERVER, "FATAL", "in between")) == "in between"
 
 
-def test_a_full_disk_takes_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_without_a_log_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=4_096))
     assert reason_of(tmp_path) == DISK_FULL
     assert reason_of(tmp_path, line(SERVER, "FATAL", "what it says goes first")) == "what it says goes first"
 
 
-def test_without_a_log_there_is_no_reason(tmp_path: Path) -> None:
+def test_missing_log_gives_no_reason(tmp_path: Path) -> None:
     assert exit_reason(tmp_path / "none.log", 0, SERVER) == NO_REASON
 
 
@@ -105,5 +105,5 @@ def test_without_a_log_there_is_no_reason(tmp_path: Path) -> None:
         ("x" * 1_000, "x" * 300),
     ],
 )
-def test_values_are_left_out_and_files_are_not(text: str, clean: str | None) -> None:
+def test_values_are_removed_and_file_names_are_kept(text: str, clean: str | None) -> None:
     assert without_values(text) == (text if clean is None else clean)

@@ -1,4 +1,4 @@
-"""Credentials at rest: any key of the list decrypts, the first encrypts, and a wrong one is named without being shown."""
+"""Encryption of stored credentials. The first key encrypts, every key decrypts, and errors name the setting without the key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, S
 OLD, NEW = "an old secret key; " * 3, "a new secret key; " * 3
 
 
-def test_a_secret_comes_back_and_is_not_readable_at_rest() -> None:
+def test_secret_is_decrypted_and_not_readable_at_rest() -> None:
     box = SecretBox([NEW])
     stored = box.encrypt("consumer secret ✓")
     assert b"consumer" not in stored
@@ -23,7 +23,7 @@ def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
     assert SecretBox([NEW]).decrypt(both.encrypt("s")) == "s"
 
 
-def test_rotation_rewrites_only_what_is_not_under_the_first_key() -> None:
+def test_rotation_rewrites_only_values_not_under_the_first_key() -> None:
     both = SecretBox([NEW, OLD])
     renewed = both.rotate(SecretBox([OLD]).encrypt("s"))
     assert renewed is not None
@@ -31,7 +31,7 @@ def test_rotation_rewrites_only_what_is_not_under_the_first_key() -> None:
     assert both.rotate(renewed) is None
 
 
-def test_a_wrong_key_is_named_by_its_setting_and_never_shown() -> None:
+def test_wrong_key_error_names_the_setting_and_hides_the_key() -> None:
     stored = SecretBox([OLD]).encrypt("s")
     for attempt in (SecretBox([NEW]).decrypt, SecretBox([NEW]).rotate):
         with pytest.raises(SecretKeyError, match="TILLSYNC_SECRET_KEY") as caught:
@@ -54,7 +54,7 @@ def test_missing_and_short_keys_are_refused(keys: list[str], text: str) -> None:
     assert "TILLSYNC_SECRET_KEY" in str(caught.value)
 
 
-def test_the_setting_is_a_comma_list() -> None:
+def test_setting_is_a_comma_separated_list() -> None:
     box = SecretBox.from_setting(f" {NEW} , {OLD},")
     assert box.decrypt(SecretBox([OLD]).encrypt("s")) == "s"
     with pytest.raises(SecretKeyError):

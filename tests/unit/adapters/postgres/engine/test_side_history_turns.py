@@ -1,4 +1,4 @@
-"""Many accounts that fail in the same second ask their histories by few connections."""
+"""Accounts that fail in the same second read their side histories over few connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_server.domain.enums import Side
 
 
 class CountingDatabase:
-    """Counts the connections that are borrowed at once."""
+    """Counts concurrently acquired connections."""
 
     def __init__(self) -> None:
         self.borrowed = self.most = self.asked = 0
@@ -34,7 +34,7 @@ class CountingDatabase:
 
 
 @on_virtual_time
-async def test_failures_of_the_same_second_leave_the_pool_to_others() -> None:
+async def test_simultaneous_failures_use_few_connections() -> None:
     database: Any = CountingDatabase()
     history = PostgresSideHistory(database)
     entries = [order_entry(till_account(), order_facts(number)) for number in range(1, 31)]
