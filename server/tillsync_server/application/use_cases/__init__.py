@@ -1,4 +1,4 @@
-"""What a caller can ask for, one module a topic: the edges (gRPC, HTTP) call these, and these call the ports.
+"""Use cases, one module for each topic. The edges (gRPC, HTTP) call them, and they call the ports.
 
-Every method validates its command (``InvalidArgument`` names the fields), and raises ``RequestError`` subclasses only.
+Every method validates its command (``InvalidArgument`` names the fields), and raises only subclasses of ``RequestError``.
 """

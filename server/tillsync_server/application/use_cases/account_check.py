@@ -1,9 +1,9 @@
-"""CheckAccount: both sides tested step by step with the present settings; what is wrong is named, with its remedy.
+"""CheckAccount: tests both sides step by step with the present settings, and names each problem with its remedy.
 
-Writes to neither side. A side that passes every step works: an account problem of it is closed, also while no entry is due that would
-find out. What the shop's bridge says of the shop is kept.
+It writes to neither side. If a side passes every step, the account's problem of that side is closed, even while no entry is due that would
+close it. The check stores the price decimals that the shop's bridge reports.
 
-A failed step is an answer. A side's steps end with its first failed one, because the later ones would only repeat its cause.
+A failed step is part of the answer. A side's steps end with its first failed one, because later steps would only repeat its cause.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tillsync_server.ports.till import TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
 
 SIDE_SECONDS = 28.0
-"""What a side may take as a whole; both run at the same time."""
+"""Time limit of all steps of one side. Both sides are checked at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
-class AccountChecked:
+class AccountCheckResult:
     steps: tuple[CheckStep, ...]
     warnings: tuple[CheckWarning, ...] = field(default=())
 
@@ -59,8 +59,9 @@ class AccountCheck:
         self._warnings = warnings
         self._side_seconds = side_seconds
 
-    async def run(self, account_id: AccountId, *, tells_other_tills: bool = False) -> AccountChecked:
-        """``tells_other_tills``: the caller may read all accounts, so a warning may name another till_id. NotFound."""
+    async def run(self, account_id: AccountId, *, may_name_other_tills: bool = False) -> AccountCheckResult:
+        """Checks an account. ``may_name_other_tills``: the caller may read all accounts, so a warning may name another till_id. Raises
+        NotFound."""
         account = await self._accounts.get(account_id)
         own = SideRun(None)
         missing_of_till, missing_of_shop = _missing_of_till(account), _missing_of_shop(account)
@@ -79,36 +80,37 @@ class AccountCheck:
         async def check_shop_side() -> None:
             if not missing_of_shop:
                 async with shop.limited_to(self._side_seconds):
-                    said = await check_shop(shop, account, self._shops)
-                    statuses.extend([said] if said is not None else [])
+                    status = await check_shop(shop, account, self._shops)
+                    statuses.extend([status] if status is not None else [])
 
         async with asyncio.TaskGroup() as sides:
             sides.create_task(check_till_side())
             sides.create_task(check_shop_side())
         if customer_ids:
-            await self._compare_tills(till, account.till_id, customer_ids, tells_other_tills=tells_other_tills)
+            await self._compare_tills(till, account.till_id, customer_ids, may_name_other_tills=may_name_other_tills)
         for side, run in ((Side.TILL, till), (Side.SHOP, shop)):
             if run.steps and all(step.ok for step in run.steps):
                 await self._accounts.resume_side(account_id, side, config_version=account.config_version)
         for status in statuses:
-            await self._keep(account, status)
+            await self._store_price_decimals(account, status)
         for warning in (await self._warnings.of([account_id])).get(account_id, ()):
             (till if warning.side is Side.TILL else shop).warn(warning.reason.name.lower(), warning.text, warning.remedy)
-        return AccountChecked((*own.steps, *till.steps, *shop.steps), (*own.warnings, *till.warnings, *shop.warnings))
+        return AccountCheckResult((*own.steps, *till.steps, *shop.steps), (*own.warnings, *till.warnings, *shop.warnings))
 
-    async def _keep(self, account: Account, status: ShopStatus) -> None:
-        """What the bridge said when it connected may have changed."""
+    async def _store_price_decimals(self, account: Account, status: ShopStatus) -> None:
+        """Stores the bridge's price decimals, which may have changed since it connected."""
         if status.price_decimals == account.shop.price_decimals:
             return
 
         def change(present: Account) -> Account:
             return replace(present, shop=replace(present.shop, price_decimals=status.price_decimals))
 
-        with suppress(Unavailable):  # the account is busy just now: the next check keeps it
+        with suppress(Unavailable):  # the account is busy, and the next check stores them
             await self._accounts.update(account.account_id, change)
 
     async def _warn_of_webhooks(self, run: SideRun, account: Account) -> None:
-        """A webhook to any account of the till tells all of them: one set of credentials is enough."""
+        """Warns if no account of the till has webhook credentials. One set is enough, because each webhook hints all accounts of the
+        till."""
         of_till = await self._accounts.accounts_of_till(account.till_id)
         if any(each.epos.webhook_key and each.epos.webhook_secret for each in (account, *of_till)):
             return
@@ -120,13 +122,13 @@ class AccountCheck:
         )
 
     async def _compare_tills(
-        self, run: SideRun, till_id: TillId, customer_ids: Sequence[EposCustomerId], *, tells_other_tills: bool
+        self, run: SideRun, till_id: TillId, customer_ids: Sequence[EposCustomerId], *, may_name_other_tills: bool
     ) -> None:
         await self._seen.note_customer_ids(till_id, customer_ids)
         others = await self._seen.tills_with_same_customers(till_id, customer_ids)
         if not others:
             return
-        named = f" ({', '.join(others[:5])})" if tells_other_tills else ""
+        named = f" ({', '.join(others[:5])})" if may_name_other_tills else ""
         run.warn(
             "tills_look_alike",
             f"another till_id{named} serves the same customer ids: both seem to be one Epos Now company.",
@@ -136,16 +138,16 @@ class AccountCheck:
 
 def _missing_of_till(account: Account) -> list[str]:
     epos = account.epos
-    wanted = (("epos.base_url", epos.base_url), ("epos.api_key", epos.api_key), ("epos.api_secret", epos.api_secret))
-    return [name for name, value in wanted if not value]
+    required = (("epos.base_url", epos.base_url), ("epos.api_key", epos.api_key), ("epos.api_secret", epos.api_secret))
+    return [name for name, value in required if not value]
 
 
 def _missing_of_shop(account: Account) -> list[str]:
     shop = account.shop
     missing = [] if shop.base_url else ["shop.base_url"]
     if not shop.has_bridge:
-        wanted = (("shop.consumer_key", shop.consumer_key), ("shop.consumer_secret", shop.consumer_secret))
-        missing += [name for name, value in wanted if not value]
+        required = (("shop.consumer_key", shop.consumer_key), ("shop.consumer_secret", shop.consumer_secret))
+        missing += [name for name, value in required if not value]
     return missing
 
 

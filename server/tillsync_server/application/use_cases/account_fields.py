@@ -1,4 +1,5 @@
-"""The settings of an account by their path (``auto_link``, ``epos.api_key``): default, check and place of each. Masks and drafts use it.
+"""The settings of an account by path (``auto_link``, ``epos.api_key``), each with its default, check and place. Update masks and new
+accounts use them.
 
 To add a setting: domain.account, the proto field, a row here, the column (adapters/postgres/accounts/account_rows.py).
 """
@@ -22,20 +23,20 @@ MAX_NAME_LENGTH = 100
 MAX_SECRET_LENGTH = 512
 MAX_REQUESTS_PER_MINUTE = 100_000
 MAX_MASK_PATHS = 100
-"""Far more than there are settings; a mask of millions of made-up names would be answered name by name."""
+"""Far more than there are settings. Without a limit a mask of millions of made-up names would get an error for each name."""
 _MAX_ID = 2**63 - 1
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 _BRIDGE_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 Check = Callable[[Any], Any]
-"""From a value that is not empty to what is stored. ValueError says what is wrong."""
+"""Converts a value that is not empty to the stored value. Raises ValueError with the problem."""
 
-Word = TypeVar("Word", bound=IntEnum)
+Member = TypeVar("Member", bound=IntEnum)
 
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """``default``: what an empty value becomes. ``path``: where it stands in the account."""
+    """One setting. ``default`` replaces an empty value. ``path``: its place in the account."""
 
     path: str
     default: Any
@@ -47,25 +48,25 @@ def is_slug(text: str) -> bool:
 
 
 def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingField]:
-    """Every path an update_mask may name. The default of ``till_id`` is the account's id, put in by :func:`with_settings`."""
+    """Returns every path that an update_mask may name. :func:`with_settings` sets the default of ``till_id``, the account's id."""
     rows = (
         SettingField("name", "", _text(MAX_NAME_LENGTH)),
         SettingField("customer_sync_enabled", True, bool),
         SettingField("default_epos_customer_id", None, _till_customer),
-        SettingField("match_email", MatchEmail.ACCOUNT, _word(MatchEmail)),
-        SettingField("guest_policy", GuestPolicy.DEFAULT_CUSTOMER, _word(GuestPolicy)),
+        SettingField("match_email", MatchEmail.ACCOUNT, _enum_member(MatchEmail)),
+        SettingField("guest_policy", GuestPolicy.DEFAULT_CUSTOMER, _enum_member(GuestPolicy)),
         SettingField("auto_link", True, bool),
         SettingField("sync_names", False, bool),
         SettingField("sync_phone", False, bool),
-        SettingField("trusted_accounts", TrustedAccounts.CONFIRMED_ONLY, _word(TrustedAccounts)),
+        SettingField("trusted_accounts", TrustedAccounts.CONFIRMED_ONLY, _enum_member(TrustedAccounts)),
         SettingField("till_id", None, _till_id),
         SettingField("shared_till", False, bool),
         SettingField("epos.base_url", EPOS_DEFAULT_BASE_URL, lambda text: till_base_url(text, plain_http_allowed)),
         SettingField("epos.api_key", "", _issued(_basic_user)),
         SettingField("epos.api_secret", "", _issued(_text(MAX_SECRET_LENGTH))),
-        SettingField("epos.customer_api_version", TillApiVersion.V2, _word(TillApiVersion)),
-        SettingField("epos.customer_type_api_version", TillApiVersion.V2, _word(TillApiVersion)),
-        SettingField("epos.v4_type_field", TillTypeField.AUTO, _word(TillTypeField)),
+        SettingField("epos.customer_api_version", TillApiVersion.V2, _enum_member(TillApiVersion)),
+        SettingField("epos.customer_type_api_version", TillApiVersion.V2, _enum_member(TillApiVersion)),
+        SettingField("epos.v4_type_field", TillTypeField.AUTO, _enum_member(TillTypeField)),
         SettingField("epos.requests_per_minute", DEFAULT_REQUESTS_PER_MINUTE, _requests_per_minute),
         SettingField("epos.webhook_key", "", _basic_user),
         SettingField("epos.webhook_secret", "", _text(MAX_SECRET_LENGTH)),
@@ -78,7 +79,8 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
 
 
 def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any], *, within: str = "account") -> dict[str, Any]:
-    """``given`` by path, empty values replaced by their defaults. InvalidArgument names every wrong one as ``<within>.<path>``."""
+    """Returns ``given`` by path, with defaults in place of empty values. Raises InvalidArgument, which names every invalid value as
+    ``<within>.<path>``."""
     checked: dict[str, Any] = {}
     violations = []
     for path, value in given.items():
@@ -95,7 +97,7 @@ def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any
 
 
 def with_settings(account: Account, settings: Mapping[str, Any]) -> Account:
-    """``account`` with checked settings in their places."""
+    """Returns ``account`` with the checked settings."""
     own: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {"epos": {}, "shop": {}}
     for path, value in settings.items():
@@ -112,16 +114,16 @@ def with_settings(account: Account, settings: Mapping[str, Any]) -> Account:
 
 
 def _trusted_before(present: Account, trusted: TrustedAccounts) -> datetime | None:
-    """Set once: whoever saves REGISTERED_BEFORE again does not trust those who have registered since."""
+    """Returns the time of trust, which is set once. To save REGISTERED_BEFORE again does not trust users who have registered since."""
     if trusted is not TrustedAccounts.REGISTERED_BEFORE:
         return None
     return present.trusted_before or datetime.now(UTC)
 
 
-def _text(most: int) -> Check:
+def _text(max_length: int) -> Check:
     def check(text: str) -> str:
-        if len(text) > most:
-            raise ValueError(f"at most {most} characters")
+        if len(text) > max_length:
+            raise ValueError(f"at most {max_length} characters")
         if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
             raise ValueError("must not contain control characters")
         return text
@@ -137,8 +139,8 @@ def _basic_user(text: str) -> str:
 
 
 def _issued(check: Check) -> Check:
-    """For credentials that the other side has issued and that we send: theirs are ASCII. In which encoding the other side would read
-    anything else, nothing says."""
+    """Returns a check of credentials that the other side issued and the service sends. Issued ones are ASCII. No specification says which
+    encoding the other side reads, so other characters are refused."""
 
     def check_issued(text: str) -> str:
         strange = next((position for position, character in enumerate(text, 1) if not character.isascii()), None)
@@ -151,18 +153,18 @@ def _issued(check: Check) -> Check:
 
 
 def bridge_secret(text: str) -> str:
-    """ValueError says what is wrong."""
+    """Returns ``text`` if it is a bridge secret. Raises ValueError with the problem."""
     if not _BRIDGE_SECRET.fullmatch(text):
         raise ValueError("must be 32 random bytes as base64url: 43 characters without padding")
     return text
 
 
-def _word(kind: type[Word]) -> Callable[[int], Word]:
-    def check(number: int) -> Word:
+def _enum_member(kind: type[Member]) -> Callable[[int], Member]:
+    def check(number: int) -> Member:
         try:
             return kind(number)
         except ValueError as error:
-            raise ValueError(f"must be one of {', '.join(word.name for word in kind)}") from error
+            raise ValueError(f"must be one of {', '.join(member.name for member in kind)}") from error
 
     return check
 

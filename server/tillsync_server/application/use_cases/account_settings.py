@@ -1,4 +1,4 @@
-"""Accounts and their settings: make, read, list, change."""
+"""Creates, reads, lists and changes accounts and their settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_server.application.use_cases.account_fields import (
     setting_fields,
     with_settings,
 )
-from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.page_tokens import PageTokens, coerced_page_size
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.base_urls import PlainHttpAllowed, origin_of
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
@@ -35,19 +35,19 @@ OUTPUT_ONLY = frozenset(
     }
 )
 
-# What is sent to each side, and so must be given again (or removed) before anything is sent to another origin.
+# Secrets that are sent to each side. They must be given again (or removed) before anything is sent to another origin.
 _SECRETS_SENT = (
     ("epos.base_url", ("epos.api_key", "epos.api_secret")),
     ("shop.base_url", ("shop.consumer_key", "shop.consumer_secret", "shop.bridge_secret")),
 )
 
 ReadSettings = Callable[[Sequence[str]], Mapping[str, Any]]
-"""The values of these paths as the caller gave them; None, 0 and "" where empty. Only valid paths are asked for."""
+"""Returns the values of these paths in the request; None, 0 and "" are empty ones. It is called with valid paths only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountGiven:
-    """``named``: the account_id inside the account message, empty or the same."""
+class AccountInput:
+    """An account in a request. ``named``: the account_id inside the account message, which must be empty or the same."""
 
     account_id: AccountId
     named: str
@@ -65,15 +65,15 @@ def _never(host: str, port: int) -> bool:
 
 
 class AccountSettings:
-    """``plain_http_allowed``: hosts whose till may be asked over http (the allow-list); loopback always may."""
+    """Manages accounts. ``plain_http_allowed``: whether a till's host may use http (the allow-list); loopback always may."""
 
     def __init__(self, accounts: AccountStore, warnings: AccountWarnings, *, plain_http_allowed: PlainHttpAllowed = _never) -> None:
         self._accounts = accounts
         self._warnings = warnings
         self._fields: dict[str, SettingField] = setting_fields(plain_http_allowed)
 
-    async def create(self, given: AccountGiven) -> Account:
-        """AlreadyExists; FailedPrecondition (TILL_NOT_SHARED); InvalidArgument."""
+    async def create(self, given: AccountInput) -> Account:
+        """Creates an account. Raises AlreadyExists, FailedPrecondition (TILL_NOT_SHARED), InvalidArgument."""
         if not is_slug(given.account_id):
             raise InvalidArgument.of("account_id", "must be 1 to 64 of a-z, 0-9 and inner hyphens")
         _check_name(given)
@@ -88,14 +88,15 @@ class AccountSettings:
 
     async def list_accounts(self, page_size: int, page_token: str) -> AccountsPage:
         limit = coerced_page_size(page_size)
-        tokens = TokenOf("page_token", "accounts")
-        after = tokens.take_text(page_token)
+        tokens = PageTokens("page_token", "accounts")
+        after = tokens.read_text(page_token)
         found = await self._accounts.list_accounts(after=None if after is None else AccountId(after), limit=limit + 1)
         page = await self._with_warnings(found[:limit])
-        return AccountsPage(page, tokens.give(page[-1].account_id) if len(found) > limit else "")
+        return AccountsPage(page, tokens.make(page[-1].account_id) if len(found) > limit else "")
 
-    async def update(self, given: AccountGiven, mask: Sequence[str], etag: str) -> AccountChange:
-        """Aborted: another etag. FailedPrecondition: TILL_NOT_SHARED, DEFAULT_CUSTOMER_LINKED. InvalidArgument."""
+    async def update(self, given: AccountInput, mask: Sequence[str], etag: str) -> AccountChange:
+        """Changes the settings in ``mask``. Raises Aborted (another etag), FailedPrecondition (TILL_NOT_SHARED, DEFAULT_CUSTOMER_LINKED),
+        InvalidArgument."""
         _check_name(given)
         paths = self._checked_mask(mask)
         settings = checked_settings(self._fields, given.settings(paths))
@@ -136,13 +137,14 @@ class AccountSettings:
         return f'"{path[:100]}" is no field of Account; names are written like auto_link or epos.api_key'
 
 
-def _check_name(given: AccountGiven) -> None:
+def _check_name(given: AccountInput) -> None:
     if given.named not in ("", given.account_id):
         raise InvalidArgument.of("account.account_id", "must be empty or the same as account_id")
 
 
 def _check_origins(present: Account, changed: Account, given: Iterable[str]) -> None:
-    """Stored secrets never travel to an origin they were not given for. A removed secret counts as given."""
+    """Raises InvalidArgument (SECRETS_NEEDED) if a stored secret would be sent to an origin for which it was not given. A removed secret
+    counts as given."""
     named = frozenset(given)
     violations = []
     for url_path, secret_paths in _SECRETS_SENT:

@@ -1,4 +1,4 @@
-"""Caps per account: how much may wait, and how fast it may come. No query a request: waiting entries are counted now and then."""
+"""Limits of each account: its waiting entries, and its entries a second. Waiting entries are counted now and then, not at each request."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from tillsync_server.ports.queues import WaitingCounter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
-    """0 turns a cap off; then one noisy account can fill the disk, or keep every other account's calls waiting."""
+    """Limits of each account. 0 turns a limit off; then one noisy account can fill the disk, or delay every other account's calls."""
 
     max_waiting_entries: int = 200_000
-    """PENDING entries of one account. Over it by at most 1 % and one batch for each process, since counts are sampled."""
+    """PENDING entries of one account. Counts are sampled, so an account may exceed it by at most 1 % and one batch for each process."""
     entries_per_second: float = 5_000.0
-    """Entries one account may hand to one process, on average; a batch counts as its entries."""
+    """Entries that one account may send to one process, on average. A batch counts as its entries."""
     burst_entries: float = 100_000.0
-    """What it may hand over at once after a quiet time: a sweep over all customers of a large till."""
+    """Entries that one account may send at once after a quiet time, such as a sweep over all customers of a large till."""
 
 
 RECOUNT_SECONDS = 2.0
-"""An account over its cap is not counted more often than this, however often it asks."""
+"""Least time between two counts of an account over its limit, for any number of calls."""
 _SAMPLE_SHARE = 100
 _MAX_ACCOUNTS = 50_000
 
 
 @dataclass(slots=True)
-class _Standing:
+class _AccountLoad:
     tokens: float
     refilled_at: float
     waiting: int = 0
-    """As last counted, and since then every admitted entry added: too high rather than too low."""
+    """The last count and every entry admitted since, so it may be too high, but not too low."""
     admitted: int = 0
-    """Since the last count."""
+    """Entries admitted since the last count."""
     counted_at: float | None = None
     counting: asyncio.Lock | None = None
 
 
 class Admission:
-    """One per process. ``clock`` is monotonic."""
+    """Admits or refuses entries. One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(
         self, counter: WaitingCounter, settings: AdmissionSettings | None = None, *, clock: Callable[[], float] = time.monotonic
@@ -51,29 +51,30 @@ class Admission:
         self._counter = counter
         self._settings = settings or AdmissionSettings()
         self._clock = clock
-        self._standings: dict[AccountId, _Standing] = {}
+        self._loads: dict[AccountId, _AccountLoad] = {}
         self._sample_after = max(self._settings.max_waiting_entries // _SAMPLE_SHARE, 1)
 
     async def admit(self, account_id: AccountId, entries: int = 1) -> None:
-        """ResourceExhausted with the time to come back. Coalescing ones count too: nobody knows yet that they will."""
+        """Admits entries. Raises ResourceExhausted with a retry delay. Entries that will coalesce count too, because that is not known
+        yet."""
         now = self._clock()
-        standing = self._standings.get(account_id)
-        if standing is None:
-            standing = self._standing_of_new(account_id, now)
-        self._take_tokens(account_id, standing, entries, now)
+        load = self._loads.get(account_id)
+        if load is None:
+            load = self._new_load(account_id, now)
+        self._use_tokens(account_id, load, entries, now)
         cap = self._settings.max_waiting_entries
-        if cap and (standing.admitted >= self._sample_after or standing.waiting + entries > cap):
-            await self._check_waiting(account_id, standing, entries)
-        standing.waiting += entries
-        standing.admitted += entries
+        if cap and (load.admitted >= self._sample_after or load.waiting + entries > cap):
+            await self._check_waiting(account_id, load, entries)
+        load.waiting += entries
+        load.admitted += entries
 
-    def _take_tokens(self, account_id: AccountId, standing: _Standing, entries: int, now: float) -> None:
+    def _use_tokens(self, account_id: AccountId, load: _AccountLoad, entries: int, now: float) -> None:
         rate = self._settings.entries_per_second
         if not rate:
             return
-        standing.tokens = min(self._settings.burst_entries, standing.tokens + (now - standing.refilled_at) * rate)
-        standing.refilled_at = now
-        missing = entries - standing.tokens
+        load.tokens = min(self._settings.burst_entries, load.tokens + (now - load.refilled_at) * rate)
+        load.refilled_at = now
+        missing = entries - load.tokens
         if missing > 0:
             raise ResourceExhausted(
                 f"account {account_id} sends more than {rate:g} entries a second; come back later",
@@ -81,19 +82,19 @@ class Admission:
                 metadata={"entries_per_second": f"{rate:g}"},
                 retry_after_seconds=max(missing / rate, 0.1),
             )
-        standing.tokens -= entries
+        load.tokens -= entries
 
-    async def _check_waiting(self, account_id: AccountId, standing: _Standing, entries: int) -> None:
+    async def _check_waiting(self, account_id: AccountId, load: _AccountLoad, entries: int) -> None:
         cap = self._settings.max_waiting_entries
-        if standing.counting is None:
-            standing.counting = asyncio.Lock()
-        async with standing.counting:
-            sample_due = standing.admitted >= self._sample_after or standing.waiting + entries > cap
-            if sample_due and (standing.counted_at is None or self._clock() - standing.counted_at >= RECOUNT_SECONDS):
-                standing.admitted = 0
-                standing.waiting = await self._counter.waiting_entries(account_id, cap)
-                standing.counted_at = self._clock()
-        if standing.waiting + entries > cap:
+        if load.counting is None:
+            load.counting = asyncio.Lock()
+        async with load.counting:
+            sample_due = load.admitted >= self._sample_after or load.waiting + entries > cap
+            if sample_due and (load.counted_at is None or self._clock() - load.counted_at >= RECOUNT_SECONDS):
+                load.admitted = 0
+                load.waiting = await self._counter.waiting_entries(account_id, cap)
+                load.counted_at = self._clock()
+        if load.waiting + entries > cap:
             raise ResourceExhausted(
                 f"account {account_id} has {cap} waiting entries already; come back when they are worked off",
                 reason="TOO_MANY_WAITING_ENTRIES",
@@ -101,8 +102,8 @@ class Admission:
                 retry_after_seconds=30.0,
             )
 
-    def _standing_of_new(self, account_id: AccountId, now: float) -> _Standing:
-        if len(self._standings) >= _MAX_ACCOUNTS:
-            self._standings.clear()  # everybody begins again with a full burst and a count within 1 % of the cap
-        standing = self._standings[account_id] = _Standing(self._settings.burst_entries, now)
-        return standing
+    def _new_load(self, account_id: AccountId, now: float) -> _AccountLoad:
+        if len(self._loads) >= _MAX_ACCOUNTS:
+            self._loads.clear()  # every account starts again with a full burst, and is counted after 1 % of the cap
+        load = self._loads[account_id] = _AccountLoad(self._settings.burst_entries, now)
+        return load

@@ -1,4 +1,5 @@
-"""Who calls: from a bearer token to a Caller, cached for less than the five seconds within which a revoked token must be refused."""
+"""Resolves bearer tokens to callers. The cache keeps a result for less than the five seconds within which a revoked token must be
+refused."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
 CACHE_SECONDS = 4.0
-"""From the moment the store was asked; what the store then still has to answer is bounded by the database's own timeout."""
+"""Lifetime from the start of the lookup. The database's own timeout bounds the lookup."""
 CACHE_SIZE = 10_000
 LOOKUPS_AT_ONCE = 500
-"""Tokens that one query looks up: a flood of unknown ones, each another one, costs those who are known a query or two."""
+"""Tokens that one query looks up. So a flood of different unknown tokens delays known callers by a query or two."""
 NOTE_USED_SECONDS = 60.0
 MAX_SECRET_LENGTH = 512
 _SCHEME = "bearer "
@@ -31,29 +32,29 @@ _SCHEME = "bearer "
 @dataclass(frozen=True, slots=True)
 class _LookedUp:
     token: Token | None
-    asked_at: float
+    started_at: float
     generation: int
-    """Of the news about tokens when the store was asked."""
+    """Generation of the tokens at the start of the lookup."""
 
 
 @dataclass(slots=True)
-class _Known:
+class _Resolved:
     caller: Caller | None
-    """None: no valid token. Kept too, so that a client that goes on with a revoked token costs no query each time."""
+    """None without a valid token. That is cached too, so that a client that keeps using a revoked token does not cost a query each time."""
     revoked: Caller | None
     """The caller of a revoked SITE token."""
     expires_at: float
 
 
 class Authenticator:
-    """One per process. ``clock`` is monotonic."""
+    """Authenticates callers. One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, tokens: TokenStore, wakeups: WakeUps, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tokens = tokens
         self._clock = clock
-        self._known: dict[bytes, _Known] = {}
-        self._lookups: SingleFlight[bytes, _Known] = SingleFlight("token")
-        self._asking: MicroBatcher[bytes, _LookedUp] = MicroBatcher(
+        self._cache: dict[bytes, _Resolved] = {}
+        self._lookups: SingleFlight[bytes, _Resolved] = SingleFlight("token")
+        self._batcher: MicroBatcher[bytes, _LookedUp] = MicroBatcher(
             self._look_up, name="token-lookups", max_items=LOOKUPS_AT_ONCE, retry_singly=False
         )
         self._generation = 0
@@ -62,24 +63,24 @@ class Authenticator:
         wakeups.on_tokens_changed(self._forget)
 
     def cached(self, authorization: str) -> Caller | None:
-        """The caller of this ``authorization`` value if it is known just now; None means: ask :meth:`authenticate`."""
-        known = self._known.get(token_hash(authorization))
+        """Returns the cached caller of this ``authorization`` value. If it is None, call :meth:`authenticate`."""
+        known = self._cache.get(token_hash(authorization))
         return known.caller if known is not None and known.expires_at > self._clock() else None
 
     async def authenticate(self, authorization: str, *, allow_revoked: bool = False) -> Caller:
-        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises. ``allow_revoked``:
-        a SITE token that was revoked has a caller, too."""
+        """Returns the caller. ``authorization``: the header's value, ``Bearer <token>``. ``allow_revoked``: a revoked SITE token has a
+        caller too. Raises Unauthenticated, and the store's errors."""
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
         secret = authorization[len(_SCHEME) :].strip()
         if not secret:
             raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
         key = token_hash(authorization)
-        known = self._known.get(key)
+        known = self._cache.get(key)
         if known is None or known.expires_at <= self._clock():
             if len(secret) > MAX_SECRET_LENGTH:
                 raise unknown_token()
-            known = await self._lookups.run(key, lambda: self._ask(key, secret))
+            known = await self._lookups.run(key, lambda: self._resolve(key, secret))
         caller = known.caller or (known.revoked if allow_revoked else None)
         if caller is None:
             raise unknown_token()
@@ -88,38 +89,38 @@ class Authenticator:
     async def close(self) -> None:
         """Ends the lookups and notes under way."""
         await self._lookups.stop()
-        await self._asking.close()
+        await self._batcher.close()
         await self._notes.stop()
 
-    async def _ask(self, key: bytes, secret: str) -> _Known:
-        looked_up = await self._asking.submit(token_hash(secret))
+    async def _resolve(self, key: bytes, secret: str) -> _Resolved:
+        looked_up = await self._batcher.submit(token_hash(secret))
         token, caller, revoked = looked_up.token, None, None
         if token is not None and token.revoke_time is None:
             caller = Caller(token.role, token.account_id, token.token_id)
             self._note_used(token.token_id)
         elif token is not None and token.role is Role.SITE:
             revoked = Caller(token.role, token.account_id, token.token_id, is_revoked=True)
-        known = _Known(caller, revoked, looked_up.asked_at + CACHE_SECONDS)
-        if looked_up.generation == self._generation:  # otherwise tokens changed while the store was asked: ask again next time
-            if len(self._known) >= CACHE_SIZE:
+        known = _Resolved(caller, revoked, looked_up.started_at + CACHE_SECONDS)
+        if looked_up.generation == self._generation:  # otherwise tokens changed during the lookup, and the next call looks up again
+            if len(self._cache) >= CACHE_SIZE:
                 self._make_room()
-            self._known[key] = known
+            self._cache[key] = known
         return known
 
     async def _look_up(self, hashes: Sequence[bytes]) -> list[_LookedUp]:
-        asked_at, generation = self._clock(), self._generation
+        started_at, generation = self._clock(), self._generation
         found = await self._tokens.by_hashes(hashes)
-        return [_LookedUp(found.get(each), asked_at, generation) for each in hashes]
+        return [_LookedUp(found.get(each), started_at, generation) for each in hashes]
 
     def _make_room(self) -> None:
         now = self._clock()
-        self._known = {key: known for key, known in self._known.items() if known.expires_at > now and known.caller is not None}
-        if len(self._known) >= CACHE_SIZE:
-            self._known.clear()
+        self._cache = {key: known for key, known in self._cache.items() if known.expires_at > now and known.caller is not None}
+        if len(self._cache) >= CACHE_SIZE:
+            self._cache.clear()
 
     def _forget(self) -> None:
         self._generation += 1
-        self._known.clear()
+        self._cache.clear()
 
     def _note_used(self, token_id: str) -> None:
         now = self._clock()
@@ -133,7 +134,7 @@ class Authenticator:
     async def _store_used(self, token_id: str) -> None:
         try:
             await self._tokens.note_used([token_id])
-        except Exception as error:  # noqa: BLE001 - only a note about a call that has gone its way
+        except Exception as error:  # noqa: BLE001 - a failed note must not end the call
             _LOG.warning("token_use_not_noted", error=type(error).__name__)
 
 

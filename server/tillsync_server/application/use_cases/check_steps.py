@@ -1,4 +1,4 @@
-"""Steps and warnings of CheckAccount as they are gathered, one run a side."""
+"""Collects the steps and warnings of CheckAccount, with one SideRun for each side."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tillsync_server.domain.errors import (
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """``side`` None: our own settings. ``text`` and ``remedy``: one sentence each; ``remedy`` is empty when ok. The detail ``reason`` of
-    a failed one is a stable code."""
+    """One step. ``side`` is None for the settings. ``text`` and ``remedy`` are one sentence each; ``remedy`` is empty if the step passed.
+    The detail ``reason`` of a failed step is a stable code."""
 
     side: Side | None
     name: str
@@ -46,7 +46,7 @@ class CheckWarning:
 
 
 class StepFailed(Exception):
-    """The side's steps end here; the step is noted."""
+    """Ends the steps of a side. The failed step is recorded already."""
 
 
 class SideRun:
@@ -67,7 +67,7 @@ class SideRun:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """What the other side does wrong in here is the failed step ``name``, and the end of this side's steps."""
+        """Runs the step ``name``. An UpstreamError inside fails the step and ends this side's steps by StepFailed."""
         self._current = name
         try:
             yield
@@ -84,7 +84,8 @@ class SideRun:
 
     @asynccontextmanager
     async def limited_to(self, seconds: float) -> AsyncIterator[None]:
-        """Ends quietly with the first failed step; a side that takes too long as a whole fails in the step it is at."""
+        """Limits all steps of this side to ``seconds``. It ends without an error at the first failed step. At the limit the present step
+        fails."""
         try:
             async with asyncio.timeout(seconds):
                 yield
@@ -101,7 +102,7 @@ def _sentence(text: str) -> str:
 
 
 def remedy_of(error: UpstreamError) -> str:
-    """Where the adapter's text holds none."""
+    """Returns the remedy of an error whose text has none."""
     remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), _LAST_REMEDY)
     return remedy[error.side]
 
@@ -111,7 +112,7 @@ def _of_both(text: str) -> Mapping[Side, str]:
 
 
 _REMEDIES: Sequence[tuple[type[UpstreamError] | UnionType, Mapping[Side, str]]] = (
-    # a kind stands before the kind that it derives from
+    # each class is before its base class
     (BridgeMissing, _of_both("Activate or update the tillsync bridge plugin in the shop, or disconnect the shop.")),
     (
         Misaddressed | Missing,

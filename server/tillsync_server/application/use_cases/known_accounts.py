@@ -1,4 +1,4 @@
-"""Whether an account exists, asked once: accounts are never deleted, so a yes holds for good."""
+"""Caches which accounts exist. Accounts are never deleted, so an existing account stays known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MAX_ACCOUNTS = 100_000
 
 
 class KnownAccounts:
-    """One per process. Unknown accounts are asked for each time: they may be made at any moment."""
+    """The cache. One per process. Unknown accounts are not cached, because they may be created at any time."""
 
     def __init__(self, counter: WaitingCounter) -> None:
         self._counter = counter
@@ -19,7 +19,7 @@ class KnownAccounts:
         return account_id in self._known
 
     async def require(self, account_id: AccountId) -> None:
-        """NotFound."""
+        """Raises NotFound for an unknown account."""
         if account_id in self._known:
             return
         await self._counter.waiting_entries(account_id, 1)

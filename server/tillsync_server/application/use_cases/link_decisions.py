@@ -1,11 +1,12 @@
-"""Links and the choices only a person can make: list, look, link, unlink, candidates, search, and whose order it is."""
+"""Links, and the decisions that only a person can make. Lists, reads, creates and deletes links, finds till customers, and resolves
+orders."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
-from tillsync_server.application.use_cases.queue_work import one_entry
+from tillsync_server.application.use_cases.page_tokens import PageTokens, coerced_page_size
+from tillsync_server.application.use_cases.queue_work import get_entry
 from tillsync_server.application.use_cases.till_lookup import DEFAULT_FOUND, MAX_FOUND, CustomerAtTill, CustomersFound, TillLookup
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.enums import EntryKind, EntryState
@@ -21,7 +22,7 @@ _MAX_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListLinks:
-    """0: any."""
+    """A page of links. A customer id of 0 means any."""
 
     account_id: AccountId
     epos_customer_id: int = 0
@@ -39,8 +40,8 @@ class LinksPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkNamed:
-    """One link by either of its customers: exactly one is set."""
+class LinkKey:
+    """Names a link by one of its customers. Exactly one id is set."""
 
     account_id: AccountId
     epos_customer_id: int | None = None
@@ -87,18 +88,18 @@ class LinkDecisions:
             unconfirmed_only=asked.unconfirmed_only,
         )
         named = (wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only, *(["unconfirmed"] if wanted.unconfirmed_only else []))
-        tokens = TokenOf("page_token", asked.account_id, *named)
-        after = tokens.take_int(asked.page_token)
+        tokens = PageTokens("page_token", asked.account_id, *named)
+        after = tokens.read_int(asked.page_token)
         found = await self._links.list_links(
             asked.account_id, wanted, after=None if after is None else EposCustomerId(after), limit=limit + 1
         )
         if not found:
             await self._accounts.get(asked.account_id)
         page = tuple(found[:limit])
-        return LinksPage(page, tokens.give(page[-1].epos_customer_id) if len(found) > limit else "")
+        return LinksPage(page, tokens.make(page[-1].epos_customer_id) if len(found) > limit else "")
 
-    async def get_link(self, named: LinkNamed) -> Link:
-        """NotFound."""
+    async def get_link(self, named: LinkKey) -> Link:
+        """Raises NotFound."""
         epos_customer_id, woo_customer_id = named.checked()
         link: Link | None = None
         if epos_customer_id is not None:
@@ -111,28 +112,28 @@ class LinkDecisions:
         return link
 
     async def create_link(self, account_id: AccountId, epos_customer_id: int, woo_customer_id: int) -> LinkedByHand:
-        """Neither side is asked: the refresh that it queues says if a customer is not there."""
+        """Creates a link by hand. It asks neither side. The refresh that it enqueues reports a missing customer."""
         _require_ids(epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
         return await self._writer.create(account_id, EposCustomerId(epos_customer_id), WooCustomerId(woo_customer_id))
 
-    async def delete_link(self, named: LinkNamed) -> UnlinkedByHand:
+    async def delete_link(self, named: LinkKey) -> UnlinkedByHand:
         epos_customer_id, woo_customer_id = named.checked()
         return await self._writer.delete(named.account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
 
     async def candidates(self, account_id: AccountId, entry_id: str) -> Candidates:
-        """Of a held order, read from the till now."""
+        """Reads the candidates of a held order from the till."""
         entry = await self._order(account_id, entry_id)
         _require_state(entry, EntryState.HELD)
         return Candidates(entry, tuple(await self._lookup.read(account_id, entry.candidate_ids)))
 
     async def search(self, account_id: AccountId, query: str, page_size: int) -> CustomersFound:
-        return await self._lookup.search(account_id, query, coerced_page_size(page_size, default=DEFAULT_FOUND, most=MAX_FOUND))
+        return await self._lookup.search(account_id, query, coerced_page_size(page_size, default=DEFAULT_FOUND, max_size=MAX_FOUND))
 
     async def resolve_order(self, account_id: AccountId, entry_id: str, epos_customer_id: int, *, create_link: bool) -> Resolution:
-        """NotFound (EPOS_CUSTOMER_NOT_FOUND) where the till has no such customer: nobody could book the order on it. The same decision
-        again gets the answer of the first call, and asks no till."""
+        """Decides the till customer of an order. Raises NotFound (EPOS_CUSTOMER_NOT_FOUND) if the till has no such customer, because no
+        order can be booked on it. A repeated decision gets the first answer, without a request to the till."""
         _require_ids(epos_customer_id=epos_customer_id)
-        # Looked at before the till is asked, and again by the writer under the lane's lock: that look decides.
+        # This check is before the request to the till. The writer checks again under the lane's lock, and that check decides.
         entry = await self._order(account_id, entry_id)
         chosen = EposCustomerId(epos_customer_id)
         resolved: OrderResolved | None = None
@@ -145,10 +146,10 @@ class LinkDecisions:
             if not await self._lookup.read(account_id, [chosen]):
                 raise NotFound(f"Epos Now has no customer {chosen}: choose another", reason="EPOS_CUSTOMER_NOT_FOUND")
             resolved = await self._writer.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
-        return Resolution(await one_entry(self._queues, account_id, str(resolved.entry_id), with_attempts=False), resolved)
+        return Resolution(await get_entry(self._queues, account_id, str(resolved.entry_id), with_attempts=False), resolved)
 
     async def _order(self, account_id: AccountId, entry_id: str) -> Entry:
-        entry = await one_entry(self._queues, account_id, entry_id, with_attempts=False)
+        entry = await get_entry(self._queues, account_id, entry_id, with_attempts=False)
         if entry.kind is not EntryKind.ORDER_CUSTOMER:
             raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
         return entry

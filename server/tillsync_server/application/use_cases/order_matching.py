@@ -1,4 +1,4 @@
-"""Which till customer does this order belong to: through the Orders Queue, waiting for the answer where the caller can wait."""
+"""Matches orders to till customers through the Orders Queue. A caller that can wait gets the answer in the same call."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from tillsync_server.ports.wakeups import WakeUps
 
 MAX_WAIT_SECONDS = 8.0
 ANSWER_MARGIN_SECONDS = 0.3
-"""So long before the caller's deadline it is answered."""
+"""Time between the answer and the caller's deadline."""
 MAX_MATCH_BATCH = 100
 MAX_GET_BATCH = 500
 _SOON_SECONDS = 1.0
 _ACCOUNTS_AT_ONCE = 6
-"""Whose orders are stored at a time, and as many whose answers are read: a transaction waits up to a second for its lane, and holds one of
-the ten connections that a process has by default."""
+"""Accounts whose orders are stored at a time, and accounts whose answers are read. A transaction waits up to a second for its lane, and
+holds one of the ten connections that a process has by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderAnswer:
-    """``entry`` None: its history has been dropped, and ``kept`` is what is still known."""
+    """The answer of an order. ``entry`` is None if its history has been dropped; then ``match`` has the remaining data."""
 
     order_id: OrderId
     entry: Entry | None
-    kept: OrderMatch | None = None
+    match: OrderMatch | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _OrderEntry:
     account_id: AccountId
     entry_id: EntryId
     order_id: OrderId
 
 
 class OrderMatching:
-    """One per process. ``clock`` is monotonic."""
+    """Matches orders. One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class OrderMatching:
         self._entries = entries
         self._admission = admission
         self._clock = clock
-        self._taking: KeyedBatcher[AccountId, NewOrder, OrderEnqueued] = KeyedBatcher(
+        self._enqueuing: KeyedBatcher[AccountId, NewOrder, OrderEnqueued] = KeyedBatcher(
             intake.enqueue, name="orders", at_once=_ACCOUNTS_AT_ONCE, max_items=MAX_MATCH_BATCH
         )
-        self._reading: KeyedBatcher[AccountId, _Asked, OrderAnswer] = KeyedBatcher(
+        self._reading: KeyedBatcher[AccountId, _OrderEntry, OrderAnswer] = KeyedBatcher(
             self._read_of_account, name="order-answers", at_once=_ACCOUNTS_AT_ONCE
         )
         self._waiters = EntryWaiters(
@@ -78,34 +78,35 @@ class OrderMatching:
         )
 
     async def match(self, order: NewOrder, *, remaining_seconds: float | None = None) -> OrderAnswer:
-        """Answers when the entry has ended or is HELD; with it PENDING at min(``remaining_seconds`` - 300 ms, 8 s), or at once when its
-        next attempt lies beyond that. ``remaining_seconds``: to the caller's deadline; None: it has none.
+        """Enqueues the order, and returns its answer when the entry has ended or is HELD. Returns it PENDING after
+        min(``remaining_seconds`` - 300 ms, 8 s), or immediately if the next attempt is due later. ``remaining_seconds``: time to the
+        caller's deadline; None without one.
         """
         wait = MAX_WAIT_SECONDS if remaining_seconds is None else min(remaining_seconds - ANSWER_MARGIN_SECONDS, MAX_WAIT_SECONDS)
         ends_at = self._clock() + wait
         await self._admission.admit(order.account_id)
         # invariant: a-locked-lane-delays-no-other-accounts-orders
-        taken = await self._taking.submit(order.account_id, order)
-        asked = _Asked(order.account_id, taken.entry_id, order.facts.order_id)
-        if not taken.queued or wait <= 0:  # most likely answered before: nobody has to wait
-            answer = await self._reading.submit(order.account_id, asked)
-            if self._answers(answer, ends_at - self._clock()):
+        enqueued = await self._enqueuing.submit(order.account_id, order)
+        order_entry = _OrderEntry(order.account_id, enqueued.entry_id, order.facts.order_id)
+        if not enqueued.queued or wait <= 0:  # the order was probably answered before, so the caller need not wait
+            answer = await self._reading.submit(order.account_id, order_entry)
+            if self._is_final(answer, ends_at - self._clock()):
                 return answer
-        async with self._waiters.registered(order.account_id, taken.entry_id) as told:
+        async with self._waiters.registered(order.account_id, enqueued.entry_id) as notified:
             while True:
-                told.clear()
-                answer = await self._reading.submit(order.account_id, asked)
+                notified.clear()
+                answer = await self._reading.submit(order.account_id, order_entry)
                 remaining = ends_at - self._clock()
-                if self._answers(answer, remaining):
+                if self._is_final(answer, remaining):
                     return answer
                 try:
                     async with asyncio.timeout(remaining):
-                        await told.wait()
+                        await notified.wait()
                 except TimeoutError:
-                    return await self._reading.submit(order.account_id, asked)
+                    return await self._reading.submit(order.account_id, order_entry)
 
     async def match_many(self, account_id: AccountId, orders: Sequence[NewOrder | RequestError]) -> list[OrderAnswer | RequestError]:
-        """By position; never waits. An error among ``orders`` (what was wrong with that one) comes back in its place."""
+        """Returns answers by position, without waiting. An error among ``orders`` is returned at its position."""
         if not 1 <= len(orders) <= MAX_MATCH_BATCH:
             raise InvalidArgument.of("orders", f"must have 1 to {MAX_MATCH_BATCH} items; send the rest in further calls")
         good = [order for order in orders if not isinstance(order, RequestError)]
@@ -117,18 +118,18 @@ class OrderMatching:
             await self._admission.admit(account_id, len(orders))
         except ResourceExhausted as error:
             return [error] * len(orders)
-        taken = await self._intake.enqueue(orders)
-        asked: list[_Asked] = []
-        for order, result in zip(orders, taken, strict=True):
+        results = await self._intake.enqueue(orders)
+        order_entries: list[_OrderEntry] = []
+        for order, result in zip(orders, results, strict=True):
             if isinstance(result, OrderEnqueued):
-                asked.append(_Asked(account_id, result.entry_id, order.facts.order_id))
+                order_entries.append(_OrderEntry(account_id, result.entry_id, order.facts.order_id))
             elif not isinstance(result, Unavailable):
-                raise result  # of the account or of the database, not of an item
-        answers = iter(await self._read_of_account(asked) if asked else ())
-        return [result if isinstance(result, Unavailable) else next(answers) for result in taken]
+                raise result  # an error of the account or the database concerns all items
+        answers = iter(await self._read_of_account(order_entries) if order_entries else ())
+        return [result if isinstance(result, Unavailable) else next(answers) for result in results]
 
     async def get_many(self, account_id: AccountId, order_ids: Sequence[int]) -> list[OrderMatch | RequestError]:
-        """By position. Reads only."""
+        """Returns stored matches by position. It only reads."""
         if not 1 <= len(order_ids) <= MAX_GET_BATCH:
             raise InvalidArgument.of("order_ids", f"must have 1 to {MAX_GET_BATCH} items; send the rest in further calls")
         found = await self._matches.get(account_id, sorted({OrderId(order_id) for order_id in order_ids if order_id > 0}))
@@ -140,27 +141,27 @@ class OrderMatching:
         ]
 
     async def close(self) -> None:
-        """Waiting callers are answered by their own deadlines or cancelled by the server before this."""
-        await self._taking.close()
+        """Ends batches and waits. Before it, waiting callers are answered by their deadlines or cancelled by the server."""
+        await self._enqueuing.close()
         await self._reading.close()
         await self._waiters.close()
 
-    def _answers(self, answer: OrderAnswer, remaining: float) -> bool:
-        """Whether this is what the caller gets: the end, or nothing can change in the time left."""
+    def _is_final(self, answer: OrderAnswer, remaining: float) -> bool:
+        """Returns whether the caller gets ``answer``, because the entry waits no more or cannot change in the remaining seconds."""
         entry = answer.entry
         if remaining <= 0 or entry is None or entry.state is not EntryState.PENDING:
             return True
         due = entry.next_attempt_time
         return due is not None and (due - datetime.now(UTC)).total_seconds() > remaining
 
-    async def _read_of_account(self, asked: Sequence[_Asked]) -> list[OrderAnswer | NotFound]:
-        account_id = asked[0].account_id
-        entries = await self._entries.get(account_id, list({one.entry_id for one in asked}), with_attempts=False)
-        dropped = sorted({one.order_id for one in asked if one.entry_id not in entries})
-        kept = await self._matches.get(account_id, dropped) if dropped else {}
+    async def _read_of_account(self, order_entries: Sequence[_OrderEntry]) -> list[OrderAnswer | NotFound]:
+        account_id = order_entries[0].account_id
+        entries = await self._entries.get(account_id, list({one.entry_id for one in order_entries}), with_attempts=False)
+        dropped = sorted({one.order_id for one in order_entries if one.entry_id not in entries})
+        matches = await self._matches.get(account_id, dropped) if dropped else {}
         answers: list[OrderAnswer | NotFound] = []
-        for one in asked:
-            entry, match = entries.get(one.entry_id), kept.get(one.order_id)
+        for one in order_entries:
+            entry, match = entries.get(one.entry_id), matches.get(one.order_id)
             if entry is None and match is None:
                 answers.append(_never_asked(one.order_id))
             else:

@@ -1,7 +1,7 @@
-"""Page and continuation tokens: where to go on, bound to the request they were given for.
+"""Page and continuation tokens. A token has the position of the next page, and is bound to its request.
 
 A token is base64url of a version byte, 12 bytes of BLAKE2b over the request, and the position as JSON. It is opaque, not secret and not
-signed: it opens nothing the request itself does not, and whoever makes one up gets an odd page of their own account.
+signed. It gives access to nothing more than the request does: a caller with a made-up token gets an odd page of the caller's own account.
 """
 
 from __future__ import annotations
@@ -26,33 +26,34 @@ _VERSION = b"\x01"
 _DIGEST_BYTES = 12
 
 
-def coerced_page_size(page_size: int, *, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:
-    """0: the default. More than ``most`` is lowered. Negative: InvalidArgument."""
+def coerced_page_size(page_size: int, *, default: int = DEFAULT_PAGE_SIZE, max_size: int = MAX_PAGE_SIZE) -> int:
+    """Returns ``page_size``, ``default`` for 0, at most ``max_size``. Raises InvalidArgument for a negative one."""
     if page_size < 0:
         raise InvalidArgument.of("page_size", f"must not be negative; leave it out for {default}")
-    return min(page_size or default, most)
+    return min(page_size or default, max_size)
 
 
-class TokenOf:
-    """The tokens of one request. ``request`` are the parts that must stay the same, in a fixed order. ``longest``: characters of a
-    token."""
+class PageTokens:
+    """Makes and reads the tokens of one request. ``request`` has the parts that must stay the same, in a fixed order. ``max_length``:
+    characters of a token."""
 
-    def __init__(self, field: str, *request: object, longest: int = MAX_TOKEN_LENGTH) -> None:
+    def __init__(self, field: str, *request: object, max_length: int = MAX_TOKEN_LENGTH) -> None:
         self._field = field
-        self._longest = longest
+        self._max_length = max_length
         text = json.dumps([field, *(_plain(part) for part in request)], separators=(",", ":"), ensure_ascii=True)
         self._digest = hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
-    def give(self, *position: int | str) -> str:
+    def make(self, *position: int | str) -> str:
         content = json.dumps(position, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(_VERSION + self._digest + content).rstrip(b"=").decode()
 
-    def take(self, token: str) -> list[Any] | None:
-        """The position given with it; None for an empty token. InvalidArgument (PAGE_TOKEN) for any that is not of this request."""
+    def read(self, token: str) -> list[Any] | None:
+        """Returns the token's position, or None for an empty token. Raises InvalidArgument (PAGE_TOKEN_INVALID) for a token of another
+        request."""
         if not token:
             return None
         try:
-            if len(token) > self._longest:
+            if len(token) > self._max_length:
                 raise ValueError("too long")
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             position = json.loads(content[1 + _DIGEST_BYTES :])
@@ -64,24 +65,24 @@ class TokenOf:
             raise self._refused("belongs to another request: keep the other fields as they were, or begin again without it")
         return position
 
-    def take_int(self, token: str) -> int | None:
-        position = self.take(token)
+    def read_int(self, token: str) -> int | None:
+        position = self.read(token)
         if position is None:
             return None
         if len(position) == 1 and isinstance(position[0], int) and not isinstance(position[0], bool) and abs(position[0]) < 2**63:
             return position[0]
         raise self._refused("is not a token of this service: begin again without it")
 
-    def take_text(self, token: str) -> str | None:
-        position = self.take(token)
+    def read_text(self, token: str) -> str | None:
+        position = self.read(token)
         if position is None:
             return None
         if len(position) == 1 and isinstance(position[0], str):
             return position[0]
         raise self._refused("is not a token of this service: begin again without it")
 
-    def take_entry(self, token: str) -> EntryId | None:
-        text = self.take_text(token)
+    def read_entry(self, token: str) -> EntryId | None:
+        text = self.read_text(token)
         if text is None:
             return None
         try:
@@ -94,12 +95,12 @@ class TokenOf:
 
 
 def _is_storable(item: object) -> bool:
-    """NUL and lone surrogates are legal in JSON and in no database."""
+    """Returns False for a text with NUL or lone surrogates, which JSON allows and the database does not."""
     return not isinstance(item, str) or not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in item)
 
 
 def _plain(part: object) -> Any:
-    """A JSON form that is the same for equal parts: sets sorted, times by their instant."""
+    """Returns a JSON form that is the same for equal parts. Sets are sorted, and times become instants."""
     if isinstance(part, frozenset | set):
         return sorted((_plain(item) for item in part), key=repr)
     if isinstance(part, datetime):

@@ -1,8 +1,8 @@
-"""Who is meant: the numbers and emails that a person has besides the one that a request names.
+"""Resolves a person: finds the numbers and emails that the person has besides those that a request names.
 
-A number is followed where it is proven today: the request names it, till or shop say that it has the email now, or a link joins it to such
-a number. Older records with an email prove nothing, because the email may have been another person's then; the numbers that they name are
-told, with the reason, and not followed. So an erasure never reaches somebody else.
+A number is followed if it is proven today: the request names it, the till or the shop says that it has the email now, or a link joins it to
+such a number. Older records with an email prove nothing, because the email may have been another person's then. Their numbers are reported
+with a reason, but not followed. So an erasure never reaches another person.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tillsync_server.ports.privacy import LinkedPair, Person, PrivacyStore
 from tillsync_server.ports.shop import ShopDirectory, ShopGateway
 
 RESOLVE_SECONDS = 8.0
-"""What asking till and shop may take as a whole: WordPress waits for the answer."""
-MOST_NUMBERS = 50
+"""Time limit of all requests to till and shop, because WordPress waits for the answer."""
+MAX_NUMBERS = 50
 MAX_EMAIL_LENGTH = 254
 T = TypeVar("T")
 
@@ -41,7 +41,8 @@ class AliasKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """``value``: the number, or the masked email. ``followed``: its records are the person's."""
+    """Another number or email of a person. ``value``: the number, or the masked email. ``followed``: whether its records are the
+    person's."""
 
     kind: AliasKind
     value: str
@@ -56,8 +57,8 @@ class SideNotAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonGiven:
-    """0 and empty: not given."""
+class PersonKeys:
+    """The keys by which a request names a person. 0 and an empty text mean that the request does not name one."""
 
     email: str = ""
     woo_customer_id: int = 0
@@ -72,7 +73,7 @@ class ResolvedPerson:
 
 
 def checked_email(raw: str) -> str:
-    """Normalised; empty where none is given. InvalidArgument (person.email) for what is no address."""
+    """Returns the normalised email, empty if none is given. Raises InvalidArgument (person.email) for a text that is no address."""
     email = normalise_email(raw)
     local, _, domain = email.rpartition("@")
     odd = any(character.isspace() or character in "<>,;" or not character.isprintable() for character in email)
@@ -92,13 +93,13 @@ class PersonResolver:
         self._shops = shops
         self._seconds = seconds
 
-    async def resolve(self, account: Account, given: PersonGiven) -> ResolvedPerson:
-        """InvalidArgument (person.email). What till and shop do is told, never raised."""
+    async def resolve(self, account: Account, given: PersonKeys) -> ResolvedPerson:
+        """Resolves the person. Raises InvalidArgument (person.email). Failures of till and shop are in the result, and are never raised."""
         return await _Resolution(self._store, self._tills, self._directory, self._shops, account, given, self._seconds).run()
 
 
 class _Resolution:
-    """One person's. Reasons by number; an empty one: the request named it."""
+    """The resolution of one person. Numbers and emails have reasons; an empty reason means that the request names the person by it."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class _Resolution:
         directory: ShopDirectory,
         shops: ShopGateway,
         account: Account,
-        given: PersonGiven,
+        given: PersonKeys,
         seconds: float,
     ) -> None:
         self._store = store
@@ -120,15 +121,15 @@ class _Resolution:
         self._emails: dict[str, str] = {}
         self._epos: dict[EposCustomerId, str] = {}
         self._woo: dict[WooCustomerId, str] = {}
-        self._named: list[Alias] = []
+        self._reported: list[Alias] = []
         self._unproven_epos: list[EposCustomerId] = []
         self._unproven_woo: list[WooCustomerId] = []
-        self._silent: dict[Side, str] = {}
+        self._sides_not_asked: dict[Side, str] = {}
         self._is_till_away = False
         self._registered: dict[WooCustomerId, datetime | None] = {}
-        """When shop users registered, as the shop said for this request. None: it did not say, or has no such user."""
+        """Registration times of shop users, read for this request. None if the shop did not say, or has no such user."""
         self._read: dict[EposCustomerId, TillCustomer] = {}
-        """Till customers as the till served them for this request."""
+        """Till customers that the till served for this request."""
 
     async def run(self) -> ResolvedPerson:
         given, email = self._given, checked_email(self._given.email)
@@ -142,7 +143,7 @@ class _Resolution:
             await self._by_email(email)
             await self._cross_links()
             await self._by_records(email)
-        await self._by_emails_of_today()
+        await self._by_current_emails()
         await self._cross_links()
         return self._resolved()
 
@@ -156,7 +157,7 @@ class _Resolution:
             self._woo.setdefault(woo_customer_id, "has this email in the shop")
 
     async def _by_records(self, email: str) -> None:
-        """What older records name: followed only where the till says that it has the email today."""
+        """Adds the numbers of older records. They are followed only if the till says that they have the email today."""
         named = await self._store.named_with(self._account.account_id, email)
         unknown = [each for each in named.epos_customer_ids if each not in self._epos and each != self._account.default_epos_customer_id]
         asked = await self._read_at_till(unknown)
@@ -167,43 +168,44 @@ class _Resolution:
                 self._follow_till(customer_id, "has this email at Epos Now")
             elif not asked:
                 self._unproven_epos.append(customer_id)
-                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and Epos Now was not asked")
+                self._report(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and Epos Now was not asked")
             elif customer is None:
-                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and it is deleted at Epos Now")
+                self._report(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and it is deleted at Epos Now")
             else:
-                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, but it has another email at Epos Now")
+                self._report(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, but it has another email at Epos Now")
         await self._cross_links()
         for woo_customer_id in (each for each in named.woo_customer_ids if each not in self._woo):
-            if Side.SHOP in self._silent:
+            if Side.SHOP in self._sides_not_asked:
                 self._unproven_woo.append(woo_customer_id)
-                self._name(AliasKind.SHOP_CUSTOMER, woo_customer_id, "records with this email name it, and the shop was not asked")
+                self._report(AliasKind.SHOP_CUSTOMER, woo_customer_id, "records with this email name it, and the shop was not asked")
             else:
                 reason = "records with this email name it, but it has another email in the shop"
-                self._name(AliasKind.SHOP_CUSTOMER, woo_customer_id, reason)
+                self._report(AliasKind.SHOP_CUSTOMER, woo_customer_id, reason)
 
     # emails of the till customers that are followed
 
-    async def _by_emails_of_today(self) -> None:
+    async def _by_current_emails(self) -> None:
         unread = [each for each in self._epos if each not in self._read]
         await self._read_at_till(unread)
         for customer_id in list(self._epos):
             customer = self._read.get(customer_id)
             email = "" if customer is None else _usable(customer.email)
             if email and email not in self._emails:
-                await self._take_email(customer_id, email)
+                await self._follow_email(customer_id, email)
 
-    async def _take_email(self, customer_id: EposCustomerId, email: str) -> None:
-        """An email that several people share, or that records join to others, is asked for by itself."""
+    async def _follow_email(self, customer_id: EposCustomerId, email: str) -> None:
+        """Follows the email of a till customer. An email that several people share, or that records join to others, is only reported: it
+        needs a request of its own."""
         at_till, in_shop = await both(self._till_customers_with(email), self._shop_customers_with(email))
         named = await self._store.named_with(self._account.account_id, email)
         default = {self._account.default_epos_customer_id}
         others = [f"till customer {each}" for each in {*(at_till or ()), *named.epos_customer_ids} - set(self._epos) - default]
         others += [f"shop customer {each}" for each in {*(in_shop or ()), *named.woo_customer_ids, *named.billed} - set(self._woo)]
         if at_till is None:
-            self._name(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it; whether others have it is not known")
+            self._report(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it; whether others have it is not known")
         elif others:
             first = ", ".join(sorted(others)[:3])
-            self._name(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it, and so may {first}")
+            self._report(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it, and so may {first}")
         else:
             self._emails[email] = f"till customer {customer_id} has it at Epos Now"
 
@@ -217,21 +219,21 @@ class _Resolution:
             if pair.is_crossed and await self._is_of_another(pair):
                 reason = "a link names it, but the shop customer's number belongs to another user by now"
                 if epos_id not in self._epos:
-                    self._name(AliasKind.TILL_CUSTOMER, epos_id, reason)
+                    self._report(AliasKind.TILL_CUSTOMER, epos_id, reason)
                 else:
-                    self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
+                    self._report(AliasKind.SHOP_CUSTOMER, woo_id, reason)
             elif pair.is_crossed:
                 self._epos.setdefault(epos_id, f"linked to shop customer {woo_id}")
                 self._woo.setdefault(woo_id, f"linked to till customer {epos_id}")
             elif epos_id not in self._epos or woo_id not in self._woo:
                 reason = "a link names it whose shop customer is gone: the number may be somebody else's"
                 if epos_id not in self._epos:
-                    self._name(AliasKind.TILL_CUSTOMER, epos_id, reason)
+                    self._report(AliasKind.TILL_CUSTOMER, epos_id, reason)
                 else:
-                    self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
+                    self._report(AliasKind.SHOP_CUSTOMER, woo_id, reason)
 
     async def _is_of_another(self, pair: LinkedPair) -> bool:
-        """Whether the shop says that the number was given again. Where it cannot be asked, the link stands as it is stored."""
+        """Returns whether the shop says that another user has the number now. If the shop cannot be asked, the stored link counts."""
         if pair.woo_customer_id not in self._registered:
             try:
                 async with asyncio.timeout_at(self._deadline):
@@ -246,7 +248,7 @@ class _Resolution:
     # the sides
 
     async def _till_customers_with(self, email: str) -> list[EposCustomerId] | None:
-        """None: the till did not say."""
+        """Returns the till customers with this email, or None without an answer of the till."""
         found = await self._answer(Side.TILL, self._tills.search(self._account.account_id, email, MAX_FOUND))
         if found is None:
             return None
@@ -254,7 +256,7 @@ class _Resolution:
         return [each.customer.epos_customer_id for each in found.customers]
 
     async def _read_at_till(self, customer_ids: Sequence[EposCustomerId]) -> bool:
-        """Whether the till could be asked."""
+        """Reads till customers. Returns whether the till answered."""
         if not customer_ids or self._is_till_away:
             return not customer_ids
         asking = self._tills.read(self._account.account_id, customer_ids[:MAX_CANDIDATES])
@@ -263,12 +265,13 @@ class _Resolution:
         return found is not None
 
     async def _shop_customers_with(self, email: str) -> list[WooCustomerId] | None:
-        """By consumer keys, also beside the bridge, which does not look anybody up by email."""
+        """Returns the shop customers with this email, or None if the shop was not asked or did not answer. It needs consumer keys, also
+        beside a bridge, because the bridge has no search by email."""
         if self._given.woo_customer_id:
-            return None  # whoever names the shop customer has looked there
+            return None  # a caller that names the shop customer has searched the shop already
         shop = self._account.shop
         if not (shop.base_url and shop.consumer_key and shop.consumer_secret):
-            self._silent.setdefault(
+            self._sides_not_asked.setdefault(
                 Side.SHOP,
                 "the service has no consumer keys to look for an email in the shop: use the privacy tools of WordPress there, "
                 "or name the shop customer too",
@@ -282,14 +285,14 @@ class _Resolution:
                 return await asking
         except TimeoutError:
             reason = f"{_NAMES[side]} did not answer in time: repeat this later"
-        except FailedPrecondition as error:  # its search ignores emails: a customer can still be read by its number
-            self._silent.setdefault(side, error.message)
+        except FailedPrecondition as error:  # the till's search ignores emails, but customers can still be read by number
+            self._sides_not_asked.setdefault(side, error.message)
             return None
         except (Unavailable, ResourceExhausted) as error:
             reason = error.message
         except UpstreamError as error:
             reason = error.text
-        self._silent.setdefault(side, reason)
+        self._sides_not_asked.setdefault(side, reason)
         self._is_till_away = self._is_till_away or side is Side.TILL
         return None
 
@@ -297,14 +300,14 @@ class _Resolution:
 
     def _follow_till(self, customer_id: EposCustomerId, reason: str) -> None:
         if customer_id == self._account.default_epos_customer_id:
-            self._name(AliasKind.TILL_CUSTOMER, customer_id, "it is the account's default customer, which stands for many guests")
+            self._report(AliasKind.TILL_CUSTOMER, customer_id, "it is the account's default customer, which stands for many guests")
         else:
             self._epos.setdefault(customer_id, reason)
 
-    def _name(self, kind: AliasKind, value: int | str, reason: str) -> None:
+    def _report(self, kind: AliasKind, value: int | str, reason: str) -> None:
         alias = Alias(kind, str(value), False, reason)
-        if all((each.kind, each.value) != (alias.kind, alias.value) for each in self._named):
-            self._named.append(alias)
+        if all((each.kind, each.value) != (alias.kind, alias.value) for each in self._reported):
+            self._reported.append(alias)
 
     def _resolved(self) -> ResolvedPerson:
         followed = [Alias(AliasKind.TILL_CUSTOMER, str(each), True, reason) for each, reason in self._epos.items() if reason]
@@ -313,20 +316,22 @@ class _Resolution:
         known = {(each.kind, each.value) for each in followed}
         person = Person(
             emails=tuple(sorted({form for email in self._emails for form in email_forms(email)})),
-            woo_customer_ids=tuple(sorted(self._woo))[:MOST_NUMBERS],
-            epos_customer_ids=tuple(sorted(self._epos))[:MOST_NUMBERS],
+            woo_customer_ids=tuple(sorted(self._woo))[:MAX_NUMBERS],
+            epos_customer_ids=tuple(sorted(self._epos))[:MAX_NUMBERS],
             unproven_epos=tuple(each for each in self._unproven_epos if each not in self._epos),
             unproven_woo=tuple(each for each in self._unproven_woo if each not in self._woo),
         )
-        named = tuple(each for each in self._named if (each.kind, each.value) not in known)
-        return ResolvedPerson(person, (*followed, *named), tuple(SideNotAsked(side, text) for side, text in sorted(self._silent.items())))
+        named = tuple(each for each in self._reported if (each.kind, each.value) not in known)
+        return ResolvedPerson(
+            person, (*followed, *named), tuple(SideNotAsked(side, text) for side, text in sorted(self._sides_not_asked.items()))
+        )
 
 
 _NAMES = {Side.TILL: "Epos Now", Side.SHOP: "the shop"}
 
 
 def _usable(raw: str) -> str:
-    """An email as the till has it, or nothing."""
+    """Returns the till's email, normalised, or an empty text if it is no address."""
     try:
         return checked_email(raw)
     except InvalidArgument:

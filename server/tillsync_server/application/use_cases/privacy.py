@@ -1,4 +1,4 @@
-"""Export and erasure of everything kept about one person: answers WordPress' personal data tools."""
+"""Exports and erases everything that is stored about one person, for WordPress' personal data tools."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.page_tokens import PageTokens, coerced_page_size
 from tillsync_server.application.use_cases.person_resolution import (
     Alias,
-    PersonGiven,
+    PersonKeys,
     PersonResolver,
     ResolvedPerson,
     SideNotAsked,
@@ -24,7 +24,7 @@ from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.privacy import ErasureResult, Person, PersonCategory, PersonRecord, PrivacyStore, Retention, Sealer
 
 REMOVAL_SECONDS = 5.0
-"""How long an erasure waits for the shop to take our values away."""
+"""Time for which an erasure waits until the shop has removed the service's values."""
 _POLL_SECONDS = 0.2
 _MAX_TOKEN_LENGTH = 8192
 _LOG = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ _SWITCHED_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """``also_known_as`` and ``sides_not_asked``: on the first page."""
+    """A page of records. Only the first page has ``also_known_as`` and ``sides_not_asked``."""
 
     records: tuple[PersonRecord, ...]
     next_page_token: str
@@ -46,14 +46,14 @@ class RecordsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonErased:
+class PersonErasure:
     erased: ErasureResult
     also_known_as: tuple[Alias, ...] = ()
     sides_not_asked: tuple[SideNotAsked, ...] = ()
 
 
 class Privacy:
-    """``removal_seconds``: how long an erasure waits for the shop."""
+    """Exports and erases. ``removal_seconds``: time for which an erasure waits for the shop."""
 
     def __init__(
         self,
@@ -70,16 +70,17 @@ class Privacy:
         self._sealer = sealer
         self._removal_seconds = removal_seconds
 
-    async def export(self, account_id: AccountId, given: PersonGiven, page_size: int, page_token: str) -> RecordsPage:
-        """InvalidArgument; NotFound; FailedPrecondition (DEFAULT_CUSTOMER). Till and shop are asked for the first page only."""
+    async def export(self, account_id: AccountId, given: PersonKeys, page_size: int, page_token: str) -> RecordsPage:
+        """Returns a page of records. Till and shop are asked for the first page only. Raises InvalidArgument, NotFound, FailedPrecondition
+        (DEFAULT_CUSTOMER)."""
         account, limit = await self._account_of(account_id, given), coerced_page_size(page_size)
         request = (account_id, checked_email(given.email), given.woo_customer_id, given.epos_customer_id)
-        tokens = TokenOf("page_token", *request, longest=_MAX_TOKEN_LENGTH)
-        sealed = tokens.take_text(page_token)
+        tokens = PageTokens("page_token", *request, max_length=_MAX_TOKEN_LENGTH)
+        sealed = tokens.read_text(page_token)
         if sealed is None:
             resolved, begin, after = await self._resolver.resolve(account, given), 0, ""
         else:
-            resolved, begin, after = self._continued(sealed)
+            resolved, begin, after = self._unseal(sealed)
         records: list[PersonRecord] = []
         for number in range(begin, len(_CATEGORIES)):
             missing = limit + 1 - len(records)
@@ -88,21 +89,22 @@ class Privacy:
                 break
             after = ""
         page = tuple(records[:limit])
-        token = tokens.give(self._sealed(resolved.person, page[-1])) if len(records) > limit else ""
+        token = tokens.make(self._seal(resolved.person, page[-1])) if len(records) > limit else ""
         return RecordsPage(page, token, resolved.also_known_as, resolved.sides_not_asked)
 
-    async def erase(self, account_id: AccountId, given: PersonGiven, *, validate_only: bool) -> PersonErased:
-        """InvalidArgument; NotFound; FailedPrecondition (DEFAULT_CUSTOMER); Unavailable (ACCOUNT_BUSY): repeat, what is done stays done."""
+    async def erase(self, account_id: AccountId, given: PersonKeys, *, validate_only: bool) -> PersonErasure:
+        """Erases the person. Raises InvalidArgument, NotFound, FailedPrecondition (DEFAULT_CUSTOMER), Unavailable (ACCOUNT_BUSY). After the
+        last one the caller repeats the call; erased records stay erased."""
         account = await self._account_of(account_id, given)
         resolved = await self._resolver.resolve(account, given)
         erased = await self._store.erase(account_id, resolved.person, dry_run=validate_only)
         if not validate_only:
             erased = await self._with_shop_values(account, resolved.person, erased)
-            counts = {f"{category.value}_count": count for category, count in erased.counts.items()}  # a log line keeps no dict
+            counts = {f"{category.value}_count": count for category, count in erased.counts.items()}  # the log drops dicts
             _LOG.info("person_erased", account_id=account_id, retained=sum(one.count for one in erased.retained), **counts)
-        return PersonErased(erased, resolved.also_known_as, resolved.sides_not_asked)
+        return PersonErasure(erased, resolved.also_known_as, resolved.sides_not_asked)
 
-    async def _account_of(self, account_id: AccountId, given: PersonGiven) -> Account:
+    async def _account_of(self, account_id: AccountId, given: PersonKeys) -> Account:
         if not (checked_email(given.email) or given.woo_customer_id or given.epos_customer_id):
             raise InvalidArgument.of("person", "name an email, a shop customer or a till customer")
         account = await self._accounts.get(account_id)
@@ -117,7 +119,7 @@ class Privacy:
     # values in the shop
 
     async def _with_shop_values(self, account: Account, person: Person, erased: ErasureResult) -> ErasureResult:
-        """What the shop took away by now, and what is left in it."""
+        """Waits for the shop's removals. Returns the result with the values that the shop has removed, and those that remain in it."""
         waiting = _removals_in(erased)
         if not waiting:
             return erased
@@ -125,7 +127,7 @@ class Privacy:
             return replace(erased, retained=tuple(map(_because_switched_off, erased.retained)))
         if not await self._removed_in_time(account.account_id, person):
             return erased
-        # The entry that removed them, and what was kept for it.
+        # Erases the entry that removed the values, and the data that was kept for it.
         again = await self._store.erase(account.account_id, person)
         counts = {one: erased.counts.get(one, 0) + again.counts.get(one, 0) for one in PersonCategory}
         counts[PersonCategory.QUEUE_ENTRY] = erased.counts.get(PersonCategory.QUEUE_ENTRY, 0)
@@ -141,13 +143,13 @@ class Privacy:
             await asyncio.sleep(_POLL_SECONDS)
         return True
 
-    # page tokens: whom the first page was resolved to, so that the others are of the same person
+    # page tokens have the resolved person of the first page, so that all pages are of the same person
 
-    def _sealed(self, person: Person, last: PersonRecord) -> str:
+    def _seal(self, person: Person, last: PersonRecord) -> str:
         position = [_CATEGORIES.index(last.category), last.record_id]
         return self._sealer.seal(json.dumps([person.emails, person.woo_customer_ids, person.epos_customer_ids, position]))
 
-    def _continued(self, sealed: str) -> tuple[ResolvedPerson, int, str]:
+    def _unseal(self, sealed: str) -> tuple[ResolvedPerson, int, str]:
         text = self._sealer.unseal(sealed)
         if text is None:
             raise InvalidArgument.of("page_token", "is not a token of this service: begin again without it", reason="PAGE_TOKEN_INVALID")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tillsync_server.application.use_cases.page_tokens import MAX_PAGE_SIZE, TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.page_tokens import MAX_PAGE_SIZE, PageTokens, coerced_page_size
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.entry import Entry
@@ -16,14 +16,14 @@ from tillsync_server.ports.queues import COUNT_CAP, QueueFilter, QueueReader
 
 MAX_EMAIL_LENGTH = 254
 MAX_FULL_PAGE = 50
-"""Entries a page with their attempts, of which each may have thirty."""
+"""Entries of a page with their attempts. Each entry may have thirty attempts."""
 MIN_TEXT_LENGTH, MAX_TEXT_LENGTH = 2, 100
 _MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilterAsked:
-    """The filter fields of ListQueueRequest and QueueFilter as they came: 0, empty and None mean *any*."""
+class FilterFields:
+    """The unchecked filter fields of ListQueueRequest and QueueFilter. 0, empty and None mean *any*."""
 
     queue: Queue
     states: tuple[EntryState, ...] = ()
@@ -37,7 +37,8 @@ class FilterAsked:
     created_before: datetime | None = None
 
     def checked(self, account_id: AccountId, *, within: str = "") -> QueueFilter:
-        """InvalidArgument names every field outside its limits; ``within`` is put before their names (``filter.``)."""
+        """Returns the checked filter. Raises InvalidArgument, which names every field outside its limits. ``within`` is the path before the
+        names (``filter.``)."""
         violations: list[FieldViolation] = []
 
         def unless(holds: bool, field: str, problem: str) -> None:
@@ -82,7 +83,7 @@ class FilterAsked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQueue:
     account_id: AccountId
-    filter: FilterAsked
+    filter: FilterFields
     page_size: int = 0
     page_token: str = ""
     with_attempts: bool = False
@@ -91,7 +92,7 @@ class ListQueue:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``capped``: counting stopped at the cap, there may be more."""
+    """Entries in one state. ``capped``: the count ended at the cap, and there are more."""
 
     state: EntryState
     count: int
@@ -103,49 +104,50 @@ class QueuePage:
     entries: tuple[Entry, ...]
     next_page_token: str
     counts: tuple[Count, ...]
-    """One for each state, where they were asked for."""
+    """One for each state if the request asks for counts, else empty."""
     problems: tuple[Problem, ...]
-    tokens: TokenOf
+    tokens: PageTokens
 
     def token_after(self, entry: Entry) -> str:
-        """Where a page that ends with this entry goes on."""
-        return self.tokens.give(str(entry.entry_id))
+        """Returns the token of the page after one that ends with ``entry``."""
+        return self.tokens.make(str(entry.entry_id))
 
 
 class QueueListing:
     def __init__(self, reader: QueueReader) -> None:
         self._reader = reader
 
-    async def list_queue(self, asked: ListQueue) -> QueuePage:
-        """NotFound for an unknown account. InvalidArgument: a filter outside its limits, a page_token of another query."""
-        wanted = asked.filter.checked(asked.account_id)
-        limit = coerced_page_size(asked.page_size, most=MAX_FULL_PAGE if asked.with_attempts else MAX_PAGE_SIZE)
-        tokens = TokenOf("page_token", *identity_of(wanted), asked.with_counts)
-        before = tokens.take_entry(asked.page_token)
-        problems = await self._reader.problems(asked.account_id)
-        found = await self._reader.list_entries(wanted, before=before, limit=limit, with_attempts=asked.with_attempts)
+    async def list_queue(self, command: ListQueue) -> QueuePage:
+        """Returns one page. Raises NotFound for an unknown account, and InvalidArgument for a filter outside its limits or a page_token of
+        another query."""
+        queue_filter = command.filter.checked(command.account_id)
+        limit = coerced_page_size(command.page_size, max_size=MAX_FULL_PAGE if command.with_attempts else MAX_PAGE_SIZE)
+        tokens = PageTokens("page_token", *identity_of(queue_filter), command.with_counts)
+        before = tokens.read_entry(command.page_token)
+        problems = await self._reader.problems(command.account_id)
+        found = await self._reader.list_entries(queue_filter, before=before, limit=limit, with_attempts=command.with_attempts)
         counts: tuple[Count, ...] = ()
-        if asked.with_counts:
-            counted = await self._reader.state_counts(asked.account_id, wanted.queue)
+        if command.with_counts:
+            counted = await self._reader.state_counts(command.account_id, queue_filter.queue)
             counts = tuple(Count(state, min(counted.get(state, 0), COUNT_CAP), counted.get(state, 0) > COUNT_CAP) for state in EntryState)
-        token = "" if found.next_before is None else tokens.give(str(found.next_before))
+        token = "" if found.next_before is None else tokens.make(str(found.next_before))
         return QueuePage(entries=found.entries, next_page_token=token, counts=counts, problems=problems, tokens=tokens)
 
 
-def identity_of(wanted: QueueFilter) -> tuple[object, ...]:
-    """What a token is bound to of a filter."""
+def identity_of(queue_filter: QueueFilter) -> tuple[object, ...]:
+    """Returns the parts of a filter to which a token is bound."""
     return (
-        wanted.account_id,
-        wanted.queue,
-        wanted.states,
-        wanted.outcomes,
-        wanted.epos_customer_id,
-        wanted.woo_customer_id,
-        wanted.order_id,
-        wanted.email,
-        wanted.text,
-        wanted.created_after,
-        wanted.created_before,
+        queue_filter.account_id,
+        queue_filter.queue,
+        queue_filter.states,
+        queue_filter.outcomes,
+        queue_filter.epos_customer_id,
+        queue_filter.woo_customer_id,
+        queue_filter.order_id,
+        queue_filter.email,
+        queue_filter.text,
+        queue_filter.created_after,
+        queue_filter.created_before,
     )
 
 

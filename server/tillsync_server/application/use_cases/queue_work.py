@@ -1,4 +1,4 @@
-"""What a person does with entries: look at one, try again, close. Named entries or everything a filter finds, chunk by chunk."""
+"""Reads, requeues and dismisses entries for a person. A call names entries, or selects them by a filter, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from uuid import UUID
 
-from tillsync_server.application.use_cases.page_tokens import TokenOf
-from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, identity_of
+from tillsync_server.application.use_cases.page_tokens import PageTokens
+from tillsync_server.application.use_cases.queue_listing import Count, FilterFields, identity_of
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import InvalidArgument, NotFound
@@ -19,19 +19,19 @@ from tillsync_server.ports.queues import ActionOutcome, ActionResult, QueueActio
 MAX_ENTRY_IDS = 500
 CHUNK_ENTRIES = 500
 VALIDATED_ENTRIES = 10_000
-"""What ``validate_only`` counts to in one call."""
+"""Entries that ``validate_only`` counts at most in one call."""
 SHOWN_ENTRIES = 100
 MAX_REASON_LENGTH = 200
 DEFAULT_REASON = "closed by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntriesChosen:
-    """Exactly one of ``entry_ids`` and ``filter``."""
+class EntrySelection:
+    """The entries of a call. Exactly one of ``entry_ids`` and ``filter`` is set."""
 
     account_id: AccountId
     entry_ids: tuple[str, ...] = ()
-    filter: FilterAsked | None = None
+    filter: FilterFields | None = None
     validate_only: bool = False
     continuation_token: str = ""
 
@@ -44,12 +44,12 @@ class FailureKind(Enum):
 @dataclass(frozen=True, slots=True)
 class EntryFailure:
     entry_id: str
-    """As it was given."""
+    """The id as the request has it."""
     kind: FailureKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkDone:
+class WorkResult:
     affected: int
     coalesced: int
     unchanged: int
@@ -67,8 +67,9 @@ class _Tally:
     previous: Counter[EntryState] = field(default_factory=Counter)
     shown: dict[EntryId, None] = field(default_factory=dict)
 
-    def add(self, asked: Sequence[EntryId], results: Sequence[ActionResult], *, as_they_are: bool) -> None:
-        for entry_id, result in zip(asked, results, strict=True):
+    def add(self, entry_ids: Sequence[EntryId], results: Sequence[ActionResult], *, is_dry_run: bool) -> None:
+        """Counts results. A dry run shows the entries themselves, other work their successors."""
+        for entry_id, result in zip(entry_ids, results, strict=True):
             match result.outcome:
                 case ActionOutcome.DONE:
                     self.affected += 1
@@ -82,7 +83,7 @@ class _Tally:
             if result.previous_state is not None:
                 self.previous[result.previous_state] += 1
             if len(self.shown) < SHOWN_ENTRIES:
-                self.shown[entry_id if as_they_are else result.entry_id] = None
+                self.shown[entry_id if is_dry_run else result.entry_id] = None
 
 
 _Act = Callable[[Sequence[EntryId]], Awaitable[list[ActionResult]]]
@@ -94,66 +95,67 @@ class QueueWork:
         self._actions = actions
 
     async def get(self, account_id: AccountId, entry_id: str) -> Entry:
-        """With attempts. NotFound."""
-        return await one_entry(self._reader, account_id, entry_id, with_attempts=True)
+        """Returns the entry with its attempts. Raises NotFound."""
+        return await get_entry(self._reader, account_id, entry_id, with_attempts=True)
 
-    async def requeue(self, chosen: EntriesChosen) -> WorkDone:
-        """NotFound for an unknown account. InvalidArgument."""
+    async def requeue(self, chosen: EntrySelection) -> WorkResult:
+        """Requeues entries. Raises NotFound for an unknown account, and InvalidArgument."""
 
         async def act(entry_ids: Sequence[EntryId]) -> list[ActionResult]:
             return await self._actions.requeue(chosen.account_id, entry_ids, dry_run=chosen.validate_only)
 
         return await self._work(chosen, act, "retry")
 
-    async def dismiss(self, chosen: EntriesChosen, reason: str) -> WorkDone:
-        """An empty ``reason`` is "closed by hand". NotFound for an unknown account. InvalidArgument."""
+    async def dismiss(self, chosen: EntrySelection, reason: str) -> WorkResult:
+        """Dismisses entries. An empty ``reason`` becomes "closed by hand". Raises NotFound for an unknown account, and InvalidArgument."""
         if len(reason) > MAX_REASON_LENGTH:
             raise InvalidArgument.of("reason", f"at most {MAX_REASON_LENGTH} characters")
         if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in reason):
             raise InvalidArgument.of("reason", "must not contain control characters")
-        words = reason.strip() or DEFAULT_REASON
+        stored_reason = reason.strip() or DEFAULT_REASON
 
         async def act(entry_ids: Sequence[EntryId]) -> list[ActionResult]:
-            return await self._actions.dismiss(chosen.account_id, entry_ids, words, dry_run=chosen.validate_only)
+            return await self._actions.dismiss(chosen.account_id, entry_ids, stored_reason, dry_run=chosen.validate_only)
 
-        return await self._work(chosen, act, "dismiss", words)
+        return await self._work(chosen, act, "dismiss", stored_reason)
 
-    async def _work(self, chosen: EntriesChosen, act: _Act, *operation: str) -> WorkDone:
+    async def _work(self, chosen: EntrySelection, act: _Act, *operation: str) -> WorkResult:
         if bool(chosen.entry_ids) == (chosen.filter is not None):
             raise InvalidArgument.of("entry_ids", "set exactly one of entry_ids and filter")
         if chosen.filter is not None:
-            wanted = chosen.filter.checked(chosen.account_id, within="filter.")
-            return await self._work_on_filter(chosen, wanted, act, operation)
+            queue_filter = chosen.filter.checked(chosen.account_id, within="filter.")
+            return await self._work_on_filter(chosen, queue_filter, act, operation)
         return await self._work_on_named(chosen, act)
 
-    async def _work_on_named(self, chosen: EntriesChosen, act: _Act) -> WorkDone:
+    async def _work_on_named(self, chosen: EntrySelection, act: _Act) -> WorkResult:
         if len(chosen.entry_ids) > MAX_ENTRY_IDS:
             raise InvalidArgument.of("entry_ids", f"at most {MAX_ENTRY_IDS} entries in one call")
         if chosen.continuation_token:
             raise InvalidArgument.of("continuation_token", "named entries are done in one call: leave it out", reason="PAGE_TOKEN_INVALID")
-        given = {text: _entry_id(text) for text in chosen.entry_ids}  # each id once
-        known = [entry_id for entry_id in given.values() if entry_id is not None]
+        ids_by_text = {text: _entry_id(text) for text in chosen.entry_ids}  # each id once
+        entry_ids = [entry_id for entry_id in ids_by_text.values() if entry_id is not None]
         tally = _Tally()
         results: dict[EntryId, ActionResult] = {}
-        if known:
-            acted = await act(known)
-            tally.add(known, acted, as_they_are=chosen.validate_only)
-            results = dict(zip(known, acted, strict=True))
+        if entry_ids:
+            acted = await act(entry_ids)
+            tally.add(entry_ids, acted, is_dry_run=chosen.validate_only)
+            results = dict(zip(entry_ids, acted, strict=True))
         else:
-            await self._reader.problems(chosen.account_id)  # NotFound for an unknown account, as with an id that could be one
+            await self._reader.problems(chosen.account_id)  # raises NotFound for an unknown account, as well-formed ids do
         failures = []
-        for text, entry_id in given.items():
-            acted_on = results.get(entry_id) if entry_id is not None else None
-            if acted_on is None or acted_on.outcome is ActionOutcome.MISSING:
+        for text, entry_id in ids_by_text.items():
+            result = results.get(entry_id) if entry_id is not None else None
+            if result is None or result.outcome is ActionOutcome.MISSING:
                 failures.append(EntryFailure(text, FailureKind.NOT_FOUND))
-            elif acted_on.outcome is ActionOutcome.UNCHANGED:
+            elif result.outcome is ActionOutcome.UNCHANGED:
                 failures.append(EntryFailure(text, FailureKind.STATE_DOES_NOT_ALLOW))
-        return await self._done(chosen.account_id, tally, tuple(failures), "")
+        return await self._result(chosen.account_id, tally, tuple(failures), "")
 
-    async def _work_on_filter(self, chosen: EntriesChosen, wanted: QueueFilter, act: _Act, operation: Sequence[str]) -> WorkDone:
-        """Newest first below an entry id that is fixed at the first call: successors of retried entries are newer, so never met."""
-        tokens = TokenOf("continuation_token", *operation, *identity_of(wanted), chosen.validate_only)
-        before = tokens.take_entry(chosen.continuation_token)
+    async def _work_on_filter(self, chosen: EntrySelection, queue_filter: QueueFilter, act: _Act, operation: Sequence[str]) -> WorkResult:
+        """Works on the newest entries first, below an entry id that is fixed at the first call. Successors of requeued entries are newer,
+        so they are never found."""
+        tokens = PageTokens("continuation_token", *operation, *identity_of(queue_filter), chosen.validate_only)
+        before = tokens.read_entry(chosen.continuation_token)
         if before is None:
             await self._reader.problems(chosen.account_id)
             before = new_entry_id()
@@ -162,18 +164,18 @@ class QueueWork:
         following: EntryId | None = before
         while following is not None and left > 0:
             limit = min(left, CHUNK_ENTRIES)
-            found = await self._reader.list_entries(wanted, before=following, limit=limit, with_attempts=False)
+            found = await self._reader.list_entries(queue_filter, before=following, limit=limit, with_attempts=False)
             entry_ids = [entry.entry_id for entry in found.entries]
             if entry_ids:
-                tally.add(entry_ids, await act(entry_ids), as_they_are=chosen.validate_only)
+                tally.add(entry_ids, await act(entry_ids), is_dry_run=chosen.validate_only)
             left -= limit
             following = found.next_before
-        token = "" if following is None else tokens.give(str(following))
-        return await self._done(chosen.account_id, tally, (), token)
+        token = "" if following is None else tokens.make(str(following))
+        return await self._result(chosen.account_id, tally, (), token)
 
-    async def _done(self, account_id: AccountId, tally: _Tally, failures: tuple[EntryFailure, ...], token: str) -> WorkDone:
+    async def _result(self, account_id: AccountId, tally: _Tally, failures: tuple[EntryFailure, ...], token: str) -> WorkResult:
         entries = await self._reader.get(account_id, list(tally.shown), with_attempts=False) if tally.shown else {}
-        return WorkDone(
+        return WorkResult(
             affected=tally.affected,
             coalesced=tally.coalesced,
             unchanged=tally.unchanged,
@@ -184,19 +186,19 @@ class QueueWork:
         )
 
 
-async def one_entry(reader: QueueReader, account_id: AccountId, entry_id: str, *, with_attempts: bool) -> Entry:
-    """Anything that is no entry id of this account is NotFound."""
-    known = _entry_id(entry_id)
-    if known is not None:
-        found = (await reader.get(account_id, [known], with_attempts=with_attempts)).get(known)
+async def get_entry(reader: QueueReader, account_id: AccountId, entry_id: str, *, with_attempts: bool) -> Entry:
+    """Returns an entry of this account. Raises NotFound for every other text."""
+    parsed = _entry_id(entry_id)
+    if parsed is not None:
+        found = (await reader.get(account_id, [parsed], with_attempts=with_attempts)).get(parsed)
         if found is not None:
             return found
-    await reader.problems(account_id)  # NotFound with the better reason where the account is unknown
+    await reader.problems(account_id)  # raises NotFound with the better reason if the account is unknown
     raise NotFound("there is no such entry in this account, or its history has been dropped", reason="ENTRY_NOT_FOUND")
 
 
 def _entry_id(text: str) -> EntryId | None:
-    """Only the form we give out: other spellings of a UUID are no entry ids."""
+    """Parses an entry id. Only the form that the service writes is one; other spellings of a UUID are none."""
     try:
         parsed = UUID(text)
     except ValueError:

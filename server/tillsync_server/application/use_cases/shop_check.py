@@ -1,4 +1,5 @@
-"""The shop's steps of CheckAccount: with the bridge its own status, without it wc/v3 and the consumer keys; then whose address it is."""
+"""The shop's steps of CheckAccount. With a bridge they read its status and compare the shop's own address, without one they test wc/v3 and
+the consumer keys."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from tillsync_server.ports.shop import ShopGateway, ShopStatus
 
 
 async def check_shop(run: SideRun, account: Account, shops: ShopGateway) -> ShopStatus | None:
-    """What the bridge says of the shop; None without one."""
+    """Returns the bridge's status of the shop, or None without a bridge."""
     if account.shop.has_bridge:
         return await _check_bridge(run, account, shops)
     await _check_keys(run, account, shops)
@@ -55,7 +56,7 @@ async def _check_keys(run: SideRun, account: Account, shops: ShopGateway) -> Non
 
 
 def _place(url: str) -> tuple[str, str]:
-    """Host with port, and path: what tells shops apart. The scheme does not: behind a TLS-ending proxy WordPress may say http."""
+    """Returns host with port, and path, which identify a shop. The scheme does not: WordPress may say http behind a proxy that ends TLS."""
     parts = urlsplit(url)
     host = (parts.netloc.rpartition("@")[2]).lower().removesuffix(":443").removesuffix(":80")
     return host, parts.path.rstrip("/")

@@ -1,4 +1,5 @@
-"""A shop comes and goes: its bridge introduces it and is called back before anything is stored; leaving drops the secret and the token."""
+"""Connects and disconnects shops. A bridge introduces its shop, and the service calls it back before it stores anything. A disconnect
+removes the secret and revokes the token."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from tillsync_server.ports.shop import ShopGateway, ShopStatus
 
 _LOG = structlog.get_logger(__name__)
 CALL_BACK_SECONDS = 50.0
-"""What asking the shop may take as a whole: every form of its address, and a second try where seconds can help."""
+"""Time limit of all requests to the shop: every form of its address, and a second attempt where seconds can help."""
 _REST_ADDRESS = re.compile(r"(?P<base>https?://[^?#]*?)/?(?:(?:/index\.php)?/wp-json/?|/(?:index\.php)?\?rest_route=/?)", re.IGNORECASE)
 
 
@@ -32,12 +33,12 @@ _REMEDIES = {
     SHOP_TOO_SLOW: "try again; when it stays slow, ask its host why",
     "SHOP_MOVED": "correct the site's address in the settings of WordPress",
 }
-"""Where the adapter's text does not say it already."""
+"""Remedies that the adapter's text does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShopIntroduced:
-    """``rest_url``: as WordPress's rest_url() has it, or empty."""
+class ShopIntroduction:
+    """A shop as its bridge introduces it. ``rest_url``: the result of WordPress's rest_url(), or empty."""
 
     account_id: AccountId
     base_url: str
@@ -54,13 +55,13 @@ class ShopConnection:
         self._tokens = tokens
         self._call_back_seconds = call_back_seconds
 
-    async def connect(self, shop: ShopIntroduced) -> Account:
-        """The account as it is with this shop. InvalidArgument; NotFound; FailedPrecondition (SHOP_…): the bridge did not answer with the
-        new secret as it should, and nothing is stored."""
+    async def connect(self, shop: ShopIntroduction) -> Account:
+        """Connects the shop and returns its account. Raises InvalidArgument, NotFound, FailedPrecondition (SHOP_…). The last one means that
+        the bridge did not answer correctly with the new secret, and that nothing is stored."""
         addresses = _checked_addresses(shop)
         present = await self._accounts.get(shop.account_id)
         base_url, status = await self._call_back(present, addresses, shop.bridge_secret)
-        change = _joined_to(base_url, shop.bridge_secret, status.price_decimals)
+        change = _with_shop(base_url, shop.bridge_secret, status.price_decimals)
         changed = await self._accounts.update(shop.account_id, change)
         _LOG.info(
             "shop_connected",
@@ -73,8 +74,9 @@ class ShopConnection:
         return changed.account
 
     async def disconnect(self, account_id: AccountId, caller: Caller) -> bool:
-        """Whether the caller's token was revoked, which is the last thing done: only a SITE token is the shop's own. Repeated with the
-        revoked token it answers the same, as long as no shop has connected since. NotFound; Unauthenticated."""
+        """Disconnects the shop. Returns whether the caller's token was revoked, which is the last step; only a SITE token is the shop's
+        own. A repeated call with the revoked token returns the same, as long as no shop has connected since. Raises NotFound,
+        Unauthenticated."""
         # invariant: a-revoked-token-disconnects-no-shop
         if caller.is_revoked:
             return await self._was_disconnected(account_id)
@@ -95,12 +97,13 @@ class ShopConnection:
         return True
 
     async def _call_back(self, present: Account, addresses: tuple[str, ...], secret: str) -> tuple[str, ShopStatus]:
-        """The first address whose bridge answers; else the error of the first one, which is the home address."""
+        """Returns the first address whose bridge answers, and its status. Otherwise raises the error of the first address, which is the
+        home address."""
         first_error: UpstreamError | None = None
         try:
             async with asyncio.timeout(self._call_back_seconds):
                 for base_url in addresses:
-                    candidate = _joined_to(base_url, secret)(present)
+                    candidate = _with_shop(base_url, secret)(present)
                     try:
                         return base_url, await self._shops.client(candidate).status()
                     except UpstreamError as error:
@@ -114,7 +117,7 @@ class ShopConnection:
         raise _not_connected(first_error) from first_error
 
 
-def _checked_addresses(shop: ShopIntroduced) -> tuple[str, ...]:
+def _checked_addresses(shop: ShopIntroduction) -> tuple[str, ...]:
     violations: list[FieldViolation] = []
     addresses: list[str] = []
     for name, url in (("base_url", shop.base_url), ("rest_url", _base_of_rest(shop.rest_url))):
@@ -135,15 +138,16 @@ def _checked_addresses(shop: ShopIntroduced) -> tuple[str, ...]:
 
 
 def _base_of_rest(rest_url: str) -> str:
-    """Where the site stands whose REST API this is. Empty for a prefix of a site's own: ``?rest_route=`` finds that one from home."""
+    """Returns the address of the site with this REST API. It is empty for a site's own prefix, because ``?rest_route=`` at the home address
+    finds that API."""
     found = _REST_ADDRESS.fullmatch(rest_url)
     return found["base"] if found else ""
 
 
-def _joined_to(base_url: str, secret: str, price_decimals: int = DEFAULT_PRICE_DECIMALS) -> Callable[[Account], Account]:
+def _with_shop(base_url: str, secret: str, price_decimals: int = DEFAULT_PRICE_DECIMALS) -> Callable[[Account], Account]:
     def change(present: Account) -> Account:
         shop = replace(present.shop, base_url=base_url, bridge_secret=secret, price_decimals=price_decimals)
-        if origin_of(present.shop.base_url) != origin_of(base_url):  # keys never travel to an origin they were not given for
+        if origin_of(present.shop.base_url) != origin_of(base_url):  # keys are never sent to an origin for which they were not given
             shop = replace(shop, consumer_key="", consumer_secret="")
         return replace(present, shop=shop)
 

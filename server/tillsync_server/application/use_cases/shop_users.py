@@ -1,4 +1,4 @@
-"""What a shop tells of its users: deleted ones, and changed emails."""
+"""Reports of shops about their users: deleted users, and changed emails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillsync_server.ports.links import LinkWriter, ShopUserChange, ShopUsersRep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedChange:
-    """As it was said. Exactly one of ``deleted`` and ``email_hash`` is set."""
+    """An unchecked change of a user. Exactly one of ``deleted`` and ``email_hash`` must be set."""
 
     woo_customer_id: int
     deleted: bool | None
@@ -27,11 +27,11 @@ class ShopUserReports:
         self._writer = writer
 
     async def report(self, account_id: AccountId, changes: Sequence[ReportedChange]) -> ShopUsersReported:
-        """InvalidArgument names the change and the field; then nothing is done."""
+        """Stores reported changes. Raises InvalidArgument, which names the change and the field; then nothing is stored."""
         violations = [violation for position, change in enumerate(changes) for violation in _violations(change, f"changes[{position}].")]
         if violations:
             raise InvalidArgument(violations)
-        # the hash is not kept: the plugin sends held orders of the user again, with the email as it is now
+        # the hash is not stored, because the plugin sends the user's held orders again with the present email
         return await self._writer.report_shop_users(
             account_id,
             [

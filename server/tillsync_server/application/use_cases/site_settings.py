@@ -1,4 +1,4 @@
-"""The few settings a merchant may read and change, and in numbers what a change would set going."""
+"""Reads and changes the settings that a merchant may change, and counts the entries that a change enqueues or requeues."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ SITE_SETTINGS: Final = (
     "sync_phone",
     "trusted_accounts",
 )
-"""Fields of Account with the same meaning and defaults."""
+"""Fields of Account. They have the same meanings and defaults there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSettingsGiven:
-    """``mask``: paths within the settings. None of them, with ``validate_only``: only read. ``etag`` empty: whatever is there."""
+class SiteSettingsUpdate:
+    """A change of site settings. ``mask``: paths within the settings; an empty one with ``validate_only`` only reads. An empty ``etag``
+    matches every version."""
 
     account_id: AccountId
     settings: ReadSettings = field(repr=False)
@@ -44,8 +45,9 @@ class SiteSettings:
         fields = setting_fields(lambda _host, _port: False)
         self._fields = {path: fields[path] for path in SITE_SETTINGS}
 
-    async def update(self, given: SiteSettingsGiven) -> AccountChange:
-        """Aborted: another etag. FailedPrecondition: DEFAULT_CUSTOMER_LINKED. InvalidArgument. NotFound."""
+    async def update(self, given: SiteSettingsUpdate) -> AccountChange:
+        """Changes or reads the settings. Raises Aborted (another etag), FailedPrecondition (DEFAULT_CUSTOMER_LINKED), InvalidArgument,
+        NotFound."""
         if not given.mask and given.validate_only:
             return await self._read(given)
         paths = self._checked_mask(given.mask)
@@ -56,7 +58,7 @@ class SiteSettings:
 
         return await self._accounts.update(given.account_id, change, etag=given.etag, dry_run=given.validate_only)
 
-    async def _read(self, given: SiteSettingsGiven) -> AccountChange:
+    async def _read(self, given: SiteSettingsUpdate) -> AccountChange:
         account = await self._accounts.get(given.account_id)
         if given.etag and given.etag != account.etag:
             raise Aborted(f"account {given.account_id} has changed since you read it: read it again", metadata={"etag": account.etag})

@@ -1,4 +1,4 @@
-"""Look at this again: hints about till customers and customer types on their way to the Customers Queue. gRPC and webhooks call this."""
+"""Enqueues hints about till customers and customer types in the Customers Queue, for callers of the API."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ class SyncRequests:
     async def sync_customer(
         self, account_id: AccountId, epos_customer_id: int, priority: Priority = Priority.LIVE, *, force: bool = False
     ) -> EnqueueResult:
-        """InvalidArgument, ResourceExhausted, NotFound (no such account), Unavailable (its lane is locked for long)."""
+        """Hints a customer. Raises InvalidArgument, ResourceExhausted, NotFound (no such account), Unavailable (its lane stays locked)."""
         _require_id("epos_customer_id", epos_customer_id)
         await self._admission.admit(account_id)
         return await self._enqueuer.enqueue(NewHint(account_id, EntryKind.CUSTOMER, epos_customer_id, priority, force))
 
     async def sync_customer_type(self, account_id: AccountId, epos_customer_type_id: int) -> EnqueueResult:
-        """Whatever the caller saw happen to the type: the worker reads it again and does what it finds."""
+        """Hints a customer type after any change of it. The worker reads the type again and follows its present state. Raises as
+        :meth:`sync_customer`."""
         _require_id("epos_customer_type_id", epos_customer_type_id)
         await self._admission.admit(account_id)
         return await self._enqueuer.enqueue(NewHint(account_id, EntryKind.CUSTOMER_TYPE, epos_customer_type_id, Priority.LIVE))
@@ -38,7 +39,8 @@ class SyncRequests:
     async def sync_customers(
         self, account_id: AccountId, epos_customer_ids: Sequence[int], priority: Priority = Priority.BULK
     ) -> list[EnqueueResult | RequestError]:
-        """By position. A repeated id coalesces. NotFound is raised for the whole: the account is the envelope's."""
+        """Hints customers, and returns results by position. A repeated id coalesces. Raises NotFound for the whole call, because the
+        account is that of the whole request."""
         if not 1 <= len(epos_customer_ids) <= MAX_BATCH:
             raise InvalidArgument.of("epos_customer_ids", f"must have 1 to {MAX_BATCH} items; send the rest in further calls")
         good = [position for position, customer_id in enumerate(epos_customer_ids) if 0 < customer_id <= MAX_ID]
@@ -66,7 +68,7 @@ class SyncRequests:
         )
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, Unavailable):
-                raise result  # of the account or of the database, not of an item
+                raise result  # an error of the account or the database concerns all items
         return cast("list[EnqueueResult | RequestError]", results)
 
 

@@ -1,4 +1,5 @@
-"""The till's steps of CheckAccount: credentials, the customer list, the proof of the email search, types, the default customer."""
+"""The till's steps of CheckAccount. They test the credentials, the customer list, the email search, the customer types and the default
+customer."""
 
 from __future__ import annotations
 
@@ -14,22 +15,22 @@ from tillsync_server.ports.tills import TillKnowledgeStore
 
 _SEARCH = "search_by_email"
 _EMAILS_TRIED = 3
-"""Customers of page 1 whose email is searched for: one may have been changed between list and search."""
+"""Customers of page 1 whose email is searched for. There are several, because an email may change between list and search."""
 _UNREAD_TRIED = 10
-"""Customers whose row could not be read, tried again by a check."""
+"""Customers with an unreadable row that one check reads again."""
 
 
 async def check_till(
     run: SideRun, account: Account, tills: TillGateway, knowledge: TillKnowledgeStore, customer_ids: list[EposCustomerId]
 ) -> None:
-    """``customer_ids`` takes those of list page 1. What was read is noted, as it would be by the flows."""
+    """Runs the till's steps. Adds the ids of list page 1 to ``customer_ids``. Notes successful reads, as the flows do."""
     with run.step("credentials"):
         till = tills.client(account, RequestClass.ORDER)
         await till.probe()
         run.passed("credentials", "Epos Now accepts the API key and secret.", base_url=account.epos.base_url)
     with run.step("list_customers"):
         page = await till.list_customers(1)
-        await _look_at_unread_rows(account, till, knowledge, page)
+        await _read_unread_rows(account, till, knowledge, page)
         page.check()
     customer_ids.extend(customer.epos_customer_id for customer in page.rows)
     await knowledge.note_customers_read(account.till_id, account.till_configuration)
@@ -51,8 +52,9 @@ async def check_till(
             await _check_default_customer(run, till, account.default_epos_customer_id)
 
 
-async def _look_at_unread_rows(account: Account, till: TillClient, knowledge: TillKnowledgeStore, page: CustomerPage) -> None:
-    """Of page 1, and those that other pages have shown: one that can be read now ends the account's warning of it."""
+async def _read_unread_rows(account: Account, till: TillClient, knowledge: TillKnowledgeStore, page: CustomerPage) -> None:
+    """Notes the unreadable rows of page 1, and reads customers again whose rows were unreadable on earlier pages. A customer that can be
+    read now ends the account's warning of it."""
     await knowledge.note_list_page(account.till_id, page)
     still_unread = {row.customer_id for row in page.unread}
     mended: list[EposCustomerId] = []
@@ -63,7 +65,7 @@ async def _look_at_unread_rows(account: Account, till: TillClient, knowledge: Ti
             await till.read_customer(customer_id)
         except Unreadable:
             continue
-        except Missing:  # the list was read a moment ago: the customer is gone
+        except Missing:  # the list was read a moment ago, so the customer is gone
             pass
         mended.append(customer_id)
     if mended:
@@ -71,9 +73,9 @@ async def _look_at_unread_rows(account: Account, till: TillClient, knowledge: Ti
 
 
 async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage) -> None:
-    """By the same trial as the order flow's proof: in other capitals first. What the flow has proven is not touched."""
+    """Tests the email search as the order flow's proof does, with other capitals first. It does not change the flow's proofs."""
     usable = [customer.email for customer in page.with_emails if "@" in customer.email and customer.email == customer.email.strip()]
-    emails = sorted(usable, key=lambda email: bool(email_kinds(email)))  # plain ones first: others have a proof of their own
+    emails = sorted(usable, key=lambda email: bool(email_kinds(email)))  # plain emails first, because other kinds have proofs of their own
     if not emails:
         run.passed(_SEARCH, "No customer on the first list page has an email yet, so the search could not be tried.")
         return
@@ -82,13 +84,13 @@ async def _check_search(run: SideRun, account: Account, till: TillClient, page: 
         for text in (other, email) if other else (email,):
             found = await till.search_by_email(text)
             if found.filter_ignored:
-                _list_is_read(run, "search_filter_ignored", "The till ignores the email filter")
+                _pass_by_list(run, "search_filter_ignored", "The till ignores the email filter")
                 return
             if exact_matches(found.rows, email):
                 if text == other:
                     run.passed(_SEARCH, "A customer from the customer list is found by their email.")
                 else:
-                    _list_is_read(run, "search_tells_capitals_apart", "The till's email search may tell capitals apart")
+                    _pass_by_list(run, "search_tells_capitals_apart", "The till's email search may tell capitals apart")
                 return
     run.failed(
         _SEARCH,
@@ -100,8 +102,8 @@ async def _check_search(run: SideRun, account: Account, till: TillClient, page: 
     raise StepFailed
 
 
-def _list_is_read(run: SideRun, name: str, what: str) -> None:
-    """Usable, and slow: the whole list proves what the search cannot."""
+def _pass_by_list(run: SideRun, name: str, what: str) -> None:
+    """Passes the step with a warning. The whole list proves what the search cannot, but reading it is slow."""
     run.passed(_SEARCH, f"{what}: the whole customer list is read instead.")
     run.warn(
         name,
@@ -113,7 +115,7 @@ def _list_is_read(run: SideRun, name: str, what: str) -> None:
 async def _check_default_customer(run: SideRun, till: TillClient, customer_id: EposCustomerId) -> None:
     try:
         await till.read_customer(customer_id)
-    except Missing as error:  # the list was read a moment ago: it is gone, not misaddressed
+    except Missing as error:  # the list was read a moment ago, so the customer is gone and the address is right
         run.failed(
             "default_customer",
             f"The default customer {customer_id} does not exist in Epos Now.",

@@ -1,4 +1,5 @@
-"""What Epos Now's webhooks say, on its way to every account of the till that it concerns. The till sends to one address only."""
+"""Enqueues the hints of Epos Now's webhooks for every account of the till that they concern. The till sends a webhook to only one
+address."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.sales import SaleStore
 from tillsync_server.ports.subject_accounts import SubjectAccounts
 
-_ONE_BY_ONE = 16
-"""So few hints join the micro-batches of other callers; more go as statements of their own."""
+_MAX_SINGLE_HINTS = 16
+"""Up to this number hints join the micro-batches of other callers. More hints use statements of their own."""
 _CHUNK = 500
 
 _Find = Callable[[TillId, Sequence[int]], Awaitable[list[tuple[AccountId, int]]]]
@@ -24,21 +25,21 @@ _Find = Callable[[TillId, Sequence[int]], Awaitable[list[tuple[AccountId, int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """The account whose credentials a webhook brought: its caps count for the delivery."""
+    """The account whose credentials a webhook has. Its limits apply to the delivery."""
 
     account_id: AccountId
     till_id: TillId
     is_addressed: bool
-    """The webhook came to the account's own address: the account is hinted whatever it knows of the subject, and its entry says what
-    came of it."""
+    """Whether the webhook came to the account's own address. Then the account is hinted even without a link to the subject, and its entry
+    shows the result."""
 
 
 class TillHints:
-    """Committed for every account when a method returns the number of accounts.
+    """Enqueues hints. A method returns the number of hinted accounts after the hints of all of them are committed.
 
-    Raises ResourceExhausted, before anything is looked up, when the sender is over its caps. Where another account cannot take its hint
-    (over its caps, or its lane locked for long), the hints of all others are committed before its RequestError is raised: the delivery is
-    to be sent again, and coalesces.
+    Raises ResourceExhausted before any lookup if the sender is over its limits. If another account cannot accept its hint (over its limits,
+    or its lane stays locked), the hints of all others are committed before its RequestError is raised. The sender then repeats the
+    delivery, which coalesces.
     """
 
     def __init__(self, accounts: SubjectAccounts, sales: SaleStore, enqueuer: Enqueuer, admission: Admission) -> None:
@@ -54,22 +55,22 @@ class TillHints:
         return await self._hint(sender, EntryKind.CUSTOMER_TYPE, type_ids, self._accounts.of_customer_types)
 
     async def sales(self, sender: Sender, transaction_ids: Sequence[int]) -> None:
-        """Sales that say nothing of their customer: who it was is read later, within the till's allowance, and hinted then.
-        ResourceExhausted also where too many of the till wait."""
+        """Stores sales that do not name their customer. Later the customer is read, within the till's allowance, and hinted. Raises
+        ResourceExhausted also if too many sales of the till wait."""
         await self._admission.admit(sender.account_id, len(transaction_ids))
         await self._sales.add(sender.till_id, sender.account_id, transaction_ids)
 
     async def _hint(self, sender: Sender, kind: EntryKind, subject_ids: Sequence[int], find: _Find) -> int:
         await self._admission.admit(sender.account_id, len(subject_ids))
-        wanted: dict[AccountId, dict[int, None]] = {}
+        concerned: dict[AccountId, dict[int, None]] = {}
         if sender.is_addressed:
-            wanted[sender.account_id] = dict.fromkeys(subject_ids)
+            concerned[sender.account_id] = dict.fromkeys(subject_ids)
         # invariant: webhooks-wake-every-account-of-the-till
         for account_id, subject_id in await find(sender.till_id, subject_ids):
-            wanted.setdefault(account_id, {})[subject_id] = None
+            concerned.setdefault(account_id, {})[subject_id] = None
         hints: list[NewHint] = []
         failures: list[Exception] = []
-        for account_id, subjects in wanted.items():
+        for account_id, subjects in concerned.items():
             try:
                 if account_id != sender.account_id:
                     await self._admission.admit(account_id, len(subjects))
@@ -80,10 +81,10 @@ class TillHints:
         failures += (result for result in await self._enqueue(hints) if isinstance(result, Exception))
         if failures:
             raise next((error for error in failures if not isinstance(error, RequestError)), failures[0])
-        return len(wanted)
+        return len(concerned)
 
     async def _enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
-        if len(hints) <= _ONE_BY_ONE:
+        if len(hints) <= _MAX_SINGLE_HINTS:
             return await gather(self._enqueuer.enqueue(hint) for hint in hints)
         found: list[EnqueueResult | Exception] = []
         for start in range(0, len(hints), _CHUNK):

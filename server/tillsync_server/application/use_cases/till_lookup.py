@@ -1,4 +1,4 @@
-"""Looking at till customers for a person, now: nothing is stored, and every failure of the till is the caller's error, in a sentence."""
+"""Looks up till customers for a person. It stores nothing. Every failure of the till becomes an error of the call, with a sentence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.till import EmailSearch, TillClient, TillGateway
 
 LOOKUP_SECONDS = 28.0
-"""What asking the till for one caller may take as a whole, its waits for the request allowance included."""
+"""Time limit of all requests to the till for one caller, with their waits for the request allowance."""
 MAX_CANDIDATES = 50
 MAX_FOUND, DEFAULT_FOUND = 50, 20
 MAX_QUERY_LENGTH = 254
@@ -45,7 +45,7 @@ T = TypeVar("T")
 class CustomerAtTill:
     customer: TillCustomer
     linked_woo_customer_id: WooCustomerId | None
-    """By a usable link of this account; such a customer cannot be chosen for another."""
+    """Shop customer of a usable link in this account. A linked customer cannot be chosen for another shop customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +61,26 @@ class TillLookup:
         self._links = links
 
     async def read(self, account_id: AccountId, customer_ids: Sequence[EposCustomerId]) -> list[CustomerAtTill]:
-        """Those that are there, by ascending id, at most 50. NotFound: unknown account. Unavailable, ResourceExhausted: the till."""
-        wanted = sorted(set(customer_ids))[:MAX_CANDIDATES]
-        if not wanted:
+        """Returns the existing customers in ascending order of ids, at most 50. Raises NotFound (unknown account), and Unavailable or
+        ResourceExhausted for the till."""
+        unique_ids = sorted(set(customer_ids))[:MAX_CANDIDATES]
+        if not unique_ids:
             return []
         till = await self._till(account_id)
-        return await self._with_links(account_id, await _asked(_read_those_there(till, wanted)))
+        return await self._with_links(account_id, await _ask_till(_read_existing(till, unique_ids)))
 
     async def search(self, account_id: AccountId, query: str, limit: int) -> CustomersFound:
-        """Digits: an id. With ``@``: an email, exact after normalising or in another spelling. Else a name: FailedPrecondition where the
-        till ignores it."""
-        wanted = _checked_query(query)
+        """Searches by id (digits), by email (a text with ``@``) or by name. Emails match exactly after normalising, or in another spelling.
+        Raises FailedPrecondition if the till's search ignores the email or name; otherwise as :meth:`read`, and InvalidArgument."""
+        text = _checked_query(query)
         till = await self._till(account_id)
         more = False
-        if wanted.isascii() and wanted.isdigit():
-            rows = await _asked(_read_those_there(till, [EposCustomerId(int(wanted))]))
-        elif "@" in wanted:
-            rows = await _asked(_by_email(till, wanted))
+        if text.isascii() and text.isdigit():
+            rows = await _ask_till(_read_existing(till, [EposCustomerId(int(text))]))
+        elif "@" in text:
+            rows = await _ask_till(_by_email(till, text))
         else:
-            rows, more = await _asked(_by_name(till, wanted, limit))
+            rows, more = await _ask_till(_by_name(till, text, limit))
         shown = sorted(rows, key=lambda customer: customer.epos_customer_id)[:limit]
         return CustomersFound(tuple(await self._with_links(account_id, shown)), more or len(rows) > limit)
 
@@ -95,24 +96,24 @@ class TillLookup:
 
 
 def _checked_query(query: str) -> str:
-    wanted = query.strip()
+    text = query.strip()
     problems = []
-    if not wanted or len(query) > MAX_QUERY_LENGTH:
+    if not text or len(query) > MAX_QUERY_LENGTH:
         problems.append(f"must have 1 to {MAX_QUERY_LENGTH} characters that are not all blank")
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in query):
         problems.append("must not contain control characters")
-    if wanted.isascii() and wanted.isdigit() and not 0 < int(wanted) <= _MAX_ID:
+    if text.isascii() and text.isdigit() and not 0 < int(text) <= _MAX_ID:
         problems.append("only digits is a customer id: from 1 up")
     if problems:
         raise InvalidArgument([FieldViolation("query", problem) for problem in problems])
-    return wanted
+    return text
 
 
-async def _asked(question: Awaitable[T]) -> T:
-    """What the till answers; its failures as the caller's."""
+async def _ask_till(request: Awaitable[T]) -> T:
+    """Returns the till's answer. Converts the till's failures to errors of the call."""
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
-            return await question
+            return await request
     except TimeoutError as error:
         text = f"Epos Now did not answer within {LOOKUP_SECONDS:.0f} seconds; try again, or look for less"
         raise Unavailable(text, reason=TILL_TOO_SLOW) from error
@@ -123,9 +124,10 @@ async def _asked(question: Awaitable[T]) -> T:
         raise Unavailable(error.text, reason="TILL_UNAVAILABLE") from error
 
 
-async def _read_those_there(till: TillClient, customer_ids: Sequence[EposCustomerId]) -> list[TillCustomer]:
-    """A 404 counts as gone only beside a successful read of the same resource, in this very call (docs/architecture.md#gone)."""
-    there: list[TillCustomer] = []
+async def _read_existing(till: TillClient, customer_ids: Sequence[EposCustomerId]) -> list[TillCustomer]:
+    """Returns the customers that exist. A 404 counts as gone only with a successful read of the same resource in this call
+    (docs/architecture.md#gone)."""
+    existing: list[TillCustomer] = []
     for start in range(0, len(customer_ids), _AT_ONCE):
         chunk = customer_ids[start : start + _AT_ONCE]
         for result in await gather(till.read_customer(customer_id) for customer_id in chunk):
@@ -135,14 +137,15 @@ async def _read_those_there(till: TillClient, customer_ids: Sequence[EposCustome
                 case Exception():
                     raise result
                 case _:
-                    there.append(result)
-    if not there:
+                    existing.append(result)
+    if not existing:
         await _prove_address(till)
-    return there
+    return existing
 
 
 async def _prove_address(till: TillClient) -> None:
-    """Finding nothing is an answer only where customers are served at all: a wrong address or version says 404 to everything."""
+    """Raises Misaddressed if the till serves no customers at all. A wrong address or version answers every request with 404, so an empty
+    result alone proves nothing."""
     try:
         (await till.list_customers(1)).check()
     except Missing as error:
@@ -170,7 +173,8 @@ async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
 
 
 async def _by_name(till: TillClient, query: str, limit: int) -> tuple[list[TillCustomer], bool]:
-    """The whole text, and of several words the last one (of ``Ada Byron`` the till knows the surname); every word must be in the name."""
+    """Searches for the whole text and, of several words, for the last one (of ``Ada Byron`` the till knows the surname). Every word must be
+    in the name."""
     words = query.casefold().split()
     found: dict[EposCustomerId, TillCustomer] = {}
     more = False

@@ -1,11 +1,11 @@
-"""Bearer tokens: make, list, revoke. The secret is in the answer of ``create`` and nowhere else."""
+"""Creates, lists and revokes bearer tokens. Only the answer of ``create`` has the secret."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.page_tokens import PageTokens, coerced_page_size
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
@@ -21,7 +21,7 @@ class NewToken:
     token: Token
     secret: str = field(repr=False)
     connect_string: str = field(repr=False)
-    """Empty: not a SITE token, or the service does not know its public address."""
+    """Empty if the token is no SITE token, or if the service does not know its public address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class TokensPage:
 
 
 class TokenService:
-    """``public_url``: TILLSYNC_PUBLIC_URL, empty where it is not set."""
+    """Manages tokens. ``public_url``: TILLSYNC_PUBLIC_URL, empty if it is not set."""
 
     def __init__(self, tokens: TokenStore, accounts: AccountStore, *, public_url: str = "") -> None:
         self._tokens = tokens
@@ -39,7 +39,8 @@ class TokenService:
         self._public_url = public_url
 
     async def create(self, role: Role, account_id: AccountId | None, name: str) -> NewToken:
-        """NotFound: unknown account. InvalidArgument: a SITE token without its account, or another with one."""
+        """Creates a token. Raises NotFound (unknown account), InvalidArgument (a SITE token without its account, or another token with
+        one)."""
         if role is Role.SITE and account_id is None:
             raise InvalidArgument.of("account_id", "a SITE token needs its account")
         if role is not Role.SITE and account_id is not None:
@@ -53,17 +54,17 @@ class TokenService:
         return NewToken(stored, secret, connect)
 
     async def list_tokens(self, account_id: AccountId | None, page_size: int, page_token: str) -> TokensPage:
-        """Revoked ones too. NotFound: unknown account."""
+        """Returns a page of tokens, revoked ones included. Raises NotFound (unknown account)."""
         limit = coerced_page_size(page_size)
-        tokens = TokenOf("page_token", "tokens", account_id)
-        found = await self._tokens.list_tokens(account_id, after=tokens.take_text(page_token) or "", limit=limit + 1)
+        tokens = PageTokens("page_token", "tokens", account_id)
+        found = await self._tokens.list_tokens(account_id, after=tokens.read_text(page_token) or "", limit=limit + 1)
         if not found and account_id is not None:
             await self._accounts.get(account_id)
         page = tuple(found[:limit])
-        return TokensPage(page, tokens.give(page[-1].token_id) if len(found) > limit else "")
+        return TokensPage(page, tokens.make(page[-1].token_id) if len(found) > limit else "")
 
     async def revoke(self, account_id: AccountId | None, token_id: str) -> Token:
-        """Idempotent. NotFound: also a token of another account."""
+        """Revokes a token. It is idempotent. Raises NotFound, also for a token of another account, and InvalidArgument."""
         if not token_id or len(token_id) > MAX_TOKEN_ID_LENGTH:
             raise InvalidArgument.of("token_id", f"1 to {MAX_TOKEN_ID_LENGTH} characters")
         return await self._tokens.revoke(account_id, token_id)

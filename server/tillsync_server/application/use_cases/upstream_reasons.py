@@ -1,6 +1,7 @@
-"""Why a side could not be used, as a stable code: clients explain it in their own users' words, and never read the text for it.
+"""Stable codes of the reasons why a side could not be used. Clients explain a code in their users' words, and never read the text for it.
 
-Of the shop they are the ErrorInfo reasons of ConnectShop; of both sides the detail ``reason`` of a failed step of CheckAccount.
+The shop's codes are the ErrorInfo reasons of ConnectShop. The codes of both sides are the detail ``reason`` of a failed step of
+CheckAccount.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from tillsync_server.domain.verdict import Verdict
 pytestmark = pytest.mark.integration
 
 
-class PersonGiven(TypedDict, total=False):
+class PersonKeys(TypedDict, total=False):
     """The fields of ``Person``."""
 
     email: str
@@ -39,7 +39,7 @@ MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_custom
 DEFAULT = replace(Verdict.finished(Outcome.DEFAULT_CUSTOMER, "guest"), epos_customer_id=epos(7))
 FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "till refuses Lovelace, refused field: email")
 UPDATED = Verdict.finished(Outcome.UPDATED)
-ADA: PersonGiven = {"email": "ada@example.test", "woo_customer_id": 12}
+ADA: PersonKeys = {"email": "ada@example.test", "woo_customer_id": 12}
 MARKS = ("ada@example.test", "Lovelace", "Analytical Engines", "01200000042", "90001")
 """What must be nowhere afterwards."""
 TABLES = (
@@ -102,7 +102,7 @@ async def fill(api: ApiHarness) -> dict[str, EntryId]:
     return made
 
 
-async def export(api: ApiHarness, page_size: int = 0, **person: Unpack[PersonGiven]) -> list[privacy_service_pb2.PersonRecord]:
+async def export(api: ApiHarness, page_size: int = 0, **person: Unpack[PersonKeys]) -> list[privacy_service_pb2.PersonRecord]:
     request, records = P.ExportPersonRequest(account_id="shop-a", person=P.Person(**person), page_size=page_size), []
     while True:
         page = await api.call(EXPORT, request)
@@ -113,7 +113,7 @@ async def export(api: ApiHarness, page_size: int = 0, **person: Unpack[PersonGiv
         request.page_token = page.next_page_token
 
 
-async def erase(api: ApiHarness, *, validate_only: bool = False, **person: Unpack[PersonGiven]) -> Any:
+async def erase(api: ApiHarness, *, validate_only: bool = False, **person: Unpack[PersonKeys]) -> Any:
     return await api.call(ERASE, P.ErasePersonRequest(account_id="shop-a", person=P.Person(**person), validate_only=validate_only))
 
 

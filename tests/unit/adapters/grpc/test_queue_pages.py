@@ -8,7 +8,7 @@ from fakes.queues import SHOP, FakeQueues, an_entry
 from tillsync.v1 import customer_sync_service_pb2
 from tillsync_server.adapters.grpc.messages import queue_filters
 from tillsync_server.adapters.grpc.messages.queue_filters import MAX_PAGE_BYTES, list_queue_response
-from tillsync_server.application.use_cases.queue_listing import MAX_FULL_PAGE, FilterAsked, ListQueue, QueueListing
+from tillsync_server.application.use_cases.queue_listing import MAX_FULL_PAGE, FilterFields, ListQueue, QueueListing
 from tillsync_server.domain.entry import Attempt, Entry
 from tillsync_server.domain.enums import Outcome, Queue
 
@@ -32,7 +32,7 @@ def with_attempts(number: int) -> Entry:
 
 
 async def page(queues: FakeQueues, token: str, *, size: int = 500, full: bool = True) -> customer_sync_service_pb2.ListQueueResponse:
-    asked = ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS), page_size=size, page_token=token, with_attempts=full)
+    asked = ListQueue(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS), page_size=size, page_token=token, with_attempts=full)
     return await list_queue_response(await QueueListing(queues).list_queue(asked), with_attempts=full)
 
 

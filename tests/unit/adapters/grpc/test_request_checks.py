@@ -24,7 +24,7 @@ from tillsync.v1 import (
     queue_service_pb2,
 )
 from tillsync_server.adapters.grpc.field_rules import rules_of
-from tillsync_server.adapters.grpc.messages.orders import TEXT_LENGTHS, orders_given
+from tillsync_server.adapters.grpc.messages.orders import TEXT_LENGTHS, new_orders
 from tillsync_server.adapters.grpc.request_checks import NO_CONTROL, check_of
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.ports.orders import NewOrder
@@ -220,7 +220,7 @@ async def test_invalid_batch_item_fails_only_its_position() -> None:
     request.orders.add(order=order_pb2.Order(order_id=-3))
     request.orders.add()
     assert violations(request) == {}
-    good, long, bare, empty = await orders_given("a", request.orders)
+    good, long, bare, empty = await new_orders("a", request.orders)
     assert isinstance(good, NewOrder)
     assert good.facts.order_id == 1
     assert isinstance(long, InvalidArgument)
@@ -239,6 +239,6 @@ async def test_order_key_is_case_insensitive() -> None:
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
     request.orders.add(order=lower)
     request.orders.add(order=upper)
-    first, second = await orders_given("a", request.orders)
+    first, second = await new_orders("a", request.orders)
     assert isinstance(first, NewOrder)
     assert first == second

@@ -12,7 +12,7 @@ from fakes.knowledge import FakeKnowledge
 from fakes.queues import SHOP
 from fakes.shop import FakeShop, FakeShopGateway
 from fakes.till import EmailMatch, FakeTill, FakeTillGateway
-from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
+from tillsync_server.application.use_cases.account_check import AccountCheck, AccountCheckResult
 from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.enums import ProblemReason, Side
@@ -49,15 +49,15 @@ class Harness:
         sides = FakeTillGateway(self.till), FakeShopGateway(self.shop)
         self.check = AccountCheck(self.accounts, *sides, self.knowledge, self.accounts, self.warnings, side_seconds=seconds)
 
-    async def run(self, **options: bool) -> AccountChecked:
+    async def run(self, **options: bool) -> AccountCheckResult:
         return await self.check.run(SHOP, **options)
 
 
-def steps(checked: AccountChecked) -> list[tuple[Side | None, str, bool]]:
+def steps(checked: AccountCheckResult) -> list[tuple[Side | None, str, bool]]:
     return [(step.side, step.name, step.ok) for step in checked.steps]
 
 
-def names(checked: AccountChecked, side: Side) -> list[str]:
+def names(checked: AccountCheckResult, side: Side) -> list[str]:
     return [step.name for step in checked.steps if step.side is side]
 
 
@@ -228,7 +228,7 @@ async def test_tills_that_look_alike_are_a_warning_and_named_only_to_callers_of_
     harness = Harness()
     harness.accounts.seen[TillId("till-of-others")] = frozenset({EposCustomerId(90001)})
     for tells, named in ((False, False), (True, True)):
-        [warning] = (await harness.run(tells_other_tills=tells)).warnings
+        [warning] = (await harness.run(may_name_other_tills=tells)).warnings
         assert warning.name == "tills_look_alike"
         assert ("till-of-others" in warning.text) is named
     assert harness.accounts.seen[TillId("till-a")] == {90001}

@@ -9,8 +9,8 @@ import pytest
 from fakes.account_warnings import FakeAccountWarnings
 from fakes.accounts import FakeAccounts
 from fakes.queues import SHOP
-from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
-from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
+from tillsync_server.application.use_cases.account_settings import AccountInput, AccountSettings
+from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsUpdate
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.enums import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
@@ -26,8 +26,8 @@ PRESENT = Account(
 )
 
 
-def given(settings: Mapping[str, Any], account_id: str = SHOP, named: str = "") -> AccountGiven:
-    return AccountGiven(account_id=AccountId(account_id), named=named, settings=lambda paths: {path: settings.get(path) for path in paths})
+def given(settings: Mapping[str, Any], account_id: str = SHOP, named: str = "") -> AccountInput:
+    return AccountInput(account_id=AccountId(account_id), named=named, settings=lambda paths: {path: settings.get(path) for path in paths})
 
 
 def account_settings(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
@@ -47,7 +47,7 @@ def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
     return [violation.field for violation in refused.value.violations]
 
 
-async def created(given_settings: AccountGiven) -> Account:
+async def created(given_settings: AccountInput) -> Account:
     """The created account without its create and update times."""
     return replace(await account_settings()[0].create(given_settings), create_time=None, update_time=None)
 
@@ -189,7 +189,9 @@ async def test_mask_with_thousands_of_names_is_one_violation() -> None:
     paths = tuple(f"field_{number}" for number in range(5000))
     for update in (
         account_settings(PRESENT)[0].update(given({}), paths, ""),
-        SiteSettings(account_settings(PRESENT)[1]).update(SiteSettingsGiven(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)),
+        SiteSettings(account_settings(PRESENT)[1]).update(
+            SiteSettingsUpdate(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)
+        ),
     ):
         with pytest.raises(InvalidArgument) as refused:
             await update

@@ -168,7 +168,7 @@ async def test_floods_of_unknown_tokens_do_not_grow_the_cache(monkeypatch: pytes
         with pytest.raises(Unauthenticated):
             await harness.authenticator.authenticate(f"Bearer guess-{number}")
     assert harness.authenticator.cached("Bearer s3cret") is not None, "guesses evict no known token"
-    assert len(harness.authenticator._known) <= 10
+    assert len(harness.authenticator._cache) <= 10
     await harness.authenticator.close()
 
 

@@ -7,7 +7,7 @@ from fakes.accounts import FakeAccounts
 from fakes.links import FakeLinks
 from fakes.queues import SHOP, FakeQueues, an_entry
 from fakes.till import EmailMatch, FakeTill, FakeTillGateway
-from tillsync_server.application.use_cases.link_decisions import LinkDecisions, LinkNamed, ListLinks
+from tillsync_server.application.use_cases.link_decisions import LinkDecisions, LinkKey, ListLinks
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.enums import EntryKind, EntryState, Side
@@ -58,16 +58,16 @@ async def test_links_are_listed_in_pages_by_ascending_till_customer() -> None:
 async def test_link_is_found_by_either_customer() -> None:
     harness = Harness()
     link = harness.links.add(SHOP, 5, 12)
-    assert await harness.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
-    assert await harness.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=12)) == link
+    assert await harness.decisions.get_link(LinkKey(account_id=SHOP, epos_customer_id=5)) == link
+    assert await harness.decisions.get_link(LinkKey(account_id=SHOP, woo_customer_id=12)) == link
     with pytest.raises(NotFound) as missing:
-        await harness.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=13))
+        await harness.decisions.get_link(LinkKey(account_id=SHOP, woo_customer_id=13))
     assert missing.value.reason == "LINK_NOT_FOUND"
     with pytest.raises(InvalidArgument, match="customer"):
-        await harness.decisions.get_link(LinkNamed(account_id=SHOP))
+        await harness.decisions.get_link(LinkKey(account_id=SHOP))
     with pytest.raises(InvalidArgument, match="epos_customer_id"):
-        await harness.decisions.delete_link(LinkNamed(account_id=SHOP, epos_customer_id=0))
-    assert (await harness.decisions.delete_link(LinkNamed(account_id=SHOP, woo_customer_id=12))).link == link
+        await harness.decisions.delete_link(LinkKey(account_id=SHOP, epos_customer_id=0))
+    assert (await harness.decisions.delete_link(LinkKey(account_id=SHOP, woo_customer_id=12))).link == link
 
 
 async def test_create_link_checks_both_ids_and_sends_no_request() -> None:

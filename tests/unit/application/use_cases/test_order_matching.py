@@ -183,8 +183,8 @@ async def test_entry_without_history_returns_the_stored_match() -> None:
     matching = harness.matching()
     answer = await matching.match(order())
     assert answer.entry is None
-    assert answer.kept is not None
-    assert answer.kept.comment == "Matched to the linked customer"
+    assert answer.match is not None
+    assert answer.match.comment == "Matched to the linked customer"
     await matching.close()
 
 

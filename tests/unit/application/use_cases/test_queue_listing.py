@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from fakes.clock import START
 from fakes.queues import SHOP, FakeQueues, an_entry
-from tillsync_server.application.use_cases.queue_listing import FilterAsked, ListQueue, QueueListing
+from tillsync_server.application.use_cases.queue_listing import FilterFields, ListQueue, QueueListing
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, ProblemReason, Queue, Side
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId
 
-ORDERS = FilterAsked(queue=Queue.ORDERS)
+ORDERS = FilterFields(queue=Queue.ORDERS)
 
 
 async def test_pages_hold_every_entry_once_newest_first() -> None:
@@ -27,26 +27,26 @@ async def test_pages_hold_every_entry_once_newest_first() -> None:
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
-        (FilterAsked(queue=Queue.ORDERS, states=(EntryState.HELD,) * 7), "states"),
-        (FilterAsked(queue=Queue.ORDERS, outcomes=(Outcome.UPDATED,) * 15), "outcomes"),
-        (FilterAsked(queue=Queue.ORDERS, epos_customer_id=-1), "epos_customer_id"),
-        (FilterAsked(queue=Queue.ORDERS, woo_customer_id=-1), "woo_customer_id"),
-        (FilterAsked(queue=Queue.ORDERS, order_id=2**63), "order_id"),
-        (FilterAsked(queue=Queue.ORDERS, email="a" * 255), "email"),
-        (FilterAsked(queue=Queue.ORDERS, email="  "), "email"),
-        (FilterAsked(queue=Queue.ORDERS, text="a"), "text"),
-        (FilterAsked(queue=Queue.ORDERS, text="a" * 101), "text"),
-        (FilterAsked(queue=Queue.ORDERS, text="a\x00b"), "text"),
+        (FilterFields(queue=Queue.ORDERS, states=(EntryState.HELD,) * 7), "states"),
+        (FilterFields(queue=Queue.ORDERS, outcomes=(Outcome.UPDATED,) * 15), "outcomes"),
+        (FilterFields(queue=Queue.ORDERS, epos_customer_id=-1), "epos_customer_id"),
+        (FilterFields(queue=Queue.ORDERS, woo_customer_id=-1), "woo_customer_id"),
+        (FilterFields(queue=Queue.ORDERS, order_id=2**63), "order_id"),
+        (FilterFields(queue=Queue.ORDERS, email="a" * 255), "email"),
+        (FilterFields(queue=Queue.ORDERS, email="  "), "email"),
+        (FilterFields(queue=Queue.ORDERS, text="a"), "text"),
+        (FilterFields(queue=Queue.ORDERS, text="a" * 101), "text"),
+        (FilterFields(queue=Queue.ORDERS, text="a\x00b"), "text"),
     ],
 )
-async def test_filter_outside_its_limits_is_named(asked: FilterAsked, field: str) -> None:
+async def test_filter_outside_its_limits_is_named(asked: FilterFields, field: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await QueueListing(FakeQueues()).list_queue(ListQueue(account_id=SHOP, filter=asked))
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
 def test_email_filter_is_normalised() -> None:
-    assert FilterAsked(queue=Queue.ORDERS, email=" Ada@EXAMPLE.test ").checked(SHOP).email == "ada@example.test"
+    assert FilterFields(queue=Queue.ORDERS, email=" Ada@EXAMPLE.test ").checked(SHOP).email == "ada@example.test"
 
 
 async def test_page_token_is_bound_to_everything_but_page_size_and_view() -> None:
@@ -57,8 +57,8 @@ async def test_page_token_is_bound_to_everything_but_page_size_and_view() -> Non
     again = ListQueue(account_id=SHOP, filter=ORDERS, page_size=2, page_token=token, with_attempts=True)
     assert len((await listing.list_queue(again)).entries) == 2
     for other in (
-        ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.CUSTOMERS), page_token=token),
-        ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, created_before=START), page_token=token),
+        ListQueue(account_id=SHOP, filter=FilterFields(queue=Queue.CUSTOMERS), page_token=token),
+        ListQueue(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS, created_before=START), page_token=token),
         ListQueue(account_id=SHOP, filter=ORDERS, page_token=token, with_counts=True),
     ):
         with pytest.raises(InvalidArgument, match="page_token"):

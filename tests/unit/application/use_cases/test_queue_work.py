@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 from fakes.queues import SHOP, FakeQueues, an_entry
-from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked
-from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, QueueWork
+from tillsync_server.application.use_cases.queue_listing import Count, FilterFields
+from tillsync_server.application.use_cases.queue_work import EntryFailure, EntrySelection, FailureKind, QueueWork
 from tillsync_server.domain.enums import EntryKind, EntryState, Queue
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, new_entry_id
 
-ALL_ORDERS = FilterAsked(queue=Queue.ORDERS)
+ALL_ORDERS = FilterFields(queue=Queue.ORDERS)
 NOBODY = AccountId("nobody")
 
 
@@ -40,7 +40,7 @@ async def test_requeue_by_ids_counts_previous_states_and_names_failures() -> Non
     queues.add(held, failed, earlier, live, processed)
     gone = str(new_entry_id())
     named = (*(str(entry.entry_id) for entry in (held, failed, earlier, processed, held)), gone, "no id")
-    done = await queue_work(queues).requeue(EntriesChosen(account_id=SHOP, entry_ids=named))
+    done = await queue_work(queues).requeue(EntrySelection(account_id=SHOP, entry_ids=named))
     assert (done.affected, done.coalesced, done.unchanged) == (2, 1, 1)
     assert done.previous_states == (Count(EntryState.HELD, 1), Count(EntryState.FAILED, 2))
     assert done.failures == (
@@ -57,25 +57,25 @@ async def test_requeue_by_ids_counts_previous_states_and_names_failures() -> Non
 
 async def test_requeue_needs_exactly_one_of_ids_and_filter() -> None:
     for chosen in (
-        EntriesChosen(account_id=SHOP),
-        EntriesChosen(account_id=SHOP, entry_ids=("x",), filter=ALL_ORDERS),
-        EntriesChosen(account_id=SHOP, entry_ids=("x",) * 501),
+        EntrySelection(account_id=SHOP),
+        EntrySelection(account_id=SHOP, entry_ids=("x",), filter=ALL_ORDERS),
+        EntrySelection(account_id=SHOP, entry_ids=("x",) * 501),
     ):
         with pytest.raises(InvalidArgument, match="entry_ids"):
             await queue_work(FakeQueues()).requeue(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await queue_work(FakeQueues()).requeue(EntriesChosen(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
+        await queue_work(FakeQueues()).requeue(EntrySelection(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
     with pytest.raises(InvalidArgument, match=r"filter\.text"):
-        await queue_work(FakeQueues()).requeue(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
+        await queue_work(FakeQueues()).requeue(EntrySelection(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS, text="a")))
 
 
 async def test_requeue_by_filter_runs_in_chunks_and_skips_its_own_successors() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
-    chosen = EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, states=(EntryState.FAILED, EntryState.PENDING)))
+    chosen = EntrySelection(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS, states=(EntryState.FAILED, EntryState.PENDING)))
     affected, token, calls = 0, "", 0
     while True:
-        done = await queue_work(queues).requeue(EntriesChosen(account_id=SHOP, filter=chosen.filter, continuation_token=token))
+        done = await queue_work(queues).requeue(EntrySelection(account_id=SHOP, filter=chosen.filter, continuation_token=token))
         affected, calls = affected + done.affected, calls + 1
         assert len(done.entries) == min(100, done.affected)
         if not (token := done.next_continuation_token):
@@ -88,7 +88,7 @@ async def test_validate_only_changes_nothing_and_returns_current_entries() -> No
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
     before = dict(queues.entries)
-    chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True)
+    chosen = EntrySelection(account_id=SHOP, filter=ALL_ORDERS, validate_only=True)
     done = await queue_work(queues).requeue(chosen)
     assert (done.affected, done.next_continuation_token) == (1200, "")
     assert {entry.state for entry in done.entries} == {EntryState.FAILED}
@@ -98,17 +98,17 @@ async def test_validate_only_changes_nothing_and_returns_current_entries() -> No
 async def test_validate_only_counts_up_to_ten_thousand_per_call() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 10_002)))
-    done = await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True), "")
+    done = await queue_work(queues).dismiss(EntrySelection(account_id=SHOP, filter=ALL_ORDERS, validate_only=True), "")
     assert done.affected == 10_000
-    rest = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True, continuation_token=done.next_continuation_token)
+    rest = EntrySelection(account_id=SHOP, filter=ALL_ORDERS, validate_only=True, continuation_token=done.next_continuation_token)
     assert (await queue_work(queues).dismiss(rest, "")).affected == 1
 
 
 async def test_continuation_token_is_bound_to_its_operation() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 502)))
-    token = (await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
-    chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, continuation_token=token)
+    token = (await queue_work(queues).dismiss(EntrySelection(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
+    chosen = EntrySelection(account_id=SHOP, filter=ALL_ORDERS, continuation_token=token)
     with pytest.raises(InvalidArgument, match="continuation_token"):
         await queue_work(queues).requeue(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
@@ -120,7 +120,7 @@ async def test_dismiss_closes_open_entries_with_the_reason() -> None:
     queues = FakeQueues()
     held, processed = an_entry(subject_id=1), an_entry(subject_id=2, state=EntryState.PROCESSED, kind=EntryKind.CUSTOMER)
     queues.add(held, processed)
-    chosen = EntriesChosen(account_id=SHOP, entry_ids=(str(held.entry_id), str(processed.entry_id)))
+    chosen = EntrySelection(account_id=SHOP, entry_ids=(str(held.entry_id), str(processed.entry_id)))
     done = await queue_work(queues).dismiss(chosen, " ")
     assert (done.affected, done.unchanged, queues.reasons) == (1, 1, ["closed by hand"])
     assert done.entries[0].state is EntryState.DISMISSED
@@ -133,9 +133,9 @@ async def test_dismiss_closes_open_entries_with_the_reason() -> None:
 async def test_unknown_account_raises_not_found_by_ids_and_by_filter() -> None:
     work = queue_work(FakeQueues())
     for chosen in (
-        EntriesChosen(account_id=NOBODY, filter=ALL_ORDERS),
-        EntriesChosen(account_id=NOBODY, entry_ids=("no id",)),
-        EntriesChosen(account_id=NOBODY, entry_ids=(str(new_entry_id()),)),
+        EntrySelection(account_id=NOBODY, filter=ALL_ORDERS),
+        EntrySelection(account_id=NOBODY, entry_ids=("no id",)),
+        EntrySelection(account_id=NOBODY, entry_ids=(str(new_entry_id()),)),
     ):
         with pytest.raises(NotFound) as unknown:
             await work.requeue(chosen)

@@ -9,8 +9,8 @@ from typing import Any
 from tillsync.v1 import account_pb2, account_service_pb2
 
 from tillsync_server.adapters.grpc.messages.entries import fill_problems
-from tillsync_server.application.use_cases.account_check import AccountChecked
-from tillsync_server.application.use_cases.account_settings import AccountGiven, ReadSettings
+from tillsync_server.application.use_cases.account_check import AccountCheckResult
+from tillsync_server.application.use_cases.account_settings import AccountInput, ReadSettings
 from tillsync_server.application.use_cases.site_settings import SITE_SETTINGS
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
@@ -25,13 +25,13 @@ _EPOS_SECRETS = ("api_key", "api_secret", "webhook_key", "webhook_secret")
 _SHOP_SECRETS = ("consumer_key", "consumer_secret", "bridge_secret")
 
 
-def account_given(account_id: str, message: account_pb2.Account) -> AccountGiven:
+def account_input(account_id: str, message: account_pb2.Account) -> AccountInput:
     """Returns the settings of a request, by path. An omitted switch is None. An enum is its number, 0 for UNSPECIFIED."""
 
     def settings(paths: Sequence[str]) -> dict[str, Any]:
         return {path: _value(message, path) for path in paths}
 
-    return AccountGiven(account_id=AccountId(account_id), named=message.account_id, settings=settings)
+    return AccountInput(account_id=AccountId(account_id), named=message.account_id, settings=settings)
 
 
 def _value(message: Any, path: str) -> Any:
@@ -73,7 +73,7 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
         w.last_time.FromDatetime(warning.last_time)
 
 
-def site_settings_given(message: account_service_pb2.SiteSettings) -> ReadSettings:
+def site_settings_reader(message: account_service_pb2.SiteSettings) -> ReadSettings:
     def settings(paths: Sequence[str]) -> dict[str, Any]:
         return {path: getattr(message, path) for path in paths}
 
@@ -99,7 +99,7 @@ def fill_effect(message: account_service_pb2.SettingsEffect, effect: SettingsEff
     message.notes.extend(effect.notes)
 
 
-def check_response(checked: AccountChecked) -> account_service_pb2.CheckAccountResponse:
+def check_response(checked: AccountCheckResult) -> account_service_pb2.CheckAccountResponse:
     response = account_service_pb2.CheckAccountResponse(ok=checked.ok)
     for step in checked.steps:
         m: Any = response.steps.add(name=step.name, ok=step.ok, text=step.text, remedy=step.remedy, details=dict(step.details))

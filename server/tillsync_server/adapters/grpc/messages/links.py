@@ -7,7 +7,7 @@ from typing import Any
 from tillsync.v1 import link_pb2, link_service_pb2
 
 from tillsync_server.adapters.grpc.messages.entries import time_of
-from tillsync_server.application.use_cases.link_decisions import LinkNamed
+from tillsync_server.application.use_cases.link_decisions import LinkKey
 from tillsync_server.application.use_cases.shop_users import ReportedChange
 from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
 from tillsync_server.domain.customer import decimal_text, money_text
@@ -18,8 +18,8 @@ from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
 
 
-def link_named(request: link_service_pb2.GetLinkRequest | link_service_pb2.DeleteLinkRequest) -> LinkNamed:
-    return LinkNamed(
+def link_key(request: link_service_pb2.GetLinkRequest | link_service_pb2.DeleteLinkRequest) -> LinkKey:
+    return LinkKey(
         account_id=AccountId(request.account_id),
         epos_customer_id=request.epos_customer_id if request.HasField("epos_customer_id") else None,
         woo_customer_id=request.woo_customer_id if request.HasField("woo_customer_id") else None,
@@ -47,7 +47,7 @@ def fill_link(message: link_pb2.Link, link: Link) -> None:
             getattr(m, field).FromDatetime(time)
 
 
-def changes_reported(request: link_service_pb2.ReportShopUsersRequest) -> list[ReportedChange]:
+def reported_changes(request: link_service_pb2.ReportShopUsersRequest) -> list[ReportedChange]:
     return [
         ReportedChange(
             woo_customer_id=change.woo_customer_id,

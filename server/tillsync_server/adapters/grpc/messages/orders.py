@@ -43,21 +43,21 @@ TEXT_LENGTHS = {
 _ITEM_CHECK = check_of(customer_sync_service_pb2.OrderToMatch.DESCRIPTOR)
 
 
-def order_given(
+def new_order(
     account_id: str, item: customer_sync_service_pb2.MatchOrderCustomerRequest | customer_sync_service_pb2.OrderToMatch
 ) -> NewOrder:
     """Converts a message whose fields have been checked."""
     return NewOrder(account_id=AccountId(account_id), facts=_facts(item.order, item.unlinked_products), rerun=item.rerun)
 
 
-async def orders_given(
+async def new_orders(
     account_id: str, items: Sequence[customer_sync_service_pb2.OrderToMatch], within: str = "orders"
 ) -> list[NewOrder | RequestError]:
     """Checks and converts each item. An invalid item becomes an InvalidArgument at its position. ``within``: path of the items."""
     given: list[NewOrder | RequestError] = []
     async for position, item in in_slices(enumerate(items), ENTRIES_AT_A_TIME):
         violations = _ITEM_CHECK.violations(item, f"{within}[{position}].")
-        given.append(InvalidArgument(violations) if violations else order_given(account_id, item))
+        given.append(InvalidArgument(violations) if violations else new_order(account_id, item))
     return given
 
 
@@ -102,9 +102,9 @@ def fill_answer(message: customer_sync_service_pb2.MatchOrderCustomerResponse, a
     if answer.entry is not None:
         fill_entry(message.entry, answer.entry)
         candidates = answer.entry.candidate_ids if answer.entry.state is EntryState.HELD else ()
-    elif answer.kept is not None:
-        _fill_entry_from_match(m.entry, answer.kept)
-        candidates = answer.kept.candidate_ids if answer.kept.state is EntryState.HELD else ()
+    elif answer.match is not None:
+        _fill_entry_from_match(m.entry, answer.match)
+        candidates = answer.match.candidate_ids if answer.match.state is EntryState.HELD else ()
     else:
         return
     m.outcome = m.entry.outcome

@@ -11,8 +11,8 @@ from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry, fill_problems, time_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
-from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, ListQueue, QueuePage
-from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, WorkDone
+from tillsync_server.application.use_cases.queue_listing import Count, FilterFields, ListQueue, QueuePage
+from tillsync_server.application.use_cases.queue_work import EntryFailure, EntrySelection, FailureKind, WorkResult
 from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId
@@ -26,7 +26,7 @@ _FULL = queue_entry_pb2.QueueView.QUEUE_VIEW_FULL
 def list_queue_command(request: customer_sync_service_pb2.ListQueueRequest) -> ListQueue:
     return ListQueue(
         account_id=AccountId(request.account_id),
-        filter=filter_asked(request),
+        filter=filter_fields(request),
         page_size=request.page_size,
         page_token=request.page_token,
         with_attempts=request.view == _FULL,
@@ -52,12 +52,12 @@ async def list_queue_response(page: QueuePage, *, with_attempts: bool) -> custom
     return response
 
 
-def filter_asked(request: customer_sync_service_pb2.ListQueueRequest | queue_entry_pb2.QueueFilter, *, within: str = "") -> FilterAsked:
+def filter_fields(request: customer_sync_service_pb2.ListQueueRequest | queue_entry_pb2.QueueFilter, *, within: str = "") -> FilterFields:
     """Returns the ten filter fields, which both messages share by name. Raises InvalidArgument without a queue."""
     queue = enum_or_none(Queue, request.queue)
     if queue is None:
         raise InvalidArgument.of(f"{within}queue", "is required: one of QUEUE_CUSTOMERS, QUEUE_ORDERS")
-    return FilterAsked(
+    return FilterFields(
         queue=queue,
         states=tuple(EntryState(number) for number in request.states),
         outcomes=tuple(Outcome(number) for number in request.outcomes),
@@ -71,30 +71,30 @@ def filter_asked(request: customer_sync_service_pb2.ListQueueRequest | queue_ent
     )
 
 
-def entries_chosen(request: queue_service_pb2.RetryQueueEntriesRequest | queue_service_pb2.DismissQueueEntriesRequest) -> EntriesChosen:
-    return EntriesChosen(
+def entry_selection(request: queue_service_pb2.RetryQueueEntriesRequest | queue_service_pb2.DismissQueueEntriesRequest) -> EntrySelection:
+    return EntrySelection(
         account_id=AccountId(request.account_id),
         entry_ids=tuple(request.entry_ids),
-        filter=filter_asked(request.filter, within="filter.") if request.HasField("filter") else None,
+        filter=filter_fields(request.filter, within="filter.") if request.HasField("filter") else None,
         validate_only=request.validate_only,
         continuation_token=request.continuation_token,
     )
 
 
-async def retry_response(done: WorkDone) -> queue_service_pb2.RetryQueueEntriesResponse:
+async def retry_response(done: WorkResult) -> queue_service_pb2.RetryQueueEntriesResponse:
     response = queue_service_pb2.RetryQueueEntriesResponse(coalesced_count=done.coalesced)
     await _fill_work(response, done, "retried")
     return response
 
 
-async def dismiss_response(done: WorkDone) -> queue_service_pb2.DismissQueueEntriesResponse:
+async def dismiss_response(done: WorkResult) -> queue_service_pb2.DismissQueueEntriesResponse:
     response = queue_service_pb2.DismissQueueEntriesResponse()
     await _fill_work(response, done, "closed")
     return response
 
 
 async def _fill_work(
-    response: queue_service_pb2.RetryQueueEntriesResponse | queue_service_pb2.DismissQueueEntriesResponse, done: WorkDone, verb: str
+    response: queue_service_pb2.RetryQueueEntriesResponse | queue_service_pb2.DismissQueueEntriesResponse, done: WorkResult, verb: str
 ) -> None:
     response.affected_count = done.affected
     response.unchanged_count = done.unchanged

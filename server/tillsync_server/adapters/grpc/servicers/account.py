@@ -10,18 +10,18 @@ from tillsync_server.adapters.grpc.access import OPERATORS
 from tillsync_server.adapters.grpc.caller import current_caller
 from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.accounts import (
-    account_given,
+    account_input,
     check_response,
     fill_account,
     fill_effect,
     fill_site_settings,
-    site_settings_given,
+    site_settings_reader,
 )
 from tillsync_server.adapters.grpc.messages.tokens import account_or_none, create_token_response, fill_token
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
-from tillsync_server.application.use_cases.shop_connection import ShopConnection, ShopIntroduced
-from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
+from tillsync_server.application.use_cases.shop_connection import ShopConnection, ShopIntroduction
+from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsUpdate
 from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument
@@ -47,7 +47,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.CreateAccountRequest, context: Any
     ) -> account_service_pb2.CreateAccountResponse:
         response = account_service_pb2.CreateAccountResponse()
-        fill_account(response.account, await self._settings.create(account_given(request.account_id, request.account)))
+        fill_account(response.account, await self._settings.create(account_input(request.account_id, request.account)))
         return response
 
     async def GetAccount(  # noqa: N802
@@ -69,7 +69,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def UpdateAccount(  # noqa: N802
         self, request: account_service_pb2.UpdateAccountRequest, context: Any
     ) -> account_service_pb2.UpdateAccountResponse:
-        given = account_given(request.account_id, request.account)
+        given = account_input(request.account_id, request.account)
         change = await self._settings.update(given, tuple(request.update_mask.paths), request.etag)
         response = account_service_pb2.UpdateAccountResponse()
         fill_account(response.account, change.account)
@@ -81,9 +81,9 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.UpdateSiteSettingsRequest, context: Any
     ) -> account_service_pb2.UpdateSiteSettingsResponse:
         change = await self._site_settings.update(
-            SiteSettingsGiven(
+            SiteSettingsUpdate(
                 account_id=AccountId(request.account_id),
-                settings=site_settings_given(request.settings),
+                settings=site_settings_reader(request.settings),
                 mask=tuple(request.update_mask.paths),
                 etag=request.etag,
                 validate_only=request.validate_only,
@@ -99,13 +99,13 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.CheckAccountRequest, context: Any
     ) -> account_service_pb2.CheckAccountResponse:
         may_read_all = current_caller().role in OPERATORS
-        return check_response(await self._check.run(AccountId(request.account_id), tells_other_tills=may_read_all))
+        return check_response(await self._check.run(AccountId(request.account_id), may_name_other_tills=may_read_all))
 
     async def ConnectShop(  # noqa: N802
         self, request: account_service_pb2.ConnectShopRequest, context: Any
     ) -> account_service_pb2.ConnectShopResponse:
         account = await self._shops.connect(
-            ShopIntroduced(
+            ShopIntroduction(
                 account_id=AccountId(request.account_id),
                 base_url=request.base_url,
                 bridge_secret=request.bridge_secret,

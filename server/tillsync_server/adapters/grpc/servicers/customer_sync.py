@@ -8,7 +8,7 @@ from tillsync.v1 import customer_sync_service_pb2, customer_sync_service_pb2_grp
 
 from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry
-from tillsync_server.adapters.grpc.messages.orders import batch_response, fill_answer, matches_response, order_given, orders_given
+from tillsync_server.adapters.grpc.messages.orders import batch_response, fill_answer, matches_response, new_order, new_orders
 from tillsync_server.adapters.grpc.messages.queue_filters import list_queue_command, list_queue_response
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
@@ -61,7 +61,7 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
     async def MatchOrderCustomer(  # noqa: N802
         self, request: customer_sync_service_pb2.MatchOrderCustomerRequest, context: Any
     ) -> customer_sync_service_pb2.MatchOrderCustomerResponse:
-        answer = await self._orders.match(order_given(request.account_id, request), remaining_seconds=context.time_remaining())
+        answer = await self._orders.match(new_order(request.account_id, request), remaining_seconds=context.time_remaining())
         response = customer_sync_service_pb2.MatchOrderCustomerResponse()
         fill_answer(response, answer)
         return response
@@ -69,7 +69,7 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
     async def BatchMatchOrderCustomers(  # noqa: N802
         self, request: customer_sync_service_pb2.BatchMatchOrderCustomersRequest, context: Any
     ) -> customer_sync_service_pb2.BatchMatchOrderCustomersResponse:
-        orders = await orders_given(request.account_id, request.orders)
+        orders = await new_orders(request.account_id, request.orders)
         return await batch_response(await self._orders.match_many(AccountId(request.account_id), orders))
 
     async def BatchGetOrderMatches(  # noqa: N802

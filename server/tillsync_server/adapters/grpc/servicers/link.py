@@ -7,7 +7,7 @@ from typing import Any
 from tillsync.v1 import link_service_pb2, link_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.messages.entries import fill_entry
-from tillsync_server.adapters.grpc.messages.links import changes_reported, fill_customer, fill_link, link_named
+from tillsync_server.adapters.grpc.messages.links import fill_customer, fill_link, link_key, reported_changes
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions, ListLinks
 from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.domain.ids import AccountId
@@ -37,7 +37,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
     async def GetLink(self, request: link_service_pb2.GetLinkRequest, context: Any) -> link_service_pb2.GetLinkResponse:  # noqa: N802
         response = link_service_pb2.GetLinkResponse()
-        fill_link(response.link, await self._decisions.get_link(link_named(request)))
+        fill_link(response.link, await self._decisions.get_link(link_key(request)))
         return response
 
     async def CreateLink(self, request: link_service_pb2.CreateLinkRequest, context: Any) -> link_service_pb2.CreateLinkResponse:  # noqa: N802
@@ -49,7 +49,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         return response
 
     async def DeleteLink(self, request: link_service_pb2.DeleteLinkRequest, context: Any) -> link_service_pb2.DeleteLinkResponse:  # noqa: N802
-        removed = await self._decisions.delete_link(link_named(request))
+        removed = await self._decisions.delete_link(link_key(request))
         response = link_service_pb2.DeleteLinkResponse(removal_entry_id=str(removed.removal_entry_id))
         fill_link(response.link, removed.link)
         return response
@@ -88,5 +88,5 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
     async def ReportShopUsers(  # noqa: N802
         self, request: link_service_pb2.ReportShopUsersRequest, context: Any
     ) -> link_service_pb2.ReportShopUsersResponse:
-        reported = await self._shop_users.report(AccountId(request.account_id), changes_reported(request))
+        reported = await self._shop_users.report(AccountId(request.account_id), reported_changes(request))
         return link_service_pb2.ReportShopUsersResponse(unlinked_count=reported.unlinked, released_order_count=reported.released)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tillsync.v1 import privacy_service_pb2, privacy_service_pb2_grpc
 
-from tillsync_server.application.use_cases.person_resolution import Alias, PersonGiven, SideNotAsked
+from tillsync_server.application.use_cases.person_resolution import Alias, PersonKeys, SideNotAsked
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.domain.ids import AccountId
 
@@ -48,8 +48,8 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
         return response
 
 
-def _person(message: privacy_service_pb2.Person) -> PersonGiven:
-    return PersonGiven(email=message.email, woo_customer_id=message.woo_customer_id, epos_customer_id=message.epos_customer_id)
+def _person(message: privacy_service_pb2.Person) -> PersonKeys:
+    return PersonKeys(email=message.email, woo_customer_id=message.woo_customer_id, epos_customer_id=message.epos_customer_id)
 
 
 def _aliases(aliases: Iterable[Alias]) -> list[privacy_service_pb2.PersonAlias]:

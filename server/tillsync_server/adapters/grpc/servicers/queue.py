@@ -8,7 +8,7 @@ from typing import Any
 from tillsync.v1 import queue_service_pb2, queue_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.messages.entries import entry_message
-from tillsync_server.adapters.grpc.messages.queue_filters import dismiss_response, entries_chosen, retry_response
+from tillsync_server.adapters.grpc.messages.queue_filters import dismiss_response, entry_selection, retry_response
 from tillsync_server.application.use_cases.queue_work import QueueWork
 from tillsync_server.domain.errors import NotYetImplemented
 from tillsync_server.domain.ids import AccountId
@@ -27,12 +27,12 @@ class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
     async def RetryQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.RetryQueueEntriesRequest, context: Any
     ) -> queue_service_pb2.RetryQueueEntriesResponse:
-        return await retry_response(await self._work.requeue(entries_chosen(request)))
+        return await retry_response(await self._work.requeue(entry_selection(request)))
 
     async def DismissQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.DismissQueueEntriesRequest, context: Any
     ) -> queue_service_pb2.DismissQueueEntriesResponse:
-        return await dismiss_response(await self._work.dismiss(entries_chosen(request), request.reason))
+        return await dismiss_response(await self._work.dismiss(entry_selection(request), request.reason))
 
     async def WatchQueue(  # noqa: N802
         self, request: queue_service_pb2.WatchQueueRequest, context: Any
