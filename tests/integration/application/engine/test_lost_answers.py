@@ -32,7 +32,7 @@ SETTINGS = EngineSettings(lease_seconds=NEVER_SECONDS, poll_floor_seconds=NEVER_
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(pool, "_RELEASE_SECONDS", 0.4)
-    monkeypatch.setattr(pool, "_HEARD_SECONDS", NEVER_SECONDS)  # others are answered: what is told of the lanes comes by another line
+    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", NEVER_SECONDS)  # other connections get answers, also those of the lanes
     monkeypatch.setattr(worker_module, "_LOST_ANSWER_SECONDS", 0.1)
 
 

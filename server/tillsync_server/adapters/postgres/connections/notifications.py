@@ -18,9 +18,9 @@ from tillsync_server.domain.ids import AccountId, EntryId
 
 _LOG = structlog.get_logger(__name__)
 _MIN_INTERVAL_SECONDS = 0.001
-_CROWD_INTERVAL_SECONDS = 0.01
+_MANY_HINTS_INTERVAL_SECONDS = 0.01
 """Delay between two messages of a busy process, because each message wakes every listener. Later hints share the next message."""
-_CROWD = 8
+_MANY_HINTS = 8
 _MAX_IDS_PER_MESSAGE = 150  # a NOTIFY payload holds less than 8000 bytes
 _RECONNECT_SECONDS = 1.0
 
@@ -126,8 +126,8 @@ class PostgresNotifications:
         while True:
             await self._has_pending.wait()
             self._has_pending.clear()
-            is_crowd = len(self._pending_live) + len(self._pending_finished) >= _CROWD
-            payloads = self._take_payloads()
+            has_many_hints = len(self._pending_live) + len(self._pending_finished) >= _MANY_HINTS
+            payloads = self._drain_payloads()
             try:
                 if self._connection is not None:
                     await self._notify(self._connection, payloads)
@@ -136,7 +136,7 @@ class PostgresNotifications:
                         await self._notify(connection, payloads)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 _LOG.warning("notify_failed", error=type(error).__name__)  # the hints are lost, and polling finds their work
-            await asyncio.sleep(_CROWD_INTERVAL_SECONDS if is_crowd else _MIN_INTERVAL_SECONDS)
+            await asyncio.sleep(_MANY_HINTS_INTERVAL_SECONDS if has_many_hints else _MIN_INTERVAL_SECONDS)
 
     async def _notify(self, connection: Connection, payloads: list[str]) -> None:
         await connection.execute(
@@ -146,7 +146,7 @@ class PostgresNotifications:
             payloads,
         )
 
-    def _take_payloads(self) -> list[str]:
+    def _drain_payloads(self) -> list[str]:
         live, finished = list(self._pending_live), [str(entry_id) for entry_id in self._pending_finished]
         payloads: list[dict[str, object]] = [dict.fromkeys(self._pending_signals, 1)] if self._pending_signals else []
         chunk = _MAX_IDS_PER_MESSAGE // 2

@@ -18,11 +18,11 @@ from tillsync_server.adapters.postgres.connections.session_settings import Unusa
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _MARK = "SELECT set_config('tillsync.session', $1, false)"
-_SEEN = "SELECT pg_backend_pid() AS pid, current_setting('tillsync.session', true) AS marker"
+_SESSION_IDENTITY = "SELECT pg_backend_pid() AS pid, current_setting('tillsync.session', true) AS marker"
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _ROUNDS = 2
 """One round is enough for PgBouncer, with server_round_robin or without. A pooler that chooses at random may need more."""
-_NOT_OURS = (
+_SHARED_SESSION_ERRORS = (
     asyncpg.InvalidSQLStatementNameError,  # 26000: prepared in another session
     asyncpg.DuplicatePreparedStatementError,  # 42P05: prepared by another client
     asyncpg.InternalClientError,
@@ -54,7 +54,7 @@ class ReadOnlyDatabaseError(UnusableDatabaseError):
         )
 
 
-class _Seen(NamedTuple):
+class _SessionIdentity(NamedTuple):
     pid: int
     marker: str
 
@@ -68,7 +68,7 @@ async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted:
     async with _connected(dsn, opened_with, seconds) as first, _connected(dsn, opened_with, seconds) as second:
         try:
             await _require_usable(first, second, wanted)
-        except _NOT_OURS as error:
+        except _SHARED_SESSION_ERRORS as error:
             raise SharedSessionError from error
 
 
@@ -92,7 +92,7 @@ async def _require_usable(first: _Connection, second: _Connection, wanted: Mappi
             raise ReadOnlyDatabaseError
         marker = secrets.token_hex(8)
         await first.fetchval(_MARK, marker)
-        own = await _seen(first)
+        own = await _session_identity(first)
     for _ in range(_ROUNDS):
         await _require_same(first, own)
         try:
@@ -113,22 +113,22 @@ async def _begin(connection: _Connection) -> None:
     await transaction.rollback()
 
 
-async def _require_apart(second: _Connection, first: _Connection, own: _Seen) -> None:
+async def _require_apart(second: _Connection, first: _Connection, own: _SessionIdentity) -> None:
     """Checks that ``first`` keeps its session while ``second`` holds its own in a transaction."""
     async with second.transaction():
-        theirs = await _seen(second)
-        if theirs.pid == own.pid or theirs.marker == own.marker:
+        other = await _session_identity(second)
+        if other.pid == own.pid or other.marker == own.marker:
             raise SharedSessionError
         await _require_same(first, own)
 
 
-async def _require_same(connection: _Connection, own: _Seen) -> None:
+async def _require_same(connection: _Connection, own: _SessionIdentity) -> None:
     async with connection.transaction():
-        if await _seen(connection) != own:
+        if await _session_identity(connection) != own:
             raise SharedSessionError
 
 
-async def _seen(connection: _Connection) -> _Seen:
-    row = await connection.fetchrow(_SEEN)
+async def _session_identity(connection: _Connection) -> _SessionIdentity:
+    row = await connection.fetchrow(_SESSION_IDENTITY)
     assert row is not None
-    return _Seen(row["pid"], row["marker"] or "")
+    return _SessionIdentity(row["pid"], row["marker"] or "")

@@ -50,19 +50,19 @@ process could take the lane over or enqueue on it. Our transactions wait only fo
 _ANSWER_SECONDS = 7.0
 """A statement without an answer in this time is given up: the network path may be broken, or the server frozen. Our statements take at most
 a second or two. Callers wait ten seconds by default, and must get UNAVAILABLE before that."""
-_HEARD_SECONDS = 3.0
+_RECENT_ANSWER_SECONDS = 3.0
 """A database that has answered any statement within this time counts as reachable."""
-_SILENCE_SECONDS = 1.0
+_SILENT_PAUSE_SECONDS = 1.0
 """How long no statement is sent after the database did not answer. A caller whose statement was given up does not wait as long again."""
 _RELEASE_SECONDS = 1.0
 """How long the database may take to confirm that the statement of a cancelled caller has ended. After that its connection is ended."""
 
-_READ_BACK = ("search_path", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
+_CHECKED_SETTINGS = ("search_path", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
 """Settings that the service's guarantees need. The others (plans, application name) may be dropped without harm."""
 _CLOSED = "the database is closed: this process is stopping"
 
 
-async def _leaves_nothing_behind(_connection: object) -> None:
+async def _skip_reset(_connection: object) -> None:
     """Replaces asyncpg's reset (UNLISTEN, RESET ALL, advisory locks), which costs a round trip at each release. Our statements do not
     change the session of a pooled connection. An open transaction is rolled back before this call."""
 
@@ -117,7 +117,7 @@ class Database:
                     command_timeout=_ANSWER_SECONDS,
                     timeout=self._acquire_timeout,
                     max_inactive_connection_lifetime=300,
-                    reset=_leaves_nothing_behind,
+                    reset=_skip_reset,
                     init=self._prepare,
                 )
                 if self._closed:  # closed while the pool was made
@@ -126,7 +126,7 @@ class Database:
 
     async def require_own_sessions(self) -> None:
         """Checks the connections before anything is stored. Raises UnusableDatabaseError with the remedy, or connection errors."""
-        await require_own_sessions(self.dsn, self._server_settings, self._wanted, seconds=self._acquire_timeout)
+        await require_own_sessions(self.dsn, self._server_settings, self._required_settings, seconds=self._acquire_timeout)
 
     async def close(self) -> None:
         """Closes the pool for good: later callers of :meth:`acquire` get InterfaceError. It ends in bounded time even without an answer."""
@@ -147,28 +147,28 @@ class Database:
         )
         connection.watch()
         try:
-            await require_settings(connection, self._wanted)
+            await require_settings(connection, self._required_settings)
         except BaseException:
             connection.terminate()
             raise
         return connection
 
     @property
-    def _wanted(self) -> dict[str, str]:
-        return {name: self._server_settings[name] for name in _READ_BACK}
+    def _required_settings(self) -> dict[str, str]:
+        return {name: self._server_settings[name] for name in _CHECKED_SETTINGS}
 
     async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Prepares each new connection."""
-        self._end_when_silent(connection)
-        await require_settings(connection, self._wanted)
+        self._end_when_unanswered(connection)
+        await require_settings(connection, self._required_settings)
 
-    def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    def _end_when_unanswered(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Ends the connection after a statement without an answer. Otherwise the end of its transaction would wait as long again."""
 
         def ended(statement: LoggedQuery) -> None:
             if isinstance(statement.exception, TimeoutError):
                 connection.terminate()
-                self._not_answered(statement.elapsed)
+                self._record_no_answer(statement.elapsed)
             elif statement.exception is None or isinstance(statement.exception, asyncpg.PostgresError):
                 self._answered_at = time.monotonic()
 
@@ -187,23 +187,23 @@ class Database:
                 yield connection
         except _FAILOVER_ERRORS as error:
             _LOG.warning("database_failover", sqlstate=error.sqlstate)
-            await self._expire()
+            await self._renew_idle_connections()
             raise
 
     def _require_open(self) -> None:
         if self._closed:
             raise asyncpg.InterfaceError(_CLOSED)
 
-    def _not_answered(self, seconds: float) -> None:
+    def _record_no_answer(self, seconds: float) -> None:
         """Handles a statement without an answer after ``seconds``. If other statements get answers, it was a long statement or no
         connection was free. Otherwise the database does not answer at all: idle connections are renewed, and nothing is sent for 1 s."""
         now = time.monotonic()
-        if now - self._answered_at < _HEARD_SECONDS:
+        if now - self._answered_at < _RECENT_ANSWER_SECONDS:
             _LOG.warning("statement_given_up", seconds=seconds)
             return
         _LOG.warning("database_silent", seconds=seconds)
-        self._silent_until = now + _SILENCE_SECONDS
-        self._tasks.start(self._expire(), name="expire-connections")
+        self._silent_until = now + _SILENT_PAUSE_SECONDS
+        self._tasks.start(self._renew_idle_connections(), name="expire-connections")
 
     @asynccontextmanager
     async def _borrowed(self, pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
@@ -212,7 +212,7 @@ class Database:
         try:
             connection = await pool.acquire(timeout=self._acquire_timeout)
         except TimeoutError:
-            self._not_answered(self._acquire_timeout)
+            self._record_no_answer(self._acquire_timeout)
             raise
         try:
             yield connection
@@ -225,7 +225,7 @@ class Database:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await pool.release(connection, timeout=_RELEASE_SECONDS)
 
-    async def _expire(self) -> None:
+    async def _renew_idle_connections(self) -> None:
         """Renews every connection that is idle now."""
         if self._pool is not None:
             await self._pool.expire_connections()

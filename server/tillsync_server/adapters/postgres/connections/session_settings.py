@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import asyncpg
 
-_PRESENT = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
+_CURRENT_SETTINGS = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
 
 
 class UnusableDatabaseError(asyncpg.InterfaceError):
@@ -20,7 +20,7 @@ class SettingsDroppedError(UnusableDatabaseError):
 
 async def require_settings(connection: asyncpg.Connection[asyncpg.Record], wanted: Mapping[str, str]) -> None:
     """Checks ``wanted``: settings by lower-case name, in the unit of pg_settings. Raises SettingsDroppedError with the remedy."""
-    present = {row["name"]: row["setting"] for row in await connection.fetch(_PRESENT, list(wanted))}
+    present = {row["name"]: row["setting"] for row in await connection.fetch(_CURRENT_SETTINGS, list(wanted))}
     dropped = [f"{name} is {present.get(name)!r} instead of {value!r}" for name, value in wanted.items() if present.get(name) != value]
     if dropped:
         raise SettingsDroppedError(

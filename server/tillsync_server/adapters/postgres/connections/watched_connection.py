@@ -10,7 +10,7 @@ import asyncpg
 
 from tillsync_server.application.concurrency.background import BackgroundTasks
 
-_LOOK_SECONDS = 15.0
+_CHECK_INTERVAL_SECONDS = 15.0
 _ANSWER_SECONDS = 5.0
 
 
@@ -21,9 +21,9 @@ class WatchedConnection(asyncpg.Connection):
     termination listeners.
     """
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._turn = asyncio.Lock()
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._statement_lock = asyncio.Lock()
         self._ended = asyncio.Event()
         self._tasks = BackgroundTasks()
 
@@ -33,7 +33,7 @@ class WatchedConnection(asyncpg.Connection):
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Runs one statement at a time, also beside the checks. TimeoutError means that the connection has been ended."""
-        async with self._turn:
+        async with self._statement_lock:
             try:
                 return await super().execute(query, *args, timeout=_ANSWER_SECONDS if timeout is None else timeout)
             except TimeoutError:
@@ -44,7 +44,7 @@ class WatchedConnection(asyncpg.Connection):
         """Checks the server until the connection ends."""
         while not self.is_closed():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(_CHECK_INTERVAL_SECONDS):
                     await self._ended.wait()
                     return
             try:

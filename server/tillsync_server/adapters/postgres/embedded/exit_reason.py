@@ -9,7 +9,7 @@ from typing import Final
 
 NO_REASON: Final = "PostgreSQL's log names none"
 DISK_FULL: Final = "the disk of the data directory is full"
-_LEAST_FREE_BYTES: Final = 1_048_576
+_MIN_FREE_BYTES: Final = 1_048_576
 _READ_BYTES: Final = 262_144
 _MAX_LENGTH: Final = 300
 
@@ -43,23 +43,23 @@ def exit_reason(log: Path, since: int, postmaster: int) -> str:
         *(match["text"] for line in lines if (match := _PROGRAM.match(line)) is not None),
         *(text for text in of_server if _ENDED_CHILD.search(text) or _SHUTDOWN.search(text)),
     )
-    told = next((without_values(text) for text in candidates if text), NO_REASON)
-    return DISK_FULL if told == NO_REASON and _is_full(log.parent) else told
+    reason = next((without_values(text) for text in candidates if text), NO_REASON)
+    return DISK_FULL if reason == NO_REASON and _is_full(log.parent) else reason
 
 
 def without_values(text: str) -> str:
     """Keeps ``could not write lock file "postmaster.pid": …``; removes the value in ``invalid input syntax for type integer: "Ada"``."""
 
-    def kept(match: re.Match[str]) -> str:
+    def keep_or_hide(match: re.Match[str]) -> str:
         return match[0] if match["parameter"] or _FILE.fullmatch(match["value"]) else '"…"'
 
-    named = _QUOTED.sub(kept, text)
+    named = _QUOTED.sub(keep_or_hide, text)
     return _VALUES.sub("…", named)[:_MAX_LENGTH]
 
 
 def _is_full(directory: Path) -> bool:
     try:
-        return shutil.disk_usage(directory).free < _LEAST_FREE_BYTES
+        return shutil.disk_usage(directory).free < _MIN_FREE_BYTES
     except OSError:
         return False
 

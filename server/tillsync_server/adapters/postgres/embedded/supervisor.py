@@ -64,7 +64,7 @@ class EmbeddedPostgres:
         self._socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file: IO[bytes] | None = None
-        self._log_begins = 0
+        self._log_offset = 0
         """Size of the log in bytes at the start of the present server."""
         self._tasks = BackgroundTasks()
         self._program: Path | None = None
@@ -130,7 +130,7 @@ class EmbeddedPostgres:
         assert self._program is not None
         uid, gid = (self._run_as.uid, self._run_as.gid) if self._run_as.drops else (-1, -1)
         settings = {**self._settings, "unix_socket_directories": str(self._socket_dir)}
-        self._log_begins = self._directory.log_path.stat().st_size
+        self._log_offset = self._directory.log_path.stat().st_size
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-I", launcher.__file__, str(os.getpid()), str(uid), str(gid)),
@@ -181,14 +181,14 @@ class EmbeddedPostgres:
     async def _end_predecessor(self) -> None:
         """Waits for the PostgreSQL of a killed supervisor, which ends through PDEATHSIG. After that it sends signals."""
         for sent in (None, signal.SIGQUIT, signal.SIGKILL):
-            pid = self._directory.settle_stale_pid_file()
+            pid = self._directory.remove_stale_pid_file()
             if pid is None:
                 return
             if sent is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, sent)
             for _ in range(500):
-                if self._directory.settle_stale_pid_file() is None:
+                if self._directory.remove_stale_pid_file() is None:
                     return
                 await asyncio.sleep(0.02)
         raise EmbeddedPostgresError(f"another PostgreSQL runs on {self._directory.cluster} and does not end: stop it first")
@@ -196,7 +196,7 @@ class EmbeddedPostgres:
     def _reason(self) -> str:
         """Returns why the present server ended."""
         assert self._process is not None
-        return exit_reason(self._directory.log_path, self._log_begins, self._process.pid)
+        return exit_reason(self._directory.log_path, self._log_offset, self._process.pid)
 
     def _see_log(self) -> str:
         return f"; its log is {self._directory.log_path}"

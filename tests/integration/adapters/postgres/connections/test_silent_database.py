@@ -27,10 +27,10 @@ ENOUGH_SECONDS = 20.0
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_ANSWER_SECONDS", PATIENCE)
     monkeypatch.setattr(pool, "_RELEASE_SECONDS", PATIENCE)
-    monkeypatch.setattr(pool, "_HEARD_SECONDS", PATIENCE / 2)
-    monkeypatch.setattr(pool, "_SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", PATIENCE / 2)
+    monkeypatch.setattr(pool, "_SILENT_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(watched_connection, "_ANSWER_SECONDS", PATIENCE)
-    monkeypatch.setattr(watched_connection, "_LOOK_SECONDS", PATIENCE)
+    monkeypatch.setattr(watched_connection, "_CHECK_INTERVAL_SECONDS", PATIENCE)
 
 
 @pytest_asyncio.fixture
@@ -89,7 +89,7 @@ async def test_idle_lines_are_not_each_found_out_by_a_caller(relay: Relay, cut_o
 async def test_who_asks_right_after_a_silence_is_told_at_once(relay: Relay, cut_off: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that wait for a batch in which others waited already do not wait twice as long."""
     ahead = 0.0
-    monkeypatch.setattr(pool, "_SILENCE_SECONDS", NEVER_SECONDS)
+    monkeypatch.setattr(pool, "_SILENT_PAUSE_SECONDS", NEVER_SECONDS)
     monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
     await ask(cut_off, in_transaction=False)
     relay.cut()
@@ -107,7 +107,7 @@ async def test_who_asks_right_after_a_silence_is_told_at_once(relay: Relay, cut_
 
 async def test_one_long_statement_is_given_up_alone(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the database answers others, it is not gone: nobody else is refused, and their connections stay."""
-    monkeypatch.setattr(pool, "_HEARD_SECONDS", NEVER_SECONDS)  # however slow this machine is, others were answered
+    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", NEVER_SECONDS)  # however slow this machine is, others were answered
     working = Database(database.dsn, max_size=5)
     try:
         async with working.acquire() as connection:
@@ -163,7 +163,7 @@ async def test_a_listener_on_a_cut_line_finds_out_and_listens_again(relay: Relay
 
 
 async def test_a_notify_on_a_cut_line_does_not_hang(relay: Relay, cut_off: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_connection, "_LOOK_SECONDS", NEVER_SECONDS)
+    monkeypatch.setattr(watched_connection, "_CHECK_INTERVAL_SECONDS", NEVER_SECONDS)
     listening = await cut_off.connect()
     lost = asyncio.Event()
     listening.add_termination_listener(lambda _: lost.set())
