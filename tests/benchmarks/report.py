@@ -82,7 +82,7 @@ def number(value: float) -> str:
 
 def print_table(console: Console, figures: Sequence[Figure]) -> None:
     table = Table(show_lines=False, pad_edge=False)
-    for heading in ("what", "must", "aim", "got", "verdict", "of what"):
+    for heading in ("what", "must", "aim", "got", "verdict", "details"):
         table.add_column(heading, justify="right" if heading in ("must", "aim", "got") else "left", overflow="fold")
     for figure in figures:
         goal = figure.goal
@@ -96,7 +96,7 @@ def print_table(console: Console, figures: Sequence[Figure]) -> None:
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    lines = ["| what | must | aim | got | verdict | of what |", "|---|---|---|---|---|---|"]
+    lines = ["| what | must | aim | got | verdict | details |", "|---|---|---|---|---|---|"]
     for figure in figures:
         unit = f" {figure.goal.unit}" if figure.goal.unit else ""
         cells = (number(figure.goal.must) + unit, number(figure.goal.aim) + unit, number(figure.got) + unit)
