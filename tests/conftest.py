@@ -1,4 +1,4 @@
-"""Fixtures for everybody. `database` is a fresh, migrated database; integration tests run on every PostgreSQL at hand."""
+"""Fixtures of all tests. ``database`` is a fresh, migrated database. Integration tests run on every available PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.late_connections import close_late_connections
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
-# drawn with all local variables, a traceback stops the loop for seconds on a busy machine, and the database's answers come too late
+# Rendering a traceback with all local variables blocks the event loop for seconds on a busy machine, and database calls time out.
 structlog.configure(
     processors=[
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -46,7 +46,7 @@ def clusters() -> Iterator[Clusters]:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest, clusters: Clusters) -> Cluster:
-    """It goes on running when the next test asks for another version."""
+    """The server keeps running when the next test needs another version."""
     return clusters.running(request.param)
 
 

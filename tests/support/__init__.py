@@ -1,1 +1,1 @@
-"""What several tests share: databases, a recording handler, real worker processes."""
+"""Helpers of several tests: databases, a recording handler, real worker processes."""

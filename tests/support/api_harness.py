@@ -1,4 +1,4 @@
-"""The services people use (queues, links, accounts) behind a real gRPC server, on real stores, with sandboxes as till and shop."""
+"""Queue, link and account services on a real gRPC server and real stores, with sandboxes as till and shop."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class ApiHarness:
     admin: Sequence[tuple[str, str]]
 
     async def call(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Any:
-        """By an admin unless told otherwise."""
+        """Calls the method, as an admin by default."""
         return await self.grpc.call(method, request, self.admin if metadata is None else metadata)
 
     async def refusal(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Refusal:
         return await self.grpc.refusal(method, request, self.admin if metadata is None else metadata)
 
     def account(self, **fields: Any) -> account_pb2.Account:
-        """Joined to both sandboxes; ``fields`` replace its own."""
+        """An account connected to both sandboxes. ``fields`` replace its settings."""
         account = account_pb2.Account(**fields)
         account.epos.MergeFrom(
             account_pb2.EposSettings(
@@ -83,8 +83,8 @@ class ApiHarness:
 
 @asynccontextmanager
 async def api_harness(engine: EngineWorld, *, shop_seconds: float | None = None, removal_seconds: float = 0.0) -> AsyncIterator[ApiHarness]:
-    """``shop_seconds``: how long the shop may take for one answer. ``removal_seconds``: how long an erasure waits for a worker that removes
-    values from the shop; there is none here."""
+    """``shop_seconds`` is the shop's answer timeout. ``removal_seconds`` is the time that an erasure waits for a worker
+    to remove values from the shop. The harness has no worker."""
     database, notifier = engine.database, engine.notifications
     box = SecretBox(["a test key of at least thirty-two characters"])
     accounts = PostgresAccounts(database, box, notifier)

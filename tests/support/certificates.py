@@ -1,4 +1,4 @@
-"""Certificates of their own for tests: valid for 127.0.0.1, signed by nobody else."""
+"""Self-signed certificates for 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOUR = dt.timedelta(hours=1)
 def self_signed(
     directory: Path, *, begins: dt.timedelta = -dt.timedelta(minutes=1), lasts: dt.timedelta = HOUR, is_rsa: bool = False
 ) -> tuple[Path, Path]:
-    """Files of certificate and key. ``begins``: from now; ``lasts``: to its end, from now."""
+    """Writes a certificate and its key, and returns both paths. ``begins`` and ``lasts`` count from now."""
     key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tillsync.example.test")])
     now = dt.datetime.now(dt.UTC)
@@ -46,7 +46,7 @@ def serial_of(certificate: Path) -> int:
 
 
 def serial_served(port: int, *, alpn: str = "http/1.1") -> int:
-    """The serial number that a new connection is shown. gRPC takes ``alpn="h2"`` only."""
+    """The serial number of the certificate on a new connection. gRPC accepts only ``alpn="h2"``."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([alpn])

@@ -1,6 +1,6 @@
-"""Shops and sandbox tills on a real service, one new person after another, and the question how often each stands at the till.
+"""Shops and sandbox tills on a real service. Tests create new persons and count each person's customers at the till.
 
-Times are the shortest that `serve` accepts for these timeouts, so that a settled create is a matter of seconds.
+The settings are the shortest that `serve` accepts for these timeouts, so a create settles within seconds.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ CREATED, BY_EMAIL, BY_LINK, NOT_MATCHED = (
 
 
 class WatchedTill:
-    """A sandbox till that remembers, at every instant, whether any email has ever stood in it twice."""
+    """A sandbox till that records whether any two customers ever had the same email at the same time."""
 
     def __init__(self, switches: TillSwitches | None = None) -> None:
         self.sandbox = SandboxTill(switches)
         self.twins: dict[str, list[int]] = {}
-        """Emails that ever stood there more than once, with the ids."""
+        """Emails that several customers had at the same time, with the customer ids."""
         tell_webhooks = self.sandbox.store.listener
 
         def look(change: Any, thing: Any, by_api: bool) -> None:
@@ -61,12 +61,12 @@ class WatchedTill:
         self.sandbox.store.listener = look
 
     def holders(self, email: str) -> list[int]:
-        """Ids of all whose email is this one after normalising, without asking the till's own search."""
+        """Ids of the customers with this normalised email, read from the store instead of the till's search."""
         wanted = normalise_email(email)
         return [each.customer_id for each in self.sandbox.store if each.email_address and normalise_email(each.email_address) == wanted]
 
     def creates(self, email: str = "") -> list[LoggedRequest]:
-        """The creates that arrived, of this email as it is spelled in them."""
+        """The create requests with exactly this spelling of the email."""
         return self.sandbox.log.matching(method="POST", path="/api/*/customer*", contains=email or None)
 
 
@@ -81,7 +81,7 @@ class Shop:
     client: TillsyncClient
 
     async def send(self, *orders: order_pb2.Order) -> None:
-        """All at once, without waiting for an answer."""
+        """Sends all orders at once, without waiting for their answers."""
         wanted = [customer_sync_service_pb2.OrderToMatch(order=order) for order in orders]
         for result in await self.client.sync.match_orders(self.account_id, wanted):
             assert isinstance(result, customer_sync_service_pb2.MatchOrderCustomerResponse), result
@@ -96,7 +96,7 @@ class Shop:
         return found
 
     async def until(self, what: Callable[[order_pb2.OrderMatch], bool], order_id: int = 1) -> order_pb2.OrderMatch:
-        """The order's answer once it is ``what``. AssertionError says the answer that was read last."""
+        """Waits until the order's answer is ``what`` and returns it. Raises AssertionError with the last answer."""
         answer = order_pb2.OrderMatch()
 
         async def stands() -> bool:
@@ -111,7 +111,7 @@ class Shop:
         return await self.until(lambda answer: answer.state == PROCESSED, order_id)
 
     async def waits(self, note: str, order_id: int = 1) -> order_pb2.OrderMatch:
-        """The answer once the order waits, PENDING and not matched, and a note contains ``note``."""
+        """Waits until the order is PENDING, not matched, with a note that contains ``note``. Returns its answer."""
 
         def says(answer: order_pb2.OrderMatch) -> bool:
             return answer.outcome == NOT_MATCHED and any(note in each for each in answer.notes)
@@ -130,7 +130,7 @@ class Shop:
 
 
 def order(email: str, order_id: int = 1, *, woo_customer_id: int = 12, **fields: Any) -> order_pb2.Order:
-    """Of shop customer 12 (0: a guest), who has this email in the account and on the bill."""
+    """An order of shop customer 12 (0: a guest) with this account email and billing email."""
     facts = order_pb2.Order(
         order_id=order_id,
         order_key=hashlib.sha256(f"order {order_id}".encode()).hexdigest(),
@@ -145,7 +145,7 @@ def order(email: str, order_id: int = 1, *, woo_customer_id: int = 12, **fields:
 
 @dataclass
 class CreateRaceEnvironment:
-    """``client`` speaks to a service on the database of ``dsn``. Tills live as long as the world."""
+    """``client`` calls a service on the database of ``dsn``. Tills live as long as the environment."""
 
     client: TillsyncClient
     dsn: str
@@ -154,7 +154,7 @@ class CreateRaceEnvironment:
     tills: list[WatchedTill] = field(default_factory=list)
 
     async def till(self, *others: str, switches: TillSwitches | None = None) -> WatchedTill:
-        """With these others' emails in it: a till that is not empty."""
+        """Starts a till that has customers with these other emails."""
         made = WatchedTill(switches)
         for email in others or ("somebody@example.test", "somebody.else@example.test"):
             made.sandbox.add_customer(email=email)
@@ -171,7 +171,7 @@ class CreateRaceEnvironment:
         epos: account_pb2.EposSettings | None = None,
         **settings: Any,
     ) -> Shop:
-        """``till_id``: a till shared with other accounts. Its site has the bridge and the shop customers 10 to 149."""
+        """Adds an account. Its site has the bridge and shop customers 10 to 149. ``till_id`` names a till shared with other accounts."""
         till, site = till or await self.till(), SandboxShop()
         for user_id in range(10, 150):
             site.add_customer(user_id)
@@ -193,7 +193,7 @@ class CreateRaceEnvironment:
         return made
 
     def assert_never_a_twin(self) -> None:
-        """At no instant did an email stand twice in any till."""
+        """Asserts that no till ever had two customers with one email."""
         assert {index: till.twins for index, till in enumerate(self.tills) if till.twins} == {}
 
     @asynccontextmanager
@@ -205,7 +205,7 @@ class CreateRaceEnvironment:
             await connection.close()
 
     async def intent_settles_at(self, shop: Shop, email: str) -> float | None:
-        """Unix time until when no other create of this email may start; None without an intent."""
+        """Unix time before which no other create of this email may start. None without an intent."""
         async with self.database() as connection:
             settled_at = await connection.fetchval(
                 "SELECT settled_at FROM intent WHERE till_id = $1 AND email = $2", shop.till_id, normalise_email(email)
@@ -214,7 +214,7 @@ class CreateRaceEnvironment:
 
 
 def till_settings(till: SandboxTill, **settings: Any) -> account_pb2.EposSettings:
-    """How to reach this till; its allowance of requests is no matter here."""
+    """Settings of an account at this till, with an ample allowance of requests."""
     return account_pb2.EposSettings(
         **{
             "base_url": till.origin,
@@ -227,7 +227,7 @@ def till_settings(till: SandboxTill, **settings: Any) -> account_pb2.EposSetting
 
 
 async def all_of(scenes: Mapping[str, Awaitable[None]]) -> None:
-    """Play scenes at the same time, as their waits are long; fail with everything that went wrong, by the scene's name."""
+    """Runs the scenes concurrently, because their waits are long. Fails with all errors, by the scene's name."""
     names: Sequence[str] = list(scenes)
     results = await asyncio.gather(*scenes.values(), return_exceptions=True)
     wrong = {name: f"{type(each).__name__}: {each}" for name, each in zip(names, results, strict=True) if each is not None}

@@ -1,7 +1,7 @@
-"""Databases handed from test to test: a copy of the template costs a third of a second, emptying one a twentieth.
+"""Databases that tests reuse. Copying the template takes a third of a second, emptying a database a twentieth.
 
-A database goes back only if nothing but rows changed: its catalog must be what the template's is. It gets another name each time, so
-that a process left over from one test finds nothing of the next. Whatever is doubtful is dropped.
+A database is reused only if its catalog equals the template's, so that only rows changed. It gets a new name each time, so a process
+left over from one test cannot reach the next test's data. A doubtful database is dropped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncpg
 
 _numbers = itertools.count(1)
 _RUN = secrets.token_hex(4)
-"""In the name of each database: several runs may share one server."""
+"""Part of each database name, because several runs may share one server."""
 
 _CATALOG = """
 SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
@@ -38,12 +38,12 @@ WHERE oid >= 16384 AND relkind IN ('r', 'p') AND relnamespace IN (SELECT oid FRO
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2 AND backend_type = 'client backend'
 """
-"""Autovacuum runs as the superuser: another role may not end it, and need not, as DROP and RENAME ask it to leave."""
+"""Autovacuum runs as the superuser. Another role may not terminate it and need not, because DROP and RENAME cancel it."""
 
 
 @dataclass
 class DatabasePool:
-    """``dsn``: of the server, for a role that may create databases. ``template``: a migrated database that nobody is connected to."""
+    """``dsn`` is the server's, for a role that may create databases. ``template`` is a migrated database without connections."""
 
     dsn: str
     template: str
@@ -51,7 +51,7 @@ class DatabasePool:
     _catalog: str = ""
     _empty_tables: set[int] = field(default_factory=set)
     _rows: dict[str, str] = field(default_factory=dict)
-    """Of the tables of the template that have rows from the start: they must stay as they are."""
+    """Rows of the template's tables that have rows from the start. They must not change."""
 
     async def prepare(self) -> None:
         connection = await self._connect(self.template)
@@ -109,7 +109,7 @@ class DatabasePool:
         return True
 
     async def drop_all(self) -> None:
-        """The template and whatever this run has left on the server."""
+        """Drops the template and all other databases of this run."""
         admin = await self._connect()
         try:
             left = await admin.fetch(
@@ -125,7 +125,7 @@ class DatabasePool:
 
 
 async def _drop(admin: asyncpg.Connection[asyncpg.Record], name: str) -> None:
-    """Ends the clients of a database, and drops it. WITH (FORCE) would need the right to end autovacuum too."""
+    """Terminates the clients of a database and drops it. WITH (FORCE) would also need the right to terminate autovacuum."""
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     await admin.fetch(_TERMINATE, name, 0)
     await admin.execute(f"DROP DATABASE {name}")

@@ -21,7 +21,7 @@ _PREFIX = "tillsync-test-"
 
 @contextmanager
 def reachable_directory(name: str = "") -> Iterator[Path]:
-    """A directory that the user PostgreSQL runs as can pass through (root's own temporary ones are closed to it). Removed at the end.
+    """A directory that the PostgreSQL user can enter (root's temporary directories are closed to it). It is removed at the end.
 
     PostgreSQL truncates all tables in 6 ms in memory, and in 36 to 54 ms on a disk.
     """
@@ -40,7 +40,7 @@ def _has_room(directory: Path) -> bool:
 
 
 def _remove_left_behind(home: Path) -> None:
-    """Removes the directories of runs that were killed: their process is gone."""
+    """Removes the directories of killed runs, whose process no longer exists."""
     for left in home.glob(f"{_PREFIX}*"):
         made_by = re.match(rf"{_PREFIX}(\d+)-", left.name)
         if made_by and not Path(f"/proc/{made_by.group(1)}").exists():

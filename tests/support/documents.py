@@ -1,6 +1,6 @@
-"""The commands of a Markdown document, and a shell that runs them one after the other.
+"""The commands of a Markdown document, and a shell that runs them in order.
 
-A fenced block ``sh`` holds commands, one a line. A block ``text`` or ``json`` right behind it shows what the commands print.
+A fenced block ``sh`` has one command per line. A block ``text`` or ``json`` right after it shows the output of the commands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC([+-]\d\d:\d\
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. ``heading``: the nearest one above it, of level two or three."""
+    """A fenced block. ``heading`` is the nearest heading of level two or three above it."""
 
     document: str
     heading: str
@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """``text``: without the comment behind it. ``shown``: what the document shows as the output of its block, if it does."""
+    """``text`` has no trailing comment. ``shown`` is the output of the block in the document, if it has one."""
 
     document: str
     heading: str
@@ -84,7 +84,7 @@ def _commands(document: str, blocks: Sequence[Block]) -> Iterator[Command]:
 
 
 def script_of(commands: Sequence[Command], *, texts: Mapping[str, str], before: Mapping[str, str], each: Mapping[str, str]) -> str:
-    """A shell script that runs ``commands`` in one session. Each is marked in the output with its number and its exit code."""
+    """A shell script that runs ``commands`` in one session. The output has the number and the exit code of each command."""
     waiting, lines = dict(before), []
     for number, command in enumerate(commands):
         lines += [waiting.pop(key) for key in list(waiting) if key in command.text]
@@ -106,10 +106,10 @@ async def run_commands(
     before: Mapping[str, str] | None = None,
     each: Mapping[str, str] | None = None,
 ) -> list[Ran]:
-    """In one bash, with ``directory`` as its working directory.
+    """Runs the commands in one bash, with ``directory`` as its working directory.
 
-    ``texts``: what this place has instead of what the document says (ports, folders). ``prelude``: shell code for the beginning.
-    ``before``: shell code that runs before the first command in which its key stands; ``each``: before each of them.
+    ``texts`` replaces texts of the document (ports, folders). ``prelude`` is shell code for the beginning. ``before`` is shell code that
+    runs before the first command that contains its key, and ``each`` runs before every command.
     """
     script = f"exec 2>&1\n{prelude}\n{script_of(commands, texts=texts or {}, before=before or {}, each=each or {})}"
     process = await asyncio.create_subprocess_exec(
@@ -130,7 +130,7 @@ async def run_commands(
 
 
 def check(ran: Sequence[Ran], codes: Mapping[str, int] | None = None) -> None:
-    """Each command ended with 0, or with what ``codes`` says for a text in it, and printed what the document shows."""
+    """Asserts that each command ended with 0, or with the code in ``codes`` for a text in it, and printed the documented output."""
     for each in ran:
         wanted = next((code for text, code in (codes or {}).items() if text in each.command.text), 0)
         assert each.code == wanted, f"{each.command} ended with {each.code}:\n{each.output}"
@@ -151,18 +151,18 @@ def _assert_lines(shown: str, ran: Ran) -> None:
 
 
 def _fits(shown: str, printed: str) -> bool:
-    """A line that is shown may be the beginning of the one that is printed."""
+    """Whether the documented line equals the printed line or its beginning."""
     return printed.startswith(shown)
 
 
 def _bare(text: str) -> str:
-    """Without what differs from run to run: ids and times. Blanks count once, as tables are as wide as their words."""
+    """The text without ids and times, which differ from run to run. Blanks count once, because table columns are as wide as their words."""
     text = _TIME.sub("TIME", _UUID.sub("ID", text))
     return "\n".join(re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
 
 
 def _missing(shown: Any, printed: Any, path: str = "") -> str:
-    """Where ``printed`` lacks what is shown. ``…`` fits every text, list entries that are shown stand first."""
+    """Paths at which ``printed`` lacks the documented value. ``…`` matches every text. Documented list items must come first."""
     if isinstance(shown, dict):
         if not isinstance(printed, dict):
             return path or "an object"
@@ -177,5 +177,5 @@ def _missing(shown: Any, printed: Any, path: str = "") -> str:
 
 
 def programs_path(*folders: Path) -> str:
-    """PATH with the programs of this interpreter's environment and of ``folders`` first."""
+    """PATH that begins with the programs of this interpreter's environment and of ``folders``."""
     return os.pathsep.join([*map(str, folders), os.environ["PATH"]])

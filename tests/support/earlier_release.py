@@ -1,4 +1,4 @@
-"""An earlier state of this repository, so that today's parts meet those that are installed."""
+"""An earlier state of this repository, for tests of today's parts with installed older ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from support.directories import REPOSITORY
 
 COMMIT = "417c0188c4ede90636e0400d72596f26a5738e3b"
-"""The last one that speaks version 1 of the bridge's wire only, and refuses unknown fields in both directions."""
+"""The last commit that speaks only version 1 of the bridge's wire, and refuses unknown fields in both directions."""
 THING = f"the history back to commit {COMMIT[:7]}"
-"""As the closing lines name it where the repository is a shallow clone, or none."""
+"""Name of the missing thing in the closing lines if the repository is a shallow clone or no repository."""
 
 
 @cache
@@ -27,7 +27,7 @@ def at_hand() -> bool:
 
 
 def unpack(directory: Path) -> Path:
-    """``server`` and ``clients`` of then, below ``directory``, and ``tillsync-bridge`` out of the plugin's zip of then."""
+    """Unpacks that commit's ``server``, ``clients`` and, from the plugin's zip, ``tillsync-bridge`` into ``directory``."""
     packed, target = directory / "earlier.tar", directory / "earlier"
     parts = ("wp-bridge", "scripts", "server", "clients")
     subprocess.run(["git", "-C", str(REPOSITORY), "archive", f"--output={packed}", COMMIT, *parts], check=True, capture_output=True)
@@ -40,5 +40,5 @@ def unpack(directory: Path) -> Path:
 
 
 def python_path(earlier: Path) -> str:
-    """Puts its packages before the installed ones of the same name."""
+    """PYTHONPATH that puts the earlier packages before the installed ones of the same name."""
     return os.pathsep.join((str(earlier / "server"), str(earlier / "clients/python")))

@@ -34,17 +34,17 @@ Decide = Callable[[ClaimedEntry], Verdict]
 
 
 def claim_limits(most: int) -> dict[WorkClass, int]:
-    """So many of each class."""
+    """A claim limit of ``most`` entries for each class."""
     return dict.fromkeys(WorkClass, most)
 
 
 def entries_of(claimed: Sequence[ClaimResult]) -> list[list[ClaimedEntry]]:
-    """By request."""
+    """The entries of each request."""
     return [each.entries for each in claimed]
 
 
 class NoAccounts:
-    """The recording handler asks for no settings."""
+    """A settings reader that must not be called, because the recording handler reads no settings."""
 
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
         raise LookupError(account_id)
@@ -52,7 +52,7 @@ class NoAccounts:
 
 @dataclass
 class RecordingHandler(FaultVerdicts):
-    """Records every run. ``decide`` gives the verdict; ``gate`` (per subject) holds an entry until the test sets it."""
+    """Records every run. ``decide`` returns the verdict. ``gate`` holds the entries of a subject until the test sets it."""
 
     decide: Decide = lambda entry: UPDATED
     runs: list[ClaimedEntry] = field(default_factory=list)
@@ -72,7 +72,7 @@ class RecordingHandler(FaultVerdicts):
             gate.set()
 
     async def wait_for(self, condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
-        """Returns once ``condition()`` is true; it is asked after every start and end of a run."""
+        """Waits until ``condition()`` is true. It is evaluated after every start and end of a run."""
         async with hang_limit(f"the wait for {words_of(condition)}", self._said, seconds):
             while not condition():
                 self.changed.clear()
@@ -153,7 +153,7 @@ class EngineWorld:
         entry_id: UUID | None = None,
         failures: int = 1,
     ) -> None:
-        """A problem is open on the side, and the lane knows when it may probe it."""
+        """Opens a problem on the side, and sets the lane's next probe time."""
         await self.fetch(
             "INSERT INTO account_side (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id) "
             "VALUES ($1, $2, $3, $4, $5, now(), $6) RETURNING 1",
@@ -168,8 +168,8 @@ class EngineWorld:
             return list(await connection.fetch(sql, *args))
 
     async def fill(self, *statements: str, args: Sequence[object] = ()) -> None:
-        """Inserts many rows that refer only to rows that are there, in one transaction: each statement may take long, and where the role is
-        allowed to, no foreign key is checked row by row. Then the tables are analysed."""
+        """Inserts many rows that refer only to existing rows, in one transaction, and analyses the tables. Each statement may
+        take HANG_SECONDS. If the role may, the foreign keys are not checked row by row."""
         async with self.database.acquire() as connection, connection.transaction():
             with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
                 async with connection.transaction():
@@ -211,7 +211,7 @@ class EngineWorld:
             await worker.stop()
 
     async def until_idle(self) -> None:
-        """No PENDING entry that is due, and no lane leased."""
+        """Waits until no PENDING entry is due and no lane is leased."""
         busy = "SELECT 1 FROM entry WHERE state = 1 AND due_at <= now() UNION ALL SELECT 1 FROM lane WHERE lease_owner IS NOT NULL LIMIT 1"
 
         async def is_idle() -> bool:
@@ -220,11 +220,11 @@ class EngineWorld:
         await until(is_idle, self.work)
 
     async def until_finished(self, account: str, subject_id: int) -> None:
-        """An entry of this subject is in the history."""
+        """Waits until an entry of this subject is in the history."""
         await until(lambda: self.finished(account, subject_id), self.work)
 
     async def until_locked_out(self) -> None:
-        """A statement in this database waits for a lock."""
+        """Waits until a statement in this database waits for a lock."""
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         await until(lambda: self.fetch(waiting), self.work)
 
@@ -246,7 +246,7 @@ class EngineWorld:
 
 @asynccontextmanager
 async def engine_world(dsn: str, *, lock_timeout_seconds: float = 1.0) -> AsyncIterator[EngineWorld]:
-    """``lock_timeout_seconds``: longer than the service's own, where a statement of this world must outwait a lock of the test."""
+    """``lock_timeout_seconds`` is longer than the service's own where a statement must wait for a lock of the test."""
     database = Database(dsn, max_size=8, lock_timeout_ms=round(lock_timeout_seconds * 1000))
     await database.open()
     notifications = PostgresNotifications(database)

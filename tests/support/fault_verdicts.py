@@ -1,4 +1,4 @@
-"""What test handlers say of entries on which the service itself fails: as the flows do."""
+"""Verdicts of test handlers for entries on which the service itself fails. They equal those of the flows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 
 class FaultVerdicts:
-    """Half of ports.handler.EntryHandler."""
+    """A part of ports.handler.EntryHandler."""
 
     def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
         return service_fault(entry)

@@ -1,4 +1,4 @@
-"""Everything the order flow touches, in memory, with accounts, orders and entries as its tests need them."""
+"""In-memory dependencies of the order flow, with accounts, orders and entries for its tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _just_go(_step: str) -> None:
 
 @dataclass
 class FlowWorld:
-    """Everything the order flow touches. ``step`` is awaited before every answer of every fake."""
+    """In-memory dependencies of the order flow. Every fake awaits ``step`` before each answer."""
 
     settings: FlowSettings = field(default_factory=FlowSettings)
     step: Step = _just_go
@@ -70,21 +70,21 @@ class FlowWorld:
         await self.step(name)
 
     def start_process(self) -> None:
-        """What starts from now on does so in a new process: the requests of a dead one take no room in it."""
+        """Starts a new process. Requests of a dead process take no slot in it."""
         self.services = replace(self.services, windows=_windows())
 
     def context(self, account: Account, lane: FakeLane | None = None) -> LaneContext:
         return LaneContext(self.services, lane or self.lane(account), account)
 
     def lane(self, account: Account, *, owner: str = "worker-1", token: int = 1) -> FakeLane:
-        """A new lease of the account's lane: the one before is stale from now on."""
+        """A new lease of the account's lane. The previous lease becomes stale."""
         lane = FakeLane(self.clock, account, self._step, owner=owner, token=token)
         self.links.give_lane_to(lane.lease)
         return lane
 
 
 def till_account(name: str = "shop-1", **settings: object) -> Account:
-    """An account whose till can be asked; it and its like share the till ``TILL``."""
+    """An account with till credentials. All such accounts share the till ``TILL``."""
     usual = {
         "account_id": AccountId(name),
         "till_id": TILL,
@@ -96,7 +96,7 @@ def till_account(name: str = "shop-1", **settings: object) -> Account:
 
 
 def order_facts(order_id: int = 1042, *, email: str = "ada@example.test", **changed: object) -> OrderFacts:
-    """Of shop customer 12, the billing email as the account email."""
+    """Facts of an order of shop customer 12, with the billing email as the account email."""
     usual = {
         "order_id": OrderId(order_id),
         "order_key": "ab" * 32,

@@ -1,4 +1,4 @@
-"""A whole gRPC server in this process, on the real stores of a test database, and a channel to it for each role."""
+"""A complete gRPC server in this process, on the real stores of a test database, with a channel for each role."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class GrpcWorld:
         return await getattr(self.stub(service), name)(request, metadata=tuple(metadata), timeout=timeout)
 
     async def refusal(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] = ()) -> Refusal:
-        """The call must fail."""
+        """Makes a call that must fail, and returns its error."""
         try:
             answer = await self.call(method, request, metadata)
         except grpc.aio.AioRpcError as error:
@@ -119,7 +119,7 @@ class GrpcWorld:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error as a client sees it, details unpacked."""
+    """An error as a client gets it, with its details unpacked."""
 
     code: grpc.StatusCode
     message: str
@@ -154,7 +154,7 @@ ServicerT = TypeVar("ServicerT")
 
 
 def unimplemented(servicer: Callable[[], ServicerT]) -> ServicerT:
-    """A generated servicer. The methods it does not override answer UNIMPLEMENTED; only its type stub calls it abstract."""
+    """Makes a generated servicer whose methods answer UNIMPLEMENTED unless overridden. Only its type stub is abstract."""
     return servicer()
 
 
@@ -169,7 +169,7 @@ async def grpc_world(
     privacy: privacy_service_pb2_grpc.PrivacyServiceServicer | None = None,
     limits: CallLimits | None = None,
 ) -> AsyncIterator[GrpcWorld]:
-    """``settings.listen`` should say port 0. The servicers of links and accounts are the contract's empty ones unless given."""
+    """``settings.listen`` should have port 0. The link and account servicers are the contract's empty ones by default."""
     database, notifications = engine.database, engine.notifications
     reader = PostgresQueueReader(database)
     tokens = PostgresTokens(database, notifications)
@@ -208,7 +208,7 @@ async def grpc_world(
 
 
 def an_order(order_id: int = 1042, **fields: Any) -> order_pb2.Order:
-    """A sound order of a shop customer; ``fields`` replace its own."""
+    """A valid order of a shop customer. ``fields`` replace its fields."""
     order = order_pb2.Order(
         order_id=order_id,
         order_key=hashlib.sha256(f"wc_order_{order_id}".encode()).hexdigest(),

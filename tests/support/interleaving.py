@@ -1,8 +1,8 @@
-"""Runs of the order flow that go on step by step, in any order, and end anywhere: two processes, or ten, on one till.
+"""Runs of the order flow that advance step by step, in any order, and can end at any step, in two or ten processes on one till.
 
 A *run* is one claim of one account's order under one lease. Each of its steps (a request, a statement, before and after its commit) waits
-until it is let go. A run can be killed (nothing of it goes on), cancelled, refused by the database, or put to sleep and woken after its
-lease has another owner.
+for the test. A run can be killed (no step continues), cancelled, refused by the database, or put to sleep and woken after its lease has
+another owner.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Disposition, Verdict
 
 _TURNS = 12
-"""Turns of the event loop after which every run has come to its next step."""
+"""Turns of the event loop after which every run has reached its next step."""
 FAULTY_STEPS = ("intents.", "links.", "knowledge.")
 """Where the database may fail, before the statement or after its commit."""
 
 
 class DatabaseGone(Exception):
-    """What a driver raises."""
+    """An error of the database driver."""
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class Interleaving:
         return [shop for shop in self.shops if shop.run is None and shop.answer is None and (shop.due is None or shop.due <= now)]
 
     def waiting(self) -> list[Run]:
-        """Runs that can go on, those asleep apart."""
+        """Runs at a step, without sleeping ones."""
         return [shop.run for shop in self.shops if shop.run is not None and shop.run.waits_at is not None]
 
     async def start(self, shop: Shop) -> None:
@@ -97,23 +97,23 @@ class Interleaving:
         await self._settle()
 
     async def cancel(self, run: Run) -> None:
-        """A stop of the process that still runs its handlers; the statements of these go through."""
+        """Cancels the run as a stopping process does. Its cleanup handlers run, and their statements succeed."""
         run.task.cancel()
         run.waits_at = None
         await self._settle()
 
     def kill(self, run: Run) -> None:
-        """SIGKILL: the lane has work again when the lease has run out."""
+        """Kills the run as SIGKILL does. The lane has work again when the lease has expired."""
         self._put_aside(run)
         run.asleep = False
 
     def put_to_sleep(self, run: Run) -> None:
-        """SIGSTOP: it may be woken, whoever has the lane by then."""
+        """Stops the run as SIGSTOP does. It can be woken even if the lane has another owner by then."""
         self._put_aside(run)
         self.sleepers.append(run)
 
     async def wake(self, run: Run) -> None:
-        """It goes on to its end while everything else stands still."""
+        """Continues the run to its end while all other runs are stopped."""
         self.sleepers.remove(run)
         for _ in range(200):
             if run.task.done():
@@ -140,7 +140,7 @@ class Interleaving:
                 self._ended(shop, shop.run)
 
     def _ended(self, shop: Shop, run: Run) -> None:
-        """What the engine makes of it: no verdict runs again at once, PENDING when it is due."""
+        """Applies the run's result as the engine does. A run without a verdict is claimed again at once, a PENDING one when it is due."""
         shop.run, now = None, self.world.clock.database_now()
         if run.task.cancelled() or isinstance(run.task.exception(), DatabaseGone | RunInterrupted):
             shop.due = now
@@ -154,7 +154,7 @@ class Interleaving:
             shop.due = now + timedelta(seconds=max(verdict.retry_after_seconds or 0.0, 15.0))
 
     async def finish(self) -> None:
-        """No more troubles: everything runs to its end, the sleepers last."""
+        """Runs everything to its end without further faults, the sleeping runs last."""
         for _ in range(2000):
             if all(shop.answer is not None for shop in self.shops):
                 break

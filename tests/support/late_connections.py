@@ -1,8 +1,8 @@
-"""A connection that a server accepted in the very turn in which it was closed: asyncio forgets it.
+"""Closes connections that asyncio leaks when a server accepts them in the loop turn in which it is closed.
 
-https://github.com/python/cpython/issues/109564: the transport is half built when it finds the server closed, and nobody closes its socket.
-Client and server of a test share one loop, so that happens now and then on a busy machine; the garbage collector then reports an unclosed
-transport in whatever test runs later. uvloop, on which `tillsync serve` runs, does not have the fault.
+https://github.com/python/cpython/issues/109564: the half-built transport finds its server closed, and its socket stays open. Client and
+server of a test share one loop, so this happens sometimes on a busy machine. The garbage collector then reports an unclosed transport in
+a later test. uvloop, on which `tillsync serve` runs, does not have the fault.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ async def _accept_or_close(
 
 
 def close_late_connections() -> None:
-    """In every event loop of this process, from now on."""
+    """Installs the fix for every event loop of this process."""
     selector_events.BaseSelectorEventLoop._accept_connection2 = _accept_or_close  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Accounts, links and orders as the tests of what is kept per customer need them."""
+"""Accounts, links and orders for tests of the data stored per customer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def facts_of(order_id: int, *, woo_customer_id: int | None = None, email: str = 
 
 
 async def pending_removals(links: LinkReader, *epos_ids: int) -> dict[int, tuple[int, ...]]:
-    """Shop customers whose values are to be removed, by the till customers of shop-a that have any."""
+    """Shop customers with pending removals of values, by the till customer of shop-a."""
     stored = await links.stored_customers(SHOP, [EposCustomerId(each) for each in epos_ids])
     return {each: found.removals for each, found in stored.items() if found.removals}
 
@@ -71,7 +71,7 @@ def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict) -> Compl
 
 
 async def end_all(world: EngineWorld, verdict: Verdict, account: str = SHOP) -> list[ClaimedEntry]:
-    """Lease, claim all that is due, end it with one verdict, release."""
+    """Leases the lane, claims all due entries, completes them with one verdict, and ends the lease."""
     lease = await lease_of(world, account)
     claimed = await claim(world, lease)
     assert all(await world.lanes.complete([completion(lease, entry, verdict) for entry in claimed]))

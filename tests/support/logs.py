@@ -1,4 +1,4 @@
-"""The service's log as an operator reads it: lines of JSON, after the formatter has left out what may not be written."""
+"""The service's log as an operator reads it: lines of JSON without the values that the formatter drops."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CapturedLines:
 
 @contextmanager
 def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
-    """Inside, whatever this process logs is formatted as `serve` formats it, and kept."""
+    """Captures the log of this process inside the block, formatted as `serve` formats it."""
     root = logging.getLogger()
     handlers, root_level = list(root.handlers), root.level
     chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc", "alembic")}

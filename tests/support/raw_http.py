@@ -1,4 +1,4 @@
-"""An HTTP server made of bytes: it keeps what arrived, byte for byte, and answers exactly what the test scripts."""
+"""A raw HTTP server that records the received bytes and answers with scripted bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class RawServer:
         self.port = 0
         self.connections = 0
         self.received = bytearray()
-        """Every byte of every connection."""
+        """Received bytes of all connections."""
         self.requests: list[bytes] = []
-        """Each whole request: head and body."""
+        """Complete requests, head and body."""
         self.script: list[bytes | Play] = []
-        """Next answers in order; the last one stays."""
+        """Next answers in order. The last one repeats."""
         self.request_arrived = asyncio.Event()
         self.connection_ended = asyncio.Event()
         self._handlers: set[asyncio.Task[None]] = set()
@@ -79,7 +79,7 @@ class RawServer:
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Never answers; ends when the client closes."""
+    """Never answers, and ends when the client closes the connection."""
     while await reader.read(65536):
         pass
 

@@ -1,5 +1,5 @@
-"""A line to PostgreSQL that can be cut without a word: open, and nothing comes through any more. And one that drops start-up parameters, as
-some poolers do."""
+"""A relay to PostgreSQL that can go silent: connections stay open and pass no more bytes. It can also drop start-up parameters, as some
+poolers do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
 class Relay:
-    """``dsn``: the database behind it. What is sent while it is cut is lost; lines opened then are accepted, and silent for ever."""
+    """Relays to the database of ``dsn``. Bytes sent while it is cut are lost. Connections opened then are accepted and stay silent."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -22,7 +22,7 @@ class Relay:
         self._lines: set[asyncio.Task[None]] = set()
         self.opened = 0
         self.lost = 0
-        """Bytes that were sent on lines that are cut."""
+        """Bytes that were sent on cut connections."""
 
     @property
     def dsn(self) -> str:
@@ -35,15 +35,15 @@ class Relay:
         self._is_cut = True
 
     def cut_after(self, words: bytes) -> None:
-        """Cut once ``words`` have come through to the database: its answer to them is the first thing that is lost."""
+        """Cuts the relay once it has passed ``words`` to the database. The answer to them is the first loss."""
         self._last_words = words
 
     def drop_parameters(self) -> None:
-        """Of lines opened from now on: of what a session is opened with only user and database come through."""
+        """Lets later connections pass only user and database of their start-up parameters."""
         self._drops_parameters = True
 
     def mend(self) -> None:
-        """For lines opened from now on."""
+        """Lets later connections pass again."""
         self._is_cut = False
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,8 +97,8 @@ class Relay:
 
 
 async def _start_up(reader: asyncio.StreamReader) -> bytes:
-    """The first message of a session (PostgreSQL's protocol, *StartupMessage*): its length, the protocol's number, then texts that end with
-    NUL, names and values in turn, and a last NUL."""
+    """Reads the first message of a session (PostgreSQL's protocol, *StartupMessage*): its length, the protocol number, NUL-terminated names
+    and values in turn, and a last NUL."""
     length = await reader.readexactly(4)
     return length + await reader.readexactly(int.from_bytes(length) - 4)
 
@@ -112,7 +112,7 @@ def _without_parameters(message: bytes) -> bytes:
 
 @asynccontextmanager
 async def relay_to(dsn: str) -> AsyncIterator[Relay]:
-    """``dsn``: of an embedded PostgreSQL, which listens on a socket file, or of a server reached by TCP."""
+    """``dsn`` is that of an embedded PostgreSQL, which listens on a socket file, or of a server over TCP."""
     relay = Relay(dsn)
     server = await asyncio.start_server(relay._accept, "127.0.0.1", 0)
     relay._port = server.sockets[0].getsockname()[1]

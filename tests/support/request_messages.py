@@ -1,4 +1,4 @@
-"""The messages of which requests of the contract consist, from their descriptors."""
+"""The request messages of the contract, from their descriptors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def behaviours(field: FieldDescriptor) -> list[int]:
 
 @cache
 def requests() -> tuple[Descriptor, ...]:
-    """One for each method."""
+    """The request message of each method."""
     pool = descriptor_pool.Default()
     return tuple(method.input_type for service in STUBS for method in pool.FindServiceByName(f"tillsync.v1.{service}").methods)
 
 
 @cache
 def request_messages() -> tuple[Descriptor, ...]:
-    """The requests, and the messages in them that a caller fills."""
+    """The requests and their nested messages that a caller fills."""
     found: dict[str, Descriptor] = {}
     _collect(requests(), found)
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""Sandboxes for tests: a plain HTTP client for what the adapters would not send, and short names for the till's API."""
+"""A plain HTTP client of the sandboxes, for requests that the adapters never send, and short names for the till's API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Caller:
     async def __call__(
         self, method: str, path: str, content: Any = None, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Reply:
-        """``content`` goes as JSON. Raises what aiohttp raises."""
+        """Sends ``content`` as JSON. Raises aiohttp's errors."""
         sent = {"Content-Type": "application/json", **(headers or {})}
         if self._auth is not None and "Authorization" not in sent:
             sent["Authorization"] = aiohttp.encode_basic_auth(*self._auth)
@@ -56,7 +56,7 @@ async def caller(origin: str, auth: tuple[str, str] | None = None) -> AsyncItera
 
 @asynccontextmanager
 async def till_caller(till: SandboxTill) -> AsyncIterator[Caller]:
-    """With the till's own credentials."""
+    """A caller with the till's own credentials."""
     async with caller(till.origin, (till.switches.api_key, till.switches.api_secret)) as call:
         yield call
 
@@ -68,4 +68,4 @@ NEW_V2: dict[str, Any] = {
     "MaxCredit": 0,
     "SignUpDate": "2026-01-02T03:04:05",
 }
-"""What V2 takes as a new customer, and V4 in an array."""
+"""A new customer for V2, and for V4 inside an array."""

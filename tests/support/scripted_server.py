@@ -1,4 +1,4 @@
-"""A server whose answers a test scripts, for the typed clients: no service behind it."""
+"""A gRPC server with scripted answers, for tests of the typed clients. It has no service behind it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tillsync_client import TillsyncClient
 
 @dataclass
 class ScriptedServer:
-    """Answers each method with the next item of its script: a message, or a callable that aborts."""
+    """Answers each method with the next item of its script, which is a message or a callable that aborts."""
 
     script: dict[str, list[Any]] = field(default_factory=dict)
     requests: list[tuple[str, Any]] = field(default_factory=list)
     metadata: list[dict[str, str]] = field(default_factory=list)
     pushback: dict[str, str] = field(default_factory=dict)
-    """By method: when its refusals say to come back, in milliseconds."""
+    """Retry delay of a method's refusals, in milliseconds."""
     address: str = ""
 
     def answers(self, method: str, *answers: Any) -> None:

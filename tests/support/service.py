@@ -1,4 +1,4 @@
-"""The whole service for tests: in this process on a database of the test's own, or as a real ``tillsync serve`` child."""
+"""The complete service for tests: in this process on the test's own database, or as a real ``tillsync serve`` child process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ QUICK = {
 
 
 def environment(dsn: str | None, **changes: str) -> dict[str, str]:
-    """Free ports on loopback, a known admin token, short delays. ``dsn`` None: the wheel's PostgreSQL (give TILLSYNC_DATA_DIR)."""
+    """Settings with free loopback ports, a known admin token and short delays. ``dsn`` None means the wheel's PostgreSQL, which needs
+    TILLSYNC_DATA_DIR.
+    """
     made = {**FREE_PORTS, **QUICK, "TILLSYNC_ADMIN_TOKEN": ADMIN_TOKEN, "TILLSYNC_POSTGRES_BIN": "wheel"}
     if dsn is not None:
         made |= {"DATABASE_URL": dsn, "TILLSYNC_SECRET_KEY": SECRET_KEY}
@@ -67,7 +69,7 @@ class RunningService:
         webhook_key: str = "",
         webhook_secret: str = "",
     ) -> account_pb2.Account:
-        """Its till is on a port nobody listens on, unless ``base_url`` says otherwise."""
+        """Adds an account. Its till is on a closed port unless ``base_url`` is given."""
         epos = account_pb2.EposSettings(
             base_url=base_url, api_key=api_key, api_secret=api_secret, webhook_key=webhook_key, webhook_secret=webhook_secret
         )
@@ -78,7 +80,7 @@ class RunningService:
 async def running_service(
     dsn: str | None, *, serves: bool = True, works: bool = True, changes: Mapping[str, str] | None = None
 ) -> AsyncIterator[RunningService]:
-    """Only working, it is allowed the sandboxes' address, which a service on loopback may ask anyway."""
+    """Runs the service in this process. A worker alone is allowed the sandboxes' address, which a service on loopback may use anyway."""
     given = {} if serves else {"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}
     service = Service(load_settings(environment(dsn, **(given | dict(changes or {})))), serves=serves, works=works)
     async with service, aiohttp.ClientSession() as http, TillsyncClient(f"127.0.0.1:{service.grpc_port}", ADMIN_TOKEN) as client:
@@ -87,7 +89,7 @@ async def running_service(
 
 @dataclass
 class Child:
-    """A running ``tillsync`` command. ``errors``: what it wrote on stderr (its log) so far."""
+    """A running ``tillsync`` command. ``errors`` is its stderr (its log) so far."""
 
     process: subprocess.Popen[str]
     errors_path: Path
@@ -113,7 +115,7 @@ class Child:
         return next(line for line in self.lines if line.startswith(prefix))
 
     async def started(self, last: str = "operations") -> None:
-        """Returns when it has said where it listens, with the line ``last`` at the end; raises with its words when it ended instead."""
+        """Waits until the command has printed its addresses and the line ``last``. Raises with its output if it ended instead."""
         async with hang_limit("the start", lambda: f"it said {self.lines}\n{self.errors}"):
             while not any(line.startswith(last) for line in self.lines):
                 assert self.process.stdout is not None
@@ -131,13 +133,13 @@ class Child:
 
 
 def command_environment(**variables: str) -> dict[str, str]:
-    """Of this process, without any setting of a developer's own."""
+    """The environment of this process without the developer's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_") and name != "DATABASE_URL"}
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **variables}
 
 
 def run_command(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """A ``tillsync`` command that ends by itself."""
+    """Runs a ``tillsync`` command to its end."""
     return subprocess.run(
         [str(PROGRAM), *arguments],
         env=command_environment(**variables),
@@ -150,8 +152,8 @@ def run_command(arguments: Sequence[str], variables: Mapping[str, str]) -> subpr
 
 @contextmanager
 def child(arguments: Sequence[str], variables: Mapping[str, str], directory: Path, *, limit: str = "") -> Iterator[Child]:
-    """A ``tillsync`` command that runs until it is stopped; killed at the end if it still does. ``limit``: what the shell's ``ulimit`` is
-    given before, such as ``-Sn 1024``."""
+    """Runs a ``tillsync`` command until the test stops it, and kills it at the end of the block. ``limit`` has the arguments of the shell's
+    ``ulimit`` before the start, such as ``-Sn 1024``."""
     command = [str(PROGRAM), *arguments]
     if limit:
         command = ["/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh", *command]

@@ -1,4 +1,4 @@
-"""The shop's adapter as tests use it: over one pool of outgoing connections, with writes made in one line."""
+"""The shop's adapter for tests, over one pool of outgoing connections, with short constructors of writes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def shop_world(*, ssl_context: ssl.SSLContext | None = None, **settings: A
 
 
 def tls_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """``(the server's, a client's that trusts it)`` for ``localhost`` and 127.0.0.1."""
+    """(server context, context of a trusting client) for ``localhost`` and 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

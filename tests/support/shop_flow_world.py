@@ -1,4 +1,4 @@
-"""Everything the flows to the shop touch, in memory, on virtual time (``support.virtual_time``)."""
+"""In-memory dependencies of the flows to the shop, on virtual time (``support.virtual_time``)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TILL_LATENCY_SECONDS, SHOP_LATENCY_SECONDS = 0.01, 0.05
 
 
 class DatabaseAway(Exception):
-    """Stands for the driver's errors."""
+    """An error of the database driver."""
 
 
 def present() -> datetime:
@@ -61,7 +61,7 @@ def _each_customer_once(writes: Sequence[CustomerWrite]) -> None:
 
 
 class ShopWorld:
-    """Made inside a virtual-time test. The lane's lease never ends by itself."""
+    """Must be made inside a virtual-time test. The lane's lease does not expire."""
 
     def __init__(self, account: Account | None = None, *, settings: FlowSettings | None = None, **changed: Any) -> None:
         self.account = account or shop_account(**changed)
@@ -91,11 +91,11 @@ class ShopWorld:
         return LaneContext(self.services, self.lane, self.account)
 
     def put(self, *ids: int, **more: Any) -> None:
-        """Till customers."""
+        """Stores till customers."""
         self.till.put(*(till_customer(each, **more) for each in ids))
 
     def link(self, epos: int, woo: int | None = None, **changed: Any) -> Link:
-        """Usable, with both customers there."""
+        """Makes a usable link with both customers present."""
         woo = epos + 100_000 if woo is None else woo
         if epos not in self.till.customers:
             self.put(epos)
@@ -110,7 +110,7 @@ class ShopWorld:
         return self.links.put(Link(**{**usual, **changed}))
 
     async def run(self, *entries: ClaimedEntry) -> list[Verdict]:
-        """One call of a fresh lease's work, as the engine does it."""
+        """Runs the entries under a new lease, as the engine does."""
         work = self.lane.open(FlowHandler(self.services))
         try:
             await work.run(entries)

@@ -1,4 +1,4 @@
-"""How often a test repeats what it does. ``TILLSYNC_TEST_SOAK=1``: long runs, which find what is rare; otherwise short ones."""
+"""Numbers of repetitions in tests. ``TILLSYNC_TEST_SOAK=1`` makes long runs, which find rare failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOAK = os.environ.get("TILLSYNC_TEST_SOAK", "") not in ("", "0")
 
 
 def rounds(short: T, long: T) -> T:
-    """``short`` by default. ``long`` must only repeat the same or wait longer for the same: no assertion may depend on it alone."""
+    """``short`` by default. ``long`` must only repeat or wait longer. No assertion may depend on it alone."""
     return long if SOAK else short
 
 

@@ -1,4 +1,4 @@
-"""The till's adapter as tests use it: an allowance that never runs out, no real waiting."""
+"""The till's adapter for tests, with an unlimited allowance and without real waits."""
 
 from __future__ import annotations
 

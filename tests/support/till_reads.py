@@ -1,4 +1,4 @@
-"""Reads of many till customers at once, and what came of them."""
+"""Concurrent reads of many till customers, and their results."""
 
 from __future__ import annotations
 

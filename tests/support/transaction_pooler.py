@@ -1,5 +1,5 @@
-"""A pooler that passes start-up parameters on, and gives each transaction whichever session is free: as PgBouncer does with
-pool_mode=transaction, in as much of PostgreSQL's protocol as the driver speaks."""
+"""A pooler that passes start-up parameters and gives each transaction any free session, as PgBouncer does with pool_mode=transaction. It
+implements the part of PostgreSQL's protocol that the driver uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 Choice: TypeAlias = Callable[[int], int]
-"""Which of so many idle sessions, in the order of their release, gets the next transaction."""
+"""Chooses the session of the next transaction from the number of idle sessions, which are in the order of their release."""
 LAST_USED: Choice = lambda number: number - 1  # noqa: E731
 FIRST_USED: Choice = lambda _number: 0  # noqa: E731
 
@@ -103,13 +103,13 @@ class TransactionPooler:
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """One message after the first: a letter, a length that counts itself, the rest."""
+    """Reads a message after the first one: a letter, a length that includes itself, and the body."""
     head = await reader.readexactly(5)
     return head[:1], head + await reader.readexactly(int.from_bytes(head[1:]) - 4)
 
 
 async def _until_ready(reader: asyncio.StreamReader) -> bytes:
-    """All messages of an answer, the last of which is ReadyForQuery."""
+    """Reads all messages of an answer. The last one is ReadyForQuery."""
     answer = b""
     while True:
         kind, message = await _message(reader)
@@ -120,7 +120,7 @@ async def _until_ready(reader: asyncio.StreamReader) -> bytes:
 
 @asynccontextmanager
 async def transaction_pooler_to(dsn: str, choice: Choice = LAST_USED, *, kept_ready: int = 1) -> AsyncIterator[str]:
-    """Its address. ``kept_ready``: idle sessions that are opened with a client's connection."""
+    """The address of a pooler. ``kept_ready`` is the number of idle sessions that it opens with a client's connection."""
     pooler = TransactionPooler(dsn, choice, kept_ready)
     server = await asyncio.start_server(pooler.serve, "127.0.0.1", 0)
     parts = urlsplit(dsn)

@@ -12,7 +12,7 @@ from fakes.clock import FIRST_SECOND
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: where the loop would sleep, its time jumps."""
+    """A selector that never waits. Where the loop would sleep, its time jumps."""
 
     loop: VirtualTimeLoop
 

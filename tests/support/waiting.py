@@ -1,4 +1,4 @@
-"""Waits of tests: each waits for an event, ends at a limit that only a hang reaches, and then says what it saw last."""
+"""Waits of tests. Each waits for an event, ends at a limit that only a hang reaches, and then reports its last observation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Seen: TypeAlias = "str | float | Enum | Collection[object] | Message | DataclassInstance | None"
-"""What an answer or a message shows. A method that is named and not called is none of these."""
+"""Types that an answer or a message shows. A method that is named but not called is none of them."""
 SeenT = TypeVar("SeenT", bound=Seen)
 Report: TypeAlias = "Callable[[], Seen | Awaitable[Seen]]"
-"""Says how things stand, for the message of a failure."""
+"""Reports the current state, for the message of a failure."""
 
 HANG_SECONDS = float(os.environ.get("TILLSYNC_TEST_HANG_SECONDS", "60"))
 """The limit of every wait. On an idle machine each wait ends within a few seconds; the limit leaves room for a busy one."""
 NEVER_SECONDS = 10 * HANG_SECONDS
-"""A delay that no test outlives: what would happen by itself after it does not happen."""
+"""A delay longer than any test. An event scheduled after it does not happen."""
 GIVE_UP_SECONDS = 2.0
-"""For a test of our own time-outs, which waits it out: on a busy machine too the other side has been reached by then."""
+"""The timeout in tests of our own timeouts, which wait for it. On a busy machine too, the other side has been reached by then."""
 _REPORT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.002, 0.05
 _MAX_REPORT = 6000
@@ -57,7 +57,7 @@ async def until(holds: Callable[[], Any], otherwise: Report | None = None, secon
 
 
 async def within(awaitable: Awaitable[T], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> T:
-    """What ``awaitable`` returns. Cancels it and raises AssertionError after ``seconds``."""
+    """Returns the result of ``awaitable``. After ``seconds`` it cancels the awaitable and raises AssertionError."""
     async with hang_limit(words_of(awaitable), otherwise, seconds):
         return await awaitable
     raise AssertionError("unreachable")
@@ -65,7 +65,7 @@ async def within(awaitable: Awaitable[T], otherwise: Report | None = None, secon
 
 @asynccontextmanager
 async def hang_limit(what: str, otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> AsyncIterator[None]:
-    """Its body must end within ``seconds``: AssertionError names ``what``."""
+    """The body must end within ``seconds``. Otherwise AssertionError names ``what``."""
     try:
         async with asyncio.timeout(seconds) as limit:
             yield
@@ -98,7 +98,7 @@ def _short(value: Seen) -> str:
 
 
 def words_of(asked: object) -> str:
-    """The source of a lambda, the name of anything else, and where it stands."""
+    """The source of a lambda or the name of another callable, with its place."""
     code = getattr(asked, "__code__", None) or getattr(asked, "cr_code", None)
     if code is None:
         return f"`{getattr(asked, '__qualname__', None) or repr(asked)}`"

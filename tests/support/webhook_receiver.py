@@ -1,4 +1,4 @@
-"""The webhook receiver over HTTP, with accounts in memory, and what it would queue recorded."""
+"""The webhook receiver over HTTP, with in-memory accounts. It records the hints that it would queue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ V2_CUSTOMER = {"CustomerID": 90001, "Title": 1, "Forename": "Ada", "EmailAddress
 
 @dataclass
 class Hints:
-    """Records who sent what is to be queued; ``failure`` is raised instead. ``woken``: how many accounts a hint is said to concern."""
+    """Records each hint with its sender, or raises ``failure``. ``woken`` is the number of hinted accounts that it returns."""
 
     queued_customers: list[tuple[str, int]] = field(default_factory=list)
     queued_types: list[tuple[str, int]] = field(default_factory=list)

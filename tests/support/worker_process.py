@@ -1,4 +1,4 @@
-"""A worker process of its own (run as a script): DSN and lease seconds as arguments. Records each run in the table `ran`."""
+"""A separate worker process, run as a script with DSN and lease seconds as arguments. It records each run in the table `ran`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that ask a shop of the sandbox. A test of another world brings its own."""
+"""Fixtures for tests on the sandbox shop. Tests of another world define their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tillsync_sandbox import SandboxShop
 
 @pytest_asyncio.fixture
 async def shop() -> AsyncIterator[SandboxShop]:
-    """With three customers."""
+    """A sandbox shop with three customers."""
     async with SandboxShop() as running:
         for number in range(1, 4):
             running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")

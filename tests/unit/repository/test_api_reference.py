@@ -1,4 +1,4 @@
-"""docs/api-reference.md has each method, message, field and value of the contract, and each error reason that the service's code makes."""
+"""docs/api-reference.md lists each method, message, field and value of the contract, and each error reason of the service."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row(heading: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("service", STUBS)
-def test_every_method_is_on_the_page_with_its_messages_and_their_fields(service: str) -> None:
+def test_page_has_every_method_with_its_messages_and_fields(service: str) -> None:
     for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
         assert re.search(rf"^\| \[{method.name}\]\(#{method.name.lower()}\) \| .+ \| .*ADMIN \| .+ \|$", PAGE, re.MULTILINE)
         assert "- **Roles.** " in section(f"### {method.name}")
@@ -45,13 +45,13 @@ def test_every_method_is_on_the_page_with_its_messages_and_their_fields(service:
 
 
 @pytest.mark.parametrize("message", ["Account", "EposSettings", "Order", "QueueEntry", "QueueFilter", "Link", "Token"])
-def test_every_field_of_a_shared_message_is_on_the_page(message: str) -> None:
+def test_page_has_every_field_of_shared_messages(message: str) -> None:
     for field in descriptor_pool.Default().FindMessageTypeByName(f"tillsync.v1.{message}").fields:
         assert row(f"### {message}", field.name)
 
 
 @pytest.mark.parametrize("enum", ["Outcome", "EntryState", "Queue", "TokenRole"])
-def test_every_value_of_an_enum_is_on_the_page(enum: str) -> None:
+def test_page_has_every_enum_value(enum: str) -> None:
     for value in descriptor_pool.Default().FindEnumTypeByName(f"tillsync.v1.{enum}").values:
         assert f"| {value.number} | " in row(f"### {enum}", value.name)
 
@@ -67,11 +67,11 @@ def test_every_value_of_an_enum_is_on_the_page(enum: str) -> None:
         ("### QueueEntry", "comment", "output only"),
     ],
 )
-def test_rules_are_said_in_words(heading: str, field: str, said: str) -> None:
+def test_page_has_the_rules_in_words(heading: str, field: str, said: str) -> None:
     assert f"| {said} |" in row(heading, field)
 
 
-def test_no_field_and_no_value_lacks_its_comment() -> None:
+def test_every_field_and_value_has_a_comment() -> None:
     assert len(re.findall(r"^\| `", PAGE, re.MULTILINE)) > 400
     assert [line for line in PAGE.splitlines() if line.startswith("| `") and re.search(r"\| *\|$", line) and "RetryInfo" not in line] == []
 
@@ -102,7 +102,7 @@ def reasons_in_the_code() -> Iterator[tuple[str, str]]:
                     yield called.id, ""
 
 
-def test_every_reason_of_the_code_is_in_the_table_and_no_other() -> None:
+def test_reason_table_has_exactly_the_reasons_of_the_code() -> None:
     found: dict[str, set[str]] = defaultdict(set)
     for error, reason in reasons_in_the_code():
         found[error].add(reason)
@@ -117,7 +117,7 @@ def test_every_reason_of_the_code_is_in_the_table_and_no_other() -> None:
     }
 
 
-def test_every_reason_is_on_the_page_with_its_code() -> None:
+def test_page_has_every_reason_with_its_status_code() -> None:
     assert (
         set(REASONS)
         == set(CODES)

@@ -27,7 +27,7 @@ def unit() -> ConfigParser:
 
 @pytest.mark.systemd
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    """With the program of this environment: systemd looks whether it is there."""
+    """The unit gets this environment's program, because systemd checks that it exists."""
     text = (DEPLOY / "tillsync.service").read_text(encoding="utf-8")
     copy = tmp_path / "tillsync.service"
     copy.write_text(text.replace("/opt/tillsync/bin/tillsync", str(Path(sys.executable).with_name("tillsync"))), encoding="utf-8")
@@ -35,7 +35,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-def test_the_unit_runs_what_the_page_installs() -> None:
+def test_unit_runs_the_program_that_the_page_installs() -> None:
     service = unit()["Service"]
     assert service["ExecStart"] == "/opt/tillsync/bin/tillsync serve"
     assert "python3 -m venv /opt/tillsync" in INSTALL_PAGE
@@ -44,14 +44,14 @@ def test_the_unit_runs_what_the_page_installs() -> None:
     assert service["Environment"] == f"TILLSYNC_DATA_DIR=/var/lib/{service['StateDirectory']}"
 
 
-def test_the_unit_leaves_the_service_the_time_that_a_stop_may_take() -> None:
+def test_unit_stop_timeout_covers_the_longest_stop() -> None:
     settings = load_settings({})
     service = unit()["Service"]
     assert int(service["TimeoutStopSec"]) >= settings.drain_delay + 3 * settings.drain_seconds
     assert service["KillMode"] == "mixed", "the service stops its PostgreSQL itself, last"
 
 
-def test_the_settings_of_the_unit_can_be_served_with() -> None:
+def test_unit_settings_are_valid() -> None:
     lines = [line for line in (DEPLOY / "tillsync.env").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     given = dict(line.split("=", 1) for line in lines)
     assert set(given) - KNOWN == set()
@@ -60,14 +60,14 @@ def test_the_settings_of_the_unit_can_be_served_with() -> None:
 
 
 @pytest.mark.parametrize("name", ["Containerfile", "compose.yaml"])
-def test_only_settings_that_exist_are_given_to_containers(name: str) -> None:
+def test_container_settings_exist(name: str) -> None:
     text = (DEPLOY / name).read_text(encoding="utf-8")
     named = set(re.findall(r"\b(?:TILLSYNC_[A-Z_]+|DATABASE_URL(?:_FILE)?)\b", text))
     assert named
     assert named - KNOWN == set()
 
 
-def test_the_container_can_be_served_with_behind_a_proxy() -> None:
+def test_container_settings_are_valid_behind_a_proxy() -> None:
     container = dict(re.findall(r"\b(TILLSYNC_[A-Z_]+)=(\S+)", (DEPLOY / "Containerfile").read_text(encoding="utf-8")))
     assert load_settings(container).problems() == [
         "TILLSYNC_GRPC_LISTEN or TILLSYNC_HTTP_LISTEN reaches beyond loopback without TLS: set TILLSYNC_TLS_CERT_FILE and "
@@ -77,6 +77,6 @@ def test_the_container_can_be_served_with_behind_a_proxy() -> None:
     assert 'TILLSYNC_ALLOW_PLAINTEXT: "true"' in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 
 
-def test_the_image_copies_no_secret() -> None:
+def test_image_contains_no_secrets() -> None:
     assert "deploy/secrets" in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "deploy/secrets/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, files that they name are there, and what they list is what the repository has."""
+"""The documents: links and named files exist, and their lists match the repository."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _ROW = re.compile(r"^\| [^|]+ \| `([a-z0-9-]+)` \| `([^`|]+)` \| `([^`|]+)` \|$"
 
 
 def words_of(page: Path) -> str:
-    """Without blocks of code."""
+    """The text of the page without code blocks."""
     return _FENCED.sub("", page.read_text(encoding="utf-8"))
 
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """As GitHub makes them of headings. Links and code in a heading count by their words."""
+    """The anchors that GitHub makes of the headings. Links and code in a heading count by their words."""
     found: list[str] = []
     for heading in re.findall(r"^#{1,6} +(.+?) *#*$", words_of(page), re.MULTILINE):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
@@ -54,7 +54,7 @@ def anchors(page: Path) -> frozenset[str]:
 
 @cache
 def files() -> frozenset[str]:
-    """Of the repository, without what is generated into it."""
+    """The files of the repository, without generated ones."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -72,7 +72,7 @@ def files() -> frozenset[str]:
 
 
 def is_there(name: str, page: Path) -> bool:
-    """A name without a folder is that of some file. ``*`` stands for anything in it."""
+    """Whether the named file exists. A name without a folder matches a file in any folder, and ``*`` matches any text."""
     if "/" not in name:
         return any(fnmatch.fnmatchcase(each, f"*/{name}") for each in (f"/{file}" for file in files()))
     bases = [page.parent, *(REPOSITORY / place for place in _PLACES)]
@@ -80,7 +80,7 @@ def is_there(name: str, page: Path) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     dead: list[str] = []
     for found in _LINK.finditer(words_of(page)):
         link = found.group(1) or found.group(2)
@@ -94,24 +94,24 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_files_that_are_named_are_there(page: Path) -> None:
+def test_named_files_exist(page: Path) -> None:
     named = {name for name in _CODE.findall(words_of(page)) if _FILE.fullmatch(name)} - _OF_WORDPRESS
     assert sorted(name for name in named if not is_there(name, page)) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_diagrams_have_no_semicolon(page: Path) -> None:
-    """Mermaid ends a message there, and draws nothing of the diagram."""
+    """Mermaid ends a message at a semicolon and draws nothing of the diagram."""
     diagrams = re.findall(r"^```mermaid\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert [line for diagram in diagrams for line in diagram.splitlines() if ";" in line] == []
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_has_at_most_200_lines() -> None:
     assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def rows_of_mechanisms() -> list[tuple[str, str, str]]:
-    """Marker, file and test, of the tables of docs/invariants.md."""
+    """(marker, file, test) of each row in the tables of docs/invariants.md."""
     return _ROW.findall(INVARIANTS.read_text(encoding="utf-8"))
 
 
@@ -136,11 +136,11 @@ def test_each_invariant_names_mechanisms() -> None:
 
 _SOURCES = (".js", ".php", ".proto", ".py", ".sh", ".sql", ".toml")
 _ELSEWHERE = re.compile(r"\bdesign section|\bdesign, \*|eposnow-api|\b(?:engine|field|platform|wordpress)[- ]notes\b", re.IGNORECASE)
-"""Citations of what is not in the repository."""
+"""Citations of texts outside the repository."""
 _PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png)(?:#[\w-]+)?")
 
 
-def test_code_cites_what_is_in_the_repository() -> None:
+def test_code_cites_only_texts_of_the_repository() -> None:
     wrong: list[str] = []
     for name in sorted(each for each in files() if each.endswith(_SOURCES) and each != "tests/unit/repository/test_docs.py"):
         if not (REPOSITORY / name).is_file():
@@ -159,7 +159,7 @@ def test_code_cites_what_is_in_the_repository() -> None:
     assert wrong == []
 
 
-def test_every_switch_and_setting_of_the_till_has_a_word() -> None:
+def test_every_till_switch_and_setting_is_documented() -> None:
     told = set(_CODE.findall(EPOS_NOW.read_text(encoding="utf-8")))
     assert {field.name for field in dataclasses.fields(TillSwitches)} - told == set()
     credentials = {"api_key", "api_secret", "webhook_key", "webhook_secret"}

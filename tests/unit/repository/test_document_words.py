@@ -1,4 +1,4 @@
-"""docs/shop.md and docs/support.md call buttons, settings and screens by the words that the plugin shows."""
+"""docs/shop.md and docs/support.md name buttons, settings and screens with the plugin's labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def labels(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", ["shop.md", "support.md"])
-def test_labels_are_those_of_the_plugin(page: str) -> None:
+def test_labels_exist_in_the_plugin(page: str) -> None:
     named = labels(page)
     assert named
     assert {label for label in named if label not in PLUGIN} == set()

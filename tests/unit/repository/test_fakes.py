@@ -1,4 +1,4 @@
-"""One fake a port: each names its ports, has their methods, and is held by a contract suite; no other test double has them."""
+"""Each port has one fake. A fake names its ports, has their methods and runs a contract suite. No other test double has them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TESTS = REPOSITORY / "tests"
 
 
 def protocols() -> dict[str, type[Any]]:
-    """By ``module.Name``."""
+    """The protocols of the ports, by ``module.Name``."""
     found: dict[str, type[Any]] = {}
     for module in pkgutil.iter_modules(ports.__path__):
         for name, value in vars(importlib.import_module(f"{ports.__name__}.{module.name}")).items():
@@ -34,7 +34,7 @@ def methods_of(protocol: type[Any]) -> set[str]:
 
 
 def fake_classes() -> list[type[Any]]:
-    """Of ports. A clock stands for ``Callable[[], float]``."""
+    """The fakes of ports. The clocks are none, because they stand for ``Callable[[], float]``."""
     names = [module.name for module in pkgutil.iter_modules(fakes.__path__) if module.name != "clock"]
     modules = [importlib.import_module(f"{fakes.__name__}.{name}") for name in names]
     return [
@@ -46,7 +46,7 @@ def fake_classes() -> list[type[Any]]:
 
 
 def ports_of(fake: type[Any]) -> list[str]:
-    """``Implements ports.till.TillClient`` or ``Implements ports.links.LinkReader, OrderLinker and LinkWriter``."""
+    """Ports in the docstring: ``Implements ports.till.TillClient``, ``Implements ports.links.LinkReader, OrderLinker and LinkWriter``."""
     first_line = (fake.__doc__ or "").partition("\n")[0]
     named = re.search(r"Implements ports\.(\w+)\.([^.:]+)", first_line)
     return [] if named is None else [f"{named[1]}.{name}" for name in re.findall(r"\b[A-Z]\w+", named[2])]
@@ -55,13 +55,13 @@ def ports_of(fake: type[Any]) -> list[str]:
 FAKES, PROTOCOLS = fake_classes(), protocols()
 
 
-def test_there_are_fakes_and_ports() -> None:
+def test_fakes_and_ports_are_found() -> None:
     assert len(FAKES) > 15
     assert len(PROTOCOLS) > 30
 
 
 @pytest.mark.parametrize("fake", FAKES, ids=lambda fake: fake.__name__)
-def test_a_fake_names_its_ports_and_has_their_methods(fake: type[Any]) -> None:
+def test_fake_names_its_ports_and_has_their_methods(fake: type[Any]) -> None:
     named = ports_of(fake)
     assert named, "its docstring begins with: Implements ports.…"
     for port in named:
@@ -81,7 +81,7 @@ def test_no_port_has_two_fakes() -> None:
 
 
 def suites() -> dict[str, list[ast.ClassDef]]:
-    """The test classes of each contract, by the contract's name, over all of ``tests/contracts``."""
+    """The test classes in ``tests/contracts``, by the name of their contract."""
     classes = [node for file in (TESTS / "contracts").glob("test_*.py") for node in ast.parse(file.read_text()).body]
     by_name = {node.name: node for node in classes if isinstance(node, ast.ClassDef)}
     found: dict[str, list[ast.ClassDef]] = {}
@@ -96,7 +96,7 @@ def suites() -> dict[str, list[ast.ClassDef]]:
     return found
 
 
-def test_every_contract_runs_on_a_fake_and_on_something_real() -> None:
+def test_every_contract_runs_on_a_fake_and_a_real_implementation() -> None:
     for contract, classes in suites().items():
         names = {node.name for node in classes}
         assert any(name.startswith("TestFake") for name in names), (contract, names)
@@ -104,13 +104,13 @@ def test_every_contract_runs_on_a_fake_and_on_something_real() -> None:
 
 
 @pytest.mark.parametrize("fake", FAKES, ids=lambda fake: fake.__name__)
-def test_a_fake_is_held_by_a_contract_suite(fake: type[Any]) -> None:
+def test_every_fake_runs_a_contract_suite(fake: type[Any]) -> None:
     modules = [file.read_text() for file in (TESTS / "contracts").glob("*.py")]
     assert any(re.search(rf"\b{fake.__name__}\(", text) for text in modules)
 
 
 def doubles() -> list[tuple[str, ast.ClassDef, str]]:
-    """Classes of the tests outside ``tests/fakes``, with where they stand and their source."""
+    """The test classes outside ``tests/fakes``, each with its place and its source."""
     found = []
     for file in sorted(TESTS.rglob("*.py")):
         if "fakes" in file.relative_to(TESTS).parts:
@@ -127,7 +127,7 @@ def parameters_of(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 
 
 def test_no_other_class_has_the_methods_of_a_port_that_has_a_fake() -> None:
-    """A wrapper around the fake may. A stub of a part of a port goes unseen here."""
+    """A wrapper around the fake is allowed. A stub of a part of a port is not found here."""
     second = []
     for where, node, source in doubles():
         methods = {each.name: parameters_of(each) for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}

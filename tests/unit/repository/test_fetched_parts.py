@@ -1,4 +1,4 @@
-"""The scripts that bring parts for the tests: safe unpacking without ``tarfile``'s filters, and no traceback when a part cannot be had."""
+"""The scripts that fetch parts for the tests unpack safely without ``tarfile``'s filters, and report a missing part without a traceback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def member(name: str, *, mode: int = 0o644, kind: bytes = tarfile.REGTYPE, targe
     return made
 
 
-def test_only_the_wanted_files_are_written_and_programs_stay_executable(tmp_path: Path) -> None:
+def test_only_requested_files_are_written_and_programs_stay_executable(tmp_path: Path) -> None:
     archive = archive_of(
         (member("package", mode=0o755, kind=tarfile.DIRTYPE), b""),
         (member("package/bin/postgres", mode=0o4755), b"program"),
@@ -62,7 +62,7 @@ def test_only_the_wanted_files_are_written_and_programs_stay_executable(tmp_path
     ],
     ids=lambda bad: bad.name,
 )
-def test_what_is_no_plain_file_inside_the_archive_is_refused(tmp_path: Path, bad: tarfile.TarInfo) -> None:
+def test_archive_member_that_is_no_plain_inner_file_is_refused(tmp_path: Path, bad: tarfile.TarInfo) -> None:
     target = tmp_path / "target"
     target.mkdir()
     with pytest.raises(tarfile.TarError, match="is not a plain file inside the archive"):
@@ -79,7 +79,7 @@ def test_what_is_no_plain_file_inside_the_archive_is_refused(tmp_path: Path, bad
     ],
     ids=["not installed", "refused", "no archive"],
 )
-def test_a_part_that_cannot_be_had_costs_a_line_and_no_traceback(tmp_path: Path, npm: str | None, reason: str) -> None:
+def test_unavailable_part_prints_a_line_without_traceback(tmp_path: Path, npm: str | None, reason: str) -> None:
     for script in SCRIPTS.glob("*.py"):
         (tmp_path / "scripts").mkdir(exist_ok=True)
         (tmp_path / "scripts" / script.name).write_bytes(script.read_bytes())

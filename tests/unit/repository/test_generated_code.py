@@ -1,4 +1,4 @@
-"""The generated package is what the protos say, and the client's pyproject.toml demands runtimes that can run it."""
+"""The generated package matches the protos, and the client's pyproject.toml requires runtimes that can run it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_generated_code_is_current() -> None:
 
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
-    """The script with its protos and output, where a test may spoil them."""
+    """A copy of the script with its protos and output, which a test may change."""
     for path in (
         SCRIPT,
         SCRIPT.with_name("archives.py"),
@@ -42,7 +42,7 @@ def project_copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_check_names_each_stale_file_and_writing_mends_it(project_copy: Path) -> None:
+def test_check_names_each_stale_file_and_generation_updates_it(project_copy: Path) -> None:
     script = project_copy / SCRIPT.relative_to(REPOSITORY)
     package = project_copy / GENERATED.relative_to(REPOSITORY)
     handwritten = (package / "__init__.py").read_bytes()
@@ -66,7 +66,7 @@ def test_check_names_each_stale_file_and_writing_mends_it(project_copy: Path) ->
     assert (package / "__init__.py").read_bytes() == handwritten
 
 
-def test_a_broken_proto_is_an_error_that_names_it_and_changes_nothing(project_copy: Path) -> None:
+def test_broken_proto_is_named_and_changes_no_file(project_copy: Path) -> None:
     broken = project_copy / "protos" / "tillsync" / "v1" / "link.proto"
     broken.write_text(broken.read_text().replace("message Link {", "message Link {\n  nonsense"))
     package = project_copy / GENERATED.relative_to(REPOSITORY)
@@ -99,8 +99,8 @@ def test_breaking_changes_against_a_commit_are_named(project_copy: Path) -> None
     assert "no protos at no-such-ref" in unknown.stderr
 
 
-def test_the_release_before_is_a_tag_or_else_the_commit_before(project_copy: Path) -> None:
-    """`make check` compares with it: what a tag has promised stays compared until the next tag."""
+def test_previous_release_is_the_latest_tag_or_the_previous_commit(project_copy: Path) -> None:
+    """`make check` compares with the latest tag until the next one."""
     (project_copy / "buf.yaml").write_bytes((REPOSITORY / "buf.yaml").read_bytes())
     script = project_copy / SCRIPT.relative_to(REPOSITORY)
     proto = project_copy / "protos" / "tillsync" / "v1" / "customer_sync_service.proto"

@@ -27,12 +27,12 @@ def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_the_documents_are_current() -> None:
+def test_generated_documents_are_current() -> None:
     checked = run(SCRIPT, "--check")
     assert checked.returncode == 0, checked.stderr
 
 
-def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) -> None:
+def test_check_names_each_stale_document_and_generation_updates_it(tmp_path: Path) -> None:
     for folder in ("scripts", "protos", "docs"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     script, messages, settings = (
@@ -56,7 +56,7 @@ def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) ->
     assert run(script, "--check").returncode == 0
 
 
-def test_every_comment_is_on_the_page_to_the_letter() -> None:
+def test_page_has_every_comment_verbatim() -> None:
     page = messages_page()
     for message in CATALOGUE.values():
         assert f"\n> {message.text or '`{response from customer type update/delete}`'}\n" in page
@@ -64,20 +64,20 @@ def test_every_comment_is_on_the_page_to_the_letter() -> None:
         assert message.what_to_do in page
 
 
-def test_every_setting_is_in_the_table() -> None:
+def test_settings_table_has_every_setting() -> None:
     table = "\n".join(settings_table())
     assert [name for name in variables() if f"| `{name}` |" not in table] == []
     assert [name for name in secret_variables() if file_variable(name) not in table] == []
 
 
-def test_every_variable_that_the_code_knows_is_in_the_operators_pages() -> None:
+def test_operators_pages_have_every_variable_of_the_code() -> None:
     sources = [path for folder in ("server", "clients") for path in (REPOSITORY / folder).rglob("*.py")]
     known = {name for path in sources for name in re.findall(r"\bTILLSYNC_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8"))}
     plugin = {"TILLSYNC_CONNECT"}
     assert {name for name in known - plugin if name not in "".join(OPERATING.values())} == set()
 
 
-def test_the_operators_pages_name_only_metrics_that_exist() -> None:
+def test_operators_pages_name_only_existing_metrics() -> None:
     served = set()
     for family in all_metrics().registry.collect():
         served |= {family.name, f"{family.name}_total", f"{family.name}_bucket", f"{family.name}_count", f"{family.name}_sum"}
@@ -86,5 +86,5 @@ def test_the_operators_pages_name_only_metrics_that_exist() -> None:
 
 
 @pytest.mark.parametrize("reason", list(WebhookReason))
-def test_every_reason_of_a_refused_webhook_is_in_the_operators_pages(reason: WebhookReason) -> None:
+def test_operators_pages_have_every_webhook_reason(reason: WebhookReason) -> None:
     assert f"`{reason}`" in OPERATING["monitoring.md"]

@@ -10,8 +10,8 @@ from aiohttp import web
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_a_server_that_closes_while_somebody_connects_leaves_nothing_open(turns: int) -> None:
-    """In one of these turns of the loop the connection is accepted and has no transport yet."""
+def test_server_closed_during_a_connect_leaves_no_open_transport(turns: int) -> None:
+    """In one of these turns of the event loop the accepted connection has no transport yet."""
 
     async def connect_and_close() -> None:
         runner = web.AppRunner(web.Application(), access_log=None, shutdown_timeout=0.05)

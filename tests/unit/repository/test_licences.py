@@ -12,13 +12,13 @@ ANNOTATIONS = tomllib.loads((REPOSITORY / "REUSE.toml").read_text(encoding="utf-
 
 
 def licence_of(path: str) -> str:
-    """The last annotation that fits counts."""
+    """The licence of the last matching annotation."""
     found = [each for each in ANNOTATIONS if path.startswith(each["path"].removesuffix("**"))]
     assert found[-1]["SPDX-FileCopyrightText"]
     return str(found[-1]["SPDX-License-Identifier"])
 
 
-def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
+def test_plugin_is_gpl_and_other_files_are_apache() -> None:
     assert all(re.fullmatch(r"([\w.-]+/)*\*\*", each["path"]) for each in ANNOTATIONS), "licence_of reads only folders"
     places = ("pyproject.toml", "server/tillsync_server/__init__.py", "tests/wordpress/conftest.py", "wp-bridge/uninstall.php")
     assert [licence_of(place) for place in places] == ["Apache-2.0"] * 3 + ["GPL-2.0-or-later"]
@@ -39,12 +39,12 @@ def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
         ("GPL-2.0-or-later", "wp-bridge/LICENSE"),
     ],
 )
-def test_each_part_carries_the_text_of_its_licence(licence: str, text: str) -> None:
+def test_each_part_contains_its_licence_text(licence: str, text: str) -> None:
     assert licence_of(text) == licence
     assert (REPOSITORY / "LICENSES" / f"{licence}.txt").read_bytes() == (REPOSITORY / text).read_bytes()
 
 
-def test_no_other_licence_is_there() -> None:
+def test_no_other_licence_text_exists() -> None:
     assert {path.stem for path in (REPOSITORY / "LICENSES").iterdir()} == {each["SPDX-License-Identifier"] for each in ANNOTATIONS}
 
 

@@ -1,4 +1,4 @@
-"""The lock files fit each pyproject.toml and this environment, name no machine, and `make check` says what is wrong with one."""
+"""The lock files match each pyproject.toml and this environment, and name no machine. `make check` names what does not match."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import lock
 HASH = "    --hash=sha256:" + "0" * 64
 
 
-def test_all_files_are_current() -> None:
+def test_lock_files_are_current() -> None:
     assert lock.main(["--check"]) == 0
 
 
-def test_the_server_in_a_container_has_the_versions_that_were_tested() -> None:
+def test_server_lock_has_the_tested_versions() -> None:
     server, development = (lock.locked((REPOSITORY / file).read_text("utf-8"))[0] for file in lock.LOCKS.values())
     assert len(server) > 40
     assert server.items() < development.items()
 
 
-def test_the_files_name_no_registry_and_no_path() -> None:
+def test_lock_files_name_no_registry_and_no_path() -> None:
     for file in (lock.LOCKS | lock.APART).values():
         text = (REPOSITORY / file).read_text("utf-8")
         assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
 
 
-def test_what_does_not_fit_is_named() -> None:
+def test_mismatched_package_is_named() -> None:
     text = (REPOSITORY / lock.LOCKS["server"]).read_text("utf-8")
     entry = re.search(r"^yarl==.*\n(?:    .*\n)+", text, re.MULTILINE)
     assert entry
@@ -51,12 +51,12 @@ def test_what_does_not_fit_is_named() -> None:
     assert "no package with a version and hashes: unasked==1.0" in found(f"{entry[0]}unasked==1.0\n")
 
 
-def test_a_package_for_another_system_is_none_of_this_one() -> None:
+def test_package_for_another_system_is_ignored() -> None:
     text = f"one==1.0 ; sys_platform == 'win32' \\\n{HASH} \\\n{HASH}\n    # via two\ntwo==2.0 \\\n{HASH}\n"
     assert lock.locked(text) == ({"two": "2.0"}, [])
 
 
-def test_the_oldest_client_has_exactly_its_floors() -> None:
+def test_oldest_client_lock_has_exactly_the_floors() -> None:
     text = (REPOSITORY / lock.APART["oldest"]).read_text("utf-8")
     assert list(lock.problems_apart("oldest", text)) == []
     floor = lock.locked(text)[0][canonicalize_name("protobuf")]
@@ -64,7 +64,7 @@ def test_the_oldest_client_has_exactly_its_floors() -> None:
     assert list(lock.problems_apart("oldest", later)) == [f"protobuf is {floor}.post1, and its floor is {floor}"]
 
 
-def test_the_lock_of_the_audit_has_its_tool_in_range() -> None:
+def test_audit_lock_has_its_tool_in_range() -> None:
     text = (REPOSITORY / lock.APART["audit"]).read_text("utf-8")
     assert list(lock.problems_apart("audit", text)) == []
     assert list(lock.problems_apart("audit", text.replace("pip-audit==", "pip-audit==0."))) == [

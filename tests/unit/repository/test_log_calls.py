@@ -1,7 +1,7 @@
-"""Every log call in the source: its keys are allowed, and where each value comes from has been looked at.
+"""Every log call in the source has allowed keys, and the source of each value has been reviewed.
 
-A new log call, or a new value in one, is red here until it stands in ``REVIEWED``. What stands there holds no text of a person, a till, a
-shop, a caller or a driver, and no message of an exception. A number, a count, a flag, an id, a word of our source is fine.
+A new log call or a new value fails here until it is in ``REVIEWED``. Values there hold no text of a person, a till, a shop, a caller or a
+driver, and no message of an exception. Numbers, counts, flags, ids and words of our source are allowed.
 """
 
 from __future__ import annotations
@@ -184,12 +184,12 @@ def is_plain(value: ast.expr) -> bool:
     return False
 
 
-def test_the_collector_sees_the_calls_that_are_known() -> None:
+def test_collector_finds_the_known_calls() -> None:
     assert len(CALLS) > 45
     assert {"entry_failed", "event_refused", "embedded_postgres_exited", "limit_hit", "started", "uncaught_exception"} <= set(EVENTS)
 
 
-def test_nothing_is_logged_where_the_collector_does_not_look() -> None:
+def test_loggers_are_used_only_by_calls_of_their_levels() -> None:
     """Each logger is a module's ``_LOG``, and is used by calls of its levels only: not bound, not handed on, not given another name."""
     strays = []
     for name, module in sources():
@@ -207,7 +207,7 @@ def test_nothing_is_logged_where_the_collector_does_not_look() -> None:
     assert not strays
 
 
-def test_nothing_is_written_past_the_log() -> None:
+def test_service_writes_only_through_its_log() -> None:
     """No record of logging, no warning, no traceback and no print of the service; people are told by the command line's console."""
     strays = []
     for name, module in sources():
@@ -227,14 +227,14 @@ def test_nothing_is_written_past_the_log() -> None:
     assert not strays
 
 
-def test_each_key_is_allowed() -> None:
+def test_every_key_is_allowed() -> None:
     unknown = [f"{call.place}: {key}" for call in CALLS for key, _ in call.values if key not in SAFE_TEXT_KEYS and key not in NUMBERS]
     assert not unknown, "a key of texts goes into SAFE_TEXT_KEYS, one of numbers into NUMBERS"
     assert not NUMBERS & SAFE_TEXT_KEYS.keys()
     assert {call.event for call in CALLS if call.has_counts} == {COUNTS}
 
 
-def test_each_value_has_been_looked_at() -> None:
+def test_every_value_is_reviewed() -> None:
     seen: dict[str, set[str]] = {}
     missing = []
     for call in CALLS:
@@ -248,7 +248,7 @@ def test_each_value_has_been_looked_at() -> None:
     assert seen == REVIEWED, "REVIEWED names values that nothing logs any more"
 
 
-def test_no_value_is_what_others_wrote() -> None:
+def test_no_value_is_text_of_others() -> None:
     """By the names in the expressions, so that REVIEWED cannot be extended by mistake."""
     strays = []
     for call in CALLS:
@@ -322,7 +322,7 @@ def example_of(key: str) -> Any:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{Path(call.place).name}-{call.event}")
-def test_an_event_keeps_its_facts(call: LogCall, lines: CapturedLines) -> None:
+def test_event_keeps_its_facts(call: LogCall, lines: CapturedLines) -> None:
     counts = {"history_count": 3} if call.has_counts else {}
     values = {key: example_of(key) for key, _ in call.values} | counts
     written(call, **values)
@@ -336,7 +336,7 @@ def test_an_event_keeps_its_facts(call: LogCall, lines: CapturedLines) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{Path(call.place).name}-{call.event}")
-def test_an_event_keeps_what_is_not_meant_for_it_away(call: LogCall, lines: CapturedLines) -> None:
+def test_event_drops_values_of_other_kinds(call: LogCall, lines: CapturedLines) -> None:
     for dirt in DIRT:
         written(call, **{key: dirt for key, _ in call.values}, email=dirt, customer={"name": dirt}, count=dirt)
     assert len(lines.all()) == len(DIRT)

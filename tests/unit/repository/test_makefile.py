@@ -1,4 +1,4 @@
-"""The Makefile: every target is in `make help`; another interpreter makes the environment again; `make unit` needs no system packages."""
+"""The Makefile. `make help` lists every target, another interpreter remakes the environment, and `make unit` needs no system packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDED = ("clients/python/pyproject.toml", "server/pyproject.toml", "requirement
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """In a folder that holds only the Makefile, without any variable of a `make` that runs this test."""
+    """Runs make in a folder with only the Makefile, without the variables of a `make` that runs this test."""
     shutil.copy(MAKEFILE, directory)
     for needed in NEEDED:
         if not (directory / needed).exists():
@@ -31,7 +31,7 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """A folder with an environment that this interpreter made, as far as the Makefile can see."""
+    """A folder that looks to the Makefile like an environment made by this interpreter."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True, timeout=60)
     for name in (*NEEDED, ".venv/.installed"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,14 +49,14 @@ def test_help_names_every_target(tmp_path: Path) -> None:
     assert make(tmp_path).stdout == helped.stdout
 
 
-def test_the_unit_tests_bring_no_packages(environment: Path) -> None:
+def test_make_unit_installs_no_system_packages(environment: Path) -> None:
     unit = make(environment, "-n", "unit").stdout
     assert "install_system_packages.sh" not in unit
     assert unit.split()[-1] == "tests/unit"
     assert "install_system_packages.sh" in make(environment, "-n", "test").stdout
 
 
-def test_only_a_python_that_is_asked_for_and_another_one_makes_the_environment_again(environment: Path) -> None:
+def test_environment_is_remade_only_for_another_requested_python(environment: Path) -> None:
     other = environment / "other-python"
     other.write_text('#!/bin/sh\ncase "$2" in *base_prefix*) echo /opt/other 3 14;; *) exit "${TOO_OLD:-0}";; esac\n')
     other.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Each mutant applies, and its marker and tests are there. Whether the tests catch it is seen by `make mutants`."""
+"""Each mutant applies, and its marker and tests exist. `make mutants` shows whether the tests catch it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MARKED = marked()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_each_mutant_applies_and_is_a_program(mutant: Mutant) -> None:
+def test_each_mutant_applies_and_compiles(mutant: Mutant) -> None:
     source = mutated(mutant, MARKED)
     if source.path.suffix == ".py":
         ast.parse(source.text)
@@ -96,11 +96,11 @@ def in_python(body: str, change: Change) -> str:
         ("# invariant: marked\nfor a in b:\n    c()", becomes("d(ITERATED)\nIT"), "d(b)\nfor a in b:\n    c()"),
     ],
 )
-def test_a_change_of_python(body: str, change: Change, expected: str) -> None:
+def test_python_change_is_applied(body: str, change: Change, expected: str) -> None:
     assert in_python(body, change) == expected
 
 
-def test_renaming_reflowing_and_moving_break_nothing() -> None:
+def test_renaming_reflowing_and_moving_keep_the_mutant() -> None:
     renamed = PYTHON.replace("answer", "reply").replace("send", "hand_over")
     reflowed = PYTHON.replace("if answer and permit:", "if (\n        answer\n        and permit\n    ):")
     moved = f"class Sender:\n{PYTHON}".replace("\n", "\n    ")
@@ -119,7 +119,7 @@ def test_renaming_reflowing_and_moving_break_nothing() -> None:
         ("# invariant: marked\nwith a:\n    b()", begins_with("BOUND.c()"), "binds 0 names"),
     ],
 )
-def test_a_marker_that_lost_its_thing_is_red(body: str, change: Change, why: str) -> None:
+def test_marker_without_its_code_does_not_apply(body: str, change: Change, why: str) -> None:
     with pytest.raises(DoesNotApply, match=why):
         in_python(body, change)
 
@@ -133,7 +133,7 @@ def test_a_marker_that_lost_its_thing_is_red(body: str, change: Change, why: str
         ("a = b", becomes("c AND IT"), "c AND a = b"),
     ],
 )
-def test_a_change_of_sql(region: str, change: Change, expected: str, space: str) -> None:
+def test_sql_change_is_applied(region: str, change: Change, expected: str, space: str) -> None:
     text = f"SELECT 1 WHERE x /* invariant: marked */ {region} /* /invariant: marked */ LIMIT 1".replace(" ", space)
     assert names_in(Source(Path("a.sql"), text)) == ["marked"]
     found = sql.mutated(text, "marked", change)
@@ -148,7 +148,7 @@ def test_a_change_of_sql(region: str, change: Change, expected: str, space: str)
         ("/* invariant: marked */ AND a /* /invariant: marked */", value("1"), "whole region"),
     ],
 )
-def test_a_region_of_sql_that_cannot_change_is_red(text: str, change: Change, why: str) -> None:
+def test_unchangeable_sql_region_does_not_apply(text: str, change: Change, why: str) -> None:
     with pytest.raises(DoesNotApply, match=why):
         sql.mutated(text, "marked", change)
 
@@ -169,7 +169,7 @@ def test_a_region_of_sql_that_cannot_change_is_red(text: str, change: Change, wh
         ("say( 1 );", becomes("IT IT"), "say( 1 ); say( 1 );"),
     ],
 )
-def test_a_change_of_php(body: str, change: Change, expected: str) -> None:
+def test_php_change_is_applied(body: str, change: Change, expected: str) -> None:
     text = php.mutated(f"// invariant: marked\n{body}\n", "// invariant: marked\n", change)
     assert text.removeprefix("// invariant: marked\n").strip() == expected
 
@@ -183,12 +183,12 @@ def test_a_change_of_php(body: str, change: Change, expected: str) -> None:
         ("$a = <<<TEXT\nx;\nTEXT;", drop(), "heredoc"),
     ],
 )
-def test_a_statement_of_php_that_cannot_change_is_red(body: str, change: Change, why: str) -> None:
+def test_unchangeable_php_statement_does_not_apply(body: str, change: Change, why: str) -> None:
     with pytest.raises(DoesNotApply, match=why):
         php.mutated(f"// invariant: marked\n{body}\n", "// invariant: marked\n", change)
 
 
-def test_a_comment_that_is_nearly_a_marker_is_red() -> None:
+def test_malformed_marker_does_not_apply() -> None:
     for path, text in (("a.py", "#invariant: some-name"), ("a.py", "# invariant: Some name"), ("b.php", "/* invariant: some-name */")):
         with pytest.raises(DoesNotApply, match="is no marker"):
             names_in(Source(Path(path), text))
@@ -206,5 +206,5 @@ def test_a_comment_that_is_nearly_a_marker_is_red() -> None:
         (1, "NameError: name 'x' is not defined\n1 failed", Fate.NOT_CAUGHT),
     ],
 )
-def test_only_a_failure_of_a_sound_program_counts(code: int, output: str, fate: Fate) -> None:
+def test_only_test_failures_count_as_caught(code: int, output: str, fate: Fate) -> None:
     assert verdict(code, output, "")[0] is fate

@@ -1,4 +1,4 @@
-"""A test run ends with what was missing: the thing, the number of tests that needed it, the reason that the scripts found."""
+"""A test run ends with each missing thing, the number of tests that need it, and the reason from the scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.not_run import NO_REASON, POSTGRESQL, closing_lines
 from wordpress.harness.kinds import KINDS
 
 
-def test_a_line_says_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_line_has_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = tmp_path / "missing.txt"
     written.write_text("PostgreSQL 16: npm: code 404: gone\n")
     monkeypatch.setattr(not_run, "REASONS", written)
@@ -77,8 +77,8 @@ def test_till_two():
     ],
     ids=["all", "some by -k", "none of those asked for"],
 )
-def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
-    """In a copy of the support package, which therefore finds no fetched PostgreSQL."""
+def test_run_skips_tests_of_missing_things_and_counts_the_selected_ones(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
+    """The run uses a copy of the support package, which therefore finds no fetched PostgreSQL."""
     shutil.copytree(REPOSITORY / "tests" / "support", tmp_path / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in PROJECT.items():
         (tmp_path / "tests" / name).write_text(text)
@@ -96,8 +96,8 @@ def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, argume
     assert lines[-1].startswith("1 passed"), run.stdout
 
 
-def test_scripts_and_tests_give_a_missing_thing_the_same_name() -> None:
-    """A reason is found by its name."""
+def test_scripts_and_tests_use_the_same_names_of_missing_things() -> None:
+    """The tests find a reason by the name of the thing."""
     scripts = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
     needed = {pgbouncer.THING, "PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
     assert {name for name in needed if f'"{name}"' not in scripts} == set()

@@ -1,4 +1,4 @@
-"""The contract itself: documented throughout, in buf's good order, and numbered as the domain is."""
+"""The contract is documented throughout, passes buf, and has the numbers of the domain's enums."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_everything_has_a_comment() -> None:
 
 
 def _documented_things(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Path and name of all that a reader can meet, by the field numbers of descriptor.proto."""
+    """Path and name of everything that needs a comment, by the field numbers of descriptor.proto."""
     for index, message in enumerate(file.message_type):
         yield from _things_of_message(message, (4, index))
     for index, enum in enumerate(file.enum_type):
@@ -189,8 +189,8 @@ def test_every_request_carries_its_account() -> None:
         assert (field_behavior_pb2.REQUIRED in _behaviours(field)) is (request.name not in conditional), request.name
 
 
-def test_a_required_field_can_be_told_from_an_empty_one() -> None:
-    """The server refuses a required field at its default: so no bool is required, and no output-only one either."""
+def test_required_field_has_a_default_that_means_missing() -> None:
+    """The server refuses a required field with its default value, so no bool and no output-only field is required."""
     for file in FILES:
         for message in file.message_types_by_name.values():
             for field in message.fields:
@@ -200,7 +200,7 @@ def test_a_required_field_can_be_told_from_an_empty_one() -> None:
                     assert field_behavior_pb2.OUTPUT_ONLY not in behaviours, field.full_name
 
 
-def test_secrets_are_input_only_and_shown_as_set_or_not() -> None:
+def test_secrets_are_input_only_with_a_has_field() -> None:
     secrets = {
         account_pb2.EposSettings.DESCRIPTOR: ("api_key", "api_secret", "webhook_key", "webhook_secret"),
         account_pb2.ShopSettings.DESCRIPTOR: ("consumer_key", "consumer_secret", "bridge_secret"),
@@ -214,7 +214,7 @@ def test_secrets_are_input_only_and_shown_as_set_or_not() -> None:
 
 
 def test_listing_and_bulk_verbs_share_one_filter() -> None:
-    """A filter that lists entries must be able to retry exactly these."""
+    """A filter that lists entries must be able to requeue exactly these."""
     listing = {field.name: field for field in customer_sync_service_pb2.ListQueueRequest.DESCRIPTOR.fields}
     paging = {"account_id", "page_size", "page_token", "view", "with_counts"}
     shared = {field.name: field for field in queue_entry_pb2.QueueFilter.DESCRIPTOR.fields}
@@ -242,7 +242,7 @@ def test_listing_and_bulk_verbs_share_one_filter() -> None:
         ("CatalogService", "ListMessages"),
     ],
 )
-def test_the_surface_is_whole(service: str, rpcs: str) -> None:
-    """Removing or renaming a call breaks every client in the field: it must be meant."""
+def test_services_have_exactly_these_methods(service: str, rpcs: str) -> None:
+    """Removing or renaming a method breaks every deployed client, so it must be intended."""
     assert [method.name for method in SERVICES[service].methods] == rpcs.split()
     assert len(SERVICES) == 7

@@ -1,4 +1,4 @@
-"""What a wait of a test says when nothing comes."""
+"""Messages of the waits in ``support/waiting.py`` at their time limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from support.waiting import hang_limit, until, within
 
 
-async def test_the_answer_that_is_true_is_returned() -> None:
+async def test_until_returns_the_true_answer() -> None:
     answers = iter([[], [], [7]])
     assert await until(lambda: next(answers)) == [7]
 
@@ -18,7 +18,7 @@ async def test_the_answer_that_is_true_is_returned() -> None:
     assert await until(asked) == "yes"
 
 
-async def test_a_failure_names_the_question_its_last_answer_and_how_things_stand() -> None:
+async def test_failure_names_the_question_its_last_answer_and_the_state() -> None:
     rows: list[int] = []
 
     async def table() -> str:
@@ -31,7 +31,7 @@ async def test_a_failure_names_the_question_its_last_answer_and_how_things_stand
     assert "within 0.01 s\nits last answer: []\nthe table has no rows" in said
 
 
-async def test_a_question_that_hangs_ends_at_the_limit() -> None:
+async def test_hanging_question_ends_at_the_limit() -> None:
     async def hangs() -> bool:
         await asyncio.Event().wait()
         return True
@@ -40,7 +40,7 @@ async def test_a_question_that_hangs_ends_at_the_limit() -> None:
         await until(hangs, seconds=0.01)
 
 
-async def test_an_error_of_the_question_or_of_what_is_awaited_is_its_own() -> None:
+async def test_errors_of_the_question_and_of_the_awaitable_are_raised() -> None:
     async def times_out() -> bool:
         raise TimeoutError("of its own")
 
@@ -50,7 +50,7 @@ async def test_an_error_of_the_question_or_of_what_is_awaited_is_its_own() -> No
         await within(times_out())
 
 
-async def test_a_report_that_fails_hides_no_failure() -> None:
+async def test_failing_report_does_not_hide_the_failure() -> None:
     def breaks() -> str:
         raise OSError("no database")
 
@@ -58,7 +58,7 @@ async def test_a_report_that_fails_hides_no_failure() -> None:
         await within(asyncio.Event().wait(), breaks, seconds=0.01)
 
 
-async def test_a_block_has_a_limit_too() -> None:
+async def test_block_ends_at_its_limit() -> None:
     with pytest.raises(AssertionError, match=r"the second start does not end within 0.01 s\nit said: nothing"):
         async with hang_limit("the second start", lambda: "it said: nothing", seconds=0.01):
             await asyncio.Event().wait()

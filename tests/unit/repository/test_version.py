@@ -1,5 +1,4 @@
-"""The version stands in the client's pyproject.toml; server, changelog and plugin repeat it. The service and the command line read the
-installed one."""
+"""The version is in the client's pyproject.toml. Server, changelog and plugin repeat it, and the programs read the installed one."""
 
 from __future__ import annotations
 
@@ -24,19 +23,19 @@ PLACES = [
 
 
 @pytest.mark.parametrize("package", ["tillsync", "tillsync-server"])
-def test_the_installed_packages_have_the_version(package: str) -> None:
-    """`tillsync --version`, the log, the metrics and the requests of the service name the installed one."""
+def test_installed_packages_have_the_version(package: str) -> None:
+    """`tillsync --version`, the log, the metrics and the requests of the service use the installed version."""
     assert version(package) == VERSION
 
 
 @pytest.mark.parametrize(("file", "place"), PLACES)
-def test_what_must_be_written_elsewhere_is_the_version_of_the_project(file: str, place: str) -> None:
+def test_repeated_versions_equal_the_project_version(file: str, place: str) -> None:
     found = re.search(place, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"{file} has no version at {place}"
     assert found[1] == VERSION
 
 
-def test_no_code_writes_the_version_itself() -> None:
+def test_no_code_contains_the_version() -> None:
     code = [path for folder in ("server", "clients/python") for path in (REPOSITORY / folder).rglob("*.py")]
     assert len(code) > 300
     assert [path for path in code if re.search(rf"['\"]{re.escape(VERSION)}['\"]", path.read_text(encoding="utf-8"))] == []
