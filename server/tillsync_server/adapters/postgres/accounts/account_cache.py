@@ -10,7 +10,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import AccountId
 
-_MOST_ACCOUNTS = 4096
+_MAX_ACCOUNTS = 4096
 
 
 class AccountCache:
@@ -27,9 +27,9 @@ class AccountCache:
         if known is not None and known.config_version >= config_version:
             self._known.move_to_end(account_id)
             return known
-        joined = account_id in self._reads
+        is_shared = account_id in self._reads
         account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
-        if account.config_version < config_version and joined:  # the shared read may have begun before the version was committed
+        if account.config_version < config_version and is_shared:  # the shared read may have begun before the version was committed
             account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
         if account.config_version < config_version:
             raise RunInterrupted(f"settings of account {account_id} are at version {account.config_version}, asked for {config_version}")
@@ -41,6 +41,6 @@ class AccountCache:
         if known is None or known.config_version <= account.config_version:
             self._known[account_id] = account
             self._known.move_to_end(account_id)
-            while len(self._known) > _MOST_ACCOUNTS:
+            while len(self._known) > _MAX_ACCOUNTS:
                 self._known.popitem(last=False)
         return account

@@ -38,18 +38,18 @@ _PROBE_NOW = load("accounts/probe_now")
 _RESCHEDULE_LANE = load("engine/reschedule_lane")
 _CLOSE_PROBLEM_OF_SIDE = load("accounts/close_problem_of_side")
 _IS_LINKED = load("accounts/is_linked")
-_COUNT_OBSOLETE = load("accounts/count_obsolete")
+_COUNT_REQUEUES = load("accounts/count_requeues")
 _WRITE_REQUEUE = load("accounts/write_requeue")
 _CLEAR_TYPE_HASHES = load("accounts/clear_type_hashes")
 _OF_TILL = load("accounts/of_till")
 _SECRETS_AFTER = load("accounts/secrets_after")
 _STORE_SECRETS = load("accounts/store_secrets")
 _NOTE_CUSTOMER_IDS = load("accounts/note_customer_ids")
-_TILLS_LOOKING_ALIKE = load("accounts/tills_looking_alike")
+_TILLS_WITH_SAME_CUSTOMERS = load("accounts/tills_with_same_customers")
 _DISCARD_EVENTS = load("events/discard")
-_FORGET_REFUSED_EVENTS = load("events/forget_refused")
+_DELETE_REFUSED_EVENTS = load("events/delete_refused")
 _RESEND_EVENTS = load("events/resend_of_account")
-_TRY_EVENTS_NOW = load("events/try_now")
+_SEND_EVENTS_NOW = load("events/send_now")
 
 _REENCRYPT_CHUNK = 200
 _SAMPLE_SIZE = 200
@@ -100,9 +100,9 @@ class PostgresAccounts:
         self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
     ) -> AccountChange:
         seen = await self.get(account_id)
-        wanted = _changed(seen, change, etag, dry_run=dry_run)
+        requested = _changed(seen, change, etag, dry_run=dry_run)
         # Counted before the lane is locked, because a large account has many links. Changes since are counted under the lock.
-        counts = await self._count(account_id, requeued_by(seen, wanted))
+        counts = await self._count(account_id, requeued_by(seen, requested))
         try:
             async with self._database.acquire() as connection, connection.transaction():
                 changed, announcements = await self._change_under_lock(connection, account_id, change, etag, counts, dry_run=dry_run)
@@ -130,10 +130,10 @@ class PostgresAccounts:
         if after == before:
             return AccountChange(account=before, effect=effect_of({})), []
         await self._require_unlinked_default(connection, before, after)
-        obsolete = requeued_by(before, after)
+        requeues = requeued_by(before, after)
         # A count of zero may be outdated, and a subject with a count of zero is not requeued. So zeros are counted again, which is cheap.
-        counts = {what: counted[what] for what in obsolete & counted.keys() if counted[what]}
-        counts |= await self._count_with(connection, account_id, obsolete - counts.keys())
+        counts = {what: counted[what] for what in requeues & counted.keys() if counted[what]}
+        counts |= await self._count_with(connection, account_id, requeues - counts.keys())
         if dry_run:
             await self._refuse_foreign_till(connection, after)
             return AccountChange(account=after, effect=effect_of(counts)), []
@@ -145,30 +145,30 @@ class PostgresAccounts:
         if is_other_shop(before, after):
             await connection.execute(_CLEAR_TYPE_HASHES, account_id)
             await connection.execute(_DISCARD_EVENTS, account_id)
-            await connection.execute(_FORGET_REFUSED_EVENTS, account_id)
-        wanted = sorted(int(what) for what, count in counts.items() if count)
-        if wanted:
-            await connection.execute(_WRITE_REQUEUE, account_id, wanted, lane["at"])
-        paused_no_more = ends_pause(before, after)
-        if paused_no_more:
+            await connection.execute(_DELETE_REFUSED_EVENTS, account_id)
+        requested = sorted(int(what) for what, count in counts.items() if count)
+        if requested:
+            await connection.execute(_WRITE_REQUEUE, account_id, requested, lane["at"])
+        resumes = ends_pause(before, after)
+        if resumes:
             await connection.execute(_PROBE_NOW, account_id, lane["at"])
             await connection.execute(_RESCHEDULE_LANE, account_id)
             await connection.execute(_RESEND_EVENTS, account_id)
-            await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
+            await connection.execute(_SEND_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
         announcements = [self._notifier.accounts_changed]
-        announcements += [self._notifier.lanes_ready] if wanted or paused_no_more else []
-        announcements += [self._notifier.requeue_waiting] if wanted else []
-        announcements += [self._notifier.order_events] if paused_no_more else []
+        announcements += [self._notifier.lanes_ready] if requested or resumes else []
+        announcements += [self._notifier.requeue_waiting] if requested else []
+        announcements += [self._notifier.order_events] if resumes else []
         return AccountChange(account=now, effect=effect_of(counts)), announcements
 
-    async def _count(self, account_id: AccountId, obsolete: Iterable[Requeue]) -> dict[Requeue, int]:
+    async def _count(self, account_id: AccountId, requeues: Iterable[Requeue]) -> dict[Requeue, int]:
         async with self._database.acquire() as connection:
-            return await self._count_with(connection, account_id, obsolete)
+            return await self._count_with(connection, account_id, requeues)
 
-    async def _count_with(self, connection: Connection, account_id: AccountId, obsolete: Iterable[Requeue]) -> dict[Requeue, int]:
-        wanted = sorted(int(what) for what in obsolete)
-        rows = await connection.fetch(_COUNT_OBSOLETE, account_id, wanted) if wanted else []
+    async def _count_with(self, connection: Connection, account_id: AccountId, requeues: Iterable[Requeue]) -> dict[Requeue, int]:
+        requested = sorted(int(what) for what in requeues)
+        rows = await connection.fetch(_COUNT_REQUEUES, account_id, requested) if requested else []
         return {Requeue(row["what"]): row["entries"] for row in rows}
 
     async def _require_unlinked_default(self, connection: Connection, before: Account, after: Account) -> None:
@@ -247,7 +247,7 @@ class PostgresAccounts:
 
     async def tills_with_same_customers(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> list[TillId]:
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_TILLS_LOOKING_ALIKE, till_id, list(customer_ids))
+            rows = await connection.fetch(_TILLS_WITH_SAME_CUSTOMERS, till_id, list(customer_ids))
         return [TillId(row["till_id"]) for row in rows]
 
 

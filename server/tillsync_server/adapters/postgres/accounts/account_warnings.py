@@ -15,10 +15,10 @@ from tillsync_server.domain.ids import AccountId
 
 _WARNINGS = load("accounts/warnings")
 _NOTE_STRAY_OUTPUT = load("accounts/note_stray_output")
-_FORGET_STRAY_OUTPUT = load("accounts/forget_stray_output")
+_DELETE_STRAY_OUTPUT = load("accounts/delete_stray_output")
 COUNT_CAP = 10_000
 STRAY_OUTPUT_DAYS = 7
-_NOTED_EVERY_SECONDS = 60.0
+_NOTE_INTERVAL_SECONDS = 60.0
 """Answers are frequent, so a process stores an unchanged result of a route at most once in this time."""
 _MAX_REMEMBERED = 20_000
 
@@ -48,12 +48,12 @@ class PostgresAccountWarnings:
 
     async def note_answer(self, account_id: AccountId, route: str, stray: StrayOutput | None) -> None:
         now, known = time.monotonic(), self._noted.get((account_id, route))
-        if known is not None and known[0] == stray and now - known[1] < _NOTED_EVERY_SECONDS:
+        if known is not None and known[0] == stray and now - known[1] < _NOTE_INTERVAL_SECONDS:
             return
         with suppress(*DATABASE_GONE):
             async with self._database.acquire() as connection:
                 if stray is None:
-                    await connection.execute(_FORGET_STRAY_OUTPUT, account_id, route)
+                    await connection.execute(_DELETE_STRAY_OUTPUT, account_id, route)
                 else:
                     await connection.execute(_NOTE_STRAY_OUTPUT, account_id, route, stray.kind, stray.plugin)
             if len(self._noted) >= _MAX_REMEMBERED:

@@ -40,6 +40,6 @@ INSERT INTO stray_output AS s (account_id, route, kind, plugin, first_time, last
 SELECT account_id, $2, $3, $4, now(), now() FROM account WHERE account_id = $1
 ON CONFLICT (account_id, route) DO UPDATE SET kind = excluded.kind, plugin = excluded.plugin, last_time = excluded.last_time
 
--- name: forget_stray_output
+-- name: delete_stray_output
 -- Deletes the stray output of a route whose answer was only data. $1 account, $2 route. Index: stray_output primary key. Locks: that row.
 DELETE FROM stray_output WHERE account_id = $1 AND route = $2

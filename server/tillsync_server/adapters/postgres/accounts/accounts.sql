@@ -91,7 +91,7 @@ ON CONFLICT (account_id, what) DO UPDATE SET after_id = 0, after_entry_id = NULL
 -- Runs after `lock_lane` in its transaction. Index: customer_type primary key.
 UPDATE customer_type SET content_hash = NULL WHERE account_id = $1 AND content_hash IS NOT NULL
 
--- name: count_obsolete
+-- name: count_requeues
 -- Counts what a change of settings would requeue. $1 account, $2 what (as in requeue.what). Indexes: the account's part of the primary keys
 -- of link and customer_type, entry_by_state, shop_removal_by_epos. Takes no lock.
 SELECT w.what, CASE w.what
@@ -136,7 +136,7 @@ SELECT a.account_id, l.config_version FROM account a JOIN lane l USING (account_
 -- Returns whether an account other than $2 uses the till $1. Index: account_by_till. Takes no lock.
 SELECT EXISTS (SELECT FROM account WHERE till_id = $1 AND account_id <> $2)
 
--- name: tills_looking_alike
+-- name: tills_with_same_customers
 -- Returns other tills at the same address that have some of these customers. They are probably the same Epos Now company. $1 till, $2
 -- customer ids. Index: account_by_till. Reads the samples of all tills (CheckAccount only). Takes no lock.
 SELECT t.till_id FROM till t

@@ -130,7 +130,7 @@ SELECT order_id, sequence, type, entry_id, state, outcome,
 FROM order_event
 WHERE account_id = $1 AND sequence > delivered ORDER BY event_time, order_id LIMIT $2
 
--- name: try_now
+-- name: send_now
 -- Makes a shop's events due at once, after a change of the way to the shop. $1 account, $2 the database's time. Under the lane's lock.
 -- Index: event_delivery primary key.
 UPDATE event_delivery SET failures = 0, next_try_at = $2 WHERE account_id = $1
@@ -150,7 +150,7 @@ WITH locked AS MATERIALIZED (
   SELECT order_id FROM order_event WHERE account_id = $1 AND sequence > delivered ORDER BY order_id FOR NO KEY UPDATE)
 UPDATE order_event o SET delivered = o.sequence FROM locked WHERE o.account_id = $1 AND o.order_id = locked.order_id
 
--- name: forget_refused
+-- name: delete_refused
 -- Deletes refused events after the shop was changed or removed: they are about the old shop. $1 account. After `discard`, under the
 -- lane's lock. Index: refused_event primary key.
 DELETE FROM refused_event WHERE account_id = $1

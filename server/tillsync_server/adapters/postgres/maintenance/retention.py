@@ -13,9 +13,9 @@ from tillsync_server.adapters.postgres.statements import load
 
 _ENSURE_PARTITIONS = load("maintenance/ensure_partitions")
 _DROP_PARTITIONS = load("maintenance/drop_partitions")
-_FORGET_INTENTS = load("maintenance/forget_intents")
-_FORGET_TOKENS = load("maintenance/forget_tokens")
-_FORGET_VERSIONS = load("maintenance/forget_versions")
+_DELETE_INTENTS = load("maintenance/delete_intents")
+_DELETE_TOKENS = load("maintenance/delete_tokens")
+_DELETE_VERSIONS = load("maintenance/delete_versions")
 
 WEEKS_AHEAD = 5
 SHORT_RETENTION_DAYS = 14
@@ -29,7 +29,7 @@ TOKEN_RETENTION_DAYS = 90
 VERSION_RETENTION_DAYS = 30
 """Retention of versions of writes to shop customers without link, removal or live entry, counted from the write. A new version is at least
 the database's time in microseconds, so it is higher unless the database's clock goes back by so many days."""
-_FORGOTTEN_AT_ONCE = 10_000
+_DELETE_BATCH = 10_000
 _MAINTENANCE_SECONDS = 120.0
 """No caller waits for it, and deleting a week of a large history from the disk may take long."""
 _LOG = structlog.get_logger(__name__)
@@ -66,6 +66,6 @@ class PostgresHistory:
         if made or dropped:
             _LOG.info("history_partitions", made=made, partitions=dropped)
         async with self._database.acquire() as connection:
-            await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
-            await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)
-            await connection.execute(_FORGET_VERSIONS, VERSION_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
+            await connection.execute(_DELETE_INTENTS, INTENT_RETENTION_DAYS, _DELETE_BATCH, timeout=_MAINTENANCE_SECONDS)
+            await connection.execute(_DELETE_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)
+            await connection.execute(_DELETE_VERSIONS, VERSION_RETENTION_DAYS, _DELETE_BATCH, timeout=_MAINTENANCE_SECONDS)

@@ -8,17 +8,17 @@ SELECT ensure_history_partitions(now(), $1)
 -- Locks: those partitions and their parents, exclusively, if there are any.
 SELECT drop_history_partitions(now() - make_interval(days => $1), now() - make_interval(days => $2)) AS name
 
--- name: forget_intents
+-- name: delete_intents
 -- Deletes create intents that are done and settled long ago: every search finds their customer in the till. Each holds an email. $1 days
 -- since they settled, $2 most rows. Open and unknown intents stay until they settle and are replaced. Index: primary key.
 DELETE FROM intent WHERE (till_id, email) IN (
   SELECT till_id, email FROM intent WHERE state = 3 AND settled_at < now() - make_interval(days => $1) LIMIT $2)
 
--- name: forget_tokens
+-- name: delete_tokens
 -- Deletes tokens that were revoked long ago. $1 days. The table is small: no index.
 DELETE FROM token WHERE revoke_time < now() - make_interval(days => $1)
 
--- name: forget_versions
+-- name: delete_versions
 -- Deletes the last versions of shop customers that get no more writes: no link, no pending removal, no live entry. $1 days since the write,
 -- $2 most rows. A new version is at least the database's time in microseconds (`draw_versions`, migration 0013), so each later version is
 -- higher than the deleted one, unless the clock goes back by so many days. Locks: those rows. Indexes: link_account_id_woo_customer_id_key,

@@ -20,7 +20,7 @@ _NOTE_READ = load("tills/note_read")
 
 _HAS_UNREAD = load("tills/has_unread_rows")
 _NOTE_UNREAD = load("tills/note_unread_rows")
-_FORGET_READABLE = load("tills/forget_readable_rows")
+_DELETE_READABLE = load("tills/delete_readable_rows")
 _UNREAD_CUSTOMERS = load("tills/unread_customers")
 
 UNREAD_ROW_DAYS = 7
@@ -75,7 +75,7 @@ class PostgresTillKnowledge:
             elif not await connection.fetchval(_HAS_UNREAD, till_id):
                 return  # nearly every till: hundreds of ids are not sent in vain
             readable = [row.epos_customer_id for row in page.rows]
-            await connection.execute(_FORGET_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
+            await connection.execute(_DELETE_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
 
     async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
         async with self._database.acquire() as connection:
@@ -84,7 +84,7 @@ class PostgresTillKnowledge:
 
     async def note_customers_readable(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
         async with self._database.acquire() as connection:
-            await connection.execute(_FORGET_READABLE, till_id, 0, [], list(customer_ids), UNREAD_ROW_DAYS)
+            await connection.execute(_DELETE_READABLE, till_id, 0, [], list(customer_ids), UNREAD_ROW_DAYS)
 
     def _is_due(self, till_id: TillId, configuration: str, *, of_types: bool) -> bool:
         noted = self._noted.get((till_id, configuration, of_types))

@@ -44,7 +44,7 @@ SELECT $1, r.key, $2, r.epos_customer_id, r.reason, now(), now()
 FROM unnest($3::text[], $4::bigint[], $5::text[]) AS r(key, epos_customer_id, reason) ORDER BY r.key
 ON CONFLICT (till_id, key) DO UPDATE SET page = excluded.page, reason = excluded.reason, last_time = excluded.last_time
 
--- name: forget_readable_rows
+-- name: delete_readable_rows
 -- Deletes rows that are readable again or gone: rows of page $2 except the keys $3 that it shows now, rows of the customers $4 on any page,
 -- and rows that no page has shown for $5 days. $1 till. Index: unread_row primary key. Locks: those rows.
 DELETE FROM unread_row WHERE till_id = $1 AND ((page = $2 AND key <> ALL ($3::text[])) OR epos_customer_id = ANY ($4::bigint[])
