@@ -17,8 +17,8 @@ _MARK_UNKNOWN = load("tills/mark_intent_unknown")
 _COMPLETE = load("tills/complete_intent")
 _CLEAR = load("tills/clear_intent")
 
-_Exact = tuple[int, str, int | None, datetime, datetime]
-_NOTHING = (None, None, None, None, None)
+_ReplacedColumns = tuple[int, str, int | None, datetime, datetime]
+_NO_INTENT = (None, None, None, None, None)
 
 
 class PostgresIntents:
@@ -47,19 +47,19 @@ class PostgresIntents:
         All keys are opened in one transaction, in one order everywhere. A refused insert keeps the present row locked, so that no session
         clears the row before it is read.
         """
-        dead = {intent.email: _exact(intent) for intent in replaces}
+        replaceable = {intent.email: _replaced_columns(intent) for intent in replaces}
         try:
             async with self._database.acquire() as connection, connection.transaction():
                 for email in sorted(emails):
-                    exact = dead.get(email, _NOTHING)
-                    if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
+                    columns = replaceable.get(email, _NO_INTENT)
+                    if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *columns):
                         continue
                     row = await connection.fetchrow(_GET, till_id, email)
                     if row is None:
                         raise LookupError("an intent that the lost attempt holds locked is gone")
-                    raise _StandsError(_intent(till_id, email, row))
-        except _StandsError as stands:
-            return stands.intent
+                    raise _IntentExistsError(_intent(till_id, email, row))
+        except _IntentExistsError as existing:
+            return existing.intent
         return None
 
     async def mark_unknown(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
@@ -80,7 +80,7 @@ class PostgresIntents:
                 await connection.execute(statement, till_id, email, *parameters)
 
 
-class _StandsError(Exception):
+class _IntentExistsError(Exception):
     """Rolls back the intents that were opened under other keys."""
 
     def __init__(self, intent: Intent) -> None:
@@ -88,7 +88,7 @@ class _StandsError(Exception):
         self.intent = intent
 
 
-def _exact(intent: Intent) -> _Exact:
+def _replaced_columns(intent: Intent) -> _ReplacedColumns:
     return int(intent.state), intent.account_id, intent.epos_customer_id, intent.settled_at, intent.create_time
 
 

@@ -21,7 +21,7 @@ _FINISH = load("tills/finish_sale")
 _POSTPONE = load("tills/postpone_sale")
 _PAUSE = load("tills/pause_sales")
 
-_LOOK_AGAIN_SECONDS = 5.0
+_RECHECK_SECONDS = 5.0
 
 
 class PostgresSales:
@@ -34,11 +34,11 @@ class PostgresSales:
         """Seconds between two reads, multiplied by the till's requests a minute."""
 
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
-        told = sorted(set(transaction_ids))
+        unique_ids = sorted(set(transaction_ids))
         async with self._database.acquire() as connection, connection.transaction():
             await connection.execute(_INSERT_OR_LOCK_TILL, till_id)
-            taken = await connection.fetchval(_ADD, till_id, account_id, told, MAX_WAITING_SALES)
-        if not taken:
+            added = await connection.fetchval(_ADD, till_id, account_id, unique_ids, MAX_WAITING_SALES)
+        if not added:
             raise ResourceExhausted(
                 f"till {till_id} has {MAX_WAITING_SALES} sales waiting already; come back when they are read",
                 reason="TOO_MANY_WAITING_SALES",
@@ -54,7 +54,7 @@ class PostgresSales:
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
         async with self._database.acquire() as connection, connection.transaction():
             ready = [row["till_id"] for row in await connection.fetch(_LOCK_READY, limit)]
-            rows = await connection.fetch(_CLAIM, ready, lease_seconds, self._pace, _LOOK_AGAIN_SECONDS) if ready else []
+            rows = await connection.fetch(_CLAIM, ready, lease_seconds, self._pace, _RECHECK_SECONDS) if ready else []
         return [
             WaitingSale(
                 till_id=TillId(row["till_id"]),
@@ -74,12 +74,12 @@ class PostgresSales:
             await self.postpone(sale, 0.0)
 
     async def postpone(self, sale: WaitingSale, seconds: float) -> None:
-        await self._under_till(_POSTPONE, sale, seconds)
+        await self._execute_under_till(_POSTPONE, sale, seconds)
 
     async def pause(self, sale: WaitingSale, seconds: float) -> None:
-        await self._under_till(_PAUSE, sale, seconds)
+        await self._execute_under_till(_PAUSE, sale, seconds)
 
-    async def _under_till(self, statement: LiteralString, sale: WaitingSale, seconds: float) -> None:
+    async def _execute_under_till(self, statement: LiteralString, sale: WaitingSale, seconds: float) -> None:
         async with self._database.acquire() as connection, connection.transaction():
             await connection.execute(_INSERT_OR_LOCK_TILL, sale.till_id)
             await connection.execute(statement, sale.till_id, sale.transaction_id, seconds)

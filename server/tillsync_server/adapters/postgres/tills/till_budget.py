@@ -42,12 +42,12 @@ def tokens_per_second(per_minute: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _BudgetCall:
     till_id: TillId
     per_minute: int
     longest_wait: float
     """Seconds. 0: only requests that are available now."""
-    wanted: tuple[int, ...]
+    request_counts: tuple[int, ...]
     """Numbers of requests, granted one by one and in order."""
 
     @property
@@ -57,10 +57,10 @@ class _Ask:
 
 
 @dataclass(slots=True)
-class _Line:
+class _WaitingCallers:
     """Callers that wait for one till's row, which another session has locked or which does not exist yet."""
 
-    batcher: MicroBatcher[_Ask, list[asyncpg.Record]]
+    batcher: MicroBatcher[_BudgetCall, list[asyncpg.Record]]
     callers: int = field(default=0)
 
 
@@ -70,10 +70,10 @@ class PostgresTillBudget:
     def __init__(self, database: Database, *, share: float = DEFAULT_SHARE) -> None:
         self._database = database
         self._share = share
-        self._asking: MicroBatcher[_Ask, list[asyncpg.Record] | None] = MicroBatcher(
-            self._ask_free, name="budget", max_items=_TILLS_AT_ONCE, linger_seconds=_LINGER_SECONDS
+        self._batcher: MicroBatcher[_BudgetCall, list[asyncpg.Record] | None] = MicroBatcher(
+            self._run_unlocked, name="budget", max_items=_TILLS_AT_ONCE, linger_seconds=_LINGER_SECONDS
         )
-        self._lines: dict[tuple[TillId, int, float], _Line] = {}
+        self._waiting_callers: dict[tuple[TillId, int, float], _WaitingCallers] = {}
 
     def allowance(self, per_minute: int) -> int:
         """Returns our part of the till's limit, in requests a minute."""
@@ -82,7 +82,7 @@ class PostgresTillBudget:
     async def reserve(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         """Serves callers in order: a later smaller take never passes a larger one. AllowanceSpent and Throttled carry the seconds until the
         allowance has room or the pause ends."""
-        [row] = await self._ask(_Ask(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))
+        [row] = await self._run(_BudgetCall(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))
         if row["paused_seconds"] > 0:
             raise _paused(row["paused_seconds"])
         wait: float = row["wait_seconds"]
@@ -91,58 +91,64 @@ class PostgresTillBudget:
         return wait
 
     async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> TakenRequests:
-        rows = await self._ask(_Ask(till_id, per_minute, 0.0, (1,) * most))
+        rows = await self._run(_BudgetCall(till_id, per_minute, 0.0, (1,) * most))
         if rows[0]["paused_seconds"] > 0:
             raise _paused(rows[0]["paused_seconds"])
         waits = [row["wait_seconds"] for row in rows if row["is_granted"]]
         return TakenRequests(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
 
-    async def _ask(self, ask: _Ask) -> list[asyncpg.Record]:
-        """Returns a row for each of ``wanted``, at least one. Callers of several tills share a statement. If callers already wait for this
-        till's row, the new caller waits behind them."""
-        line = self._lines.get(ask.terms)
-        if line is None:
-            rows = await self._asking.submit(ask)
+    async def _run(self, call: _BudgetCall) -> list[asyncpg.Record]:
+        """Returns a row for each of ``request_counts``, at least one. Callers of several tills share a statement.
+
+        If callers already wait for this till's row, the new caller waits behind them.
+        """
+        waiting = self._waiting_callers.get(call.terms)
+        if waiting is None:
+            rows = await self._batcher.submit(call)
             if rows is not None:
                 return rows
-            line = self._lines.setdefault(ask.terms, _Line(MicroBatcher(self._ask_locked, name=f"budget:{ask.till_id}")))
-        line.callers += 1
+            waiting = self._waiting_callers.setdefault(
+                call.terms, _WaitingCallers(MicroBatcher(self._run_locked, name=f"budget:{call.till_id}"))
+            )
+        waiting.callers += 1
         try:
-            return await line.batcher.submit(ask)
+            return await waiting.batcher.submit(call)
         finally:
-            line.callers -= 1
-            if line.callers == 0:
-                self._lines.pop(ask.terms, None)
+            waiting.callers -= 1
+            if waiting.callers == 0:
+                self._waiting_callers.pop(call.terms, None)
 
-    async def _ask_free(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
-        """Returns None for a till whose row is locked or missing, or that the statement asks on other terms."""
+    async def _run_unlocked(self, calls: Sequence[_BudgetCall]) -> list[list[asyncpg.Record] | None]:
+        """Returns None for a till whose row is locked or missing, or that the statement serves on other terms."""
         async with self._database.acquire() as connection:
-            return await self._taken(connection, asks)
+            return await self._run_statement(connection, calls)
 
-    async def _ask_locked(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record]]:
+    async def _run_locked(self, calls: Sequence[_BudgetCall]) -> list[list[asyncpg.Record]]:
         """Serves callers of one till. It waits for the till's row, and inserts the row if it does not exist."""
-        till_id = asks[0].till_id
+        till_id = calls[0].till_id
         async with self._database.acquire() as connection, connection.transaction():
             if not await connection.fetchval(_LOCK_TILL, till_id):
                 await connection.execute(_ENSURE_TILL, till_id)
-            return [rows for rows in await self._taken(connection, asks) if rows is not None]
+            return [rows for rows in await self._run_statement(connection, calls) if rows is not None]
 
-    async def _taken(self, connection: Connection, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
-        terms: dict[TillId, _Ask] = {}
-        for ask in asks:
-            terms.setdefault(ask.till_id, ask)
-        numbers = {ask.terms: number for number, ask in enumerate(terms.values(), 1)}
-        asked = [ask for ask in asks if ask.terms in numbers]
-        paces = [(*_pace(allowance), *_pace(_half(allowance))) for allowance in (self.allowance(ask.per_minute) for ask in terms.values())]
+    async def _run_statement(self, connection: Connection, calls: Sequence[_BudgetCall]) -> list[list[asyncpg.Record] | None]:
+        terms: dict[TillId, _BudgetCall] = {}
+        for call in calls:
+            terms.setdefault(call.till_id, call)
+        numbers = {call.terms: number for number, call in enumerate(terms.values(), 1)}
+        included = [call for call in calls if call.terms in numbers]
+        paces = [
+            (*_pace(allowance), *_pace(_half(allowance))) for allowance in (self.allowance(call.per_minute) for call in terms.values())
+        ]
         rows = await connection.fetch(
             _TAKE,
             list(terms),
             *map(list, zip(*paces, strict=True)),
-            [ask.longest_wait for ask in terms.values()],
-            [numbers[ask.terms] for ask in asked for _ in ask.wanted],
-            [requests for ask in asked for requests in ask.wanted],
+            [call.longest_wait for call in terms.values()],
+            [numbers[call.terms] for call in included for _ in call.request_counts],
+            [requests for call in included for requests in call.request_counts],
         )
-        return _by_ask(asks, numbers, rows)
+        return _rows_by_call(calls, numbers, rows)
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
         async with self._database.acquire() as connection:
@@ -167,18 +173,18 @@ def _paused(seconds: float) -> Throttled:
     return Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=seconds)
 
 
-def _by_ask(
-    asks: Sequence[_Ask], numbers: Mapping[tuple[TillId, int, float], int], rows: Sequence[asyncpg.Record]
+def _rows_by_call(
+    calls: Sequence[_BudgetCall], numbers: Mapping[tuple[TillId, int, float], int], rows: Sequence[asyncpg.Record]
 ) -> list[list[asyncpg.Record] | None]:
-    """Returns each caller's rows, or those of its till if it wants no request. None: the till has no rows, or was asked on other terms."""
+    """Returns each caller's rows, or those of its till if it wants no request. None: the till has no rows, or was served on other terms."""
     of_till: dict[int, list[asyncpg.Record]] = {}
     for row in rows:  # in order of the callers
         of_till.setdefault(row["till_number"], []).append(row)
     used: Counter[int] = Counter()
     answers: list[list[asyncpg.Record] | None] = []
-    for ask in asks:
-        number = numbers.get(ask.terms, 0)
+    for call in calls:
+        number = numbers.get(call.terms, 0)
         found, begin = of_till.get(number), used[number]
-        used[number] += len(ask.wanted)
+        used[number] += len(call.request_counts)
         answers.append(None if found is None else found[begin : used[number]] or found)
     return answers

@@ -25,8 +25,8 @@ _UNREAD_CUSTOMERS = load("tills/unread_customers")
 
 UNREAD_ROW_DAYS = 7
 """A row that no list page has shown for so many days is deleted, because its page may not be read any more."""
-_MOST_UNREAD_OF_A_PAGE = 200
-_READ_NOTED_EVERY_SECONDS = 15.0
+_MAX_UNREAD_PER_PAGE = 200
+_NOTE_INTERVAL_SECONDS = 15.0
 """Reads are frequent and a stored read counts for ten minutes. Storing every one would cost a commit each. The stored time is at most this
 much too old."""
 _MAX_REMEMBERED = 20_000
@@ -67,15 +67,15 @@ class PostgresTillKnowledge:
             await self._note_read(till_id, configuration, of_types=True, last_page=None)
 
     async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
-        kept = {_key(page.number, row): row for row in page.unread[:_MOST_UNREAD_OF_A_PAGE]}
+        unread = {_key(page.number, row): row for row in page.unread[:_MAX_UNREAD_PER_PAGE]}
         async with self._database.acquire() as connection:
-            if kept:
-                ids, reasons = [row.customer_id for row in kept.values()], [row.reason for row in kept.values()]
-                await connection.execute(_NOTE_UNREAD, till_id, page.number, list(kept), ids, reasons)
+            if unread:
+                ids, reasons = [row.customer_id for row in unread.values()], [row.reason for row in unread.values()]
+                await connection.execute(_NOTE_UNREAD, till_id, page.number, list(unread), ids, reasons)
             elif not await connection.fetchval(_HAS_UNREAD, till_id):
                 return  # nearly every till: hundreds of ids are not sent in vain
             readable = [row.epos_customer_id for row in page.rows]
-            await connection.execute(_DELETE_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
+            await connection.execute(_DELETE_READABLE, till_id, page.number, list(unread), readable, UNREAD_ROW_DAYS)
 
     async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
         async with self._database.acquire() as connection:
@@ -88,7 +88,7 @@ class PostgresTillKnowledge:
 
     def _is_due(self, till_id: TillId, configuration: str, *, of_types: bool) -> bool:
         noted = self._noted.get((till_id, configuration, of_types))
-        return noted is None or time.monotonic() - noted >= _READ_NOTED_EVERY_SECONDS
+        return noted is None or time.monotonic() - noted >= _NOTE_INTERVAL_SECONDS
 
     async def _note_search(self, till_id: TillId, configuration: str, *, proven: bool) -> None:
         async with self._database.acquire() as connection:

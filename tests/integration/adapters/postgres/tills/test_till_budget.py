@@ -157,14 +157,14 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
     budget = whole(world)
     await refill(world, 100)
     statements = 0
-    taken = budget._taken
+    taken = budget._run_statement
 
     async def counted(*args: object) -> object:
         nonlocal statements
         statements += 1
         return await taken(*args)  # type: ignore[arg-type]
 
-    budget._taken = counted  # type: ignore[method-assign,assignment]
+    budget._run_statement = counted  # type: ignore[method-assign,assignment]
     waits = await asyncio.gather(*(budget.reserve(TILL, 1, per_minute=6000) for _ in range(200)))
     assert list(waits) == sorted(waits), "in order of the calls"
     assert statements <= 5
@@ -173,7 +173,7 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
     statements = 0
     await asyncio.gather(*(budget.reserve(till, 1, per_minute=6000) for till in tills))
     assert statements <= 2, "the first caller's, and one for all who came meanwhile"
-    assert budget._lines == {}, "nothing is kept of a till that nobody asks"
+    assert budget._waiting_callers == {}, "nothing is kept of a till that nobody asks"
 
 
 async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld, patient: EngineWorld) -> None:
