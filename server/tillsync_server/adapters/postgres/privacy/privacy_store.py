@@ -13,7 +13,7 @@ from tillsync_server.adapters.postgres.connections.pool import Connection, Datab
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
 from tillsync_server.adapters.postgres.links.dependent_orders import requeue_dependent_orders
-from tillsync_server.adapters.postgres.privacy import privacy_records as words
+from tillsync_server.adapters.postgres.privacy import privacy_records as records
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.enums import EntryKind
@@ -49,10 +49,10 @@ _REQUEST_REMOVALS = load("links/request_removals")
 ERASED_NOTE = "erased on request"
 CHUNK = 500
 """Most rows that a transaction under the lane's lock changes (invariant 7)."""
-_MOST = 100_000
-_MOST_NAMED = 50
+_MAX_ROWS = 100_000
+_MAX_NAMED = 50
 _NIL = UUID(int=0)
-_AFTERMATH = timedelta(minutes=2)
+_RUNNING_ATTEMPT_TIME = timedelta(minutes=2)
 """After this time an attempt that was running when its entry was dismissed has ended, and a create that it began shows as an intent."""
 _UNSETTLED = "Epos Now may still store a customer whose creation was not answered: it is kept until that is settled."
 _LEADS_THERE = "It leads to a customer that Epos Now may still store, and is kept until that is settled."
@@ -61,13 +61,13 @@ _UNPROVEN = (
     "It leads to a number that may be this person's, and a side that was not asked would have to prove it: repeat this, or ask for that "
     "number by itself."
 )
-_SOON = timedelta(minutes=1)
+_RETRY_DELAY = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDER_WAY = "An attempt was under way when its entry was closed: what leads to what it may still leave behind is kept until it is over."
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _PersonKeys:
     """The person, as the statements take it. ``order_emails`` are addresses for which a create may have been started."""
 
     person: Person
@@ -107,7 +107,7 @@ class PostgresPrivacy:
 
     async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
         async with self._database.acquire() as connection:
-            [row] = await connection.fetch(_NAMED_WITH, account_id, list(email_forms(email)), _MOST_NAMED)
+            [row] = await connection.fetch(_NAMED_WITH, account_id, list(email_forms(email)), _MAX_NAMED)
         return NamedByRecords(tuple(row["epos"]), tuple(row["woo"]), tuple(row["billed"]))
 
     async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
@@ -120,33 +120,33 @@ class PostgresPrivacy:
         self, account_id: AccountId, person: Person, category: PersonCategory, *, after: str, limit: int
     ) -> list[PersonRecord]:
         async with self._database.acquire() as connection:
-            known = await _known(connection, account_id, person)
-            rows = await _rows(connection, account_id, known, category, after, limit)
-        return [_WORDS[category](row) for row in rows]
+            keys = await _person_keys(connection, account_id, person)
+            rows = await _rows(connection, account_id, keys, category, after, limit)
+        return [_RECORD_MAPPERS[category](row) for row in rows]
 
     async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> ErasureResult:
         async with self._database.acquire() as connection:
-            known = await _known(connection, account_id, person)
+            keys = await _person_keys(connection, account_id, person)
             if dry_run:
-                return _as_found(known, {one: await _rows(connection, account_id, known, one, "", _MOST) for one in PersonCategory})
-        return await self._erase(account_id, known)
+                return _dry_run_result(keys, {one: await _rows(connection, account_id, keys, one, "", _MAX_ROWS) for one in PersonCategory})
+        return await self._erase(account_id, keys)
 
-    async def _erase(self, account_id: AccountId, known: _Known) -> ErasureResult:
+    async def _erase(self, account_id: AccountId, keys: _PersonKeys) -> ErasureResult:
         counts = dict.fromkeys(PersonCategory, 0)
-        wait_until = await self._close_live(account_id, known, counts)
+        wait_until = await self._dismiss_live(account_id, keys, counts)
         # A create that may still reach the till is found by its order's answer and by the link, so these stay until no such create is left.
-        deleted, unsettled, unproven = await self._erase_intents(account_id, known)
+        deleted, unsettled, unproven = await self._erase_intents(account_id, keys)
         counts[PersonCategory.CREATE_INTENT] = deleted
-        await self._erase_finished(account_id, known, counts)
+        await self._erase_finished(account_id, keys, counts)
         if unsettled or wait_until is not None:
             async with self._database.acquire() as connection:
                 kept = {
-                    category: await _rows(connection, account_id, known, category, "", _MOST)
+                    category: await _rows(connection, account_id, keys, category, "", _MAX_ROWS)
                     for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)
                 }
             return ErasureResult(_positive(counts), _retained(unsettled, wait_until, kept))
-        kept_answers = await self._erase_answers(account_id, known, counts)
-        removals, at = await self._erase_links(account_id, known, counts)
+        kept_answers = await self._erase_answers(account_id, keys, counts)
+        removals, at = await self._erase_links(account_id, keys, counts)
         kept_for_now = (
             (PersonCategory.PENDING_REMOVAL, removals, IN_THE_SHOP),
             (PersonCategory.ORDER_MATCH, kept_answers, _UNPROVEN),
@@ -154,59 +154,59 @@ class PostgresPrivacy:
         )
         return ErasureResult(_positive(counts), _kept_for_now(kept_for_now, at))
 
-    async def _close_live(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> datetime | None:
+    async def _dismiss_live(self, account_id: AccountId, keys: _PersonKeys, counts: dict[PersonCategory, int]) -> datetime | None:
         """Dismisses live entries. Returns until when an attempt that was running may leave data behind. None: no attempt was running."""
         wait_until: datetime | None = None
         while True:
             async with locked_lane(self._database, account_id) as lane:
-                live = await lane.connection.fetch(_LIVE_ENTRIES, account_id, *known.by, CHUNK)
+                live = await lane.connection.fetch(_LIVE_ENTRIES, account_id, *keys.by, CHUNK)
                 ids = [EntryId(row["entry_id"]) for row in live]
                 orders = [row for row in live if row["kind"] == EntryKind.ORDER_CUSTOMER]
                 if ids:
                     await lane.connection.execute(_DISMISS_LIVE, account_id, ids, ERASED_NOTE, lane.at)
                     await record_order_events(lane.connection, [(account_id, row["subject_id"]) for row in orders], lane.at)
-                    await self._take_out(lane, ids)
+                    await self._erase_entries(lane, ids)
                 if orders and lane.is_leased:
-                    wait_until = lane.at + _AFTERMATH
+                    wait_until = lane.at + _RUNNING_ATTEMPT_TIME
             counts[PersonCategory.QUEUE_ENTRY] += len(ids)
             for row in orders:
                 self._notifier.entry_finished(EntryId(row["entry_id"]))
             if len(ids) < CHUNK:
                 return wait_until
 
-    async def _erase_finished(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> None:
+    async def _erase_finished(self, account_id: AccountId, keys: _PersonKeys, counts: dict[PersonCategory, int]) -> None:
         while True:
             async with locked_lane(self._database, account_id) as lane:
-                rows = await lane.connection.fetch(_FINISHED_ENTRIES, account_id, *known.by, CHUNK)
+                rows = await lane.connection.fetch(_FINISHED_ENTRIES, account_id, *keys.by, CHUNK)
                 ids = [EntryId(row["entry_id"]) for row in rows]
                 if ids:
-                    await self._take_out(lane, ids)
+                    await self._erase_entries(lane, ids)
             counts[PersonCategory.QUEUE_ENTRY] += len(ids)
             if len(ids) < CHUNK:
                 return
 
-    async def _take_out(self, lane: LockedLane, ids: Sequence[EntryId]) -> None:
+    async def _erase_entries(self, lane: LockedLane, ids: Sequence[EntryId]) -> None:
         await lane.connection.execute(_DELETE_ENTRIES, lane.account_id, ids)
         await lane.connection.execute(_STRIP_ENTRIES, lane.account_id, ids, ERASED_NOTE, lane.at)
 
-    async def _erase_intents(self, account_id: AccountId, known: _Known) -> tuple[int, list[asyncpg.Record], int]:
+    async def _erase_intents(self, account_id: AccountId, keys: _PersonKeys) -> tuple[int, list[asyncpg.Record], int]:
         """Returns how many intents were deleted, those that have not settled, and how many lead to a number that is not proven."""
         async with locked_lane(self._database, account_id) as lane:
-            rows = await _rows(lane.connection, account_id, known, PersonCategory.CREATE_INTENT, "", _MOST)
-            settled = [row for row in rows if not row["is_unsettled"] and not known.leads_to_unproven(row)]
+            rows = await _rows(lane.connection, account_id, keys, PersonCategory.CREATE_INTENT, "", _MAX_ROWS)
+            settled = [row for row in rows if not row["is_unsettled"] and not keys.leads_to_unproven(row)]
             unsettled = [row for row in rows if row["is_unsettled"]]
             if settled:
                 tills, emails = [row["till_id"] for row in settled], [row["email"] for row in settled]
                 await lane.connection.execute(_DELETE_INTENTS, account_id, tills, emails, lane.at)
         return len(settled), unsettled, len(rows) - len(settled) - len(unsettled)
 
-    async def _erase_answers(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> int:
+    async def _erase_answers(self, account_id: AccountId, keys: _PersonKeys, counts: dict[PersonCategory, int]) -> int:
         """Returns how many answers stay because they lead to a number that is not proven."""
         after, kept = 0, 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
-                rows = await lane.connection.fetch(_MATCHES, account_id, *known.by, after, CHUNK)
-                orders = [row["order_id"] for row in rows if not known.leads_to_unproven(row)]
+                rows = await lane.connection.fetch(_MATCHES, account_id, *keys.by, after, CHUNK)
+                orders = [row["order_id"] for row in rows if not keys.leads_to_unproven(row)]
                 kept += len(rows) - len(orders)
                 if orders:
                     stripped = [
@@ -218,25 +218,25 @@ class PostgresPrivacy:
                 return kept
             after = rows[-1]["order_id"]
 
-    async def _erase_links(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> tuple[int, datetime]:
+    async def _erase_links(self, account_id: AccountId, keys: _PersonKeys, counts: dict[PersonCategory, int]) -> tuple[int, datetime]:
         """Returns how many shop customers still have our values, and the database's time. Each call enqueues the removals again, because an
         entry that gave up on a removal leaves it to the next entry."""
         async with locked_lane(self._database, account_id) as lane:
             connection = lane.connection
-            links = await connection.fetch(_DELETE_LINKS, account_id, known.epos, known.woo)
+            links = await connection.fetch(_DELETE_LINKS, account_id, keys.epos, keys.woo)
             if links:
                 await connection.execute(_RAISE_CONFIG_VERSION, account_id)  # voids decisions that rest on a deleted link
-            there = [row for row in links if row["woo_gone_at"] is None]
-            woo, epos = [row["woo_customer_id"] for row in there], [row["epos_customer_id"] for row in there]
+            in_shop = [row for row in links if row["woo_gone_at"] is None]
+            woo, epos = [row["woo_customer_id"] for row in in_shop], [row["epos_customer_id"] for row in in_shop]
             # invariant: erased-links-leave-no-values
             await connection.execute(_REQUEST_REMOVALS, account_id, woo, epos, lane.at)
-            removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
+            removals = await connection.fetch(_REMOVALS, account_id, keys.epos, keys.woo, 0, _MAX_ROWS)
             for former in sorted({row["epos_customer_id"] for row in removals}):
                 await lane.enqueue_customer(former)
             await requeue_dependent_orders(lane, epos=[row["epos_customer_id"] for row in links])
             counts[PersonCategory.LINK] = len(links)
-            counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
-            await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
+            counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, keys.woo))
+            await connection.execute(_DELETE_VERSIONS, account_id, keys.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
         if removals:
             lane.notify(self._notifier)
         else:
@@ -244,32 +244,32 @@ class PostgresPrivacy:
         return len(removals), lane.at
 
 
-async def _known(connection: Connection, account_id: AccountId, person: Person) -> _Known:
+async def _person_keys(connection: Connection, account_id: AccountId, person: Person) -> _PersonKeys:
     rows = await connection.fetch(_EMAILS_OF_ORDERS, account_id, list(person.woo_customer_ids), list(person.epos_customer_ids))
-    return _Known(person, [row["email"] for row in rows])
+    return _PersonKeys(person, [row["email"] for row in rows])
 
 
 async def _rows(
-    connection: Connection, account_id: AccountId, known: _Known, category: PersonCategory, after: str, limit: int
+    connection: Connection, account_id: AccountId, keys: _PersonKeys, category: PersonCategory, after: str, limit: int
 ) -> list[asyncpg.Record]:
     number = int(after) if after.isascii() and after.isdigit() else 0
     match category:
         case PersonCategory.LINK:
-            return await connection.fetch(_LINKS, account_id, known.epos, known.woo, number, limit)
+            return await connection.fetch(_LINKS, account_id, keys.epos, keys.woo, number, limit)
         case PersonCategory.LINK_MARK:
-            return await connection.fetch(_LINK_MARKS, account_id, known.woo, number, limit)
+            return await connection.fetch(_LINK_MARKS, account_id, keys.woo, number, limit)
         case PersonCategory.PENDING_REMOVAL:
-            return await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, number, limit)
+            return await connection.fetch(_REMOVALS, account_id, keys.epos, keys.woo, number, limit)
         case PersonCategory.QUEUE_ENTRY:
-            return await connection.fetch(_ENTRIES, account_id, *known.by, _entry_after(after), limit)
+            return await connection.fetch(_ENTRIES, account_id, *keys.by, _entry_after(after), limit)
         case PersonCategory.ORDER_MATCH:
-            return await connection.fetch(_MATCHES, account_id, *known.by, number, limit)
+            return await connection.fetch(_MATCHES, account_id, *keys.by, number, limit)
         case PersonCategory.EVENT:
-            orders = [row["order_id"] for row in await connection.fetch(_MATCHES, account_id, *known.by, 0, _MOST)]
+            orders = [row["order_id"] for row in await connection.fetch(_MATCHES, account_id, *keys.by, 0, _MAX_ROWS)]
             return await connection.fetch(_EVENTS, account_id, orders, number, limit)
         case PersonCategory.CREATE_INTENT:
-            emails = list(known.person.emails)
-            return await connection.fetch(_INTENTS, account_id, emails, known.epos, known.order_emails, after, limit)
+            emails = list(keys.person.emails)
+            return await connection.fetch(_INTENTS, account_id, emails, keys.epos, keys.order_emails, after, limit)
         case PersonCategory.SHOP_VALUES:
             return []
 
@@ -281,18 +281,18 @@ def _entry_after(after: str) -> UUID:
         return _NIL
 
 
-_WORDS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
-    PersonCategory.LINK: words.link_record,
-    PersonCategory.LINK_MARK: words.link_mark_record,
-    PersonCategory.PENDING_REMOVAL: words.removal_record,
-    PersonCategory.QUEUE_ENTRY: words.entry_record,
-    PersonCategory.ORDER_MATCH: words.match_record,
-    PersonCategory.EVENT: words.event_record,
-    PersonCategory.CREATE_INTENT: words.intent_record,
+_RECORD_MAPPERS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
+    PersonCategory.LINK: records.link_record,
+    PersonCategory.LINK_MARK: records.link_mark_record,
+    PersonCategory.PENDING_REMOVAL: records.removal_record,
+    PersonCategory.QUEUE_ENTRY: records.entry_record,
+    PersonCategory.ORDER_MATCH: records.match_record,
+    PersonCategory.EVENT: records.event_record,
+    PersonCategory.CREATE_INTENT: records.intent_record,
 }
 
 
-def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> ErasureResult:
+def _dry_run_result(keys: _PersonKeys, found: dict[PersonCategory, list[asyncpg.Record]]) -> ErasureResult:
     """Returns what an erasure would delete and keep."""
     unsettled = [row for row in found[PersonCategory.CREATE_INTENT] if row["is_unsettled"]]
     counts = {category: len(rows) for category, rows in found.items()}
@@ -300,10 +300,10 @@ def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) 
     counts[PersonCategory.SHOP_VALUES] = len(linked | {row["woo_customer_id"] for row in found[PersonCategory.PENDING_REMOVAL]})
     counts[PersonCategory.PENDING_REMOVAL] = 0
     if not unsettled:
-        kept_orders = {row["order_id"] for row in found[PersonCategory.ORDER_MATCH] if known.leads_to_unproven(row)}
+        kept_orders = {row["order_id"] for row in found[PersonCategory.ORDER_MATCH] if keys.leads_to_unproven(row)}
         counts[PersonCategory.ORDER_MATCH] -= len(kept_orders)
         counts[PersonCategory.EVENT] -= sum(row["order_id"] in kept_orders for row in found[PersonCategory.EVENT])
-        kept_intents = sum(known.leads_to_unproven(row) for row in found[PersonCategory.CREATE_INTENT])
+        kept_intents = sum(keys.leads_to_unproven(row) for row in found[PersonCategory.CREATE_INTENT])
         counts[PersonCategory.CREATE_INTENT] -= kept_intents
         unproven = ((PersonCategory.ORDER_MATCH, len(kept_orders), _UNPROVEN), (PersonCategory.CREATE_INTENT, kept_intents, _UNPROVEN))
         return ErasureResult(_positive(counts), _kept_for_now(unproven, datetime.now(UTC)))
@@ -323,7 +323,7 @@ def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) 
 
 def _kept_for_now(kept: Iterable[tuple[PersonCategory, int, str]], at: datetime) -> tuple[Retention, ...]:
     return tuple(
-        Retention(category=category, count=count, reason=reason, retry_time=at + _SOON) for category, count, reason in kept if count
+        Retention(category=category, count=count, reason=reason, retry_time=at + _RETRY_DELAY) for category, count, reason in kept if count
     )
 
 
