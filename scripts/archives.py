@@ -1,4 +1,4 @@
-"""Unpacks tar archives. Python 3.11.2, which Debian 12 has, knows no ``TarFile.extract(filter=...)``; this needs no filter."""
+"""Unpacks tar archives without ``TarFile.extract(filter=...)``, which Debian 12's Python 3.11.2 does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dist/tillsync-bridge.zip: the WordPress plugin as a shop uploads it. The same files give the same bytes."""
+"""Makes dist/tillsync-bridge.zip, the WordPress plugin that a shop uploads. The same files give the same bytes."""
 
 from __future__ import annotations
 

