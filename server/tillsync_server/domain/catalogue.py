@@ -1,6 +1,7 @@
-"""The catalogue: every comment verbatim, with its meaning, remedy, class and who is responsible. The one place for texts.
+"""The catalogue of comments. It has every comment verbatim, with its meaning, remedy, class and who is responsible.
 
-Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are our own.
+No other module has texts of comments. The source of text, meaning and what-to-do is the public page "Customer sync error messages". The
+rows below the line are our own.
 To add an outcome: enums.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
 """
 

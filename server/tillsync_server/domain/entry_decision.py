@@ -1,4 +1,4 @@
-"""From a verdict to what is stored: attempts are counted here, and nowhere else (invariant 8)."""
+"""Decides an entry's state from the verdict of a run, and counts its attempts. No other module counts attempts (invariant 8)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 <?php
 /**
- * The sender of waiting rows.
+ * Hands orders over to the service.
  *
  * @package Tillsync\Bridge
  */
@@ -18,7 +18,7 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Sends claimed rows with BatchMatchOrderCustomers, at least once. A row whose answer was lost is sent again, and the service adds it to
+ * Hands orders over to the service: it sends claimed rows with BatchMatchOrderCustomers, at least once. A row whose answer was lost is sent again, and the service adds it to
  * the entry it has. One refused order does not delay the others.
  */
 class Sender {

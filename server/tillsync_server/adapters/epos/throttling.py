@@ -1,4 +1,4 @@
-"""Recognises the till's "API limit exceeded" answer. Only this module decides by the vendor's words instead of by a status.
+"""Recognises the till's limit ("API limit exceeded"). Only this module decides by the vendor's words instead of by a status.
 
 Sources conflict (docs/epos-now.md#limits-and-errors, grade X): 403 with a text containing "maximum API limit", or 429 with Retry-After.
 If a 403 limit counted as refused credentials, it would stop an account that only has to wait. The words "limited to" describe a plan, not

@@ -1,4 +1,7 @@
-"""Roles of each method, and the methods whose calls have limits or rules of their own. A test proves that ACCESS covers the contract."""
+"""The rights of tokens: the roles (site, service, support, admin) that may call each method. Also the methods with own limits or rules.
+
+A test proves that ACCESS covers the contract.
+"""
 
 from __future__ import annotations
 

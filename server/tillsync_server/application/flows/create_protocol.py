@@ -1,4 +1,4 @@
-"""Never a twin: search, intent, permit, create once, search again (docs/architecture.md#never-a-twin).
+"""Prevents a twin. It searches, commits an intent, checks the permit, creates once and searches again (docs/invariants.md#never-a-twin).
 
 What each way out of it leaves behind, so that whoever comes next, in whichever process, makes no second customer:
 

@@ -1,6 +1,6 @@
-"""Retention. It makes the partitions of finished entries a month ahead, drops outdated ones, and deletes old intents, tokens and versions.
+"""Retention drops rows that are too old. It drops partitions of finished entries, and deletes old intents, tokens and versions.
 
-The functions for partitions are in the first migration.
+It also makes the partitions of finished entries a month ahead. The functions for partitions are in the first migration.
 """
 
 from __future__ import annotations
