@@ -1,6 +1,8 @@
-"""Till → shop, customer: enabled? → usable link? → read → compare with the link's hash → write → hash.
+"""The flow of a till customer to the shop.
 
-docs/architecture.md#the-life-of-a-webhook draws it.
+The flow checks the settings and the link, reads the till, compares the values with the hash of the link, writes them, and stores the hash.
+
+docs/architecture.md#the-life-of-a-webhook shows the steps.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ TILL_ONLY, _SHOP_ONLY = frozenset({Side.TILL}), frozenset({Side.SHOP})
 
 
 class CustomerFlow:
-    """One per lease and configuration: its entries share reads and writes."""
+    """One per lease and configuration, so that its entries share reads and writes."""
 
     def __init__(self, context: LaneContext) -> None:
         self._context = context
@@ -45,7 +47,7 @@ class CustomerFlow:
         self._verdicts = WriteVerdicts(context)
 
     async def stored_customers(self, entries: Sequence[ClaimedEntry]) -> dict[int, StoredCustomer]:
-        """By subject, for :meth:`run`: one statement for all of them, none where sync is switched off."""
+        """Returns the stored customer of each entry by its subject, for :meth:`run`. Uses one statement, and none while sync is off."""
         if not self._account.customer_sync_enabled:
             return {entry.subject_id: StoredCustomer(None) for entry in entries}
         ids = [EposCustomerId(entry.subject_id) for entry in entries]
@@ -53,7 +55,7 @@ class CustomerFlow:
         return {each: stored[each] for each in ids}
 
     async def run(self, entry: ClaimedEntry, linked: StoredCustomer) -> Verdict:
-        """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
+        """Returns a verdict for all that till and shop answer. Raises RunInterrupted and the errors of the database."""
         if not self._account.customer_sync_enabled:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
         with self._writer.pending_write():
@@ -62,8 +64,8 @@ class CustomerFlow:
                 return removed
             link = linked.link
             if link is None or not link.is_usable:
-                unread = await self._check_candidate(entry) if linked.is_candidate else None
-                return removed or unread or _not_linked(link)
+                failed_read = await self._check_candidate(entry) if linked.is_candidate else None
+                return removed or failed_read or _not_linked(link)
             verdict = await self._sync(entry, link, is_candidate=linked.is_candidate)
         if removed is None:
             return verdict
@@ -72,30 +74,30 @@ class CustomerFlow:
         return replace(verdict, notes=(*verdict.notes, *removed.notes))
 
     async def close(self) -> None:
-        """Ends every read and write: no task of the flow outlives it."""
+        """Ends every read and write. No task of the flow runs afterwards."""
         try:
             await self._reader.close()
         finally:
             await self._writer.close()
 
-    # values that a DeleteLink wants removed
+    # values that DeleteLink asked to remove
 
     async def _remove(self, entry: ClaimedEntry, linked: StoredCustomer) -> Verdict | None:
-        """None: nothing to remove. The first failure when there is one."""
+        """Returns None if there is nothing to remove, and the first failure if there is one."""
         link = linked.link
-        wanted = [each for each in linked.removals if link is None or not link.is_usable or each != link.woo_customer_id]
-        if not wanted:
+        removals = [each for each in linked.removals if link is None or not link.is_usable or each != link.woo_customer_id]
+        if not removals:
             return None
-        if (incomplete := self._context.failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
-            return incomplete
+        if (missing := self._context.failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+            return missing
         failed: Verdict | None = None
-        for woo_customer_id in wanted:
+        for woo_customer_id in removals:
             verdict = await self._remove_one(entry, woo_customer_id)
             failed = failed or verdict
         return failed or replace(Verdict.finished(Outcome.UPDATED, "values removed from the shop"), sides_met=_SHOP_ONLY)
 
     async def _remove_one(self, entry: ClaimedEntry, woo_customer_id: WooCustomerId) -> Verdict | None:
-        """None: removed, or there is nobody left to remove them from."""
+        """Returns None if the values were removed or the shop customer does not exist."""
         epos_customer_id, at_least = EposCustomerId(entry.subject_id), 0
         for _ in range(self._services.settings.stale_rounds):
             write = ShopWrite(
@@ -117,10 +119,10 @@ class CustomerFlow:
             return await self._verdicts.of_failure(result, woo_customer_id, _REMOVING)
         return always_stale(_REMOVING)
 
-    # held orders that have the customer to choose from
+    # held orders that have the customer as a candidate
 
     async def _check_candidate(self, entry: ClaimedEntry) -> Verdict | None:
-        """Nobody is linked to it; what was changed at the till may still decide a held order. None: looked at, or not to be asked."""
+        """Reads a customer without a usable link, because a change at the till may decide a held order. Returns a verdict if that fails."""
         failures, customer_id = self._context.failures, EposCustomerId(entry.subject_id)
         if failures.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED) is not None:
             return None
@@ -132,38 +134,38 @@ class CustomerFlow:
                 return await failures.classify_error(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
             await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[customer_id])
             return None
-        # where orders wait for a person whatever the email is, only another email decides something
+        # if the orders wait for a person whatever the email is, only a changed email can decide one
         waits_anyway = not self._account.auto_link or customer_id == self._account.default_epos_customer_id
-        await self._decide_held_again(read.customer, waits_anyway=waits_anyway)
+        await self._requeue_held_orders(read.customer, waits_anyway=waits_anyway)
         return None
 
-    async def _decide_held_again(self, customer: TillCustomer, *, waits_anyway: bool) -> None:
+    async def _requeue_held_orders(self, customer: TillCustomer, *, waits_anyway: bool) -> None:
         lease, customer_id = self._context.lane.lease, customer.epos_customer_id
         await self._services.order_linker.release_held_with_candidate(lease, customer_id, email=customer.email, waits_anyway=waits_anyway)
 
-    # the link's values
+    # values of the linked customer
 
     async def _sync(self, entry: ClaimedEntry, link: Link, *, is_candidate: bool = False) -> Verdict:
         failures = self._context.failures
-        if (incomplete := failures.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
-            return _about(link, incomplete)
-        if (incomplete := failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
-            return _about(link, incomplete)
+        if (missing := failures.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
+            return _of_link(link, missing)
+        if (missing := failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+            return _of_link(link, missing)
         at_least = 0
         for _ in range(self._services.settings.stale_rounds):
             try:
                 read = await self._reader.read(link.epos_customer_id, is_live=entry.priority is Priority.LIVE)
             except UpstreamError as error:
-                return _about(link, await self._not_read(error, link))
-            await self._note_read(link)
+                return _of_link(link, await self._read_failed(error, link))
+            await self._record_read(link)
             if is_candidate:
-                await self._decide_held_again(read.customer, waits_anyway=True)
+                await self._requeue_held_orders(read.customer, waits_anyway=True)
             shop_values = shop_values_of(read.customer, self._account)
             values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)
             label = _label(read.customer)
-            if not at_least and not entry.force and self._is_known(link, content_hash):
-                return _about(link, replace(Verdict.finished(Outcome.UPDATED, UNCHANGED, *notes), sides_met=TILL_ONLY), label)
+            if not at_least and not entry.force and self._is_unchanged(link, content_hash):
+                return _of_link(link, replace(Verdict.finished(Outcome.UPDATED, UNCHANGED, *notes), sides_met=TILL_ONLY), label)
             write = ShopWrite(
                 woo_customer_id=link.woo_customer_id,
                 epos_customer_id=link.epos_customer_id,
@@ -178,24 +180,24 @@ class CustomerFlow:
             try:
                 result = await self._write(write)
             except UpstreamError as error:
-                return _about(link, await self._verdicts.of_error(error, WRITING), label)
+                return _of_link(link, await self._verdicts.of_error(error, WRITING), label)
             # invariant: stale-writes-are-not-applied
             if result.status is not WriteStatus.STALE:
                 verdict = await self._verdicts.of_result(result, link.woo_customer_id)
-                return _about(link, replace(verdict, notes=(*verdict.notes, *notes)), label)
+                return _of_link(link, replace(verdict, notes=(*verdict.notes, *notes)), label)
             at_least = result.version or 0
-        return _about(link, always_stale(WRITING), label)
+        return _of_link(link, always_stale(WRITING), label)
 
-    async def _note_read(self, link: Link) -> None:
-        """Now and then: it only has to be younger than what sends an order's customer to be read."""
+    async def _record_read(self, link: Link) -> None:
+        """Records the read if the last record is older than half of the age at which an order asks for another read."""
         if self._services.now() - link.last_read_at > timedelta(seconds=self._services.settings.linked_check_seconds / 2):
             await self._services.shop_state.note_read(self._context.lane.lease, [link.epos_customer_id])
 
-    def _is_known(self, link: Link, content_hash: bytes) -> bool:
-        """A hash from before a lapse is ignored: what a run that was cut off has sent since is not known."""
+    def _is_unchanged(self, link: Link, content_hash: bytes) -> bool:
+        """Ignores a hash from before a lapse, because an interrupted run may have sent other values since."""
         return link.content_hash == content_hash and link.hash_lapses >= self._context.lane.lease.lapses
 
-    async def _not_read(self, error: UpstreamError, link: Link) -> Verdict:
+    async def _read_failed(self, error: UpstreamError, link: Link) -> Verdict:
         unproven = await self._context.deletion_check.of_customer(error)
         if unproven is not None:
             return await self._context.failures.classify_error(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
@@ -212,15 +214,15 @@ def _not_linked(link: Link | None) -> Verdict:
     if link is None:
         return Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED)
     gone = "the customer is deleted in Epos Now" if link.epos_gone_at is not None else "the shop customer is deleted"
-    return _about(link, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED, f"the link is broken: {gone}"))
+    return _of_link(link, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED, f"the link is broken: {gone}"))
 
 
-def _about(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:
+def _of_link(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:
     return replace(verdict, epos_customer_id=link.epos_customer_id, woo_customer_id=link.woo_customer_id, subject_label=label)
 
 
 def _label(customer: TillCustomer) -> str | None:
-    """``Ada B.``: enough for support to recognise it, no whole surname."""
+    """Returns a label like ``Ada B.``. Support recognises the customer by it, and it holds no whole surname."""
     letter = first_letter(customer.surname)
     initial = f"{letter}." if letter else ""
     return " ".join(part for part in (shown(customer.forename), initial) if part) or shown(customer.business_name) or None

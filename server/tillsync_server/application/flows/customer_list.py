@@ -1,4 +1,4 @@
-"""Reads a till's whole customer list for the emails that wait for it (docs/architecture.md#never-a-twin).
+"""Reads a till's whole customer list for all emails that wait for it (docs/architecture.md#never-a-twin).
 
 One reading serves every email that waits when the reading begins.
 """
@@ -22,91 +22,96 @@ from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCusto
 class ListReading:
     rows: list[TillCustomer]
     samples: tuple[str, ...]
-    """Emails of the list, one of each kind that is there."""
+    """Emails of the list, one of each kind that it contains."""
     last_page: int
-    completed_here: bool
-    """This caller did the reading (and notes it)."""
+    is_own: bool
+    """This caller did the reading, and records it."""
 
 
 @dataclass(slots=True)
-class _Wanted:
+class _WaitingEmail:
     email: str
     rows: list[TillCustomer] = field(default_factory=list)
     error: UpstreamError | None = None
-    served: bool = False
+    is_served: bool = False
 
 
 class CustomerList:
-    """Reads the whole list for all who wait when it begins; who comes later gets the next reading, as a proof must be younger than
-    the question. The first in line reads for the others; when it is cancelled the next one begins anew."""
+    """Reads the whole list for all callers that wait when the reading begins.
+
+    A later caller gets the next reading, because a proof must be younger than its question. The first caller reads for the others. If it
+    is cancelled, the next caller starts another reading.
+    """
 
     def __init__(self, requests: SearchRequests) -> None:
         self._requests = requests
-        self._waiting: list[_Wanted] = []
+        self._waiting: list[_WaitingEmail] = []
         self._reading = asyncio.Lock()
         self._samples: dict[str, str] = {}
 
     async def read_for(self, email: str) -> ListReading:
-        wanted = _Wanted(email_key(email))
-        self._waiting.append(wanted)
+        waiting = _WaitingEmail(email_key(email))
+        self._waiting.append(waiting)
         last_page = 0
         try:
             async with self._reading:
-                reads_itself = not wanted.served
-                if reads_itself:
+                is_own = not waiting.is_served
+                if is_own:
                     last_page = await self._read(list(self._waiting))
         finally:
-            self._waiting.remove(wanted)
-        if wanted.error is not None:
-            raise wanted.error
-        return ListReading(wanted.rows, tuple(self._samples.values()), last_page, reads_itself)
+            self._waiting.remove(waiting)
+        if waiting.error is not None:
+            raise waiting.error
+        return ListReading(waiting.rows, tuple(self._samples.values()), last_page, is_own)
 
-    async def _read(self, wanted: list[_Wanted]) -> int:
-        reading = _WholeList(self._requests, (each.email for each in wanted), self._samples)
+    async def _read(self, emails: list[_WaitingEmail]) -> int:
+        reading = _WholeList(self._requests, (each.email for each in emails), self._samples)
         error: UpstreamError | None = None
         try:
             await reading.read()
         except UpstreamError as failed:
             error = failed
-        for each in wanted:
-            each.rows, each.error, each.served = reading.rows[each.email], error or reading.unclear.get(each.email), True
+        for each in emails:
+            each.rows, each.error, each.is_served = reading.rows[each.email], error or reading.errors.get(each.email), True
         return reading.pages
 
 
 class _WholeList:
-    """One reading of the list, from its first page to its end."""
+    """One reading of the list from the first page to the end."""
 
     def __init__(self, requests: SearchRequests, emails: Iterable[str], samples: dict[str, str]) -> None:
         self._requests = requests
         self.rows: dict[str, list[TillCustomer]] = {email: [] for email in emails}
-        self.unclear: dict[str, Unreadable] = {}
-        """Emails that may stand in a row that cannot be read."""
+        self.errors: dict[str, Unreadable] = {}
+        """Emails that a row that cannot be read may contain."""
         self.pages = 0
         self._samples = samples
         self._seen: set[Hashable] = set()
         self._unread: list[UnreadRow] = []
 
     async def read(self) -> None:
-        """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
-        not end proves nothing."""
+        """Reads until a page is empty or has no new id. So the page size does not matter, and rows may move between pages meanwhile.
+
+        A list that does not end proves nothing.
+        """
         while True:
             page = await self._requests.page_of_reading(self.pages + 1)
-            fresh = [row for row in page.with_emails if row.epos_customer_id not in self._seen]
-            fresh_unread = [row for row in page.unknown if row.key not in self._seen]
-            if not fresh and not fresh_unread:
+            new_rows = [row for row in page.with_emails if row.epos_customer_id not in self._seen]
+            new_unread = [row for row in page.unknown if row.key not in self._seen]
+            if not new_rows and not new_unread:
                 _check_last(page)
                 break
             self.pages += 1
             if self.pages > MAX_LIST_PAGES:
-                raise _endless_list()
+                raise _endless_list_error()
             # invariant: lists-end-without-new-customers
-            for row in fresh:
+            for row in new_rows:
                 self._note(row)
-            for other in fresh_unread:
+            for other in new_unread:
                 self._note_unread(other)
-        # One row that cannot be read is that row's fault. Where most cannot, it is ours, or that of the API version.
+        # A single row that cannot be read is faulty itself. If most cannot be read, this reader or the API version is wrong.
         if 2 * len(self._unread) > len(self._seen):
-            raise _unreadable_list(self._unread[0])
+            raise _unreadable_list_error(self._unread[0])
 
     def _note(self, row: ListedCustomer) -> None:
         self._seen.add(row.epos_customer_id)
@@ -119,25 +124,25 @@ class _WholeList:
         self._seen.add(row.key)
         self._unread.append(row)
         # invariant: unread-rows-may-be-the-one
-        self.unclear.update((email, _may_be_theirs(row, self.pages)) for email in self.rows if row.may_have(email))
+        self.errors.update((email, _unread_row_error(row, self.pages)) for email in self.rows if row.may_have(email))
 
 
 def _check_last(page: CustomerPage) -> None:
-    """Raises Unreadable where the page may be the last one again, or another one: without ids nobody can tell."""
+    """Raises Unreadable if no row of the page has an id, because the page may then be the last one again or a new one."""
     if page.unread and not page.with_emails and all(row.customer_id is None for row in page.unread):
-        raise _unreadable_list(page.unread[0])
+        raise _unreadable_list_error(page.unread[0])
 
 
-def _endless_list() -> Unreadable:
+def _endless_list_error() -> Unreadable:
     text = f"Epos Now does not end its list of customers: {MAX_LIST_PAGES} pages, and still new ones; report it to Epos Now"
     return Unreadable(Side.TILL, text)
 
 
-def _unreadable_list(row: UnreadRow) -> Unreadable:
+def _unreadable_list_error(row: UnreadRow) -> Unreadable:
     text = f"too many rows of Epos Now's customers cannot be read, so that nobody found proves nothing: {row.reason}"
     return Unreadable(Side.TILL, text)
 
 
-def _may_be_theirs(row: UnreadRow, page: int) -> Unreadable:
+def _unread_row_error(row: UnreadRow, page: int) -> Unreadable:
     who = f"row {row.position} of page {page}" if row.customer_id is None else f"customer {row.customer_id}"
     return Unreadable(Side.TILL, f"{who} in Epos Now may have this email and cannot be read: {row.reason}")

@@ -1,4 +1,4 @@
-"""Till → shop, customer types: enabled? → read the type from the till → PUT, or DELETE when it is gone there."""
+"""The flow of a till customer type to the shop: check the settings, read the type, PUT it, or DELETE it if it is gone at the till."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class CustomerTypeFlow:
         self._context = context
         self._services = context.services
         self._account = context.account
-        # LIVE ones have slots of their own: they do not stand behind a sweep
+        # LIVE entries have slots of their own, so that they do not wait behind a sweep
         self._slots = {priority: asyncio.Semaphore(context.services.settings.till_concurrency) for priority in Priority}
 
     async def run(self, entry: ClaimedEntry) -> Verdict:
-        """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
+        """Returns a verdict for all that till and shop answer. Raises RunInterrupted and the errors of the database."""
         if not self._account.customer_sync_enabled:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
-        if (incomplete := self._context.failures.missing_settings(Side.TILL, _FAILED)) is not None:
-            return incomplete
+        if (missing := self._context.failures.missing_settings(Side.TILL, _FAILED)) is not None:
+            return missing
         async with self._slots[entry.priority]:
             return await self._sync(entry, EposCustomerTypeId(entry.subject_id))
 
@@ -56,11 +56,11 @@ class CustomerTypeFlow:
             except UpstreamError as error:
                 return await self._classify_error(error, _READING)
             content_hash = None if customer_type is None else self._content_hash(customer_type)
-            if content_hash is not None and not at_least and not entry.force and await self._known_hash(type_id) == content_hash:
+            if content_hash is not None and not at_least and not entry.force and await self._stored_hash(type_id) == content_hash:
                 return _labelled(replace(Verdict.finished(Outcome.UPDATED, UNCHANGED), sides_met=TILL_ONLY), customer_type)
             stage = _DELETING if customer_type is None else _PUTTING
-            if (incomplete := self._context.failures.missing_settings(Side.SHOP, _FAILED)) is not None:
-                return _labelled(incomplete if self._account.shop.has_bridge else _needs_bridge(stage), customer_type)
+            if (missing := self._context.failures.missing_settings(Side.SHOP, _FAILED)) is not None:
+                return _labelled(missing if self._account.shop.has_bridge else _needs_bridge(stage), customer_type)
             try:
                 result = await self._write(entry, customer_type, at_least)
             except UpstreamError as error:
@@ -74,7 +74,7 @@ class CustomerTypeFlow:
         return Verdict.retry(_FAILED, f"{stage}: {text}", comment=text, side=Side.SHOP)
 
     async def _read(self, type_id: EposCustomerTypeId, request_class: RequestClass) -> TillCustomerType | None:
-        """None: proven gone. Raises UpstreamError."""
+        """Returns None if the type is proven gone. Raises UpstreamError."""
         try:
             customer_type = await self._context.till_of(request_class).read_customer_type(type_id)
         except UpstreamError as error:
@@ -117,8 +117,8 @@ class CustomerTypeFlow:
                 return Verdict.retry(_FAILED, f"{stage}: {text}", comment=text, side=Side.SHOP)
             case WriteStatus.INVALID:
                 text = cause_of(result.error) if result.error is not None else f"refused field: {result.field or 'not named'}"
-                said = result.error.body_text if result.error is not None else ""
-                return replace(Verdict.failed(_FAILED, f"{stage}: {text}", comment=said or text), side=Side.SHOP)
+                shop_text = result.error.body_text if result.error is not None else ""
+                return replace(Verdict.failed(_FAILED, f"{stage}: {text}", comment=shop_text or text), side=Side.SHOP)
             case WriteStatus.NOT_DONE:
                 text = "the shop did not get to it; it is sent again"
                 again = self._services.now() + timedelta(seconds=NOT_DONE_SECONDS)
@@ -136,7 +136,7 @@ class CustomerTypeFlow:
             case _:
                 assert_never(result.status)
 
-    async def _known_hash(self, type_id: EposCustomerTypeId) -> bytes | None:
+    async def _stored_hash(self, type_id: EposCustomerTypeId) -> bytes | None:
         return await self._services.shop_state.known_type_hash(self._context.lane.lease, type_id)
 
     async def _confirm(self, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
@@ -148,7 +148,7 @@ class CustomerTypeFlow:
         )
 
     def _content_hash(self, customer_type: TillCustomerType) -> bytes:
-        """16 bytes over the written fields and where they are written to."""
+        """Returns a hash of 16 bytes over the written fields and their target."""
         shop = self._account.shop
         target = [shop.base_url, shop.bridge_secret, customer_type.epos_customer_type_id]
         fields = [customer_type.name, decimal_text(customer_type.discount), customer_type.description]

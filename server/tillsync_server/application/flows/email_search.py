@@ -97,7 +97,7 @@ class CustomersByEmail:
     async def find_in_list(self, email: str) -> Found:
         """A completed reading of the whole list is proof, whatever the search says."""
         reading = await self._list.read_for(email)
-        if reading.completed_here:
+        if reading.is_own:
             await self._deletion_check.note_customers_read(last_page=reading.last_page or None)
             await self._kinds.learn(reading.samples)
         return _found(reading.rows, email)

@@ -1,7 +1,7 @@
-"""Reads the till's list pages while they cost less than single reads.
+"""Reads the till's list pages while they cost fewer requests than single reads.
 
-An earlier whole reading says how many pages there are; without one the scan reads on while it pays. It trusts nothing but the rows: page
-sizes and the order of ids may differ, and rows drift between pages while the list is read. A single read serves whoever is not found.
+An earlier whole reading tells the number of pages. Without one the scan reads on while it pays. It relies on the rows alone: page sizes and
+the order of ids may differ, and rows move between pages during the scan. A single read serves a customer that the scan does not find.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tillsync_server.application.flows.waiting_reads import ScanCrowd
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
-_PATIENCE_SHARE = 8
-"""The scan spends up to an eighth of the single reads that it could save on finding out whether pages pay."""
+_TRIAL_SHARE = 8
+"""The scan spends up to an eighth of the single reads that it could save to find out whether pages pay."""
 _UNREADABLE_PAGES = 4
 """After so many unreadable pages the scan ends."""
 
@@ -36,8 +36,8 @@ class PageScan:
         now: Callable[[], datetime],
         tick: Callable[[], int],
     ) -> None:
-        """``last_page``: of an earlier whole reading. ``sufficed``: so many pages served an earlier crowd. ``tick``: orders page requests
-        and the questions of the crowd."""
+        """``last_page``: of an earlier whole reading. ``sufficed``: number of pages that served an earlier crowd. ``tick``: orders page
+        requests and reads of the crowd."""
         self._read_page = read_page
         self._crowd = crowd
         self._known_last_page = last_page
@@ -58,17 +58,19 @@ class PageScan:
         self.last_page: int | None = None
         """Set when the list was read to its end."""
         self.pages_at_least = 0
-        """Set when it was given up: it does not pay for a crowd of so many, or does not end."""
+        """Set when the scan was given up, because it does not pay for a crowd of at most this size or the list does not end."""
 
     async def run(self) -> None:
-        """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted, and no page request outlives
-        it. A page that fails ends it too (the single reads then say what is wrong), except an unreadable one. A row that cannot be read is
-        read by itself."""
+        """Scans until no read waits, the list ends, or the scan does not pay. Raises RunInterrupted. No page request runs afterwards.
+
+        A failed page ends the scan, and single reads then report the error. An unreadable page does not end it. A single read serves a row
+        that cannot be read.
+        """
         number = 0
         async with task_group() as pages:
             while True:
                 self._page_done.clear()
-                while self._under_way < self._at_once and self._goes_on(number + 1):
+                while self._under_way < self._at_once and self._may_read(number + 1):
                     number += 1
                     self._under_way += 1
                     pages.create_task(self._read(number))
@@ -78,34 +80,34 @@ class PageScan:
         if self._ended and not self._has_gaps and self._last_with_rows:
             self.last_page = self._last_with_rows
 
-    def _goes_on(self, number: int) -> bool:
+    def _may_read(self, number: int) -> bool:
         if self._ended or not self._crowd.left:
             return False
         if number > MAX_LIST_PAGES:
             self.pages_at_least = MAX_LIST_PAGES
             return False
         if self._known_last_page is not None:
-            # beyond it only one page at a time: it may have grown
+            # beyond the known end only one page at a time, because the list may have grown
             return number <= self._known_last_page or not self._under_way
-        if number > max(self._served + self._crowd_size // _PATIENCE_SHARE, self._sufficed):  # pages under way are spent too
+        if number > max(self._served + self._crowd_size // _TRIAL_SHARE, self._sufficed):  # pages under way are spent too
             self.pages_at_least = max(self._crowd_size, self._estimate())
             return False
         return number <= self._estimate() or not self._under_way
 
     def _estimate(self) -> int:
-        """Pages until all are found, if they lie evenly."""
+        """Returns the number of pages until all are found, if they are spread evenly."""
         if not self._served:
             return self.pages_read + self._at_once
         return math.floor(self.pages_read * self._crowd_size / self._served)
 
     async def _read(self, number: int) -> None:
         try:
-            await self._take(number)
+            await self._read_page_at(number)
         finally:
             self._under_way -= 1
             self._page_done.set()
 
-    async def _take(self, number: int) -> None:
+    async def _read_page_at(self, number: int) -> None:
         asked_at, as_of = self._tick(), self._now()
         try:
             page = await self._read_page(number)

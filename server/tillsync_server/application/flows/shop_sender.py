@@ -1,4 +1,4 @@
-"""Sends batches of writes to a shop, records what the shop answers, and tells the writes."""
+"""Sends batches of writes to a shop, records the answers, and resolves the writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tillsync_server.ports.links import ConfirmedWrite, ShopStateStore, WriteBas
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _UNANSWERED_COST = 8
-"""What an unanswered request costs of ``split_requests``: each takes the whole timeout."""
+"""Cost of an unanswered request in ``split_requests``, because it takes the whole timeout."""
 
 
 class ShopSender:
@@ -30,18 +30,18 @@ class ShopSender:
         self._settings = context.services.settings
 
     async def send(self, items: list[QueuedWrite]) -> None:
-        """Sends the batch, and in parts what must be sent again. Every item without a result gets the error that is raised here.
+        """Sends the batch, and sends a failed batch again in parts. Every item without a result gets the error that this method raises.
 
-        The first half of the budget goes to all parts in turn, so that good neighbours get through early. The other half goes to the
-        smallest parts, until the bad items are alone. After that the rest is NOT_DONE, but only once an item has a result: otherwise one
-        item that the shop never answers would keep its neighbours waiting for ever.
+        The first half of the budget goes to all parts in turn, so that good items succeed early. The other half goes to the smallest parts,
+        until the bad items are alone. When the budget is used up, the remaining items become NOT_DONE, but only once an item has a result.
+        Otherwise one item that the shop never answers would delay the others for ever.
         """
-        groups, budget, splits, got_through = [items], self._settings.split_requests, False, False
-        doubt: UpstreamError | None = None
+        groups, budget, splits, is_any_resolved = [items], self._settings.split_requests, False, False
+        last_error: UpstreamError | None = None
         while groups:
-            if splits and budget <= 0 and got_through:
+            if splits and budget <= 0 and is_any_resolved:
                 for item in (item for group in groups for item in group):
-                    item.resolve(WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
+                    item.resolve(WriteResult(status=WriteStatus.NOT_DONE, error=last_error))
                 return
             in_turn = budget > self._settings.split_requests / 2
             group = groups.pop(0 if in_turn else min(range(len(groups)), key=lambda position: len(groups[position])))
@@ -49,30 +49,31 @@ class ShopSender:
             try:
                 group, batch = await self._batch(group)
                 if not batch:
-                    got_through = True
+                    is_any_resolved = True
                     continue
                 shop = self._context.shop_of(RequestClass.LIVE if any(item.write.is_live for item in group) else RequestClass.BULK)
                 results = await shop.write_customers(batch, self._context.lane)
             except UpstreamError as error:
-                await self._note_unknown(group, error)
+                await self._record_unknown(group, error)
                 if len(group) > 1 and await self._may_be_one_items_fault(error):
-                    splits, doubt = True, error
+                    splits, last_error = True, error
                     budget -= _UNANSWERED_COST if isinstance(error, Unanswered) else 0
                     half = (len(group) + 1) // 2
                     groups += [group[:half], group[half:]]
                     continue
                 fail(group, error)
-                got_through = True
+                is_any_resolved = True
                 if await self._context.failures.is_account_wide(error):
-                    for rest in groups:
-                        fail(rest, error)
+                    for group in groups:
+                        fail(group, error)
                     return
             else:
-                await self._note(group, results)
-                got_through = True
+                await self._record(group, results)
+                is_any_resolved = True
 
     async def _batch(self, group: list[QueuedWrite]) -> tuple[list[QueuedWrite], list[CustomerWrite]]:
-        """The items that still rest on what is stored, each with its version. The others fail with RunInterrupted and run again."""
+        """Returns the items whose links and settings have not changed, each with its version. The others fail with RunInterrupted and run
+        again."""
         lane = self._context.lane
         await lane.renew_if_needed()
         self._context.gates[Side.SHOP].check()
@@ -113,22 +114,22 @@ class ShopSender:
             case _:
                 return False
 
-    async def _note_unknown(self, group: Sequence[QueuedWrite], error: UpstreamError) -> None:
+    async def _record_unknown(self, group: Sequence[QueuedWrite], error: UpstreamError) -> None:
         if effect_unknown(error):
             cleared = [_confirmed(item.write, None) for item in group if item.write.values is not None]
             if cleared:
                 await self._services.shop_state.confirm(self._context.lane.lease, cleared)
 
-    async def _note(self, group: Sequence[QueuedWrite], results: Sequence[WriteResult]) -> None:
-        """Records what the results mean for the links, and only then tells the writes."""
+    async def _record(self, group: Sequence[QueuedWrite], results: Sequence[WriteResult]) -> None:
+        """Records the results in the links, and then resolves the writes."""
         answers = list(zip(group, results, strict=True))
         changes = _LinkChanges()
         for item, result in answers:
             changes.add(item.write, result)
         await changes.store(self._services.shop_state, self._context.lane.lease)
-        progress = any(result.status is not WriteStatus.NOT_DONE for result in results)
+        is_any_done = any(result.status is not WriteStatus.NOT_DONE for result in results)
         for item, result in answers:
-            if result.status is WriteStatus.NOT_DONE and progress and not item.result.done():
+            if result.status is WriteStatus.NOT_DONE and is_any_done and not item.result.done():
                 item.must_queue_again = True
             else:
                 item.resolve(result)
@@ -136,7 +137,7 @@ class ShopSender:
 
 @dataclass(slots=True)
 class _LinkChanges:
-    """What the answers of one request change in the links."""
+    """The changes that the answers of one request make to the links."""
 
     confirmed: list[ConfirmedWrite] = field(default_factory=list)
     removed: list[WooCustomerId] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""Writes shop customers for many entries at once, gathered into as few requests as their priorities allow.
+"""Gathers the shop writes of many entries into as few requests as their priorities allow.
 
-A LIVE write leaves after at most 50 ms, at once when no write is pending, and takes queued BULK writes along. BULK writes leave as a full
-batch, after 5 s, or when the lane reads and writes nothing any more. A shop customer is never in two requests at a time.
+A LIVE write leaves after at most 50 ms, or at once when no write is pending. Its request also carries queued BULK writes. BULK writes leave
+as a full batch, after 5 s, or when the lane no longer reads or writes. A shop customer is never in two requests at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.shop import WriteResult
 
 _LIVE_REQUESTS = 2
-"""Requests under way at once: a LIVE batch may leave beside another, BULK batches leave one after the other."""
+"""Requests under way at once. A LIVE batch may leave beside another one; BULK batches leave one after another."""
 
 
 class ShopWriter:
@@ -62,14 +62,15 @@ class ShopWriter:
             self._pending += 1
 
     async def write(self, write: ShopWrite) -> WriteResult:
-        """NOT_DONE: the shop did not get to it, or its neighbours kept failing (``error`` then says how); nothing is charged.
+        """Returns NOT_DONE if the shop did not get to the write, or if other writes of its batch kept failing (see ``error``). Nothing is
+        charged then.
 
-        Raises UpstreamError when the request failed as a whole, RunInterrupted (also when settings or its link have changed: nothing was
-        sent), and what the database raises. Confirmed writes are noted (hash, removal, gone) before this returns.
+        Raises UpstreamError when the whole request failed, RunInterrupted, and the errors of the database. RunInterrupted also means that
+        settings or the link have changed, and nothing was sent. A confirmed write is recorded (hash, removal, gone) before this returns.
         """
         if self._tasks.is_closed:
             raise RunInterrupted("the lease has ended")
-        _ = self._max_batch  # raises here what a missing credential raises
+        _ = self._max_batch  # raises here if a credential is missing
         item = QueuedWrite(write, self._services.clock(), asyncio.get_running_loop().create_future())
         self._queue.append(item)
         self._wake.set()
@@ -78,7 +79,7 @@ class ShopWriter:
         return await item.result
 
     async def close(self) -> None:
-        """Ends every request: no task outlives it, and whoever waits is cancelled."""
+        """Ends every request and cancels waiting callers. No task runs afterwards."""
         try:
             await self._tasks.close()
         finally:
@@ -90,7 +91,7 @@ class ShopWriter:
 
     @property
     def _max_batch(self) -> int:
-        """Raises CredentialsRefused without credentials."""
+        """Most writes of one request. Raises CredentialsRefused without credentials."""
         return self._context.shop_of(RequestClass.BULK).max_batch
 
     def _state_changed(self) -> None:
@@ -102,20 +103,20 @@ class ShopWriter:
         try:
             while self._queue or self._batches_under_way:
                 self._wake.clear()
-                self._queue = [item for item in self._queue if not item.result.done()]  # its asker was cancelled
+                self._queue = [item for item in self._queue if not item.result.done()]  # drops writes of cancelled callers
                 due = self._due_at()
                 wait = math.inf if due is None else due - self._services.clock()
                 if wait <= 0:
                     self._dispatch_batch()
                 else:
-                    await self._woken_within(wait)
+                    await self._wait_for_change(wait)
         except Exception as error:  # noqa: BLE001 - no write may wait for a loop that has ended
             waiting, self._queue = self._queue, []
             fail(waiting, error)
         finally:
             self._loop = None
 
-    async def _woken_within(self, seconds: float) -> None:
+    async def _wait_for_change(self, seconds: float) -> None:
         timer = None if seconds == math.inf else asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
             await self._wake.wait()
@@ -123,37 +124,37 @@ class ShopWriter:
             if timer is not None:
                 timer.cancel()
 
-    def _free(self) -> list[QueuedWrite]:
+    def _sendable(self) -> list[QueuedWrite]:
         return [item for item in self._queue if item.write.woo_customer_id not in self._in_flight]
 
     def _due_at(self) -> float | None:
-        """When the next request leaves. None: not before something changes."""
-        free = self._free()
-        if not free or self._batches_under_way >= _LIVE_REQUESTS:
+        """Returns when the next request leaves. None: no request is due until the state changes."""
+        sendable = self._sendable()
+        if not sendable or self._batches_under_way >= _LIVE_REQUESTS:
             return None
-        live = [item for item in free if item.write.is_live]
+        live = [item for item in sendable if item.write.is_live]
         times = []
         if live:
-            patience = self._settings.live_gather_seconds if self._pending else 0.0
-            times.append(min(item.queued_at for item in live) + patience)
+            wait = self._settings.live_gather_seconds if self._pending else 0.0
+            times.append(min(item.queued_at for item in live) + wait)
         if not self._batches_under_way:
-            times.append(min(item.queued_at for item in free) + self._settings.bulk_gather_seconds)
+            times.append(min(item.queued_at for item in sendable) + self._settings.bulk_gather_seconds)
             if not self._pending:
                 times.append(self._quiet_since + self._settings.bulk_quiet_seconds)
-            if len(free) >= self._max_batch or any(item.is_overdue for item in free):
+            if len(sendable) >= self._max_batch or any(item.is_overdue for item in sendable):
                 times.append(self._services.clock())
         return min(times, default=None)
 
     def _dispatch_batch(self) -> None:
         chosen: dict[WooCustomerId, QueuedWrite] = {}
         limit = self._max_batch
-        for item in sorted(self._free(), key=lambda item: (not item.write.is_live, not item.is_overdue)):
+        for item in sorted(self._sendable(), key=lambda item: (not item.write.is_live, not item.is_overdue)):
             if len(chosen) >= limit:
                 break
             chosen.setdefault(item.write.woo_customer_id, item)
         items = list(chosen.values())
-        taken = set(map(id, items))
-        self._queue = [item for item in self._queue if id(item) not in taken]
+        sent = set(map(id, items))
+        self._queue = [item for item in self._queue if id(item) not in sent]
         self._in_flight.update(chosen)
         self._batches_under_way += 1
         self._tasks.start(self._sender.send(items)).add_done_callback(lambda task: self._sent(task, items))

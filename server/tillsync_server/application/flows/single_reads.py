@@ -14,9 +14,9 @@ from tillsync_server.domain.request_class import RequestClass
 
 
 class SingleReads:
-    """LIVE first, then in order. A read that a page has served meanwhile is skipped.
+    """Reads LIVE customers first, then in order. It skips a read that a page has served meanwhile.
 
-    LIVE reads have slots of their own: BULK reads may wait at the till's gate for long.
+    LIVE reads have slots of their own, because BULK reads may wait for long at the till's gate.
     """
 
     def __init__(self, context: LaneContext, tasks: TaskScope, waiting: WaitingReads) -> None:
@@ -44,7 +44,7 @@ class SingleReads:
         return sum(read.is_waiting for read in self._queues[RequestClass.LIVE])
 
     def start(self) -> None:
-        """As many as there are slots."""
+        """Starts as many reads as there are free slots."""
         while not self._tasks.is_closed:
             read = self._next()
             if read is None:
@@ -77,7 +77,7 @@ class SingleReads:
         except UpstreamError as error:
             error.forget_frames()
             read.fail(error)
-        except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
+        except Exception as error:  # noqa: BLE001 - raised to the callers
             read.fail(error)
         else:
             read.deliver(ReadCustomer(customer, as_of))

@@ -1,7 +1,7 @@
-"""Reads till customers for many entries at once: one by one, or by list pages where more wait than the till has pages.
+"""Reads till customers for many entries: by single reads, or by list pages if more customers wait than the till has pages.
 
-A read is served only by a request that began after it was asked for: a hint that came meanwhile must see what changed meanwhile. So
-nothing is cached, and two entries of one customer share a read only while it has not started.
+Only a request that began after a read was asked for serves that read, because a hint that came during a request must see later changes. So
+nothing is cached, and two entries of one customer share a read only until it starts.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ class TillReader:
         self._services = context.services
         self._settings = context.services.settings
         self._tick = itertools.count().__next__
-        """Two questions may share a time of the clock; they never share a tick."""
+        """Orders reads and page requests. Two of them may share a time of the clock, and never share a tick."""
         self._waiting = WaitingReads(self._settings.page_delivery_seconds)
         self._tasks = TaskScope()
         self._single_reads = SingleReads(context, self._tasks, self._waiting)
         self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
         self._is_gathered = False
-        """A whole LIVE batch is in the crowd: it waits for no more arrivals."""
+        """A whole LIVE batch is in the crowd, which does not wait for more reads."""
         self._scanning = False
         self._last_arrival = 0.0
         self._pages_at_least = 0
-        """Learnt from a scan that was given up: pages do not pay for a crowd of this size."""
+        """Lower bound of the till's pages, from scans that were given up. Pages do not pay for a crowd of at most this size."""
         self._pages_sufficed = 0
-        """Learnt from scans that served their whole crowd: the rest of that crowd's sweep lies in as many pages."""
+        """Most pages of the scans that served their whole crowd. The later customers of the same sweep are on as many pages."""
 
     async def read(self, customer_id: EposCustomerId, *, is_live: bool) -> ReadCustomer:
-        """Raises UpstreamError of a single read (Missing: of this very customer), and RunInterrupted. LIVE reads go first."""
+        """Reads LIVE customers first. Raises the UpstreamError of a single read (Missing: this customer is missing) and RunInterrupted."""
         if self._tasks.is_closed:
             raise RunInterrupted("the lease has ended")
         read = self._waiting.of(customer_id)
@@ -53,8 +53,8 @@ class TillReader:
             self._waiting.add(read)
             self._enqueue(read)
         else:
-            read.askers += 1
-            read.asked_at = self._tick()  # a page under way is too old for this asker
+            read.callers += 1
+            read.asked_at = self._tick()  # a page under way is too old for this caller
             if is_live and not read.is_live:
                 read.is_live = True
                 self._waiting.crowd.pop(customer_id, None)
@@ -62,13 +62,13 @@ class TillReader:
         try:
             return await asyncio.shield(read.result)
         finally:
-            read.askers -= 1
-            if not read.askers and not read.result.done():
-                read.result.cancel()  # no asker is left
+            read.callers -= 1
+            if not read.callers and not read.result.done():
+                read.result.cancel()  # no caller is left
                 self._waiting.remove(read)
 
     async def close(self) -> None:
-        """Ends every read: no request and no task outlives it, and whoever waits is cancelled."""
+        """Ends every read and cancels waiting callers. No request and no task runs afterwards."""
         if self._turn is not None:
             self._turn.cancel()
         self._waiting.stop_delivery()
@@ -77,7 +77,7 @@ class TillReader:
         finally:
             self._waiting.cancel_all()
 
-    # one by one
+    # single reads
 
     def _enqueue(self, read: PendingRead) -> None:
         self._last_arrival = self._services.clock()
@@ -89,10 +89,10 @@ class TillReader:
             self._turn = asyncio.get_running_loop().call_soon(self._start_live_reads)
 
     def _start_live_reads(self) -> None:
-        """Runs on the next turn of the loop: the reads of one claimed batch are all asked for by then."""
+        """Runs on the next turn of the event loop, when all reads of one claimed batch have been asked for."""
         self._turn = None
         if self._is_live_crowd() and not self._scanning:
-            self._is_gathered = not self._single_reads.are_live_slots_busy  # else it trickles in behind busy slots
+            self._is_gathered = not self._single_reads.are_live_slots_busy  # behind busy slots the reads come one by one
             self._join_crowd(self._single_reads.take_live())
         elif self._would_wait_for_slots():
             self._join_crowd(self._single_reads.take_live())
@@ -104,7 +104,7 @@ class TillReader:
         return self._single_reads.live_count() >= self._settings.crowd
 
     def _would_wait_for_slots(self) -> bool:
-        """All slots are busy while a crowd gathers: LIVE reads join it."""
+        """True while all slots are busy and a crowd gathers, which LIVE reads then join."""
         gathers = self._gathering is not None and not self._scanning
         return gathers and self._single_reads.are_live_slots_busy and len(self._waiting.crowd) >= self._settings.crowd
 
@@ -113,10 +113,10 @@ class TillReader:
         if self._waiting.crowd and self._gathering is None:
             self._gathering = self._tasks.start(self._gather())
 
-    # by pages
+    # list pages
 
     async def _gather(self) -> None:
-        """Waits until no read has come for a while, then decides for all. Reads that come during a scan gather anew."""
+        """Waits until no read has come for a while, then decides for all. Reads that come during a scan form the next crowd."""
         try:
             while self._waiting.crowd:
                 began = self._services.clock()
@@ -141,12 +141,12 @@ class TillReader:
         return until - self._services.clock()
 
     async def _read_crowd(self) -> None:
-        """By pages where that pays; single reads serve the rest."""
+        """Reads pages if that pays. Single reads serve the other customers."""
         crowd = self._waiting.all
         try:
             if len(crowd) >= self._settings.crowd:
                 await self._scan(crowd)
-        except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
+        except Exception as error:  # noqa: BLE001 - raised to the callers
             for read in crowd:
                 if read in self._waiting:
                     self._waiting.remove(read)
@@ -158,15 +158,15 @@ class TillReader:
 
     async def _scan(self, crowd: Sequence[PendingRead]) -> None:
         context, services = self._context, self._services
-        known = await services.knowledge.get(context.account.till_id, context.account.till_configuration)
-        if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
+        knowledge = await services.knowledge.get(context.account.till_id, context.account.till_configuration)
+        if len(crowd) <= max(knowledge.last_page or 0, self._pages_at_least):
             return
 
         scan_crowd = ScanCrowd(crowd, self._waiting)
         scan = PageScan(
             partial(context.till_access.list_page, request_class=min(read.request_class for read in crowd)),
             crowd=scan_crowd,
-            last_page=known.last_page,
+            last_page=knowledge.last_page,
             sufficed=self._pages_sufficed,
             at_once=self._settings.page_concurrency,
             now=services.now,

@@ -25,11 +25,11 @@ class ReadCustomer:
 class PendingRead:
     customer_id: EposCustomerId
     asked_at: int
-    """Tick of the reader, which orders questions and page requests."""
+    """Tick of the reader, which orders reads and page requests."""
     is_live: bool
     result: asyncio.Future[ReadCustomer]
     is_started: bool = False
-    askers: int = 1
+    callers: int = 1
 
     @property
     def is_waiting(self) -> bool:
@@ -46,7 +46,7 @@ class PendingRead:
     def fail(self, error: Exception) -> None:
         if not self.result.done():
             self.result.set_exception(error)
-            self.result.exception()  # its askers may all be gone
+            self.result.exception()  # marks the error as retrieved: all callers may be cancelled
 
 
 class WaitingReads:
@@ -75,7 +75,7 @@ class WaitingReads:
         self._reads[read.customer_id] = read
 
     def remove(self, read: PendingRead) -> None:
-        """The read has started, was served, or has no asker left."""
+        """To call when the read has started, was served, or has no caller left."""
         for reads in (self._reads, self.crowd):
             if reads.get(read.customer_id) is read:
                 del reads[read.customer_id]

@@ -1,4 +1,4 @@
-"""From what a shop answers to a write, to the verdict of the entry."""
+"""Turns the shop's answer to a write into the verdict of the entry."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 WRITING = "writing the customer to the shop"
 NOT_DONE_SECONDS = 15.0
-"""A shop that did not get to a write, with no progress at all, is given so long."""
+"""Pause before the next attempt if the shop got to no write of the request."""
 
 
 class WriteVerdicts:
-    """``stage``: what the entry did, as its notes say it."""
+    """``stage``: the entry's step, as its notes name it."""
 
     def __init__(self, context: LaneContext) -> None:
         self._failures = context.failures
