@@ -1,14 +1,14 @@
 """Prevents a twin. It searches, commits an intent, checks the permit, creates once and searches again (docs/invariants.md#never-a-twin).
 
-What each way out of it leaves behind, so that whoever comes next, in whichever process, makes no second customer:
+Each exit leaves a state from which no other run, in any process, creates a second customer:
 
 - before the intent is committed: nothing;
 - intent committed, create provably not sent, or refused: the intent is cleared;
 - create sent, no readable answer: the intent is UNKNOWN until it settles;
-- stopped, cancelled or without a database anywhere after the intent: it stays OPEN, and settles like an unknown one;
-- id known: the intent is DONE and names the customer, also while the till's search does not show it yet.
+- stopped, cancelled or without a database at any point after the intent: the intent stays OPEN, and settles like an unknown one;
+- id known: the intent is DONE and names the customer, also while the till's search does not show the customer yet.
 
-A settled intent proves nothing by itself: it is replaced only after a search that began after it had settled.
+A settled intent proves nothing. It is replaced only after a search that began after it had settled.
 """
 
 from __future__ import annotations
@@ -43,38 +43,38 @@ from tillsync_server.ports.till import WritePermit
 
 _OUTCOME = Outcome.CUSTOMER_NOT_MATCHED
 _ROUNDS = 4
-_FIRST_LOOK_SECONDS = 2.0
+_FIRST_CHECK_SECONDS = 2.0
 MAX_CANDIDATES = 100
-"""Kept of a held order's candidates, the oldest first; ListCandidates searches the till itself."""
+"""Most candidates that a held order stores, the oldest first. ListCandidates searches the till."""
 _SEND_WITHIN = 2 / 7
 _ANSWERED_WITHIN = 2 / 3
-"""Shares of the settle time. Of the default 105 s: sent within 30 s of the intent, given up after a timeout of 15 s (and after 70 s
-whatever the timeout), so 60 s are left for the till to store what it was sent."""
+"""Shares of the settle time. With the default of 105 s a create is sent within 30 s of the intent. It is given up after a timeout of 15 s,
+and after 70 s whatever the timeout. So the till has 60 s to store what it was sent."""
 UNPROVEN_RETRY_SECONDS = 300.0
-"""Unless a person, who may have changed what is wrong, asks for a try before. Without the proof nothing is created then either."""
+"""Pause before the next try without a proof. A person may ask for an earlier try, which creates nothing without the proof either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Who has the email now: one or more till customers, by ascending id. ``created``: the one this run made, if it did."""
+    """The till customers that have the email now, at least one, in ascending order. ``created``: the one that this run created, if any."""
 
     customer_ids: tuple[EposCustomerId, ...]
     created: EposCustomerId | None = None
 
 
 class IntentTooOld(RunInterrupted):
-    """So long after its intent a create must not be sent any more: it might still be on its way when the intent settles."""
+    """The intent is too old for its create to be sent: the request might still be under way when the intent settles."""
 
 
 class IntentPermit:
-    """The lane's permit, bound to the age of the intent.
+    """The lane's permit, limited by the age of the intent.
 
-    The lease alone does not do: a process that was stopped can renew a lease nobody took, while another account's lane on the same till
-    has seen the intent settle and made the customer.
+    The lease alone is not enough. A process that was suspended can renew a lease that no other process has taken. Meanwhile the lane of
+    another account on the same till may have seen the intent settle and created the customer.
     """
 
     def __init__(self, lane: WritePermit, clock: Callable[[], float], opened_at: float, settle_seconds: float) -> None:
-        """``opened_at``: ``clock`` before the intent was asked for, so that its age here is never less than the database's."""
+        """``opened_at``: ``clock`` before the intent was opened, so that its age here is never less than in the database."""
         self._lane = lane
         self._clock = clock
         self._opened_at = opened_at
@@ -89,13 +89,13 @@ class IntentPermit:
 
 
 def provably_not_stored(error: UpstreamError) -> bool:
-    """The create had no effect: it never left, or the till refused it. Everything else may have stored the customer."""
+    """True if the create had no effect: it was never sent, or the till refused it. After any other error the till may have stored it."""
     match error:
         case Unreachable() | Throttled() | CredentialsRefused() | Missing():
             return True
         case Refused():
             return error.status != 408
-        case Misaddressed():  # without a status: not sent; a redirect may come after the deed
+        case Misaddressed():  # without a status it was not sent; a redirect may come after the create
             return error.status is None or 400 <= error.status < 500
         case _:
             # invariant: lost-answers-are-no-refusals
@@ -103,7 +103,8 @@ def provably_not_stored(error: UpstreamError) -> bool:
 
 
 def resembling_found(customers: Sequence[TillCustomer]) -> Verdict:
-    """Nobody has exactly the order's email; these contain it. Creating another one would be a twin, matching one a guess."""
+    """Returns the verdict if no customer has exactly the order's email and these customers' emails contain it. Creating one more would make
+    a twin, and matching one would be a guess."""
     ids = tuple(each.epos_customer_id for each in customers)
     return Verdict.held(
         _OUTCOME,
@@ -126,12 +127,14 @@ class CreateProtocol:
         self._emails = emails
 
     async def find_or_create(self, customer: NewTillCustomer, *, for_order: ClaimedEntry | None = None) -> Holders | Verdict:
-        """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted.
+        """Returns the customers with this email, or a verdict if the order must wait or a person must act.
+
+        Raises UpstreamError from reads (no create was sent) and RunInterrupted.
 
         ``for_order``: nothing is created if the entry's facts, links or settings have changed when the create is sent (invariant 6).
         """
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
-        keys, dead = self._intent_keys(customer.email), dict[str, Intent]()
+        keys, replaceable = self._intent_keys(customer.email), dict[str, Intent]()
         for _ in range(_ROUNDS + len(keys) - 1):
             # invariant: settled-intents-need-a-new-search
             found = await self._emails.find(customer.email, prove_miss=True)
@@ -147,80 +150,80 @@ class CreateProtocol:
                 return Verdict.held(_OUTCOME, f"creating the customer: {obstacle}")
             opened_at = self._services.clock()
             try:
-                standing = await self._services.intents.open(
+                existing = await self._services.intents.open(
                     self._till_id,
                     keys,
                     self._context.account.account_id,
                     self._owner,
                     settle_seconds=settle_seconds,
-                    replaces=tuple(dead.values()),
+                    replaces=tuple(replaceable.values()),
                 )
             except Unavailable:
                 break
             # invariant: standing-intents-block-creates
-            if standing is None:
+            if existing is None:
                 permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
                 return await self._create(customer, keys, permit, for_order)
-            answer = await self._look_at(standing, email)
+            answer = await self._check_intent(existing, email)
             if answer is not None:
                 return answer
-            dead[standing.email] = standing  # and only a search made from now on may replace it
+            replaceable[existing.email] = existing  # only after a search that begins from now on
         return Verdict.postponed(
             _OUTCOME,
             "creating the customer: others create the same email just now",
-            not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
+            not_before=self._services.now() + timedelta(seconds=_FIRST_CHECK_SECONDS),
         )
 
     def _intent_keys(self, email: str) -> tuple[str, ...]:
-        """A process of the release before takes and sees an intent under its form only."""
+        """Returns the email in every form, because a process of the release before opens and finds an intent under its own form only."""
         # invariant: intents-stand-under-every-form
         return email_forms(email)
 
-    async def _look_at(self, standing: Intent, email: str) -> Holders | Verdict | None:
-        """None: it is dead, and may be replaced after a search that begins from now on."""
-        match standing.state:
+    async def _check_intent(self, existing: Intent, email: str) -> Holders | Verdict | None:
+        """Returns None if the intent may be replaced after a search that begins from now on."""
+        match existing.state:
             case IntentState.DONE:
-                return await self._look_at_created(standing, email)
+                return await self._check_created(existing, email)
             case IntentState.UNKNOWN:
                 # invariant: unknown-intents-settle-first
-                if standing.is_settled:
+                if existing.is_settled:
                     return None
                 return Verdict.postponed(
                     _OUTCOME,
                     "creating the customer was not answered before: Epos Now may still store it, so it is searched for again before "
                     "anything is created",
-                    not_before=standing.settled_at,
+                    not_before=existing.settled_at,
                     side=Side.TILL,
                 )
             case IntentState.OPEN:
-                if standing.is_settled:
+                if existing.is_settled:
                     return None
                 return Verdict.postponed(
                     _OUTCOME,
                     "a create of a customer with this email is under way or was broken off: it is searched for again before anything is "
                     "created",
-                    not_before=self._next_look(standing),
+                    not_before=self._next_check(existing),
                 )
             case _:
-                assert_never(standing.state)
+                assert_never(existing.state)
 
-    def _next_look(self, standing: Intent) -> datetime:
-        """Another account's create mostly ends within a second: look again soon, then ever later. One of this account was broken off,
-        because a lane never runs two orders of one email at a time."""
-        if standing.account_id == self._context.account.account_id:
-            return standing.settled_at
-        age = standing.read_at - standing.create_time
-        return min(standing.settled_at, standing.read_at + max(age, timedelta(seconds=_FIRST_LOOK_SECONDS)))
+    def _next_check(self, existing: Intent) -> datetime:
+        """Returns when to check the intent again. The create of another account mostly ends within a second, so the pauses begin short and
+        grow. An intent of this account was interrupted, because a lane never runs two orders of one email at a time."""
+        if existing.account_id == self._context.account.account_id:
+            return existing.settled_at
+        age = existing.read_at - existing.create_time
+        return min(existing.settled_at, existing.read_at + max(age, timedelta(seconds=_FIRST_CHECK_SECONDS)))
 
-    async def _look_at_created(self, standing: Intent, email: str) -> Holders | Verdict | None:
-        """Created before, and the search does not show it: believed only when it is there and still has this email.
+    async def _check_created(self, existing: Intent, email: str) -> Holders | Verdict | None:
+        """Returns the customer of a DONE intent that the search does not show, if the till has it and it still has this email.
 
-        Long after the create that is not enough: a till may go on serving a deleted customer by id. Then the list decides.
+        Long after the create this is not enough, because a till may go on serving a deleted customer by id. Then the list decides.
         """
-        if standing.epos_customer_id is None:
+        if existing.epos_customer_id is None:
             raise ValueError("a done intent names its customer")
         try:
-            customer = await self._context.till.read_customer(standing.epos_customer_id)
+            customer = await self._context.till.read_customer(existing.epos_customer_id)
         except Missing as missing:
             unproven = await self._context.deletion_check.of_customer(missing)
             if unproven is None:
@@ -228,7 +231,7 @@ class CreateProtocol:
             raise unproven from missing
         if normalise_email(customer.email) != email:
             return None
-        if not standing.is_settled:
+        if not existing.is_settled:
             return Holders((customer.epos_customer_id,))
         listed = (await self._emails.find_in_list(customer.email)).customers
         return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
@@ -236,7 +239,8 @@ class CreateProtocol:
     async def _create(
         self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, for_order: ClaimedEntry | None
     ) -> Holders | Verdict:
-        """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
+        """Creates the customer under this run's intent. An error that is not caught here leaves the intent OPEN on purpose, because it may
+        be a stop after the create was sent."""
         intents, owner = self._services.intents, self._owner
         try:
             await self._lane.renew_if_needed()
@@ -252,7 +256,7 @@ class CreateProtocol:
             return Verdict.postponed(
                 _OUTCOME,
                 "creating the customer: its turn came too late, nothing was sent",
-                not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
+                not_before=self._services.now() + timedelta(seconds=_FIRST_CHECK_SECONDS),
             )
         except UpstreamError as error:
             return await self._not_created(error, keys)
@@ -278,7 +282,7 @@ class CreateProtocol:
         verdict = await self._context.failures.classify_error(error, _OUTCOME, stage)
         note = "Epos Now may have stored the customer all the same: it is searched for again before anything is created"
         verdict = replace(verdict, notes=(*verdict.notes, note))
-        if verdict.disposition is Disposition.RETRY:  # nothing can be decided before the intent settles
+        if verdict.disposition is Disposition.RETRY:  # a retry decides nothing before the intent settles
             wait = max(verdict.retry_after_seconds or 0.0, self._services.settings.settle_seconds)
             verdict = replace(verdict, retry_after_seconds=wait)
         return verdict

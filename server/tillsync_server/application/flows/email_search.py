@@ -1,7 +1,7 @@
-"""Who at the till has this email, and when does "nobody" count (docs/architecture.md#never-a-twin).
+"""Finds the till customers with an email, and decides whether a miss is proven (docs/architecture.md#never-a-twin).
 
-A till's search is not believed: hits are compared exactly here, and a miss counts only when this search is known to find what is there,
-in whatever capitals. Where it does not, the whole list is read; one reading serves every email that waits for one.
+The till's search is not trusted. Hits are compared exactly here, and a miss counts only if the search is proven to find existing customers,
+in any capitals. Otherwise the whole list is read, and one reading serves every email that waits for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from tillsync_server.application.flows.customer_list import CustomerList
-from tillsync_server.application.flows.kind_proofs import REMEMBERED_SECONDS, SAMPLES, KindProofs, usable_samples
+from tillsync_server.application.flows.kind_proofs import CACHED_SECONDS, SAMPLES, KindProofs, usable_samples
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.search_requests import SearchRequests
 from tillsync_server.domain.customer import TillCustomer
@@ -26,29 +26,29 @@ from tillsync_server.ports.till import ListedCustomer
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``customers``: all with exactly this email after normalising, by ascending id."""
+    """``customers``: all customers with exactly this email after normalising, in ascending order of their ids."""
 
     customers: tuple[TillCustomer, ...]
     resembling: tuple[TillCustomer, ...] = ()
-    """Nobody has exactly this email, and these have one that contains it (``matching.resembling``)."""
+    """No customer has exactly this email, and the emails of these contain it (``matching.resembling``)."""
     unproven_because: str = ""
-    """Not empty: nobody was found, and that proves nothing. Only said where a proof was asked for."""
+    """Not empty: no customer was found, and that proves nothing. Set only if a proof was asked for."""
 
 
-class _Search(Enum):
-    """What this till's search is worth."""
+class _SearchProof(Enum):
+    """How far this till's search proves a miss."""
 
     PROVEN = auto()
     BY_LIST = auto()
-    """It ignores the filter, tells capitals apart, or there is no email to try it with: only the whole list proves a miss."""
-    NOBODY_THERE = auto()
-    """The list is empty: that proves a miss, and says nothing about the search."""
+    """Only the whole list proves a miss: the search ignores the filter or is case-sensitive, or no email is there to probe it with."""
+    EMPTY_LIST = auto()
+    """The list is empty, which proves a miss, and nothing about the search."""
     UNPROVEN = auto()
-    """It does not find a customer that the list shows."""
+    """The search does not find a customer that the list shows."""
 
 
 class CustomersByEmail:
-    """One per lease and configuration: its orders share the proof and the readings of the list. Raises UpstreamError."""
+    """One per lease and configuration, so that its orders share the proof and the readings of the list. Methods raise UpstreamError."""
 
     def __init__(self, context: LaneContext) -> None:
         self._services = context.services
@@ -59,99 +59,99 @@ class CustomersByEmail:
         self._list = CustomerList(self._requests)
         self._kinds = KindProofs(context.services, self._till_id, self._configuration, self._requests)
         self._proving = asyncio.Lock()
-        self._known: tuple[_Search, float] | None = None
-        """With the time on the process's clock until when it is believed."""
+        self._cached_proof: tuple[_SearchProof, float] | None = None
+        """With the time on the process's clock until which it is valid."""
         self._unproven_at = -math.inf
-        """Whoever asks later finds out anew: somebody who mended the till and tries again is not to be answered from memory."""
+        """A negative result is not cached: a later search probes the till again, because a person may have repaired it."""
 
     async def find(self, email: str, *, prove_miss: bool) -> Found:
-        """Every answer rests on requests that began after the call. ``prove_miss``: find out whether nobody means nobody."""
+        """Returns an answer from requests that began after the call. ``prove_miss``: also check whether a miss is proven."""
         texts = search_texts(email)
         rows: list[TillCustomer] = []
         for text in texts:
             answer = await self._requests.search(text)
             if answer.filter_ignored:
                 return await self.find_in_list(email)
-            answer.check()  # a row that the till found by this email and nobody can read: neither "found" nor "nobody"
+            answer.check()  # raises for a found row that cannot be read, which is neither a hit nor a miss
             rows += answer.rows
         found = _found(rows, email)
         if found.customers:
-            await self._kinds.note_found(email)
+            await self._kinds.record_found(email)
             return found
         if not prove_miss:
             return found
-        search = await self._search_worth()
-        match search:
-            case _Search.PROVEN:
-                return found if await self._kinds.are_there(email) else await self.find_in_list(email)
-            case _Search.NOBODY_THERE:
+        proof = await self._proof_of_search()
+        match proof:
+            case _SearchProof.PROVEN:
+                return found if await self._kinds.is_proven_for(email) else await self.find_in_list(email)
+            case _SearchProof.EMPTY_LIST:
                 return found
-            case _Search.BY_LIST:
+            case _SearchProof.BY_LIST:
                 return await self.find_in_list(email)
-            case _Search.UNPROVEN:
+            case _SearchProof.UNPROVEN:
                 text = "Epos Now's search does not find customers that are there, so nobody found proves nothing"
                 return replace(found, unproven_because=text)
             case _:
-                assert_never(search)
+                assert_never(proof)
 
     async def find_in_list(self, email: str) -> Found:
-        """A completed reading of the whole list is proof, whatever the search says."""
+        """Searches the whole list. A completed reading is proof, whatever the search returns."""
         reading = await self._list.read_for(email)
         if reading.is_own:
             await self._deletion_check.note_customers_read(last_page=reading.last_page or None)
-            await self._kinds.learn(reading.samples)
+            await self._kinds.probe_missing(reading.samples)
         return _found(reading.rows, email)
 
-    # what the search is worth
+    # proof of the search
 
-    async def _search_worth(self) -> _Search:
+    async def _proof_of_search(self) -> _SearchProof:
         asked_at = self._services.clock()
-        async with self._proving:  # the first to miss finds out for all
+        async with self._proving:  # the first miss probes the search for all
             if asked_at <= self._unproven_at:
-                return _Search.UNPROVEN
-            if self._known is not None and self._services.clock() < self._known[1]:
-                return self._known[0]
-            worth = _Search.PROVEN if await self._is_noted_proven() else await self._try_out()
-            if worth is _Search.UNPROVEN:
+                return _SearchProof.UNPROVEN
+            if self._cached_proof is not None and self._services.clock() < self._cached_proof[1]:
+                return self._cached_proof[0]
+            proof = _SearchProof.PROVEN if await self._is_stored_as_proven() else await self._probe_search()
+            if proof is _SearchProof.UNPROVEN:
                 self._unproven_at = self._services.clock()
-            elif worth is not _Search.NOBODY_THERE:
-                seconds = min(REMEMBERED_SECONDS, self._services.settings.search_proof_seconds)
-                self._known = (worth, self._services.clock() + seconds)
-            return worth
+            elif proof is not _SearchProof.EMPTY_LIST:
+                seconds = min(CACHED_SECONDS, self._services.settings.search_proof_seconds)
+                self._cached_proof = (proof, self._services.clock() + seconds)
+            return proof
 
-    async def _is_noted_proven(self) -> bool:
+    async def _is_stored_as_proven(self) -> bool:
         proven_at = (await self._services.knowledge.get(self._till_id, self._configuration)).search_proven_at
         valid = timedelta(seconds=self._services.settings.search_proof_seconds)
         return proven_at is not None and self._services.now() - proven_at < valid
 
-    async def _try_out(self) -> _Search:
+    async def _probe_search(self) -> _SearchProof:
         page = await self._requests.customers_page(1)
         if not page.rows and not page.unread:
-            return _Search.NOBODY_THERE
-        worth = await self._worth_for(_samples(page.with_emails))
-        if worth is _Search.PROVEN:
+            return _SearchProof.EMPTY_LIST
+        proof = await self._probe_with(_samples(page.with_emails))
+        if proof is _SearchProof.PROVEN:
             await self._services.knowledge.note_search_proven(self._till_id, self._configuration)
         else:
             await self._services.knowledge.note_search_unproven(self._till_id, self._configuration)
-        return worth
+        return proof
 
-    async def _worth_for(self, samples: list[str]) -> _Search:
+    async def _probe_with(self, samples: list[str]) -> _SearchProof:
         if not samples:
-            return _Search.BY_LIST
+            return _SearchProof.BY_LIST
         for email in samples:
             other = with_swapped_case(email)
             for text in ([other] if other else []) + [email]:
                 answer = await self._requests.search(text)
                 if answer.filter_ignored:
-                    return _Search.BY_LIST
+                    return _SearchProof.BY_LIST
                 if exact_matches(answer.rows, email):
-                    # found as it is written there, but not in other capitals: the order's spelling may miss it
+                    # found in its own spelling, and not in other capitals: the spelling of an order may miss it
                     # invariant: case-sensitive-searches-prove-nothing
-                    return _Search.PROVEN if text == other else _Search.BY_LIST
+                    return _SearchProof.PROVEN if text == other else _SearchProof.BY_LIST
         if all(email_kinds(email) for email in samples):
-            return _Search.BY_LIST  # it may find plain emails, and there is none to try it with
+            return _SearchProof.BY_LIST  # the search may find plain emails, and no plain email is there to probe it with
         # invariant: blind-searches-prove-nothing
-        return _Search.UNPROVEN
+        return _SearchProof.UNPROVEN
 
 
 def _found(rows: Sequence[TillCustomer], email: str) -> Found:
@@ -160,6 +160,6 @@ def _found(rows: Sequence[TillCustomer], email: str) -> Found:
 
 
 def _samples(rows: Iterable[ListedCustomer]) -> list[str]:
-    """Emails to try the search with: plain ones and those with letters first."""
+    """Returns emails to probe the search with: plain emails first, and among them those with letters."""
     usable = usable_samples(row.email for row in rows)
     return sorted(usable, key=lambda email: (bool(email_kinds(email)), with_swapped_case(email) is None, email))[:SAMPLES]

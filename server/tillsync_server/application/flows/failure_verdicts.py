@@ -1,8 +1,8 @@
-"""From an upstream error to what it means: for this entry, or for the whole account (invariant 8).
+"""Decides whether an upstream error concerns one entry or the whole account (invariant 8).
 
-Most errors do not say which. A 5xx, a page in place of data, a 404 or a refusal of one read may be about one customer, or about everything.
-So the side is probed before the account is paused; and where the answer names a resource, the list of that resource is read, which is known
-to be good. Both are asked at most once per few seconds, and shared by all entries in flight.
+Most errors do not tell. A 5xx, a page in place of data, a 404 or a refusal of one read may concern one customer or all requests. So the
+side is probed before the account is paused. If the answer is about one resource, the list of that resource is read too, which is known to
+work. All entries in flight share both checks, which are made at most once per few seconds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _CAUSES: tuple[tuple[type[UpstreamError], str], ...] = (
 
 
 def cause_of(error: UpstreamError) -> str:
-    """The cause in plain words: ``not reached: DNS``, ``refused field: phone``."""
+    """Returns the cause in plain words, like ``not reached: DNS`` or ``refused field: phone``."""
     if isinstance(error, Refused) and error.field:
         if error.text.casefold().startswith("refused field"):
             return error.text
@@ -63,137 +63,138 @@ def cause_of(error: UpstreamError) -> str:
 
 
 def type_comment(error: UpstreamError) -> str:
-    """The comment of TYPE_REQUEST_FAILED: the response's own text, else its status, else the transport error."""
+    """Returns the comment of TYPE_REQUEST_FAILED: the text of the response, else its status, else the transport error."""
     if error.body_text:
         return error.body_text
     if isinstance(error, Refused) and error.status is None:
-        return error.text  # refused on this side, before anything was sent
+        return error.text  # refused by this service before a request was sent
     return f"HTTP {error.status} (no text)" if error.status is not None else cause_of(error)
 
 
 def effect_unknown(error: UpstreamError) -> bool:
-    """The request may have had its effect: only then does a shop write clear the hash."""
-    if isinstance(error, Blocked):  # a page with a success or a 5xx may stand in the place of the shop's own answer
+    """True if the request may have had its effect. Only then does a shop write clear the hash."""
+    if isinstance(error, Blocked):  # a page with a success or a 5xx may replace the answer of the shop
         return error.status is None or not 300 <= error.status < 500
     return isinstance(error, Unanswered | Unreadable | ServerFailure)
 
 
-class _Asked(Enum):
-    """What is asked of a side to see whether it answers."""
+class _Check(Enum):
+    """The request that checks whether a side works."""
 
     PROBE = auto()
     CUSTOMERS = auto()
-    """The resource whose list is read; of the shop, what only valid credentials get."""
+    """The list of customers; at the shop, a request that only valid credentials may make."""
     TYPES = auto()
 
 
 @dataclass(slots=True)
-class _Probe:
-    asked_at: float
+class _CheckResult:
+    checked_at: float
     error: UpstreamError | None
 
 
-_ASKED_NAMES = {_Asked.PROBE: "its status check", _Asked.CUSTOMERS: "its list of customers", _Asked.TYPES: "its list of customer types"}
+_CHECK_NAMES = {_Check.PROBE: "its status check", _Check.CUSTOMERS: "its list of customers", _Check.TYPES: "its list of customer types"}
 
 
 class FailureClassifier:
     """One per lease and configuration."""
 
     def __init__(self, services: FlowServices, account: Account, till: Callable[[], TillClient], shop: Callable[[], ShopClient]) -> None:
-        """``till``, ``shop``: make or find the client when a probe needs it; may raise UpstreamError where credentials are missing."""
+        """``till``, ``shop``: return the client when a check needs it. They may raise UpstreamError if credentials are missing."""
         self._services = services
         self._account = account
         self._till = till
         self._shop = shop
-        self._locks: dict[tuple[Side, _Asked], asyncio.Lock] = {}
-        self._probes: dict[tuple[Side, _Asked], _Probe] = {}
+        self._locks: dict[tuple[Side, _Check], asyncio.Lock] = {}
+        self._results: dict[tuple[Side, _Check], _CheckResult] = {}
 
     async def classify_error(
         self, error: UpstreamError, outcome: Outcome, stage: str, *, comment: str | None = None, refusal_is_final: bool = False
     ) -> Verdict:
-        """``stage``: what was being done, as the note begins ("reading the customer from Epos Now").
+        """``stage``: the step that failed, with which the note begins ("reading the customer from Epos Now").
 
-        ``refusal_is_final``: a refused write ends the entry at once; a refused read is tried again while attempts remain.
+        ``refusal_is_final``: a refused write ends the entry at once. A refused read is retried while attempts remain.
         """
         note = f"{stage}: {cause_of(error)}"
         # invariant: a-spent-allowance-charges-nobody
         if isinstance(error, AllowanceSpent):
             return self._waits_for_allowance(error, outcome, note, comment)
         # invariant: account-problems-are-probed-first
-        if _is_certain(error, is_write=refusal_is_final):
+        if _is_certainly_account_wide(error, is_write=refusal_is_final):
             return self._paused(_reason(error) or ProblemReason.UNREACHABLE, outcome, error, error, comment, note)
         error.forget_frames()  # the probe may take as long as the request did
-        failed = await self._also_failed(error, _resource_of(outcome))
-        if failed is not None and isinstance(failed[1], AllowanceSpent):  # it was never sent, so nothing is known of the side
+        failed = await self._failing_check(error, _resource_of(outcome))
+        if failed is not None and isinstance(failed[1], AllowanceSpent):  # the check was never sent, so it tells nothing about the side
             return self._waits_for_allowance(failed[1], outcome, note, comment)
         if failed is not None:
-            also = f"{_SIDE_NAMES[error.side]}: {_ASKED_NAMES[failed[0]]} fails too"
+            also = f"{_SIDE_NAMES[error.side]}: {_CHECK_NAMES[failed[0]]} fails too"
             if cause_of(failed[1]) != cause_of(error):
                 also += f" ({cause_of(failed[1])})"
             reason = _reason(failed[1]) or _reason(error) or ProblemReason.UNREACHABLE
             return self._paused(reason, outcome, error, failed[1], comment, note, also)
         if isinstance(error, Refused) and refusal_is_final:
             return _with_upstream(Verdict.failed(outcome, note, comment=comment), error)
-        alone = [f"{_SIDE_NAMES[error.side]} answers other requests: only this entry meets it"] if _reason(error) is not None else []
+        own_note = [f"{_SIDE_NAMES[error.side]} answers other requests: only this entry meets it"] if _reason(error) is not None else []
         answered = frozenset({error.side}) if _needs_probe(error) else frozenset[Side]()
-        return replace(_with_upstream(Verdict.retry(outcome, note, *alone, comment=comment), error), sides_answered=answered)
+        return replace(_with_upstream(Verdict.retry(outcome, note, *own_note, comment=comment), error), sides_answered=answered)
 
     def _waits_for_allowance(self, error: AllowanceSpent, outcome: Outcome, note: str, comment: str | None) -> Verdict:
-        """Nothing was sent, and others of the account need no request, or go first: only this entry comes again."""
+        """Postpones this entry alone. Nothing was sent, and the account's other entries may need no request or go first."""
         again = self._services.now() + timedelta(seconds=error.retry_after_seconds or 0.0)
         verdict = Verdict.postponed(outcome, note, not_before=again, side=error.side)
         return verdict if comment is None else replace(verdict, comment=comment)
 
     async def is_account_wide(self, error: UpstreamError) -> bool:
-        """Everybody in the lane would meet it. Probes the side where the error does not say so by itself."""
-        return _is_certain(error, is_write=False) or await self._also_failed(error, _Asked.CUSTOMERS) is not None
+        """True if every entry of the lane would get this error. Probes the side if the error alone does not tell."""
+        return _is_certainly_account_wide(error, is_write=False) or await self._failing_check(error, _Check.CUSTOMERS) is not None
 
-    async def _also_failed(self, error: UpstreamError, resource: _Asked) -> tuple[_Asked, UpstreamError] | None:
-        """What else fails of the side, where ``error`` leaves it open whose failure it is. None: it is the entry's own."""
+    async def _failing_check(self, error: UpstreamError, resource: _Check) -> tuple[_Check, UpstreamError] | None:
+        """Checks the side if ``error`` alone does not tell whose failure it is. Returns the check that fails too, and its error. None: the
+        failure is the entry's own."""
         if not _needs_probe(error):
             return None
         if (failed := await self.probe(error.side)) is not None:
-            return _Asked.PROBE, failed
+            return _Check.PROBE, failed
         if isinstance(error, ServerFailure | Unanswered) or (error.side is Side.SHOP and self._account.shop.has_bridge):
-            return None  # a bridge's probe is signed as everything else, and the only read there is
-        listed = await self._ask(error.side, resource)
+            return None  # the probe of a bridge is signed like every request, and no other read exists
+        listed = await self._run_check(error.side, resource)
         return None if listed is None else (resource, listed)
 
     async def probe(self, side: Side) -> UpstreamError | None:
-        """None: the side answers. Single-flight, and reused for ``probe_reuse_seconds``."""
-        return await self._ask(side, _Asked.PROBE)
+        """Returns None if the side answers. Concurrent callers share one probe, whose result is reused for ``probe_reuse_seconds``."""
+        return await self._run_check(side, _Check.PROBE)
 
-    async def _ask(self, side: Side, asked: _Asked) -> UpstreamError | None:
-        key = side, asked
+    async def _run_check(self, side: Side, check: _Check) -> UpstreamError | None:
+        key = side, check
         async with self._locks.setdefault(key, asyncio.Lock()):
-            known = self._probes.get(key)
-            if known is not None and self._services.clock() - known.asked_at < self._services.settings.probe_reuse_seconds:
-                return known.error
+            result = self._results.get(key)
+            if result is not None and self._services.clock() - result.checked_at < self._services.settings.probe_reuse_seconds:
+                return result.error
             failed: UpstreamError | None = None
             try:
-                await (self._ask_till(asked) if side is Side.TILL else self._ask_shop(asked))
+                await (self._check_till(check) if side is Side.TILL else self._check_shop(check))
             except UpstreamError as error:
                 error.forget_frames()
                 failed = error
-            self._probes[key] = _Probe(self._services.clock(), failed)
+            self._results[key] = _CheckResult(self._services.clock(), failed)
             return failed
 
-    async def _ask_till(self, asked: _Asked) -> None:
+    async def _check_till(self, check: _Check) -> None:
         till = self._till()
-        match asked:
-            case _Asked.PROBE:
+        match check:
+            case _Check.PROBE:
                 await till.probe()
-            case _Asked.CUSTOMERS:
+            case _Check.CUSTOMERS:
                 (await till.list_customers(1)).check()
-            case _Asked.TYPES:
+            case _Check.TYPES:
                 await till.list_customer_types()
 
-    async def _ask_shop(self, asked: _Asked) -> None:
+    async def _check_shop(self, check: _Check) -> None:
         shop = self._shop()
-        await (shop.probe() if asked is _Asked.PROBE else shop.check_access())
+        await (shop.probe() if check is _Check.PROBE else shop.check_access())
 
     def missing_settings(self, side: Side, outcome: Outcome, *, comment: str | None = None) -> Verdict | None:
-        """The account problem when what the flow needs of ``side`` is not set; None when it is all there."""
+        """Returns the verdict with the account problem if a setting that the flow needs of ``side`` is missing, else None."""
         epos, shop = self._account.epos, self._account.shop
         if side is Side.TILL:
             needed = [("epos.base_url", epos.base_url), ("epos.api_key", epos.api_key), ("epos.api_secret", epos.api_secret)]
@@ -212,17 +213,21 @@ class FailureClassifier:
         self, reason: ProblemReason, outcome: Outcome, error: UpstreamError, cause: UpstreamError, comment: str | None, *notes: str
     ) -> Verdict:
         retry_after = max(error.retry_after_seconds or 0.0, cause.retry_after_seconds or 0.0) or None
-        told = cause if isinstance(cause, Blocked) and not isinstance(error, Blocked) else error  # its remedy is the one that helps
-        text = f"{_SIDE_NAMES[error.side]}: {cause_of(told)}"
+        # the remedy of a block is the one that helps
+        shown_error = cause if isinstance(cause, Blocked) and not isinstance(error, Blocked) else error
+        text = f"{_SIDE_NAMES[error.side]}: {cause_of(shown_error)}"
         if reason is ProblemReason.BRIDGE_MISSING:
             text = f"the shop's tillsync plugin does not answer: {cause_of(error)}"
         problem = AccountProblem(reason=reason, side=error.side, text=text, retry_after_seconds=retry_after)
         return _with_upstream(Verdict.paused(outcome, problem, *notes, comment=comment), error)
 
 
-def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
-    """The error says by itself that everybody meets it. The shop refuses keys in WordPress' own words. A till may refuse one customer or
-    one search; the address of its creates names nobody."""
+def _is_certainly_account_wide(error: UpstreamError, *, is_write: bool) -> bool:
+    """True if the error alone tells that every entry would get it.
+
+    The shop refuses keys in WordPress' own words. A till may refuse one customer or one search, but the address of its creates names no
+    customer.
+    """
     match error:
         case AllowanceSpent():
             return False
@@ -231,7 +236,7 @@ def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
         case CredentialsRefused():
             return error.side is Side.SHOP or is_write or error.status is None
         case Misaddressed() if error.status is None:
-            return True  # nothing was sent: the address itself cannot be used
+            return True  # nothing was sent, because the address itself cannot be used
         case Blocked():
             return error.is_of_whole_side
         case Misaddressed() | Missing() if error.side is Side.TILL and is_write:
@@ -241,10 +246,10 @@ def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
 
 
 def _needs_probe(error: UpstreamError) -> bool:
-    """The error may be the entry's or everybody's."""
+    """True if the error may concern the entry or the whole side."""
     match error:
         case Unreadable():
-            return error.field is None  # else one row has something wrong in it
+            return error.field is None  # else a value of one row is wrong
         case ServerFailure() | Unanswered() | Misaddressed() | Missing() | CredentialsRefused():
             return True
         case _:
@@ -269,8 +274,8 @@ def _reason(error: UpstreamError) -> ProblemReason | None:
             return None
 
 
-def _resource_of(outcome: Outcome) -> _Asked:
-    return _Asked.TYPES if outcome is Outcome.TYPE_REQUEST_FAILED else _Asked.CUSTOMERS
+def _resource_of(outcome: Outcome) -> _Check:
+    return _Check.TYPES if outcome is Outcome.TYPE_REQUEST_FAILED else _Check.CUSTOMERS
 
 
 def _has_comment(outcome: Outcome) -> bool:

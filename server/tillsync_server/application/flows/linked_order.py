@@ -1,4 +1,4 @@
-"""What a link answers for an order of the linked number, by the standing of the person who ordered (linked_person.py)."""
+"""Decides what a link answers for an order of its shop customer number, by the person who ordered (linked_person.py)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class LinkedOrders:
         self._persons = persons
 
     async def person(self, link: Link, facts: OrderFacts) -> Person | None:
-        """Who ordered. None: the till customer is gone, and the order does not say that another person has the number.
+        """Returns the person who ordered. None: the till customer is gone, and the order does not say that another person has the number.
 
-        For a link whose till customer is gone the shop is asked only where the order's word differs. Raises RunInterrupted.
+        If the till customer is gone, the shop is asked only if the order contradicts the link. Raises RunInterrupted.
         """
         if link.epos_gone_at is None:
             return await self._persons.of_order(link, facts)
@@ -37,7 +37,7 @@ class LinkedOrders:
         return person if person.standing in (Standing.ANOTHER, Standing.FORMER) else None
 
     async def answer(self, link: Link, person: Person) -> Verdict | None:
-        """None: the link says nothing about this order; it is matched by email."""
+        """Returns the link's verdict. None: the link does not decide this order, which is then matched by email."""
         match person.standing:
             case Standing.LINKED:
                 return await self._of_linked(link, person.registered_at)
@@ -49,8 +49,8 @@ class LinkedOrders:
                 return None
             case Standing.FORMER:
                 return None
-            case Standing.NOT_TOLD:
-                return _of_unknown(link, person.because)
+            case Standing.UNKNOWN:
+                return _of_unknown(link, person.reason)
             case _:
                 assert_never(person.standing)
 
@@ -74,20 +74,21 @@ def matched_by_link(customer_id: EposCustomerId) -> Verdict:
     return Verdict.finished(Outcome.MATCHED_LINK).for_customer(customer_id)
 
 
-def _of_unknown(link: Link, because: str) -> Verdict | None:
-    """Neither the order nor the shop says who ordered."""
+def _of_unknown(link: Link, reason: str) -> Verdict | None:
+    """Returns the verdict if neither the order nor the shop tells who ordered."""
     customer_id, number = link.epos_customer_id, link.woo_customer_id
     if link.woo_gone_at is not None:
         return None
     if link.woo_registered_at is None:
-        return matched_by_link(customer_id)  # neither link nor order ever heard a time: as it was before there were times
+        return matched_by_link(customer_id)  # link and order have no registration time: decide as before times were recorded
     asked = f"asking the shop whether shop customer {number} is still the one who is linked to customer {customer_id}"
-    reason = f"{asked}: {because}; try again once it can say"
-    return Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, reason, candidate_ids=(customer_id,))
+    note = f"{asked}: {reason}; try again once it can say"
+    return Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, note, candidate_ids=(customer_id,))
 
 
 def plan_of_linked_number(plan: MatchByEmail, link: Link, person: Person) -> MatchByEmail:
-    """The number was linked: nothing is created for it, and a pair whose shop customer is proven gone is not linked again."""
+    """Changes the plan for a number that was linked: no customer is created for it, and a pair whose shop customer is proven gone is not
+    linked again."""
     number, customer_id = link.woo_customer_id, link.epos_customer_id
     if person.standing is Standing.ANOTHER:
         was = f"shop customer {number} is another person than the one who was linked to customer {customer_id}"
@@ -97,6 +98,6 @@ def plan_of_linked_number(plan: MatchByEmail, link: Link, person: Person) -> Mat
         former = f"the number of shop customer {number} belongs to another account than the one that ordered"
         none_found = f"{former}: no customer in Epos Now has this email: choose the customer"
         return replace(plan, links=False, not_linked_because=f"not linked: {former}", creates=False, none_found=none_found)
-    gone = f"shop customer {number} was found deleted in the shop ({person.because})"
+    gone = f"shop customer {number} was found deleted in the shop ({person.reason})"
     none_found = f"{gone}: no customer in Epos Now has this email: choose the customer"
     return replace(plan, links=False, not_linked_because=f"not linked: {gone}", creates=False, none_found=none_found)

@@ -1,8 +1,7 @@
-"""Shop → till: which till customer does this order belong to. The ladder (docs/architecture.md#the-life-of-an-order); its pure rules are in
-domain.matching.
+"""The flow of an order: it finds the till customer of the order (docs/architecture.md#the-life-of-an-order). domain.matching has the rules.
 
-A usable link is believed without asking the till: it is the answer for most orders, a read each would spend the till's allowance, and a
-till customer found gone by any customer entry makes the link unusable. A link answers only for the person that it was made for
+A usable link answers without a request to the till. It answers most orders, and a read for each would spend the till's allowance. A
+customer entry that finds the till customer gone makes the link unusable. A link answers only for the person that it was made for
 (linked_person.py).
 """
 
@@ -44,12 +43,12 @@ from tillsync_server.ports.links import OrderLinkOutcome
 
 _NOT_MATCHED = Outcome.CUSTOMER_NOT_MATCHED
 _DECISIONS = 3
-"""How often one run decides again because a link was made meanwhile."""
+"""Most decisions of one run. A run decides again when a link was made meanwhile."""
 _CONFLICT_RETRY_SECONDS = 5.0
 
 
 class OrderFlow:
-    """One per lease and configuration: its orders share searches, proofs and list readings."""
+    """One per lease and configuration, so that its orders share searches, proofs and list readings."""
 
     def __init__(self, context: LaneContext) -> None:
         self._context = context
@@ -61,7 +60,7 @@ class OrderFlow:
         self._linked = LinkedOrders(context, LinkedPersons(self._users))
 
     async def run(self, entry: ClaimedEntry) -> Verdict:
-        """Raises RunInterrupted, and what the database raises; everything the till does becomes a verdict."""
+        """Returns a verdict for all that the till answers. Raises RunInterrupted and the errors of the database."""
         if entry.facts is None:
             raise ValueError(f"order entry {entry.entry_id} has no facts")
         try:
@@ -83,26 +82,26 @@ class OrderFlow:
         )
 
     async def _decide_once(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
-        """None: a link was made meanwhile, decide again."""
+        """Returns None if a link was made meanwhile, and the order must be decided again."""
         if self._account.customer_sync_enabled and entry.chosen_epos_customer_id is not None:
             return await self._chosen(entry.chosen_epos_customer_id, facts)
-        first = plan_without_customer(self._account, facts)
-        match first:
+        plan = plan_without_customer(self._account, facts)
+        match plan:
             case UseDefaultCustomer(reason):
                 return self._to_default(reason)
             case HoldForPerson(reason):
                 return Verdict.held(_NOT_MATCHED, reason)
             case MatchByEmail():
-                return await self._by_email(entry, facts, first, None)
+                return await self._by_email(entry, facts, plan, None)
             case None:
                 return await self._of_shop_customer(entry, facts)
             case _:
-                assert_never(first)
+                assert_never(plan)
 
-    # the rungs
+    # the steps of the ladder
 
     async def _of_shop_customer(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
-        """By the customer's link, else by email."""
+        """Decides by the customer's link, else by email."""
         if facts.woo_customer_id is None:
             raise ValueError("only an order of a shop customer goes on to links")
         link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
@@ -133,13 +132,13 @@ class OrderFlow:
         return Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason).for_customer(customer_id)
 
     async def _chosen(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
-        """A person's choice for this order stands above guest policy, links and emails; only its being there is checked."""
+        """Takes the customer that a person chose for this order, above guest policy, links and emails. Checks only that it exists."""
         if facts.woo_customer_id is not None:
             link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
             if link is not None and link.is_usable and link.epos_customer_id == customer_id:
                 return matched_by_link(customer_id)
-        if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
-            return incomplete
+        if (missing_settings := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+            return missing_settings
         try:
             await self._context.till.read_customer(customer_id)
         except Missing as missing:
@@ -152,15 +151,15 @@ class OrderFlow:
     async def _only_candidates(self, plan: HoldWithCandidates) -> Verdict:
         ids: list[EposCustomerId] = []
         if plan.email:
-            if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
-                return incomplete
+            if (missing_settings := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+                return missing_settings
             found = await self._emails.find(plan.email, prove_miss=False)
             ids = [each.epos_customer_id for each in found.customers or found.resembling]
         return Verdict.held(_NOT_MATCHED, plan.reason, _candidates_note(ids), candidate_ids=tuple(ids[:MAX_CANDIDATES]))
 
     async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: MatchByEmail, broken: Link | None) -> Verdict | None:
-        if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
-            return incomplete
+        if (missing_settings := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+            return missing_settings
         if plan.creates:
             answer = await self._creation.find_or_create(new_customer(facts, plan.email), for_order=entry)
             if isinstance(answer, Verdict):
@@ -175,10 +174,10 @@ class OrderFlow:
             if plan.none_found and len(answer.customer_ids) > 1:
                 return self._several(answer)
             if len(answer.customer_ids) != 1:
-                how_many = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
-                spelled = ", ".join(str(each.epos_customer_id) for each in found.resembling[:10])
-                another = f"; in another spelling: {spelled}" if spelled else ""
-                return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now{another}")
+                count_note = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
+                resembling = ", ".join(str(each.epos_customer_id) for each in found.resembling[:10])
+                resembling_note = f"; in another spelling: {resembling}" if resembling else ""
+                return self._to_default(f"{plan.not_linked_because}; {count_note} its billing email in Epos Now{resembling_note}")
         [customer_id] = answer.customer_ids
         outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
         cut = cut_names(facts) if answer.created is not None else ()
@@ -213,18 +212,18 @@ class OrderFlow:
         if broken is not None and broken.epos_gone_at is not None and broken.epos_customer_id == customer_id:
             try:
                 await self._context.till.read_customer(customer_id)
-            except Missing:  # linked again, its entry would find it gone again, and this order would run again without an end
+            except Missing:  # if linked again, its entry would find it gone again, and this order would run for ever
                 note = f"Epos Now's search still finds customer {customer_id}, which is deleted there"
                 return Verdict.retry(_NOT_MATCHED, f"linking the customer: {note}", side=Side.TILL)
         if customer_id == self._account.default_epos_customer_id:
             reason = f"the only customer with this email, {customer_id}, is the default customer, which cannot be linked"
             return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
-        standing = (await self._services.links.by_epos(self._account.account_id, [customer_id])).get(customer_id)
-        # never taken over; only a shop customer who is gone has nothing left to lose
-        if standing is not None and standing.woo_customer_id != woo_customer_id and standing.woo_gone_at is None:
-            taken = await self._held_by_holder(standing, woo_customer_id, outcome)
-            if taken is not None:
-                return taken
+        existing = (await self._services.links.by_epos(self._account.account_id, [customer_id])).get(customer_id)
+        # a till customer is never taken from another shop customer, unless that shop customer is gone
+        if existing is not None and existing.woo_customer_id != woo_customer_id and existing.woo_gone_at is None:
+            held = await self._verdict_of_holder(existing, woo_customer_id, outcome)
+            if held is not None:
+                return held
         linked = await self._services.order_linker.link(
             self._context.lane.lease,
             entry,
@@ -248,22 +247,22 @@ class OrderFlow:
             case _:
                 assert_never(linked)
 
-    async def _held_by_holder(self, standing: Link, woo_customer_id: WooCustomerId, outcome: Outcome) -> Verdict | None:
-        """None: the shop customer whom the link names is not there any more, and the till customer is free."""
-        customer_id, holder_id = standing.epos_customer_id, standing.woo_customer_id
+    async def _verdict_of_holder(self, existing: Link, woo_customer_id: WooCustomerId, outcome: Outcome) -> Verdict | None:
+        """Returns None if the linked shop customer does not exist any more, so that the till customer may be linked."""
+        customer_id, holder_id = existing.epos_customer_id, existing.woo_customer_id
         reason = f"the only customer with this email, {customer_id}, is linked to another shop customer, {holder_id}"
         held = Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
         try:
-            users = await self._users.ask(holder_id, woo_customer_id)
+            users = await self._users.read(holder_id, woo_customer_id)
         except UpstreamError as error:
             return replace(held, notes=(*held.notes, f"whether that one is still there: {cause_of(error)}"))
         holder, lease = users[holder_id], self._context.lane.lease
         if holder is None:
             await self._services.shop_state.mark_gone(lease, woo=[holder_id], of=[customer_id])
             return None
-        registered_at, known = holder.registered_at, standing.woo_registered_at
-        if registered_at is not None and not is_linked_person(known, standing.create_time, registered_at):
-            await self._services.order_linker.end_of_person(lease, standing)
+        registered_at = holder.registered_at
+        if registered_at is not None and not is_linked_person(existing.woo_registered_at, existing.create_time, registered_at):
+            await self._services.order_linker.end_of_person(lease, existing)
             return None
         if users[woo_customer_id] is None:
             deleted = f"not linked: shop customer {woo_customer_id} is deleted in the shop"
