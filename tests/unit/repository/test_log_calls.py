@@ -77,7 +77,7 @@ REVIEWED: dict[str, set[str]] = {
     "partitions": {"dropped"},
     "sqlstate": {"error.sqlstate"},
     # places in the source
-    "where": {"_place_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second: roles and programs of the operator
+    "where": {"_origin_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second: roles and programs of the operator
     "stack": {"stack"},  # only its places are written
     # sentences of ours, and of PostgreSQL without its values (embedded/exit_reason.py)
     "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files"},
