@@ -1,4 +1,4 @@
-"""One suite a port: a class of tests on what the callers rely on, and a subclass for each implementation, the fake and the real ones.
+"""One suite per port: a class of tests of what callers rely on, and a subclass for the fake and each real implementation.
 
-``pytest tests/contracts -m "not integration"`` runs all but PostgreSQL.
+``pytest tests/contracts -m "not integration"`` runs all implementations except PostgreSQL.
 """

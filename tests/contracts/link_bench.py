@@ -1,4 +1,4 @@
-"""What the contract suites of ``ports/links.py`` need beside the ports: links and orders made and shown in one way everywhere."""
+"""The interface of the contract suites of ``ports/links.py`` for making and reading links and orders on each implementation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AN_HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Refresh:
-    """The customer entry that a link queued."""
+    """The customer entry queued by a link."""
 
     entry_id: EntryId
     revision: int
@@ -48,15 +48,15 @@ class LinkBench(Protocol):
     def shop(self) -> ShopStateStore: ...
 
     async def put_link(self, epos: int, woo: int, *, account_id: AccountId = SHOP, epos_gone: bool = False, woo_gone: bool = False) -> None:
-        """In the place of the link that the till customer has."""
+        """Stores a link in place of the till customer's present one."""
         ...
 
     async def break_link(self, epos: int) -> None:
-        """Its till customer is gone."""
+        """Marks the link's till customer as deleted."""
         ...
 
     async def mend_link(self, epos: int) -> None:
-        """Another link of the same two customers: made later, and usable."""
+        """Makes a later, usable link of the same two customers."""
         ...
 
     async def mark(self, woo: int) -> None: ...
@@ -68,7 +68,7 @@ class LinkBench(Protocol):
     async def config_version(self) -> int: ...
 
     async def change_settings(self) -> None:
-        """As any change of settings: config_version and update_time move on."""
+        """Changes a setting, so that config_version and update_time rise."""
         ...
 
     async def settings_time(self) -> datetime: ...
@@ -76,25 +76,25 @@ class LinkBench(Protocol):
     async def database_now(self) -> datetime: ...
 
     async def lease(self) -> LaneLease:
-        """Of SHOP's lane; taken once."""
+        """The lease of SHOP's lane, which is leased once."""
         ...
 
     async def take_over(self) -> LaneLease:
-        """The lease ran out, and another process has SHOP's lane."""
+        """Lets the lease expire and another process lease SHOP's lane."""
         ...
 
     async def order(self, order_id: int, *, woo: int | None = 12, email: str = "ada@example.test", epos: int | None = None) -> EntryId:
-        """Waits to run. ``epos``: the till customer of its last attempt."""
+        """Stores a pending order. ``epos`` is the till customer of its last attempt."""
         ...
 
     async def ended(self, order_id: int, verdict: Verdict, *, woo: int | None = 12, email: str = "ada@example.test") -> EntryId:
-        """An order that ran and was held, or failed."""
+        """Stores an order that ran and was held or failed."""
         ...
 
     async def claim(self, order_id: int) -> ClaimedEntry: ...
 
     async def new_facts(self, order_id: int, *, woo: int | None = 12) -> None:
-        """The order comes again with another email."""
+        """Stores the order again with another email."""
         ...
 
     async def dismiss(self, entry_id: EntryId) -> None: ...
@@ -110,11 +110,11 @@ class LinkBench(Protocol):
     async def refresh(self, epos: int) -> Refresh | None: ...
 
     async def is_queued(self, epos: int) -> bool:
-        """A customer entry of this till customer waits, whatever queued it."""
+        """Whether a customer entry of this till customer is pending, queued by any cause."""
         ...
 
     async def hint(self, epos: int) -> EntryId:
-        """A customer entry that is no link's doing."""
+        """Queues a customer entry without a link."""
         ...
 
 
@@ -124,7 +124,7 @@ async def pairs(bench: LinkBench) -> set[tuple[int, int]]:
 
 
 async def held(bench: LinkBench, *order_ids: int, woo: int | None = 12, email: str = "ada@example.test") -> list[EntryId]:
-    """Orders that wait for a person, in order of arrival."""
+    """Held orders in order of arrival."""
     return [await bench.ended(order_id, HELD_DUPLICATE, woo=woo, email=email) for order_id in order_ids]
 
 

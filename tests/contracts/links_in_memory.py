@@ -1,4 +1,4 @@
-"""The bench of links on the fakes."""
+"""The link bench on the fakes."""
 
 from __future__ import annotations
 

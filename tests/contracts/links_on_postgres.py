@@ -1,4 +1,4 @@
-"""The bench of links on the PostgreSQL adapters."""
+"""The link bench on the PostgreSQL adapters."""
 
 from __future__ import annotations
 

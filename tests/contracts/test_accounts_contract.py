@@ -1,4 +1,4 @@
-"""Accounts as they are kept, and the customers seen at their tills."""
+"""Stored accounts, and the customers seen at their tills."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Bench(Protocol):
     def accounts(self) -> AccountStoreAndSeen: ...
 
     async def link(self, epos: int) -> None:
-        """Of SHOP, to some shop customer."""
+        """Links the till customer of SHOP to a shop customer."""
         ...
 
     async def time_passes(self) -> None: ...
 
     async def open_problem(self, side: Side) -> None:
-        """Of SHOP."""
+        """Opens a problem on the side of SHOP."""
         ...
 
 
@@ -48,14 +48,14 @@ def setting(**changes: object) -> Callable[[Account], Account]:
 
 
 class AccountStoreContract:
-    async def test_an_account_comes_back_as_it_was_made(self, bench: Bench) -> None:
+    async def test_created_account_is_read_unchanged(self, bench: Bench) -> None:
         made = await bench.accounts.create(FULL)
         assert replace(made, create_time=None, update_time=None) == FULL
         assert made.create_time is not None
         assert made.create_time == made.update_time
         assert await bench.accounts.get(SHOP) == made
 
-    async def test_names_taken_and_missing(self, bench: Bench) -> None:
+    async def test_taken_id_raises_already_exists_and_missing_id_not_found(self, bench: Bench) -> None:
         await bench.accounts.create(PLAIN)
         with pytest.raises(AlreadyExists):
             await bench.accounts.create(replace(PLAIN, name="another"))
@@ -65,8 +65,8 @@ class AccountStoreContract:
         with pytest.raises(NotFound):
             await bench.accounts.update(NOWHERE, setting(name="x"))
 
-    async def test_a_repeated_create_answers_as_the_first(self, bench: Bench) -> None:
-        """As long as the settings are those of the call, whatever the service has added itself."""
+    async def test_repeated_create_returns_the_first_account(self, bench: Bench) -> None:
+        """The stored settings must equal those of the call. Values added by the service do not count."""
         given = replace(FULL, trusted_accounts=TrustedAccounts.REGISTERED_BEFORE, trusted_before=datetime(2026, 1, 2, tzinfo=UTC))
         made = await bench.accounts.create(given)
         await bench.open_problem(Side.TILL)
@@ -82,8 +82,8 @@ class AccountStoreContract:
             await bench.accounts.create(given)
         assert (await bench.accounts.get(SHOP)).config_version == changed.config_version
 
-    async def test_a_repeated_update_answers_although_its_etag_is_outdated(self, bench: Bench) -> None:
-        """The first call has changed the etag. Nothing is overwritten; what was changed since is overwritten by nobody."""
+    async def test_repeated_update_succeeds_with_its_outdated_etag(self, bench: Bench) -> None:
+        """The first call changed the etag. The repeated one writes nothing, and a later change is not overwritten."""
         before = await bench.accounts.create(PLAIN)
         first = await bench.accounts.update(SHOP, setting(name="one"), etag=before.etag)
         again = await bench.accounts.update(SHOP, setting(name="one"), etag=before.etag)
@@ -108,7 +108,7 @@ class AccountStoreContract:
         rest = await bench.accounts.list_accounts(after=first[-1].account_id, limit=2)
         assert [account.account_id for account in rest] == ["shop-c"]
 
-    async def test_a_till_is_shared_only_when_said_so(self, bench: Bench) -> None:
+    async def test_till_is_shared_only_if_the_account_names_it(self, bench: Bench) -> None:
         accounts = bench.accounts
         await accounts.create(PLAIN)
         second = replace(PLAIN, account_id=OTHER)
@@ -124,8 +124,8 @@ class AccountStoreContract:
                 await accounts.update(OTHER, setting(shared_till=False), dry_run=dry_run)
         await accounts.update(OTHER, setting(shared_till=False, till_id=TillId("own")))
 
-    async def test_the_accounts_of_a_till_are_as_they_are_now(self, bench: Bench) -> None:
-        """Asked for each webhook: a secret that was changed, or an account that left the till, opens nothing any more."""
+    async def test_accounts_of_a_till_are_current(self, bench: Bench) -> None:
+        """Each webhook reads them, so a changed secret or an account that left the till is not accepted any more."""
         accounts, till = bench.accounts, TillId("company")
         shared = replace(FULL, till_id=till, shared_till=True)
         first = await accounts.create(shared)
@@ -138,7 +138,7 @@ class AccountStoreContract:
         assert list(await accounts.accounts_of_till(TillId("nobody"))) == []
 
     @pytest.mark.catches("setting-changes-raise-the-version")
-    async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(self, bench: Bench) -> None:
+    async def test_change_raises_the_version_and_an_empty_change_does_not(self, bench: Bench) -> None:
         accounts = bench.accounts
         before = await accounts.create(FULL)
         await bench.time_passes()
@@ -151,13 +151,13 @@ class AccountStoreContract:
         assert (await accounts.update(SHOP, setting(name="Renamed"))).account.config_version == 2
         assert changed.effect == SettingsEffect()
 
-    async def test_a_dry_run_answers_as_the_change_would_and_stores_nothing(self, bench: Bench) -> None:
+    async def test_dry_run_returns_the_changed_account_and_stores_nothing(self, bench: Bench) -> None:
         before = await bench.accounts.create(FULL)
         tried = await bench.accounts.update(SHOP, setting(name="Renamed"), dry_run=True)
         assert tried.account.name == "Renamed"
         assert await bench.accounts.get(SHOP) == before
 
-    async def test_an_outdated_etag_is_refused_and_changes_nothing(self, bench: Bench) -> None:
+    async def test_outdated_etag_is_refused_and_changes_nothing(self, bench: Bench) -> None:
         before = await bench.accounts.create(PLAIN)
         now = (await bench.accounts.update(SHOP, setting(name="one"))).account
         with pytest.raises(Aborted) as refused:
@@ -175,7 +175,7 @@ class AccountStoreContract:
         await bench.accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(99)))
 
     @pytest.mark.parametrize("side", list(Side))
-    async def test_a_side_that_was_tested_closes_its_problem(self, bench: Bench, side: Side) -> None:
+    async def test_resumed_side_closes_its_own_problem(self, bench: Bench, side: Side) -> None:
         accounts = bench.accounts
         version = (await accounts.create(PLAIN)).config_version
         await bench.open_problem(side)
@@ -188,7 +188,7 @@ class AccountStoreContract:
         assert (await accounts.get(SHOP)).problems == ()
         assert not await accounts.resume_side(SHOP, side, config_version=version), "there is none any more"
 
-    async def test_tills_with_common_customers_look_alike(self, bench: Bench) -> None:
+    async def test_tills_with_common_customers_are_found(self, bench: Bench) -> None:
         accounts = bench.accounts
         for name in ("a", "b", "c"):
             await accounts.create(Account(account_id=AccountId(name), till_id=TillId(f"till-{name}")))

@@ -1,4 +1,4 @@
-"""The till's request allowance as its clients meet it. How much it allows is PostgreSQL's alone (test_till_budget.py)."""
+"""The request allowance of a till for its clients. ``test_till_budget.py`` tests the amounts, which only PostgreSQL enforces."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ PER_MINUTE = 6000
 
 class Bench(Protocol):
     def budget(self, *, is_short: bool = False) -> TillBudget:
-        """As one more process has it. ``is_short``: it allows what ``per_minute`` says."""
+        """The budget of another process. With ``is_short`` it allows only ``per_minute`` requests."""
         ...
 
     async def wait(self, seconds: float) -> None:
-        """Nobody asks the till anything for so long."""
+        """Lets so many seconds pass without a request to the till."""
         ...
 
     async def pauses_end(self) -> None: ...
 
     async def clock(self) -> float:
-        """Seconds of the clock that pauses are measured by."""
+        """The clock of the pauses, in seconds."""
         ...
 
 
 class TillBudgetContract:
-    async def test_a_take_within_the_allowance_goes_soon(self, bench: Bench) -> None:
+    async def test_reservation_within_the_allowance_has_a_short_wait(self, bench: Bench) -> None:
         assert 0.0 <= await bench.budget().reserve(TILL, 1, per_minute=PER_MINUTE) < 1.0
 
-    async def test_a_pause_stops_everybody_and_ends_by_itself(self, bench: Bench) -> None:
+    async def test_pause_refuses_all_processes_until_it_ends(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(), bench.budget()
         await here.reserve(TILL, 1, per_minute=PER_MINUTE)
         began = await bench.clock()
@@ -53,13 +53,13 @@ class TillBudgetContract:
         await bench.pauses_end()
         assert await elsewhere.reserve(TILL, 1, per_minute=PER_MINUTE) < 1.0
 
-    async def test_a_till_that_was_never_asked_can_be_paused(self, bench: Bench) -> None:
+    async def test_till_without_requests_can_be_paused(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
         with pytest.raises(Throttled):
             await budget.reserve(TILL, 1, per_minute=PER_MINUTE)
 
-    async def test_what_is_there_is_given_and_the_next_time_is_told(self, bench: Bench) -> None:
+    async def test_available_allowance_is_taken_and_the_next_time_returned(self, bench: Bench) -> None:
         budget = bench.budget(is_short=True)
         await bench.wait(2.0)
         first = await budget.take_available(TILL, 500, per_minute=PER_MINUTE)
@@ -70,7 +70,7 @@ class TillBudgetContract:
         assert second.wait_seconds == 0.0
 
     @pytest.mark.catches("only-orders-book-ahead")
-    async def test_what_orders_have_booked_is_not_there_for_others(self, bench: Bench) -> None:
+    async def test_allowance_reserved_by_orders_is_not_available_to_others(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
         assert await here.reserve(TILL, 8, per_minute=60) > 7.0
         given = await elsewhere.take_available(TILL, 5, per_minute=60)
@@ -78,7 +78,7 @@ class TillBudgetContract:
         assert 0 < given.next_seconds <= 2.0, "the tenth is theirs: two bookings of orders away"
 
     @pytest.mark.catches("every-tenth-request-is-left-to-others")
-    async def test_every_tenth_is_left_to_others(self, bench: Bench) -> None:
+    async def test_every_tenth_request_is_left_to_other_classes(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
         for _ in range(9):
             await here.reserve(TILL, 1, per_minute=60)
@@ -87,20 +87,20 @@ class TillBudgetContract:
         assert 8.0 < given.wait_seconds <= 10.0, "booked behind the orders"
         assert (await elsewhere.take_available(TILL, 5, per_minute=60)).requests == 0, "one, and the next nine are for orders"
 
-    async def test_a_pause_stops_those_who_book_nothing_too(self, bench: Bench) -> None:
+    async def test_pause_refuses_requests_without_a_reservation_too(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
         with pytest.raises(Throttled) as refused:
             await budget.take_available(TILL, 1, per_minute=PER_MINUTE)
         assert type(refused.value) is Throttled
 
-    async def test_a_wait_that_is_too_long_is_no_limit_of_the_tills(self, bench: Bench) -> None:
+    async def test_too_long_wait_is_a_spent_allowance_and_not_a_till_limit(self, bench: Bench) -> None:
         budget = bench.budget(is_short=True)
         with pytest.raises(AllowanceSpent) as spent:
             await budget.reserve(TILL, 12, per_minute=60)
         assert spent.value.retry_after_seconds == pytest.approx(12.0, abs=1.0)
 
-    async def test_tills_are_apart(self, bench: Bench) -> None:
+    async def test_tills_have_separate_budgets(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
         assert await budget.reserve(OTHER, 1, per_minute=PER_MINUTE) < 1.0

@@ -1,4 +1,4 @@
-"""A decision is looked at again when its ground changes: a customer is gone, unlinked, has another email, or belongs to another person."""
+"""Held orders are requeued when a customer of their decision is deleted, unlinked, has another email or belongs to another person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def deleted(woo_id: int, registered_at: datetime | None = None, changed_at: date
 
 
 class ChangedGroundContract:
-    """Every held order here has the till customers 1 and 2 to choose from."""
+    """Every held order here has the till customers 1 and 2 as candidates."""
 
     async def test_candidates_of_held_orders_are_known(self, bench: LinkBench) -> None:
         await held(bench, 1, 2, woo=30)
@@ -34,7 +34,7 @@ class ChangedGroundContract:
             stored = await bench.reader.stored_customers(SHOP, asked)
             assert {each for each, found in stored.items() if found.is_candidate} == candidates
 
-    async def test_held_orders_run_again_when_a_candidate_is_gone(self, bench: LinkBench) -> None:
+    async def test_held_orders_are_requeued_when_a_candidate_is_deleted(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, 3, woo=30)
         lease = await bench.lease()
         await bench.shop.mark_gone(lease, epos=[epos(3)])
@@ -42,13 +42,13 @@ class ChangedGroundContract:
         await bench.shop.mark_gone(lease, epos=[epos(2)])
         assert await bench.states(waiting) == [PENDING, PENDING]
 
-    async def test_held_orders_run_again_when_the_holder_of_their_candidate_is_gone(self, bench: LinkBench) -> None:
+    async def test_held_orders_are_requeued_when_the_shop_customer_of_their_candidate_is_deleted(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         waiting = await held(bench, 5, woo=30)
         await bench.shop.mark_gone(await bench.lease(), woo=[woo(40)])
         assert await bench.states(waiting) == [PENDING]
 
-    async def test_held_orders_run_again_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
+    async def test_held_orders_are_requeued_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
         lease = await bench.lease()
         assert await bench.linker.release_held_with_candidate(lease, epos(1), email="Ada@example.test", waits_anyway=False) == 0
@@ -67,7 +67,7 @@ class ChangedGroundContract:
         ],
         ids=["still resembles it", "corrected", "of a link", "other email", "none"],
     )
-    async def test_an_order_that_is_held_for_a_spelling_runs_again_when_that_is_corrected(
+    async def test_order_held_for_a_spelling_is_requeued_when_it_is_corrected(
         self, bench: LinkBench, email: str, waits_anyway: bool, released: int
     ) -> None:
         spelling = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "another spelling", candidate_ids=(epos(1),))
@@ -76,12 +76,12 @@ class ChangedGroundContract:
         assert await bench.linker.release_held_with_candidate(lease, epos(1), email=email, waits_anyway=waits_anyway) == released
         assert await bench.states(waiting) == [PENDING if released else HELD]
 
-    async def test_a_candidate_without_an_email_has_another_one(self, bench: LinkBench) -> None:
+    async def test_candidate_without_an_email_counts_as_changed(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
         assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), email="", waits_anyway=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
-    async def test_held_orders_run_again_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
+    async def test_held_orders_are_requeued_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         waiting = await held(bench, 5, woo=30)
         await bench.writer.delete(SHOP, epos_customer_id=epos(1))
@@ -89,7 +89,7 @@ class ChangedGroundContract:
 
     # what the shop tells of its users
 
-    async def test_a_deleted_user_ends_the_link_and_its_mark_and_lets_the_orders_go(self, bench: LinkBench) -> None:
+    async def test_deleted_user_ends_the_link_and_its_mark_and_requeues_held_orders(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         await bench.mark(40)
         waiting = await held(bench, 5, woo=30)
@@ -101,7 +101,7 @@ class ChangedGroundContract:
         again = await bench.writer.report_shop_users(SHOP, [deleted(40)])
         assert (again.unlinked, again.released) == (0, 0)
 
-    async def test_another_user_with_the_number_is_not_the_linked_one(self, bench: LinkBench) -> None:
+    async def test_deletion_of_another_user_with_the_number_keeps_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         lease, link = await bench.lease(), await link_of(bench, 1)
         await bench.linker.confirm_person(lease, link, BEFORE)
@@ -111,7 +111,7 @@ class ChangedGroundContract:
         reported = await bench.writer.report_shop_users(SHOP, [deleted(40, BEFORE)])
         assert (reported.unlinked, (await link_of(bench, 1)).is_usable) == (1, False)
 
-    async def test_a_changed_email_of_a_user_lets_the_users_own_orders_go_and_keeps_the_link(self, bench: LinkBench) -> None:
+    async def test_changed_email_of_a_user_requeues_own_orders_and_keeps_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(7, 30)
         own, others = await held(bench, 5, woo=30), await held(bench, 6, woo=31)
         reported = await bench.writer.report_shop_users(SHOP, [ShopUserChange(woo_customer_id=woo(30), is_deleted=False)])
@@ -121,7 +121,7 @@ class ChangedGroundContract:
 
     # whose number it is
 
-    async def test_a_person_who_is_confirmed_is_there_again(self, bench: LinkBench) -> None:
+    async def test_confirmed_person_makes_the_link_usable_again(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         lease = await bench.lease()
         await bench.shop.confirm(lease, [ConfirmedWrite(epos(1), woo(40), b"hash", BEFORE)])
@@ -134,7 +134,7 @@ class ChangedGroundContract:
         assert (confirmed.woo_registered_at, confirmed.woo_gone_at, confirmed.is_usable) == (BEFORE, None, True)
         assert await bench.refresh(1) is not None, "what changed meanwhile is written"
 
-    async def test_the_end_of_a_person_breaks_the_link_and_wants_the_values_removed(self, bench: LinkBench) -> None:
+    async def test_ended_person_breaks_the_link_and_queues_the_removal(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         waiting = await held(bench, 5, woo=30)
         lease, link = await bench.lease(), await link_of(bench, 1)
@@ -144,8 +144,8 @@ class ChangedGroundContract:
         assert await bench.refresh(1) is not None
         assert await bench.states(waiting) == [PENDING]
 
-    async def test_a_number_that_was_linked_to_another_meanwhile_keeps_that_link(self, bench: LinkBench) -> None:
-        """What was found gone is the link that was looked at."""
+    async def test_number_relinked_meanwhile_keeps_its_new_link(self, bench: LinkBench) -> None:
+        """Only the link that was read was found to be gone."""
         await bench.put_link(1, 40)
         lease, before = await bench.lease(), await link_of(bench, 1)
         await bench.put_link(1, 41)
@@ -157,7 +157,7 @@ class ChangedGroundContract:
         await bench.shop.mark_gone(lease, woo=[woo(40)], of=[epos(2)])
         assert not (await link_of(bench, 2)).is_usable
 
-    async def test_a_read_is_noted_on_the_link(self, bench: LinkBench) -> None:
+    async def test_read_time_is_stored_on_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         before = await bench.database_now()
         await bench.shop.note_read(await bench.lease(), [epos(1), epos(2)])
@@ -165,11 +165,11 @@ class ChangedGroundContract:
         assert read_at is not None
         assert read_at >= before
 
-    async def test_a_customer_to_be_read_soon_is_queued(self, bench: LinkBench) -> None:
+    async def test_customer_to_be_checked_soon_is_queued(self, bench: LinkBench) -> None:
         await bench.linker.check_soon(await bench.lease(), epos(77))
         assert await bench.is_queued(77)
 
-    async def test_a_stale_lease_changes_nothing(self, bench: LinkBench) -> None:
+    async def test_stale_lease_changes_no_held_order_and_no_link(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         waiting = await held(bench, 5, woo=30)
         stale, link = await bench.lease(), await link_of(bench, 1)

@@ -1,4 +1,4 @@
-"""Order events on their way to the shop: the outbox, and the shop that is told."""
+"""Order events for the shop: the outbox and the receiver."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class Bench(Protocol):
 
     @property
     def warnings(self) -> AccountWarnings:
-        """Of the accounts whose events these are."""
+        """Warnings of the accounts of these events."""
         ...
 
     async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
-        """Later than those before; a newer one takes the place of an older one of its order."""
+        """Stores later events. A newer event replaces an older one of its order."""
         ...
 
     async def time_passes(self, seconds: float) -> None: ...
@@ -91,7 +91,7 @@ class EventOutboxContract:
         assert {first.account_id, second.account_id} == {SHOP, OTHER}
         assert (first.failures, second.failures) == (0, 0)
 
-    async def test_only_one_sender_an_account_at_a_time(self, bench: Bench) -> None:
+    async def test_one_sender_per_account_at_a_time(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
         await bench.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # not theirs: nothing happens
@@ -101,7 +101,7 @@ class EventOutboxContract:
         assert again.token != lease.token
         assert len(await bench.outbox.claim(limit=10, lease_seconds=60)) == 1  # that lease ran out
 
-    async def test_the_next_try_waits_for_its_time_and_knows_the_failures(self, bench: Bench) -> None:
+    async def test_next_try_waits_for_its_delay_and_has_the_failure_count(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
         await bench.outbox.release(lease, failures=3, delay_seconds=30)
@@ -110,7 +110,7 @@ class EventOutboxContract:
         [again] = await bench.outbox.claim(limit=10, lease_seconds=60)
         assert again.failures == 3
 
-    async def test_it_says_when_the_next_account_is_due(self, bench: Bench) -> None:
+    async def test_seconds_until_the_next_due_account_are_returned(self, bench: Bench) -> None:
         assert await bench.outbox.seconds_until_due() is None
         await bench.put(KEYS, an_event(1))
         assert await bench.outbox.seconds_until_due() is None, "without a bridge"
@@ -126,14 +126,14 @@ class EventOutboxContract:
         await bench.time_passes(31)
         assert _is_due(await bench.outbox.seconds_until_due())
 
-    async def test_the_longest_waiting_come_first(self, bench: Bench) -> None:
+    async def test_longest_waiting_events_come_first(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(3))
         await bench.put(SHOP, an_event(1))
         await bench.put(SHOP, an_event(2))
         waiting = await bench.outbox.waiting(SHOP, 2)
         assert (waiting.events, waiting.held_count) == ((an_event(3), an_event(1)), 0)
 
-    async def test_what_was_told_is_not_sent_again(self, bench: Bench) -> None:
+    async def test_acknowledged_event_is_not_sent_again(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1), an_event(2))
         await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(2),)
@@ -141,13 +141,13 @@ class EventOutboxContract:
         assert await bench.outbox.waiting(SHOP, 10) == WaitingEvents((), 0)
         assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
 
-    async def test_an_event_made_while_another_is_on_its_way_is_not_lost(self, bench: Bench) -> None:
+    async def test_event_stored_during_a_send_is_kept(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.put(SHOP, an_event(1, 2))
         await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
 
-    async def test_what_a_bridge_refused_is_kept_told_again_later_and_shown(self, bench: Bench) -> None:
+    async def test_refused_event_is_kept_resent_later_and_shown_as_a_warning(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1), an_event(2))
         await bench.put(OTHER, an_event(1))
         await bench.outbox.acknowledge(OTHER, [AcknowledgedEvent(OrderId(1), 1)])
@@ -168,7 +168,7 @@ class EventOutboxContract:
         await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert await bench.warnings.of([SHOP]) == {}
 
-    async def test_a_newer_event_of_an_order_does_not_wait_for_the_refused_one(self, bench: Bench) -> None:
+    async def test_newer_event_of_an_order_does_not_wait_for_the_refused_one(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
         await bench.put(SHOP, an_event(1, 2))
@@ -180,13 +180,13 @@ class EventOutboxContract:
         assert (await bench.outbox.waiting(SHOP, 10)).events == ()
         assert await bench.warnings.of([SHOP]) == {}
 
-    async def test_an_event_made_while_another_is_refused_is_not_lost(self, bench: Bench) -> None:
+    async def test_event_stored_during_a_refusal_is_kept(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.put(SHOP, an_event(1, 2))
         await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
 
-    async def test_a_shop_that_is_ahead_gets_the_event_above_what_it_holds(self, bench: Bench) -> None:
+    async def test_event_is_resent_above_the_sequence_that_the_shop_holds(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1, held_sequence=40)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 41),)
@@ -198,7 +198,7 @@ class ReceiverBench(Protocol):
 
     @property
     def held_count(self) -> int:
-        """Of orders that wait for a person, as the shop was told last."""
+        """The number of held orders that the shop received last."""
         ...
 
 
@@ -207,14 +207,14 @@ async def tell(bench: ReceiverBench, *events: OrderEvent, held_count: int = 3) -
 
 
 class EventReceiverContract:
-    async def test_results_come_by_position_and_sequences_order_the_events(self, bench: ReceiverBench) -> None:
+    async def test_results_are_by_position_and_sequences_order_the_events(self, bench: ReceiverBench) -> None:
         updated, unchanged = EventResult(status=EventStatus.UPDATED), EventResult(status=EventStatus.UNCHANGED)
         assert await tell(bench, an_event(1, 5), an_event(2, 1)) == [updated, updated]
         assert await tell(bench, an_event(1, 5), an_event(2, 2)) == [unchanged, updated]
         assert await tell(bench, an_event(1, 4), an_event(2, 3)) == [EventResult(status=EventStatus.STALE, held_sequence=5), updated]
         assert bench.held_count == 3
 
-    async def test_without_a_permit_nothing_is_told(self, bench: ReceiverBench) -> None:
+    async def test_refused_permit_sends_no_events(self, bench: ReceiverBench) -> None:
         with pytest.raises(LeaseTooShort):
             await bench.receiver.send(WaitingEvents((an_event(1),), 3), FakePermit.of_seconds(3.0))
         assert await tell(bench, an_event(1)) == [EventResult(status=EventStatus.UPDATED)]

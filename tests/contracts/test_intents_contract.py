@@ -1,4 +1,4 @@
-"""Never a twin: one intent for one till and email, whoever asks, however they race."""
+"""Never a twin: one intent per till and email, for any number of concurrent callers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Bench(Protocol):
     def intents(self) -> IntentStore: ...
 
     async def settle(self) -> None:
-        """Every intent that stands is past its settle time."""
+        """Lets the settle time of every intent pass."""
         ...
 
 
@@ -40,7 +40,7 @@ async def all_that_stand(intents: IntentStore) -> tuple[Intent, ...]:
 
 
 class IntentStoreContract:
-    async def test_the_first_has_it_and_the_second_sees_it(self, bench: Bench) -> None:
+    async def test_second_claim_gets_the_intent_of_the_first(self, bench: Bench) -> None:
         intents = bench.intents
         assert await intents.get(TILL, EMAIL) is None
         assert await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90) is None
@@ -53,7 +53,7 @@ class IntentStoreContract:
         assert await intents.open(TillId("till-b"), (EMAIL,), TWO, "two:1", settle_seconds=90) is None
         assert await intents.open(TILL, ("bea@example.test",), TWO, "two:1", settle_seconds=90) is None
 
-    async def test_of_two_accounts_that_race_exactly_one_wins(self, bench: Bench) -> None:
+    async def test_exactly_one_of_two_racing_accounts_opens_the_intent(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
             email = f"{round_number}@example.test"
@@ -63,7 +63,7 @@ class IntentStoreContract:
             winner, _ = runs[answers.index(None)]
             assert {answer.account_id for answer in answers if answer is not None} == {winner}
 
-    async def test_an_intent_stands_under_all_its_keys_or_none(self, bench: Bench) -> None:
+    async def test_intent_is_opened_under_all_its_keys_or_none(self, bench: Bench) -> None:
         intents, keys = bench.intents, ("straße@example.test", "strasse@example.test")
         assert await intents.open(TILL, keys, ONE, "one:1", settle_seconds=90) is None
         for key in keys:
@@ -87,7 +87,7 @@ class IntentStoreContract:
         await intents.complete(TILL, keys, "one:2", EposCustomerId(8))
         assert [each and each.epos_customer_id for each in [await intents.get(TILL, key) for key in keys]] == [8, 8]
 
-    async def test_of_two_releases_that_race_exactly_one_wins(self, bench: Bench) -> None:
+    async def test_exactly_one_of_two_racing_releases_opens_the_intent(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
             old, new = (f"b{round_number}@example.test",), (f"c{round_number}@example.test", f"b{round_number}@example.test")
@@ -102,7 +102,7 @@ class IntentStoreContract:
             assert answers.count(None) == 1
 
     @pytest.mark.catches("only-the-intent-read-is-replaced")
-    async def test_of_two_that_replace_a_dead_one_exactly_one_wins(self, bench: Bench) -> None:
+    async def test_exactly_one_of_two_callers_replaces_a_settled_intent(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
             await intents.open(TILL, (EMAIL,), ONE, f"old:{round_number}", settle_seconds=90, replaces=await all_that_stand(intents))
@@ -118,7 +118,7 @@ class IntentStoreContract:
             await bench.settle()
 
     @pytest.mark.catches("unsettled-intents-stand")
-    async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(self, bench: Bench) -> None:
+    async def test_unsettled_intent_is_never_replaced(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         standing = await the_intent(intents)
@@ -133,7 +133,7 @@ class IntentStoreContract:
         assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(settled,)) is None
 
     @pytest.mark.catches("only-the-intent-read-is-replaced")
-    async def test_only_exactly_what_was_read_is_replaced(self, bench: Bench) -> None:
+    async def test_intent_changed_since_it_was_read_is_not_replaced(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         await bench.settle()
@@ -152,7 +152,7 @@ class IntentStoreContract:
         assert standing is not None
         assert (standing.state, standing.account_id) == (IntentState.UNKNOWN, ONE)
 
-    async def test_a_done_one_is_replaced_only_by_who_has_read_it(self, bench: Bench) -> None:
+    async def test_done_intent_is_replaced_only_by_a_caller_that_read_it(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         await intents.complete(TILL, (EMAIL,), "one:1", EposCustomerId(90001))
@@ -165,7 +165,7 @@ class IntentStoreContract:
         assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)
 
     @pytest.mark.catches("intents-are-cleared-by-their-owner")
-    async def test_another_owner_changes_nothing(self, bench: Bench) -> None:
+    async def test_another_owner_cannot_change_the_intent(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, (EMAIL,), ONE, "one:2", settle_seconds=90)
         await intents.mark_unknown(TILL, (EMAIL,), "one:1")
@@ -174,7 +174,7 @@ class IntentStoreContract:
         standing = await the_intent(intents)
         assert (standing.state, standing.epos_customer_id) == (IntentState.OPEN, None)
 
-    async def test_a_refused_create_clears_and_an_unknown_one_stays(self, bench: Bench) -> None:
+    async def test_refused_create_clears_the_intent_and_an_unknown_one_keeps_it(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         await intents.clear(TILL, (EMAIL,), "one:1")
@@ -187,7 +187,7 @@ class IntentStoreContract:
         await intents.clear(TILL, (EMAIL,), "two:1")
         assert (await the_intent(intents)).state is IntentState.DONE
 
-    async def test_opening_and_clearing_in_a_crowd_never_has_two_at_once(self, bench: Bench) -> None:
+    async def test_concurrent_opens_and_clears_never_have_two_owners(self, bench: Bench) -> None:
         intents = bench.intents
         inside, most = 0, 0
 

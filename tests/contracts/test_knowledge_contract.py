@@ -1,4 +1,4 @@
-"""What is known of a till holds for one configuration, and by the database's clock."""
+"""Stored knowledge of a till is valid for one configuration, with times of the database clock."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ TILL, CONFIGURATION = TillId("till-a"), "https://till.example.test|V2|key1"
 
 class Bench(Protocol):
     def knowledge(self) -> TillKnowledgeStore:
-        """The store as one more process has it."""
+        """The store of another process."""
         ...
 
     def is_recent(self, at: datetime | None) -> bool: ...
 
 
 class TillKnowledgeStoreContract:
-    async def test_nothing_is_known_of_a_new_till(self, bench: Bench) -> None:
+    async def test_new_till_has_no_knowledge(self, bench: Bench) -> None:
         assert await bench.knowledge().get(TILL, CONFIGURATION) == TillKnowledge()
 
-    async def test_a_search_proof_comes_and_goes(self, bench: Bench) -> None:
+    async def test_search_proof_is_stored_and_withdrawn(self, bench: Bench) -> None:
         here, elsewhere = bench.knowledge(), bench.knowledge()
         await here.note_search_proven(TILL, CONFIGURATION)
         assert bench.is_recent((await elsewhere.get(TILL, CONFIGURATION)).search_proven_at)
@@ -41,7 +41,7 @@ class TillKnowledgeStoreContract:
         await here.note_search_proven(TILL, CONFIGURATION)
         assert bench.is_recent((await elsewhere.get(TILL, CONFIGURATION)).search_proven_at)
 
-    async def test_kinds_of_emails_are_proven_one_by_one(self, bench: Bench) -> None:
+    async def test_email_kinds_are_proven_separately(self, bench: Bench) -> None:
         here, elsewhere = bench.knowledge(), bench.knowledge()
         assert (await here.get(TILL, CONFIGURATION)).kinds_proven_at == {}
         await here.note_kinds(TILL, CONFIGURATION, {"+", "50"}, proven=True)
@@ -55,14 +55,14 @@ class TillKnowledgeStoreContract:
         assert set((await here.get(TILL, CONFIGURATION)).kinds_proven_at) == {"50", "'"}
         assert (await here.get(TillId("till-b"), CONFIGURATION)).kinds_proven_at == {}
 
-    async def test_another_configuration_knows_nothing_of_it(self, bench: Bench) -> None:
+    async def test_knowledge_is_not_valid_for_another_configuration(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_search_proven(TILL, CONFIGURATION)
         await knowledge.note_customers_read(TILL, CONFIGURATION)
         assert await knowledge.get(TILL, CONFIGURATION.replace("V2", "V4")) == TillKnowledge()
         assert await knowledge.get(TillId("till-b"), CONFIGURATION) == TillKnowledge()
 
-    async def test_reads_and_the_last_page_are_kept_apart(self, bench: Bench) -> None:
+    async def test_read_times_and_the_last_page_are_stored_separately(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_types_read(TILL, CONFIGURATION)
         known = await knowledge.get(TILL, CONFIGURATION)
@@ -76,13 +76,13 @@ class TillKnowledgeStoreContract:
         await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=12)
         assert (await knowledge.get(TILL, CONFIGURATION)).last_page == 12
 
-    async def test_a_read_does_not_touch_the_search_proof(self, bench: Bench) -> None:
+    async def test_read_time_does_not_change_the_search_proof(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_search_proven(TILL, CONFIGURATION)
         await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=1)
         assert bench.is_recent((await knowledge.get(TILL, CONFIGURATION)).search_proven_at)
 
-    async def test_rows_that_cannot_be_read_are_kept_until_their_page_shows_otherwise(self, bench: Bench) -> None:
+    async def test_unreadable_rows_are_stored_until_their_page_is_read_again(self, bench: Bench) -> None:
         here, elsewhere = bench.knowledge(), bench.knowledge()
         await here.note_list_page(TILL, a_page(1, unread=(7, 9)))
         await elsewhere.note_list_page(TILL, a_page(2, unread=(None, 11)))
@@ -93,7 +93,7 @@ class TillKnowledgeStoreContract:
         await here.note_list_page(TILL, a_page(1, unread=(9,)))
         assert await elsewhere.unread_customers(TILL, limit=10) == [9, 11]
 
-    async def test_a_row_that_moved_to_another_page_is_known_by_its_id(self, bench: Bench) -> None:
+    async def test_unreadable_row_on_another_page_is_identified_by_its_id(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_list_page(TILL, a_page(2, unread=(7, 9)))
         await knowledge.note_list_page(TILL, a_page(1, unread=(7,)))
@@ -102,7 +102,7 @@ class TillKnowledgeStoreContract:
         await knowledge.note_list_page(TILL, a_page(3, readable=(7,)))
         assert await knowledge.unread_customers(TILL, limit=10) == []
 
-    async def test_customers_that_were_read_by_themselves_are_no_longer_named(self, bench: Bench) -> None:
+    async def test_customers_read_singly_are_no_longer_unreadable(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_list_page(TILL, a_page(1, unread=(7, 9)))
         await knowledge.note_customers_readable(TILL, [EposCustomerId(9), EposCustomerId(10)])

@@ -1,4 +1,4 @@
-"""One leased lane as the flows have it: the permit, the renewal, the settings, and one verdict an entry."""
+"""A leased lane as the flows use it: the permit, the renewal, the settings, and one verdict per entry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MATCHED = Verdict.finished(Outcome.MATCHED_EMAIL)
 
 
 def an_entry(order_id: int = 1042) -> ClaimedEntry:
-    """Each of a person of its own: the engine never has two of one person in flight."""
+    """An entry of its own person, because the engine never runs two entries of one person at once."""
     return order_entry(ACCOUNT, order_facts(order_id, email=f"{order_id}@example.test", woo_customer_id=WooCustomerId(order_id)))
 
 
@@ -50,7 +50,7 @@ class PermitBench(Protocol):
     def permit(self) -> WritePermit: ...
 
     def seconds_left(self, seconds: float) -> None:
-        """So much of the lease is left now."""
+        """Sets the remaining seconds of the lease."""
         ...
 
 
@@ -61,7 +61,7 @@ class WritePermitContract:
         bench.seconds_left(15.0)
         assert bench.permit.seconds_allowed(20) == pytest.approx(13)
 
-    def test_with_less_than_five_seconds_nothing_is_sent(self, bench: PermitBench) -> None:
+    def test_lease_of_less_than_five_seconds_permits_no_write(self, bench: PermitBench) -> None:
         bench.seconds_left(5.0)
         assert bench.permit.seconds_allowed(20) == pytest.approx(3)
         for seconds in (4.99, 0.0, -400.0):
@@ -129,25 +129,25 @@ class Bench(Protocol):
     account_now: Account
 
     def running(self, *entries: ClaimedEntry) -> AbstractAsyncContextManager[Opened]:
-        """The lane with these entries claimed, until the end of the block."""
+        """Runs the lane with these claimed entries until the end of the block."""
         ...
 
     def take_over(self) -> None:
-        """The lease ran out, and another process has the lane."""
+        """Lets the lease expire and another process lease the lane."""
         ...
 
     async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
-        """Handed over to be written, in order."""
+        """The verdicts passed on for writing, in order."""
         ...
 
 
 class LaneRunContract:
-    async def test_the_tag_names_owner_account_and_token(self, bench: Bench) -> None:
+    async def test_owner_tag_has_owner_account_and_token(self, bench: Bench) -> None:
         async with bench.running() as opened:
             assert opened.lane.owner_tag == f"{opened.lane.lease.owner}:{opened.lane.lease.account_id}:{opened.lane.lease.token}"
             assert opened.lane.lease.account_id == ACCOUNT.account_id
 
-    async def test_a_write_is_allowed_as_long_as_the_lease_lasts(self, bench: Bench) -> None:
+    async def test_writes_are_permitted_while_the_lease_lasts(self, bench: Bench) -> None:
         async with bench.running() as opened:
             assert opened.lane.seconds_allowed(20) == 20
             bench.clock.advance(15)
@@ -156,7 +156,7 @@ class LaneRunContract:
             with pytest.raises(LeaseTooShort):
                 opened.lane.seconds_allowed(20)
 
-    async def test_a_lease_is_renewed_once_half_of_it_is_gone(self, bench: Bench) -> None:
+    async def test_lease_is_renewed_after_half_of_it(self, bench: Bench) -> None:
         async with bench.running() as opened:
             bench.clock.advance(14)
             await opened.lane.renew_if_needed()
@@ -165,7 +165,7 @@ class LaneRunContract:
             await opened.lane.renew_if_needed()
             assert opened.lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 2)
 
-    async def test_a_lease_that_ran_out_is_renewed_when_no_other_has_taken_the_lane(self, bench: Bench) -> None:
+    async def test_expired_lease_is_renewed_if_no_other_process_leased_the_lane(self, bench: Bench) -> None:
         async with bench.running() as opened:
             bench.clock.advance(500)
             with pytest.raises(LeaseTooShort):
@@ -173,7 +173,7 @@ class LaneRunContract:
             await opened.lane.renew_if_needed()
             assert opened.lane.seconds_allowed(1) == 1
 
-    async def test_a_lane_of_another_allows_and_renews_nothing_ever_again(self, bench: Bench) -> None:
+    async def test_lane_leased_by_another_process_permits_and_renews_nothing(self, bench: Bench) -> None:
         async with bench.running() as opened:
             bench.clock.advance(LEASE_SECONDS + 1)
             bench.take_over()
@@ -183,21 +183,21 @@ class LaneRunContract:
             with pytest.raises(LeaseTooShort, match="another owner"):
                 opened.lane.seconds_allowed(1)
 
-    async def test_settings_are_no_older_than_the_entry(self, bench: Bench) -> None:
+    async def test_settings_are_at_least_as_new_as_the_entry(self, bench: Bench) -> None:
         async with bench.running() as opened:
             assert await opened.lane.account(an_entry()) == ACCOUNT
             bench.account_now = replace(ACCOUNT, config_version=3, name="renamed")
             entry = replace(an_entry(), config_version=3)
             assert await opened.lane.account(entry) == bench.account_now
 
-    async def test_each_entry_has_its_verdict_written_once_in_order(self, bench: Bench) -> None:
+    async def test_verdict_of_each_entry_is_written_once_in_order(self, bench: Bench) -> None:
         one, two = an_entry(1), an_entry(2)
         async with bench.running(one, two) as opened:
             opened.verdicts.finish(two, MATCHED)
             opened.verdicts.finish(one, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
             assert await bench.verdicts() == [(two.entry_id, Outcome.MATCHED_EMAIL), (one.entry_id, Outcome.DUPLICATE_EMAIL)]
 
-    async def test_a_second_verdict_and_one_of_a_foreign_entry_are_refused(self, bench: Bench) -> None:
+    async def test_second_verdict_and_verdict_of_a_foreign_entry_are_refused(self, bench: Bench) -> None:
         one = an_entry(1)
         async with bench.running(one) as opened:
             opened.verdicts.finish(one, MATCHED)
@@ -209,7 +209,7 @@ class LaneRunContract:
 
 @dataclass
 class _Work(FaultVerdicts):
-    """Shows the lane it was opened with, and runs until it is let go."""
+    """Exposes its lane, and runs until the test ends it."""
 
     opened: asyncio.Future[tuple[LaneRun, VerdictSink]]
     running: asyncio.Event = field(default_factory=asyncio.Event)
@@ -259,7 +259,7 @@ class InMemory:
 
 
 class InRunner:
-    """A LaneRunner whose store is lists."""
+    """A LaneRunner with an in-memory store."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()

@@ -1,4 +1,4 @@
-"""Links made and removed by a person, and a person's choice for an order."""
+"""Links created and deleted by a person, and a person's decision for an order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LinkWriterContract:
         assert (second.link, second.refresh_entry_id) == (first.link, first.refresh_entry_id)
         assert await bench.config_version() == version, "nothing changed that anybody decides on"
 
-    async def test_create_names_which_of_the_two_is_linked_to_what(self, bench: LinkBench) -> None:
+    async def test_create_error_names_the_linked_customer_and_its_partner(self, bench: LinkBench) -> None:
         await bench.writer.create(SHOP, epos(90001), woo(12))
         version = await bench.config_version()
         with pytest.raises(AlreadyExists, match="till customer 90001 is linked to shop customer 12") as of_till:
@@ -62,7 +62,7 @@ class LinkWriterContract:
         assert await pending_removals(bench.reader, 90001) == {90001: (12,)}
         assert await bench.reader.by_woo(SHOP, woo(12)) is None
 
-    async def test_the_default_customer_cannot_be_linked(self, bench: LinkBench) -> None:
+    async def test_default_customer_cannot_be_linked_by_hand(self, bench: LinkBench) -> None:
         await bench.set_default_customer(90001)
         [order] = await held(bench, 7)
         for attempt in (
@@ -75,14 +75,14 @@ class LinkWriterContract:
         assert await pairs(bench) == set()
         assert await bench.states([order]) == [EntryState.HELD]
 
-    async def test_create_releases_held_orders_of_the_shop_customer(self, bench: LinkBench) -> None:
+    async def test_create_requeues_held_orders_of_the_shop_customer(self, bench: LinkBench) -> None:
         orders = await held(bench, 9, 4, 6)
         [other] = await held(bench, 20, woo=13)
         made = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert made.requeued_order_entries == 3
         assert await bench.states([*orders, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
 
-    async def test_an_order_that_waits_while_a_link_is_made_gets_a_new_revision(self, bench: LinkBench) -> None:
+    async def test_pending_order_gets_a_new_revision_when_a_link_is_created(self, bench: LinkBench) -> None:
         order = await bench.order(7)
         before = await bench.revision(order)
         await bench.writer.create(SHOP, epos(90001), woo(12))
@@ -106,7 +106,7 @@ class LinkWriterContract:
         assert (refresh.entry_id, refresh.is_pending) == (gone.removal_entry_id, True)
         assert await bench.config_version() == before + 1
 
-    async def test_delete_finds_nothing_twice(self, bench: LinkBench) -> None:
+    async def test_second_delete_raises_not_found(self, bench: LinkBench) -> None:
         writer = bench.writer
         await writer.create(SHOP, epos(90001), woo(12))
         await writer.create(SHOP, epos(90002), woo(13))
@@ -124,7 +124,7 @@ class LinkWriterContract:
         with pytest.raises(NotFound):
             await writer.delete(SHOP, woo_customer_id=woo(12))
 
-    async def test_linking_again_clears_the_mark_and_the_removal(self, bench: LinkBench) -> None:
+    async def test_create_after_delete_clears_the_mark_and_the_removal(self, bench: LinkBench) -> None:
         await bench.writer.create(SHOP, epos(90001), woo(12))
         await bench.writer.delete(SHOP, woo_customer_id=woo(12))
         await bench.writer.create(SHOP, epos(90002), woo(12))
@@ -133,7 +133,7 @@ class LinkWriterContract:
 
     # resolve
 
-    async def test_a_choice_stays_with_its_order(self, bench: LinkBench) -> None:
+    async def test_decision_without_a_link_applies_to_its_order_only(self, bench: LinkBench) -> None:
         one, other = await held(bench, 7, 8)
         resolved = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=False)
         assert (resolved.entry_id, resolved.link, resolved.requeued_order_entries) == (one, None, 0)
@@ -141,7 +141,7 @@ class LinkWriterContract:
         assert (await bench.chosen(one), await bench.chosen(other)) == (90001, None)
         assert await pairs(bench) == set()
 
-    async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(self, bench: LinkBench) -> None:
+    async def test_decision_for_a_guest_applies_to_held_orders_of_the_email(self, bench: LinkBench) -> None:
         orders = [
             *await held(bench, 7, woo=None),
             *await held(bench, 3, woo=None, email="Ada@Example.test "),
@@ -153,7 +153,7 @@ class LinkWriterContract:
         assert await bench.states([*orders, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
         assert {await bench.chosen(each) for each in orders} == {90001}
 
-    async def test_resolving_with_a_link_is_linking(self, bench: LinkBench) -> None:
+    async def test_decision_with_a_link_creates_the_link(self, bench: LinkBench) -> None:
         await bench.mark(12)
         one, other, third = await held(bench, 7, 8, 9)
         before = await bench.config_version()
@@ -166,14 +166,14 @@ class LinkWriterContract:
         assert await bench.states([one, other, third]) == [EntryState.PENDING] * 3
         assert await bench.refresh(90001) is not None
 
-    async def test_resolving_with_a_link_that_is_taken_changes_nothing(self, bench: LinkBench) -> None:
+    async def test_decision_with_a_taken_link_changes_nothing(self, bench: LinkBench) -> None:
         await bench.writer.create(SHOP, epos(90001), woo(13))
         [one] = await held(bench, 7)
         with pytest.raises(AlreadyExists):
             await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         assert await bench.states([one]) == [EntryState.HELD]
 
-    async def test_a_failed_order_gets_a_successor(self, bench: LinkBench) -> None:
+    async def test_decision_for_a_failed_order_makes_a_successor(self, bench: LinkBench) -> None:
         failed = await bench.ended(7, FAILED)
         resolved = await bench.writer.resolve_order(SHOP, failed, epos(90001), create_link=False)
         assert resolved.entry_id != failed
@@ -185,7 +185,7 @@ class LinkWriterContract:
 
     # the same decision again
 
-    async def test_a_repeated_choice_is_answered_and_changes_nothing(self, bench: LinkBench) -> None:
+    async def test_repeated_decision_returns_the_first_result_and_changes_nothing(self, bench: LinkBench) -> None:
         [one] = await held(bench, 7)
         failed = await bench.ended(8, FAILED)
         for entry_id in (one, failed):
@@ -203,7 +203,7 @@ class LinkWriterContract:
                 assert refused.value.reason == "ORDER_NOT_HELD"
         assert await pairs(bench) == set()
 
-    async def test_a_repeated_choice_with_a_link_is_answered_with_the_link(self, bench: LinkBench) -> None:
+    async def test_repeated_decision_with_a_link_returns_the_link(self, bench: LinkBench) -> None:
         [one, other] = await held(bench, 7, 8)
         first = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         version = await bench.config_version()
@@ -217,14 +217,14 @@ class LinkWriterContract:
         assert await pairs(bench) == set()
         assert await bench.states([other]) == [EntryState.PENDING]
 
-    async def test_a_failed_order_is_resolved_with_a_link(self, bench: LinkBench) -> None:
+    async def test_decision_for_a_failed_order_can_create_a_link(self, bench: LinkBench) -> None:
         failed = await bench.ended(7, FAILED)
         [waiting] = await held(bench, 8)
         resolved = await bench.writer.resolve_order(SHOP, failed, epos(90001), create_link=True)
         assert resolved.requeued_order_entries == 1
         assert await bench.states([resolved.entry_id, waiting]) == [EntryState.PENDING] * 2
 
-    async def test_what_cannot_be_resolved_is_told(self, bench: LinkBench) -> None:
+    async def test_undecidable_entries_are_refused(self, bench: LinkBench) -> None:
         customer = await bench.hint(90001)
         [guest] = await held(bench, 7, woo=None)
         pending = await bench.order(8)
@@ -243,7 +243,7 @@ class LinkWriterContract:
 
     # all of them
 
-    async def test_an_unknown_account_is_told(self, bench: LinkBench) -> None:
+    async def test_unknown_account_raises_not_found(self, bench: LinkBench) -> None:
         for attempt in (
             bench.writer.create(NOBODY, epos(1), woo(1)),
             bench.writer.delete(NOBODY, woo_customer_id=woo(1)),

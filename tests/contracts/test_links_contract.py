@@ -1,4 +1,4 @@
-"""Links as they are read, and links made by orders: what the order flow relies on (invariants 3 and 6)."""
+"""Reads of links, and links made by orders, as the order flow relies on them (invariants 3 and 6)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class LinkReaderContract:
         assert await bench.reader.by_woo(OTHER, woo(10)) is None
         assert await bench.reader.by_epos(OTHER, [epos(1001)]) == {}
 
-    async def test_listing_goes_by_ascending_till_customer(self, bench: LinkBench) -> None:
-        """Every tenth is broken, alternating sides."""
+    async def test_links_are_listed_by_ascending_till_customer(self, bench: LinkBench) -> None:
+        """Every tenth link is broken, on alternating sides."""
         for number in reversed(range(1, 46)):
             await bench.put_link(1000 + number, number, epos_gone=number % 20 == 0, woo_gone=number % 20 == 10)
         for number in range(1, 4):
@@ -56,7 +56,7 @@ class LinkReaderContract:
         assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007), woo_customer_id=woo(8)), after=None, limit=20) == []
         assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007)), after=epos(1007), limit=20) == []
 
-    async def test_a_mark_is_of_one_shop_customer(self, bench: LinkBench) -> None:
+    async def test_do_not_auto_link_mark_is_of_one_shop_customer(self, bench: LinkBench) -> None:
         await bench.mark(12)
         assert await bench.reader.is_marked_do_not_auto_link(SHOP, woo(12))
         assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(13))
@@ -64,7 +64,7 @@ class LinkReaderContract:
 
 
 async def running_order(bench: LinkBench, order_id: int = 1042, *, woo_id: int | None = 12) -> tuple[LaneLease, ClaimedEntry]:
-    """An order as the flow holds it: its lane leased, the entry claimed."""
+    """An order of the running flow, with a leased lane and a claimed entry."""
     await bench.order(order_id, woo=woo_id)
     return await bench.lease(), await bench.claim(order_id)
 
@@ -90,7 +90,7 @@ async def link(
 
 
 class OrderLinkerContract:
-    async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(self, bench: LinkBench) -> None:
+    async def test_new_link_queues_its_customer_and_keeps_its_own_order_valid(self, bench: LinkBench) -> None:
         lease, entry = await running_order(bench)
         before = await bench.config_version()
         assert await bench.linker.is_still_valid(lease, entry)
@@ -105,7 +105,7 @@ class OrderLinkerContract:
         assert await bench.revision(entry.entry_id) == entry.entry_revision
         assert await bench.linker.is_still_valid(lease, entry)
 
-    async def test_links_that_no_confirmed_email_stands_behind_are_listed_until_a_person_makes_them(self, bench: LinkBench) -> None:
+    async def test_links_without_a_confirmed_email_are_listed_until_made_by_hand(self, bench: LinkBench) -> None:
         await bench.put_link(90005, 50)  # by hand
         for number, ground in ((1, LinkGround.CONFIRMED_EMAIL), (2, LinkGround.TRUSTED_ACCOUNT), (3, LinkGround.NOT_KEPT)):
             lease, entry = await running_order(bench, 1000 + number, woo_id=10 + number)
@@ -122,8 +122,8 @@ class OrderLinkerContract:
         again = await link_of(bench, 90003)
         assert (again.origin, again.ground) == (LinkOrigin.BY_HAND, LinkGround.BY_HAND)
 
-    async def test_linking_again_is_linked_and_changes_nothing(self, bench: LinkBench) -> None:
-        """The order's completion was lost after the link was committed: its entry runs again."""
+    async def test_repeated_link_of_an_order_changes_nothing(self, bench: LinkBench) -> None:
+        """The order's completion was lost after the commit of the link, so its entry runs again."""
         lease, entry = await running_order(bench)
         await link(bench, lease, entry)
         before = await link_of(bench, 90001), await bench.refresh(90001), await bench.revision(entry.entry_id)
@@ -132,7 +132,7 @@ class OrderLinkerContract:
         assert await pairs(bench) == {(90001, 12)}
 
     @pytest.mark.parametrize(("epos_id", "woo_id"), [(90001, 13), (90002, 12)])
-    async def test_a_customer_of_another_link_is_a_conflict(self, bench: LinkBench, epos_id: int, woo_id: int) -> None:
+    async def test_linked_customer_is_a_conflict(self, bench: LinkBench, epos_id: int, woo_id: int) -> None:
         lease, entry = await running_order(bench, woo_id=woo_id)
         await bench.put_link(90001, 12)
         assert await link(bench, lease, entry, epos_id, woo_id) is OrderLinkOutcome.CONFLICT
@@ -141,7 +141,7 @@ class OrderLinkerContract:
 
     @pytest.mark.parametrize("change", ["lease", "settings", "facts", "dismissed"])
     @pytest.mark.catches("order-links-rest-on-current-settings")
-    async def test_what_moved_on_meanwhile_links_and_releases_nothing(self, bench: LinkBench, change: str) -> None:
+    async def test_changed_order_lane_or_settings_link_and_requeue_nothing(self, bench: LinkBench, change: str) -> None:
         [waiting] = await held(bench, 7, woo=None)
         lease, entry = await running_order(bench)
         match change:
@@ -159,7 +159,7 @@ class OrderLinkerContract:
         assert await pairs(bench) == set()
         assert await bench.states([waiting]) == [EntryState.HELD]
 
-    async def test_another_revision_of_the_order_is_not_the_one_that_was_claimed(self, bench: LinkBench) -> None:
+    async def test_other_revision_of_the_order_requeues_nothing(self, bench: LinkBench) -> None:
         [waiting] = await held(bench, 7, woo=None)
         lease, entry = await running_order(bench, woo_id=None)
         moved = replace(entry, entry_revision=entry.entry_revision + 1)
@@ -167,14 +167,14 @@ class OrderLinkerContract:
         assert not await bench.linker.is_still_valid(lease, moved)
         assert await bench.states([waiting]) == [EntryState.HELD]
 
-    async def test_the_default_customer_is_refused_loudly(self, bench: LinkBench) -> None:
+    async def test_link_to_the_default_customer_raises_value_error(self, bench: LinkBench) -> None:
         await bench.set_default_customer(90001)
         lease, entry = await running_order(bench)
         with pytest.raises(ValueError, match="default customer 90001"):
             await link(bench, lease, entry)
         assert await pairs(bench) == set()
 
-    async def test_a_broken_link_is_replaced(self, bench: LinkBench) -> None:
+    async def test_broken_link_is_replaced_without_a_removal(self, bench: LinkBench) -> None:
         lease, entry = await running_order(bench)
         await link(bench, lease, entry, 80001)
         await bench.want_removal(70001, 12)
@@ -184,8 +184,8 @@ class OrderLinkerContract:
         removals = await pending_removals(bench.reader, 70001, 80001)
         assert removals == {}, "its values are written anew, nothing is to be removed"
 
-    async def test_both_sides_may_have_broken_links(self, bench: LinkBench) -> None:
-        """The till customer is back, and its former shop customer still shows its values."""
+    async def test_broken_links_of_both_customers_are_replaced(self, bench: LinkBench) -> None:
+        """The till customer exists again, and its former shop customer still has its values."""
         lease, entry = await running_order(bench)
         await link(bench, lease, entry, 80001, 12)
         await link(bench, lease, entry, 90001, 11)
@@ -196,7 +196,7 @@ class OrderLinkerContract:
         assert await pairs(bench) == {(90001, 12)}
         assert await pending_removals(bench.reader, 90001) == {90001: (11,)}
 
-    async def test_a_link_that_is_no_longer_the_one_that_was_read_is_not_replaced(self, bench: LinkBench) -> None:
+    async def test_link_changed_since_it_was_read_is_not_replaced(self, bench: LinkBench) -> None:
         lease, entry = await running_order(bench)
         await link(bench, lease, entry, 80001)
         await bench.break_link(80001)
@@ -205,7 +205,7 @@ class OrderLinkerContract:
         assert await link(bench, lease, entry, replaces=broken) is OrderLinkOutcome.CONFLICT
         assert await pairs(bench) == {(80001, 12)}
 
-    async def test_held_orders_of_the_customer_run_again(self, bench: LinkBench) -> None:
+    async def test_new_link_requeues_held_orders_of_the_customer(self, bench: LinkBench) -> None:
         waiting = await held(bench, 7, 3, 5)
         others = [*await held(bench, 20, woo=13), *await held(bench, 21, woo=None)]
         lease, entry = await running_order(bench)
@@ -214,7 +214,7 @@ class OrderLinkerContract:
         assert await bench.states(others) == [EntryState.HELD] * 2
 
     @pytest.mark.catches("links-raise-only-what-they-change")
-    async def test_waiting_orders_that_an_order_may_have_moved_get_a_new_revision(self, bench: LinkBench) -> None:
+    async def test_pending_orders_affected_by_a_new_link_get_a_new_revision(self, bench: LinkBench) -> None:
         """What they decide on the links as they were is not their last word. An order of the same shop customer never runs beside the one
         that links: it ends as it should, like the orders of others."""
         of_till = await bench.order(1, woo=30, email="1@example.test", epos=90001)
@@ -226,8 +226,8 @@ class OrderLinkerContract:
         after = [await bench.revision(each) for each in (of_till, of_shop, of_others)]
         assert [new - old for old, new in zip(before, after, strict=True)] == [1, 0, 0]
 
-    async def test_a_customer_entry_that_waits_while_its_link_is_made_gets_a_new_revision(self, bench: LinkBench) -> None:
-        """It may have found the customer not linked: the link's own hint keeps it alive."""
+    async def test_pending_customer_entry_gets_a_new_revision_from_its_new_link(self, bench: LinkBench) -> None:
+        """The running entry may have found no link. The link's own hint keeps it pending."""
         entry_id = await bench.hint(90001)
         lease, entry = await running_order(bench)
         assert await link(bench, lease, entry) is OrderLinkOutcome.LINKED
@@ -235,7 +235,7 @@ class OrderLinkerContract:
         assert refresh is not None
         assert (refresh.entry_id, refresh.revision, refresh.is_pending) == (entry_id, 2, True)
 
-    async def test_guests_of_one_email_are_released_but_not_those_that_wait_for_products(self, bench: LinkBench) -> None:
+    async def test_guest_orders_of_one_email_are_requeued_except_those_held_for_products(self, bench: LinkBench) -> None:
         waiting = [*await held(bench, 7, woo=None), *await held(bench, 3, woo=None, email=" ADA@example.test")]
         others = [
             *await held(bench, 30, woo=12),

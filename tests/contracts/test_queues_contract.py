@@ -1,4 +1,4 @@
-"""The queues as people read them and act on them, and orders on their way in: over one set of entries."""
+"""Reads of the queues, actions on them, and the intake of orders, over one set of entries."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Bench(Protocol):
     def orders(self) -> IntakeAndMatches: ...
 
     async def hint(self, subject_id: int, account_id: AccountId = SHOP) -> EntryId:
-        """A customer entry."""
+        """Queues a customer entry."""
         ...
 
     async def end(self, entry_id: EntryId, how: Finish) -> None: ...
 
     async def put_off(self, entry_id: EntryId, seconds: float) -> None:
-        """It is not due before that."""
+        """Makes the entry due in so many seconds."""
         ...
 
 
@@ -83,7 +83,7 @@ async def match_of(bench: Bench, order_id: int) -> OrderMatch:
 
 
 class QueueReaderContract:
-    async def test_slices_hold_every_entry_once_newest_first(self, bench: Bench) -> None:
+    async def test_slices_list_every_entry_once_newest_first(self, bench: Bench) -> None:
         made = [(await take(bench, order_facts(number))).entry_id for number in range(1, 6)]
         await bench.end(made[1], FAILED)
         await bench.hint(90001)
@@ -98,7 +98,7 @@ class QueueReaderContract:
                 break
         assert seen == sorted(made, reverse=True)
 
-    async def test_filters_find_what_they_name(self, bench: Bench) -> None:
+    async def test_filters_find_matching_entries(self, bench: Bench) -> None:
         held, failed = await ended_order(bench, 1, HELD), await ended_order(bench, 2, FAILED)
         guest = (await take(bench, order_facts(3, woo=None, email="bea@example.test"))).entry_id
 
@@ -115,14 +115,14 @@ class QueueReaderContract:
         assert await found(email="bea@example.test") == {guest}
         assert await found(email="bea@example.test", states=frozenset({EntryState.HELD})) == set()
 
-    async def test_get_finds_entries_of_this_account_only(self, bench: Bench) -> None:
+    async def test_get_finds_only_entries_of_the_account(self, bench: Bench) -> None:
         mine, theirs = await bench.hint(1), await bench.hint(1, OTHER)
         ended = await ended_order(bench, 7, PROCESSED)
         found = await bench.reader.get(SHOP, [mine, theirs, ended, new_entry_id()], with_attempts=False)
         assert set(found) == {mine, ended}
         assert (found[ended].state, found[ended].facts) == (EntryState.PROCESSED, order_facts(7))
 
-    async def test_counts_name_every_state(self, bench: Bench) -> None:
+    async def test_counts_have_every_state(self, bench: Bench) -> None:
         await ended_order(bench, 1, HELD)
         await ended_order(bench, 2, FAILED)
         await ended_order(bench, 3, FAILED)
@@ -130,14 +130,14 @@ class QueueReaderContract:
         counts = await bench.reader.state_counts(SHOP, Queue.ORDERS)
         assert counts == dict.fromkeys(EntryState, 0) | {EntryState.HELD: 1, EntryState.FAILED: 2}
 
-    async def test_what_waits_is_counted_up_to_a_cap(self, bench: Bench) -> None:
+    async def test_waiting_entries_are_counted_up_to_a_cap(self, bench: Bench) -> None:
         for number in range(1, 4):
             await bench.hint(number)
         await ended_order(bench, 1, HELD)
         assert await bench.reader.waiting_entries(SHOP, 100) == 3
         assert await bench.reader.waiting_entries(SHOP, 2) == 2
 
-    async def test_an_unknown_account_is_named(self, bench: Bench) -> None:
+    async def test_queues_of_an_unknown_account_raise_not_found(self, bench: Bench) -> None:
         assert await bench.reader.problems(SHOP) == ()
         for ask in (bench.reader.problems(NOBODY), bench.reader.waiting_entries(NOBODY, 5)):
             with pytest.raises(NotFound) as missing:
@@ -146,7 +146,7 @@ class QueueReaderContract:
 
 
 class QueueActionsContract:
-    async def test_a_live_entry_runs_again_now(self, bench: Bench) -> None:
+    async def test_requeued_live_entry_is_due_now(self, bench: Bench) -> None:
         waiting, held = await bench.hint(1), await ended_order(bench, 1, HELD)
         assert await bench.actions.requeue(SHOP, [waiting, held]) == [
             ActionResult(ActionOutcome.DONE, waiting, EntryState.PENDING),
@@ -158,7 +158,7 @@ class QueueActionsContract:
         assert (await match_of(bench, 1)).state is EntryState.PENDING
 
     @pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED])
-    async def test_a_finished_customer_gets_a_successor(self, bench: Bench, how: Finish) -> None:
+    async def test_requeued_finished_customer_gets_a_successor(self, bench: Bench, how: Finish) -> None:
         first = await ended_hint(bench, 1, how)
         [done] = await bench.actions.requeue(SHOP, [first])
         assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, how.state)
@@ -166,13 +166,13 @@ class QueueActionsContract:
         assert (now.retried_from, now.kind, now.subject_id, now.state) == (first, EntryKind.CUSTOMER, 1, EntryState.PENDING)
         assert (await entry_of(bench, first)).state is how.state
 
-    async def test_a_finished_customer_with_a_live_entry_joins_it(self, bench: Bench) -> None:
+    async def test_requeued_finished_customer_coalesces_into_its_live_entry(self, bench: Bench) -> None:
         first, second = await ended_hint(bench, 1, FAILED), await bench.hint(1)
         assert await bench.actions.requeue(SHOP, [first]) == [ActionResult(ActionOutcome.COALESCED, second, EntryState.FAILED)]
         now = await entry_of(bench, second)
         assert (now.coalesced_count, now.entry_revision, now.retried_from) == (1, 2, None)
 
-    async def test_a_finished_order_gets_a_successor_that_its_answer_names(self, bench: Bench) -> None:
+    async def test_requeued_finished_order_gets_a_successor_named_by_its_answer(self, bench: Bench) -> None:
         first = await ended_order(bench, 7, FAILED)
         [done] = await bench.actions.requeue(SHOP, [first])
         assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, EntryState.FAILED)
@@ -183,7 +183,7 @@ class QueueActionsContract:
         again = await take(bench, order_facts(7))
         assert again == OrderEnqueued(done.entry_id, queued=False), "the same facts asked again join the successor"
 
-    async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(self, bench: Bench) -> None:
+    async def test_requeued_finished_order_requeues_its_live_entry(self, bench: Bench) -> None:
         first = await ended_order(bench, 7, FAILED)
         second = (await take(bench, order_facts(7, email="other@example.test"))).entry_id
         assert second != first
@@ -191,7 +191,7 @@ class QueueActionsContract:
         assert await bench.actions.requeue(SHOP, [first]) == [ActionResult(ActionOutcome.COALESCED, second, EntryState.FAILED)]
         assert (await entry_of(bench, second)).state is EntryState.PENDING
 
-    async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(self, bench: Bench) -> None:
+    async def test_requeue_does_not_change_a_processed_order(self, bench: Bench) -> None:
         failed = await ended_order(bench, 7, FAILED)
         processed = (await take(bench, order_facts(7), rerun=True)).entry_id
         await bench.end(processed, PROCESSED)
@@ -201,7 +201,7 @@ class QueueActionsContract:
         ]
         assert (await match_of(bench, 7)).entry_id == processed
 
-    async def test_a_dry_run_says_the_same_and_changes_nothing(self, bench: Bench) -> None:
+    async def test_dry_run_returns_the_same_results_and_changes_nothing(self, bench: Bench) -> None:
         asked = [await bench.hint(1), await ended_hint(bench, 2, FAILED), await ended_order(bench, 7, FAILED), new_entry_id()]
         before = await bench.reader.get(SHOP, asked, with_attempts=True)
         tried = await bench.actions.requeue(SHOP, asked, dry_run=True)
@@ -213,7 +213,7 @@ class QueueActionsContract:
         done = await bench.actions.requeue(SHOP, asked)
         assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in tried]
 
-    async def test_dismissing_closes_what_is_not_done_with_the_reason_first(self, bench: Bench) -> None:
+    async def test_dismiss_closes_unfinished_entries_with_the_reason_as_first_note(self, bench: Bench) -> None:
         waiting, held, failed = await bench.hint(1), await ended_order(bench, 2, HELD), await ended_order(bench, 3, FAILED)
         processed, skipped = await ended_order(bench, 4, PROCESSED), await ended_hint(bench, 5, SKIPPED)
         asked = [waiting, held, failed, processed, skipped, new_entry_id()]
@@ -238,7 +238,7 @@ class QueueActionsContract:
         assert await bench.actions.requeue(SHOP, [theirs]) == missing
         assert await bench.actions.dismiss(SHOP, [theirs], "no") == missing
 
-    async def test_an_unknown_account_cannot_be_acted_on(self, bench: Bench) -> None:
+    async def test_actions_on_an_unknown_account_raise_not_found(self, bench: Bench) -> None:
         for act in (bench.actions.requeue(NOBODY, [new_entry_id()]), bench.actions.dismiss(NOBODY, [new_entry_id()], "no")):
             with pytest.raises(NotFound):
                 await act
@@ -259,14 +259,14 @@ class OrdersContract:
         match = await match_of(bench, 1042)
         assert (match.entry_id, match.state, match.outcome, match.comment) == (taken.entry_id, EntryState.PENDING, None, "")
 
-    async def test_the_same_facts_join(self, bench: Bench) -> None:
+    async def test_same_facts_join_the_pending_order(self, bench: Bench) -> None:
         first = await take(bench, order_facts(1042))
         assert await take(bench, replace(order_facts(1042), phone="other", order_number="WEB-1042")) == OrderEnqueued(
             first.entry_id, queued=False
         )
         assert (await entry_of(bench, first.entry_id)).entry_revision == 1
 
-    async def test_the_answer_of_a_processed_order_is_given_again(self, bench: Bench) -> None:
+    async def test_processed_order_returns_its_answer_again(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, PROCESSED)
         for facts in (order_facts(1042), order_facts(1042, email="new@example.test")):
             assert await take(bench, facts) == OrderEnqueued(first, queued=False)
@@ -278,7 +278,7 @@ class OrdersContract:
             PROCESSED.comment,
         )
 
-    async def test_a_rerun_of_a_processed_order_is_a_successor(self, bench: Bench) -> None:
+    async def test_forced_run_of_a_processed_order_is_a_successor(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, PROCESSED)
         second = await take(bench, order_facts(1042), rerun=True)
         assert second.queued
@@ -286,21 +286,21 @@ class OrdersContract:
         match = await match_of(bench, 1042)
         assert (match.entry_id, match.state, match.outcome) == (second.entry_id, EntryState.PENDING, PROCESSED.outcome)
 
-    async def test_changed_facts_release_a_held_order(self, bench: Bench) -> None:
+    async def test_changed_facts_requeue_a_held_order(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, HELD)
         again = await take(bench, order_facts(1042, email="corrected@example.test"))
         assert again == OrderEnqueued(first, queued=True)
         entry = await entry_of(bench, first)
         assert (entry.state, entry.entry_revision, entry.account_email) == (EntryState.PENDING, 2, "corrected@example.test")
 
-    async def test_changed_facts_reopen_a_failed_order(self, bench: Bench) -> None:
+    async def test_changed_facts_make_a_successor_of_a_failed_order(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, FAILED)
         assert await take(bench, order_facts(1042)) == OrderEnqueued(first, queued=False)
         again = await take(bench, replace(order_facts(1042), unlinked_products=(UnlinkedProduct(product_id=5),)))
         assert again.queued
         assert again.entry_id != first
 
-    async def test_another_order_under_the_same_id_is_a_new_order(self, bench: Bench) -> None:
+    async def test_other_order_with_the_same_id_is_a_new_order(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, PROCESSED)
         again = await take(bench, order_facts(1042, key="another"))
         assert again.queued
@@ -309,7 +309,7 @@ class OrdersContract:
         match = await match_of(bench, 1042)
         assert (match.entry_id, match.outcome, match.order_key) == (again.entry_id, None, "another")
 
-    async def test_orders_are_answered_by_position(self, bench: Bench) -> None:
+    async def test_orders_are_enqueued_by_position(self, bench: Bench) -> None:
         facts = order_facts(1)
         unknown, known = await bench.orders.enqueue([NewOrder(account_id=account_id, facts=facts) for account_id in (NOBODY, SHOP)])
         assert isinstance(unknown, NotFound)
@@ -317,7 +317,7 @@ class OrdersContract:
         assert set(await bench.orders.get(SHOP, [OrderId(1), OrderId(2)])) == {1}
         assert await bench.orders.get(OTHER, [OrderId(1)]) == {}
 
-    async def test_what_is_not_about_to_run_is_settled(self, bench: Bench) -> None:
+    async def test_entries_not_due_soon_are_answerable(self, bench: Bench) -> None:
         due = (await take(bench, order_facts(1))).entry_id
         soon = (await take(bench, order_facts(2, email="2@example.test"))).entry_id
         later = (await take(bench, order_facts(3, email="3@example.test"))).entry_id

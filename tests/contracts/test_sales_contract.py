@@ -1,4 +1,4 @@
-"""Sales that wait to be read: one a till at a time, at its pace, none lost and none kept for ever."""
+"""Sales that wait to be read: one per till at a time, at the till's pace. No sale is lost, and none is kept for ever."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def ids(bench: Bench) -> list[tuple[str, int]]:
 
 
 class SaleStoreContract:
-    async def test_a_sale_is_claimed_at_once_and_gone_when_done(self, bench: Bench) -> None:
+    async def test_sale_is_claimed_at_once_and_deleted_when_done(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [7])
         [sale] = await claim(bench)
         assert (sale.till_id, sale.transaction_id, sale.account_id, sale.attempt_count) == (TILL_A, 7, A, 1)
@@ -47,7 +47,7 @@ class SaleStoreContract:
         assert await ids(bench) == [(TILL_A, 8)]
 
     @pytest.mark.catches("sales-leave-the-allowance-to-others")
-    async def test_a_till_is_asked_at_its_pace_and_holds_up_no_other(self, bench: Bench) -> None:
+    async def test_sales_of_a_till_are_claimed_at_its_pace_and_delay_no_other_till(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1, 2, 2])
         await bench.sales.add(TILL_B, B, [1])
         assert await ids(bench) == [(TILL_A, 1), (TILL_B, 1)]
@@ -60,7 +60,7 @@ class SaleStoreContract:
         await bench.pass_seconds(PACE_SECONDS + 0.1)
         assert await ids(bench) == [(TILL_A, 3)]
 
-    async def test_it_says_when_the_next_sale_is_due(self, bench: Bench) -> None:
+    async def test_seconds_until_the_next_due_sale_are_returned(self, bench: Bench) -> None:
         assert await bench.sales.seconds_until_due() is None
         await bench.sales.add(TILL_A, A, [1, 2])
         seconds = await bench.sales.seconds_until_due()
@@ -75,13 +75,13 @@ class SaleStoreContract:
         assert seconds is not None
         assert seconds <= 0, "the next one of any till"
 
-    async def test_no_more_tills_than_asked_for(self, bench: Bench) -> None:
+    async def test_claim_is_limited_to_a_number_of_tills(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1])
         await bench.sales.add(TILL_B, B, [1])
         assert len(await claim(bench, limit=1)) == 1
         assert len(await claim(bench, limit=1)) == 1
 
-    async def test_one_that_is_told_again_while_it_is_read_is_read_again(self, bench: Bench) -> None:
+    async def test_sale_added_again_during_its_read_is_read_again(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [7])
         [sale] = await claim(bench)
         await bench.sales.add(TILL_A, A, [7])
@@ -93,7 +93,7 @@ class SaleStoreContract:
         await bench.pass_seconds(200)
         assert await claim(bench) == []
 
-    async def test_one_whose_reader_died_is_claimed_again(self, bench: Bench) -> None:
+    async def test_sale_of_a_dead_reader_is_claimed_again(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [7])
         await claim(bench)
         await bench.pass_seconds(50)
@@ -103,7 +103,7 @@ class SaleStoreContract:
         assert sale.attempt_count == 2
         assert sale.waited_seconds >= 101
 
-    async def test_a_postponed_one_lets_the_others_pass(self, bench: Bench) -> None:
+    async def test_postponed_sale_does_not_delay_others(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1, 2])
         [sale] = await claim(bench)
         await bench.sales.postpone(sale, 30)
@@ -113,7 +113,7 @@ class SaleStoreContract:
         [again] = await claim(bench)
         assert (again.transaction_id, again.attempt_count) == (1, 2)
 
-    async def test_a_pause_holds_the_whole_till_and_charges_nobody(self, bench: Bench) -> None:
+    async def test_pause_of_a_till_postpones_its_sales_uncharged(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1, 2])
         [sale] = await claim(bench)
         await bench.sales.pause(sale, 60)
@@ -125,7 +125,7 @@ class SaleStoreContract:
         again = next(each for each in await claim(bench) if each.till_id == TILL_A)
         assert again.attempt_count == 1
 
-    async def test_so_many_may_wait_at_one_till(self, bench: Bench) -> None:
+    async def test_waiting_sales_per_till_are_limited(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, range(1, MAX_WAITING_SALES))
         with pytest.raises(ResourceExhausted) as refused:
             await bench.sales.add(TILL_A, A, [MAX_WAITING_SALES, MAX_WAITING_SALES + 1])
@@ -133,7 +133,7 @@ class SaleStoreContract:
         await bench.sales.add(TILL_A, A, [MAX_WAITING_SALES])
         await bench.sales.add(TILL_B, B, [1])
 
-    async def test_what_is_gone_stays_gone(self, bench: Bench) -> None:
+    async def test_end_of_a_missing_sale_stores_nothing(self, bench: Bench) -> None:
         gone = WaitingSale(till_id=TILL_A, transaction_id=9, account_id=A, revision=1, attempt_count=1, waited_seconds=0.0)
         for end in (bench.sales.done(gone), bench.sales.postpone(gone, 0), bench.sales.done(replace(gone, revision=5))):
             await end

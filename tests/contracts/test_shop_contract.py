@@ -1,4 +1,4 @@
-"""The shop's client: in memory, through the bridge, and through wc/v3 where a shop has no bridge."""
+"""The shop client: in memory, through the bridge, and with wc/v3 for a shop without a bridge."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ class Bench(Protocol):
     def client(self) -> ShopClient: ...
 
     def values(self, woo_customer_id: int) -> Values | None:
-        """Points, credit and type as the shop holds them."""
+        """Stored points, credit and type of the shop customer."""
         ...
 
     def types(self) -> dict[int, tuple[str, Decimal, str]]:
-        """Name, discount and description."""
+        """Name, discount and description of each stored type."""
         ...
 
     @property
     def requests(self) -> int: ...
 
     def fail(self) -> None:
-        """From now on the shop answers everything with 500."""
+        """Makes the shop answer every further request with 500."""
         ...
 
 
 class ShopClientContract:
-    """With the bridge and without."""
+    """Behaviour with and without the bridge."""
 
-    async def test_values_arrive_as_they_were_sent(self, bench: Bench) -> None:
+    async def test_values_are_stored_as_sent(self, bench: Bench) -> None:
         (result,) = await bench.client.write_customers([write(1, points="12.5", credit="-3.10")], FakePermit())
         assert (result.status, result.version, result.field, result.error) == (WriteStatus.UPDATED, None, None, None)
         assert bench.values(1) == ("12.5", "-3.10", 4001)
         assert bench.values(2) is None
 
-    async def test_what_is_left_out_stays_as_it_is(self, bench: Bench) -> None:
+    async def test_omitted_values_stay_unchanged(self, bench: Bench) -> None:
         await bench.client.write_customers([write(1, points="120", credit="1.00")], FakePermit())
         gaps = write(1, version=11, points=None, credit="2.00", type_id=None, keeps_type=True)
         (result,) = await bench.client.write_customers([gaps], FakePermit())
@@ -65,23 +65,23 @@ class ShopClientContract:
         (result,) = await bench.client.write_customers([write(1, version=12, points="7", credit=None, type_id=None)], FakePermit())
         assert (result.status, bench.values(1)) == (WriteStatus.UPDATED, ("7", "2.00", None))
 
-    async def test_a_removal_takes_the_values_away(self, bench: Bench) -> None:
+    async def test_removal_deletes_the_values(self, bench: Bench) -> None:
         await bench.client.write_customers([write(1)], FakePermit())
         (removed,) = await bench.client.write_customers([removal(1, version=20)], FakePermit())
         assert removed.status is WriteStatus.UPDATED
         assert bench.values(1) is None
 
-    async def test_an_unknown_customer_never_fails_its_neighbours(self, bench: Bench) -> None:
+    async def test_unknown_customer_does_not_fail_other_items(self, bench: Bench) -> None:
         results = await bench.client.write_customers([write(1), write(99), write(2)], FakePermit())
         assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND, WriteStatus.UPDATED]
         assert bench.values(2) is not None
 
-    async def test_the_shop_says_who_has_a_number(self, bench: Bench) -> None:
+    async def test_users_are_read_with_their_registration_time(self, bench: Bench) -> None:
         users = await bench.client.read_users([WooCustomerId(1), WooCustomerId(99), WooCustomerId(2)])
         assert users == {number: ShopUser(WooCustomerId(number), REGISTERED) for number in (1, 2)}
 
-    async def test_values_reach_the_person_they_are_for(self, bench: Bench) -> None:
-        """By the time at which the user registered, or by when at the latest. What another person got is taken away."""
+    async def test_values_are_written_only_to_the_intended_person(self, bench: Bench) -> None:
+        """The person is identified by the registration time, or by its latest possible value. Values of another person are removed."""
         moment, second = REGISTERED, timedelta(seconds=1)
         meant = [
             (replace(write(1, version=11), registered_at=moment), WriteStatus.UPDATED),
@@ -95,17 +95,17 @@ class ShopClientContract:
             (result,) = await bench.client.write_customers([stranger], FakePermit())
             assert (result.status, bench.values(3)) == (WriteStatus.NOT_FOUND, None)
 
-    async def test_too_many_items_are_a_fault_of_the_caller(self, bench: Bench) -> None:
+    async def test_too_many_items_raise_value_error(self, bench: Bench) -> None:
         with pytest.raises(ValueError, match=f"at most {bench.client.max_batch}"):
             await bench.client.write_customers([write(1)] * (bench.client.max_batch + 1), FakePermit())
         assert bench.requests == 0
 
-    async def test_without_a_permit_nothing_is_sent(self, bench: Bench) -> None:
+    async def test_refused_permit_sends_no_customer(self, bench: Bench) -> None:
         with pytest.raises(LeaseTooShort):
             await bench.client.write_customers([write(1)], FakePermit.of_seconds(3.0))
         assert (bench.requests, bench.values(1)) == (0, None)
 
-    async def test_a_shop_that_fails_as_a_whole_raises(self, bench: Bench) -> None:
+    async def test_failing_shop_raises_server_failure(self, bench: Bench) -> None:
         bench.fail()
         with pytest.raises(UpstreamError):
             await bench.client.write_customers([write(1)], FakePermit())
@@ -114,13 +114,13 @@ class ShopClientContract:
                 await ask()
         assert bench.values(1) is None
 
-    async def test_a_good_shop_lets_itself_be_checked(self, bench: Bench) -> None:
+    async def test_working_shop_passes_probe_and_access_check(self, bench: Bench) -> None:
         await bench.client.probe()
         await bench.client.check_access()
 
 
 class BridgeContract(ShopClientContract):
-    async def test_five_hundred_are_one_request(self, bench: Bench) -> None:
+    async def test_five_hundred_items_are_one_request(self, bench: Bench) -> None:
         assert bench.client.max_batch == 500
         await bench.client.write_customers([write(number) for number in range(1, 501)], FakePermit())
         assert bench.requests == 1
@@ -138,14 +138,14 @@ class BridgeContract(ShopClientContract):
         assert await status(12, "2") == (WriteStatus.UPDATED, None)
         assert bench.values(1) == ("2", "3.50", 4001)
 
-    async def test_a_removal_keeps_late_older_writes_out(self, bench: Bench) -> None:
+    async def test_removal_makes_older_writes_stale(self, bench: Bench) -> None:
         await bench.client.write_customers([write(1, version=10)], FakePermit())
         (removed,) = await bench.client.write_customers([removal(1, version=20)], FakePermit())
         (late,) = await bench.client.write_customers([write(1, version=15)], FakePermit())
         assert (removed.status, late.status, late.version) == (WriteStatus.UPDATED, WriteStatus.STALE, 20)
         assert bench.values(1) is None
 
-    async def test_a_removal_of_nothing_changes_nothing_and_keeps_late_writes_out_too(self, bench: Bench) -> None:
+    async def test_removal_of_no_values_is_unchanged_and_makes_older_writes_stale(self, bench: Bench) -> None:
         (removed,) = await bench.client.write_customers([removal(1, version=20)], FakePermit())
         (late,) = await bench.client.write_customers([write(1, version=15)], FakePermit())
         assert (removed.status, late.status) == (WriteStatus.UNCHANGED, WriteStatus.STALE)
@@ -156,7 +156,7 @@ class BridgeContract(ShopClientContract):
         (result,) = await bench.client.write_customers([write(1, version=newest - 1, points="9")], FakePermit())
         assert result.version == newest
 
-    async def test_types_are_put_and_deleted_in_order_of_their_versions(self, bench: Bench) -> None:
+    async def test_types_are_written_and_deleted_in_version_order(self, bench: Bench) -> None:
         client, permit = bench.client, FakePermit()
         assert (await client.put_customer_type(GOLD, 10, permit)).status is WriteStatus.UPDATED
         assert bench.types() == {4002: ("Gold", Decimal("12.5"), "Gold card")}
@@ -169,7 +169,7 @@ class BridgeContract(ShopClientContract):
         assert (late.status, late.version) == (WriteStatus.STALE, 12)
         assert (await client.put_customer_type(GOLD, 13, permit)).status is WriteStatus.UPDATED
 
-    async def test_a_type_that_the_shop_never_had_is_deleted_for_the_future(self, bench: Bench) -> None:
+    async def test_delete_of_an_unknown_type_makes_older_writes_stale(self, bench: Bench) -> None:
         client, permit = bench.client, FakePermit()
         assert (await client.delete_customer_type(GOLD.epos_customer_type_id, 12, permit)).status is WriteStatus.UNCHANGED
         assert (await client.put_customer_type(GOLD, 11, permit)).status is WriteStatus.STALE
@@ -181,23 +181,23 @@ class BridgeContract(ShopClientContract):
             await bench.client.delete_customer_type(GOLD.epos_customer_type_id, 10, FakePermit.of_seconds(3.0))
         assert bench.types() == {}
 
-    async def test_the_status_says_who_answers(self, bench: Bench) -> None:
+    async def test_status_has_versions_and_home_url(self, bench: Bench) -> None:
         status = await bench.client.status()
         assert (status.bridge_version, status.wordpress, status.max_batch) == ("1.0.0", "6.9", 500)
         assert status.home_url
 
 
 class KeysContract(ShopClientContract):
-    async def test_a_batch_is_of_a_hundred(self, bench: Bench) -> None:
+    async def test_batch_has_at_most_a_hundred_items(self, bench: Bench) -> None:
         assert bench.client.max_batch == 100
 
-    async def test_versions_are_not_compared(self, bench: Bench) -> None:
+    async def test_writes_with_keys_ignore_versions(self, bench: Bench) -> None:
         for version in (10, 5):
             (result,) = await bench.client.write_customers([write(1, version=version, points=str(version))], FakePermit())
             assert result.status is WriteStatus.UPDATED
         assert bench.values(1) == ("5", "3.50", 4001)
 
-    async def test_what_needs_the_bridge_says_so(self, bench: Bench) -> None:
+    async def test_bridge_methods_are_refused_with_keys(self, bench: Bench) -> None:
         client = bench.client
         for ask in (
             client.put_customer_type(GOLD, 10, FakePermit()),

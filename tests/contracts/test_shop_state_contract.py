@@ -1,4 +1,4 @@
-"""What the shop is known to hold: versions, hashes, removals; all of it fenced by the lane."""
+"""Known state of the shop: versions, hashes and removals, all fenced by the lane's lease."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def microseconds(at: datetime) -> int:
 
 
 class ShopStateStoreContract:
-    async def test_versions_are_the_databases_time_and_always_rise(self, bench: LinkBench) -> None:
+    async def test_versions_are_the_database_time_and_always_rise(self, bench: LinkBench) -> None:
         lease = await bench.lease()
         before = await bench.database_now()
         first = await bench.shop.next_versions(lease, [woo(12), woo(13), woo(12)], at_least={})
@@ -35,21 +35,21 @@ class ShopStateStoreContract:
         second = await bench.shop.next_versions(lease, [woo(12)], at_least={})
         assert second[woo(12)] > first[woo(12)]
 
-    async def test_a_version_goes_above_what_the_shop_answered_and_above_the_last(self, bench: LinkBench) -> None:
+    async def test_version_exceeds_the_answered_one_and_the_last_one(self, bench: LinkBench) -> None:
         lease, far = await bench.lease(), microseconds(datetime.now(UTC)) + 10**12
         draw = bench.shop.next_versions
         assert await draw(lease, [woo(12)], at_least={woo(12): far}) == {12: far + 1}
         assert await draw(lease, [woo(12)], at_least={}) == {12: far + 2}, "a clock that was turned back changes nothing"
         assert await draw(lease, [woo(12)], at_least={woo(12): 5, woo(13): far}) == {12: far + 3}
 
-    async def test_type_versions_are_their_own(self, bench: LinkBench) -> None:
+    async def test_type_versions_are_independent(self, bench: LinkBench) -> None:
         lease, far = await bench.lease(), microseconds(datetime.now(UTC)) + 10**12
         assert await bench.shop.next_type_version(lease, GOLD, at_least=far) == far + 1
         assert await bench.shop.next_type_version(lease, GOLD) == far + 2
         versions = await bench.shop.next_versions(lease, [woo(4001)], at_least={})
         assert versions[woo(4001)] < far
 
-    async def test_a_stale_lease_changes_nothing(self, bench: LinkBench) -> None:
+    async def test_stale_lease_changes_no_shop_state(self, bench: LinkBench) -> None:
         stale, shop = await bench.lease(), bench.shop
         await bench.put_link(90001, 12)
         await bench.want_removal(90002, 13)
@@ -70,7 +70,7 @@ class ShopStateStoreContract:
         assert await pending_removals(bench.reader, 90002) == {90002: (13,)}
         assert await bench.refresh(90001) is None
 
-    async def test_a_hash_stands_for_the_last_confirmed_write_only(self, bench: LinkBench) -> None:
+    async def test_hash_is_of_the_last_confirmed_write_only(self, bench: LinkBench) -> None:
         lease, shop = await bench.lease(), bench.shop
         await bench.put_link(90001, 12)
         await shop.next_versions(lease, [woo(12)], at_least={})
@@ -85,19 +85,19 @@ class ShopStateStoreContract:
         await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), None, None)])
         assert (await link_of(bench, 90001)).content_hash is None
 
-    async def test_a_hash_carries_the_lapses_of_its_lease(self, bench: LinkBench) -> None:
+    async def test_hash_stores_the_lapses_of_its_lease(self, bench: LinkBench) -> None:
         await bench.put_link(90001, 12)
         lease = await bench.take_over()
         assert lease.lapses == 1
         await bench.shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
         assert (await link_of(bench, 90001)).hash_lapses == 1
 
-    async def test_a_confirmation_for_a_link_that_is_gone_is_not_stored(self, bench: LinkBench) -> None:
+    async def test_confirmation_of_a_deleted_link_is_not_stored(self, bench: LinkBench) -> None:
         await bench.shop.confirm(await bench.lease(), [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
         assert await bench.reader.by_epos(SHOP, [epos(90001)]) == {}
 
-    async def test_a_late_write_of_the_former_till_customer_makes_the_present_one_write_again(self, bench: LinkBench) -> None:
-        """Unlinked and linked to another while its write was on the way: the shop may hold the former one's values."""
+    async def test_late_write_of_a_former_till_customer_queues_the_present_one(self, bench: LinkBench) -> None:
+        """The shop customer was linked to another till customer during a write, so the shop may hold the former one's values."""
         lease, shop = await bench.lease(), bench.shop
         await bench.put_link(90002, 12)
         await shop.confirm(lease, [ConfirmedWrite(epos(90002), woo(12), b"present", None)])
@@ -108,7 +108,7 @@ class ShopStateStoreContract:
         assert refresh is not None
         assert refresh.is_pending
 
-    async def test_a_late_removal_makes_the_present_link_write_again(self, bench: LinkBench) -> None:
+    async def test_late_removal_queues_the_present_link(self, bench: LinkBench) -> None:
         lease, shop = await bench.lease(), bench.shop
         await bench.want_removal(90001, 12)
         await bench.writer.create(SHOP, epos(90002), woo(12))
@@ -121,14 +121,14 @@ class ShopStateStoreContract:
         assert after is not None
         assert after.revision == before.revision + 1
 
-    async def test_removals_are_listed_by_till_customer_and_done_once(self, bench: LinkBench) -> None:
+    async def test_removals_are_listed_by_till_customer_and_completed_once(self, bench: LinkBench) -> None:
         for till_customer, shop_customer in ((90001, 12), (90001, 11), (90002, 13)):
             await bench.want_removal(till_customer, shop_customer)
         assert await pending_removals(bench.reader, 90001, 90003) == {90001: (11, 12)}
         await bench.shop.removal_done(await bench.lease(), [woo(12), woo(99)])
         assert await pending_removals(bench.reader, 90001, 90002) == {90001: (11,), 90002: (13,)}
 
-    async def test_links_of_gone_customers_are_unusable_and_keep_their_first_time(self, bench: LinkBench) -> None:
+    async def test_links_of_deleted_customers_are_unusable_and_keep_the_first_deletion_time(self, bench: LinkBench) -> None:
         lease = await bench.lease()
         for number in (1, 2, 3):
             await bench.put_link(90000 + number, 10 + number)
@@ -139,7 +139,7 @@ class ShopStateStoreContract:
         await bench.shop.mark_gone(lease, epos=[epos(90001)])
         assert (await link_of(bench, 90001)).epos_gone_at == one.epos_gone_at
 
-    async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(self, bench: LinkBench) -> None:
+    async def test_type_hash_is_unknown_during_a_write_and_after_a_lapse(self, bench: LinkBench) -> None:
         lease, shop = await bench.lease(), bench.shop
         assert await shop.known_type_hash(lease, GOLD) is None
         await shop.confirm_type(lease, GOLD, b"type", gone=False)
@@ -150,8 +150,8 @@ class ShopStateStoreContract:
         await shop.confirm_type(lease, GOLD, b"back", gone=False)
         assert await shop.known_type_hash(lease, GOLD) == b"back"
 
-    async def test_a_write_whose_basis_has_changed_gets_no_version(self, bench: LinkBench) -> None:
-        """Invariant 6: its link is another one now, its removal is wanted no more, or the settings are others."""
+    async def test_write_with_a_changed_basis_gets_no_version(self, bench: LinkBench) -> None:
+        """Invariant 6: the link is another one, the removal is not pending any more, or the settings have changed."""
         lease, shop = await bench.lease(), bench.shop
         await bench.put_link(1, 21)
         await bench.put_link(2, 22)

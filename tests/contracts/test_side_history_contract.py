@@ -1,4 +1,4 @@
-"""Which entry opened a side's problem, and how often in a row, over the implementations of the port."""
+"""Number of times in a row that an entry opened a side's problem."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Bench(Protocol):
     async def entry(self) -> ClaimedEntry: ...
 
     async def opens(self, entry: ClaimedEntry, side: Side) -> None:
-        """The entry opens the side's problem, and another entry closes it."""
+        """Lets the entry open the side's problem, and another entry close it."""
         ...
 
 
 class SideHistoryContract:
-    async def test_an_entry_that_opened_no_problem(self, bench: Bench) -> None:
+    async def test_entry_without_an_opened_problem_has_count_zero(self, bench: Bench) -> None:
         assert await bench.history.times_opened(await bench.entry(), Side.SHOP) == 0
 
-    async def test_an_entry_that_opens_a_problem_again_and_again_is_known(self, bench: Bench) -> None:
+    async def test_repeatedly_opened_problems_of_an_entry_are_counted(self, bench: Bench) -> None:
         odd, good = await bench.entry(), await bench.entry()
         for times in (1, 2):
             await bench.opens(odd, Side.SHOP)

@@ -1,4 +1,4 @@
-"""Which accounts of a till a customer or a customer type concerns."""
+"""Accounts of a till that a customer or a customer type concerns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Bench(Protocol):
     async def link(self, account_id: str, customer_id: int) -> None: ...
 
     async def hold_order(self, account_id: str, *candidate_ids: int) -> None:
-        """An order that has these till customers to choose from."""
+        """Stores a held order with these till customers as candidates."""
         ...
 
     async def know_type(self, account_id: str, type_id: int) -> None: ...
@@ -44,7 +44,7 @@ async def accounts_on(bench: Bench, *names: str, till_id: TillId = TILL, bridge:
 
 
 class SubjectAccountsContract:
-    async def test_a_customer_concerns_every_account_of_the_till_that_is_linked_to_it(self, bench: Bench) -> None:
+    async def test_customer_concerns_every_account_of_the_till_with_a_link(self, bench: Bench) -> None:
         await accounts_on(bench, "shop-c", "shop-a", "shop-b")
         await accounts_on(bench, "stranger", till_id=OTHER_TILL)
         for name in ("shop-a", "shop-c", "stranger"):
@@ -57,7 +57,7 @@ class SubjectAccountsContract:
         assert await bench.subjects.of_customers(TILL, [999]) == []
         assert await bench.subjects.of_customers(TillId("nobody"), [501]) == []
 
-    async def test_a_customer_concerns_every_account_with_a_held_order_to_choose_it_for(self, bench: Bench) -> None:
+    async def test_customer_concerns_every_account_with_a_held_order_and_this_candidate(self, bench: Bench) -> None:
         await accounts_on(bench, "shop-a", "shop-b")
         await bench.link("shop-a", 501)
         await bench.hold_order("shop-a", 501, 502)
@@ -66,7 +66,7 @@ class SubjectAccountsContract:
         assert await bench.subjects.of_customers(TILL, [501]) == [("shop-a", 501)]
         assert await bench.subjects.of_customers(TILL, [502]) == [("shop-a", 502), ("shop-b", 502)]
 
-    async def test_a_type_concerns_who_has_the_bridge_and_who_knows_it(self, bench: Bench) -> None:
+    async def test_type_concerns_accounts_with_a_bridge_or_a_stored_type(self, bench: Bench) -> None:
         await accounts_on(bench, "shop-b", "shop-a", bridge=True)
         await accounts_on(bench, "by-keys", "knows")
         await accounts_on(bench, "stranger", till_id=OTHER_TILL, bridge=True)
@@ -74,7 +74,7 @@ class SubjectAccountsContract:
         assert await bench.subjects.of_customer_types(TILL, [4001]) == [("knows", 4001), ("shop-a", 4001), ("shop-b", 4001)]
         assert await bench.subjects.of_customer_types(TILL, [4002]) == [("shop-a", 4002), ("shop-b", 4002)]
 
-    async def test_accounts_that_are_switched_off_are_left_out(self, bench: Bench) -> None:
+    async def test_accounts_with_disabled_sync_are_omitted(self, bench: Bench) -> None:
         await accounts_on(bench, "shop-a", bridge=True)
         await accounts_on(bench, "shop-b", bridge=True, on=False)
         for name in ("shop-a", "shop-b"):

@@ -1,4 +1,4 @@
-"""The till's client: one behaviour in memory and, over real HTTP, in every world that the unknowns of Epos Now's API allow."""
+"""The till client: in memory and, over real HTTP, in every world that the unknowns of Epos Now's API allow."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ class Bench(Protocol):
 
     @property
     def ignores_emails(self) -> bool:
-        """The email filter is not applied."""
+        """Whether the till ignores the email filter."""
         ...
 
     @property
     def ignores_names(self) -> bool: ...
 
     def is_blind_to(self, email: str) -> bool:
-        """The search does not find such an email, though it is there."""
+        """Whether the search misses such an email although a customer has it."""
         ...
 
     def add_customer(self, **fields: Any) -> EposCustomerId:
-        """A row of the till: fields as TillCustomer has them, None for what is not set."""
+        """Adds a row with the fields of TillCustomer, None for unset ones. Returns its id."""
         ...
 
     def add_type(self, **fields: Any) -> EposCustomerTypeId: ...
@@ -84,31 +84,31 @@ class Bench(Protocol):
     def delete_customer(self, customer_id: EposCustomerId, *, soft: bool) -> None: ...
 
     def sell(self, customer_id: EposCustomerId | None) -> int:
-        """The transaction's id."""
+        """Adds a sale and returns the transaction's id."""
         ...
 
     def stored(self, email: str) -> list[int]:
-        """The truth, whatever the search says."""
+        """Ids of the stored customers with this email, independent of the search."""
         ...
 
     def max_credit(self, customer_id: EposCustomerId) -> Decimal: ...
 
     @property
     def creates(self) -> int:
-        """Create requests that arrived."""
+        """Number of received create requests."""
         ...
 
     def lose_create_answers(self, *, stored: bool) -> None: ...
 
     def fail(self) -> None:
-        """The till answers everything with 503."""
+        """Makes the till answer every request with 503."""
         ...
 
 
 class TillClientContract:
-    """In every world."""
+    """Behaviour in every world."""
 
-    async def test_a_customer_is_read_whole(self, bench: Bench) -> None:
+    async def test_customer_is_read_with_all_fields(self, bench: Bench) -> None:
         type_id = bench.add_type()
         customer_id = bench.add_customer(
             forename="Ada", surname=None, business_name="Engines & Co", email="Ada@Example.test", phone="1", card_number="77",
@@ -121,7 +121,7 @@ class TillClientContract:
         assert (customer.type_id, customer.points, customer.balance) == (type_id, Decimal("12.5"), Decimal("-3.1"))
         assert customer.sign_up_date == "2024-05-01T09:30:00"
 
-    async def test_a_customer_without_anything_is_read(self, bench: Bench) -> None:
+    async def test_customer_without_any_field_is_read(self, bench: Bench) -> None:
         customer_id = bench.add_customer(forename=None, surname=None, sign_up_date=None)
         customer = await bench.client.read_customer(customer_id)
         assert (customer.display_name, customer.email, customer.type_id, customer.points) == ("", "", None, Decimal(0))
@@ -130,7 +130,7 @@ class TillClientContract:
         with pytest.raises(Missing, match="not found in Epos Now"):
             await bench.client.read_customer(EposCustomerId(7))
 
-    async def test_the_pages_show_everybody_once(self, bench: Bench) -> None:
+    async def test_pages_list_every_customer_once(self, bench: Bench) -> None:
         ids = {bench.add_customer(email=f"c{number}@example.test") for number in range(8)}
         seen: set[int] = set()
         number = 0
@@ -144,7 +144,7 @@ class TillClientContract:
             seen |= fresh
         assert seen == ids
 
-    async def test_a_search_finds_all_twins_or_says_that_it_proves_nothing(self, bench: Bench) -> None:
+    async def test_search_finds_all_twins_or_reports_filter_ignored(self, bench: Bench) -> None:
         twins = {bench.add_customer(email="ada@example.test") for _ in range(3)}
         bench.add_customer(email=None)
         bench.add_customer(email="magda@example.test")
@@ -154,13 +154,13 @@ class TillClientContract:
         assert search.filter_ignored is bench.ignores_emails
         assert found == twins or search.filter_ignored
 
-    async def test_a_miss_is_empty_or_proves_nothing(self, bench: Bench) -> None:
+    async def test_miss_is_empty_or_reports_filter_ignored(self, bench: Bench) -> None:
         bench.add_customer(email="ada@example.test")
         search = await bench.client.search_by_email("bea@example.test")
         assert search.filter_ignored is bench.ignores_emails
         assert search.rows == () or search.filter_ignored
 
-    async def test_a_created_customer_is_what_was_asked_for(self, bench: Bench) -> None:
+    async def test_created_customer_has_the_requested_fields(self, bench: Bench) -> None:
         customer_id = await bench.client.create_customer(NEW, FakePermit())
         customer = await bench.client.read_customer(customer_id)
         assert (customer.forename, customer.surname, customer.email, customer.phone) == (NEW.forename, NEW.surname, NEW.email, NEW.phone)
@@ -180,7 +180,7 @@ class TillClientContract:
         with pytest.raises(Missing):
             await bench.client.read_customer_type(ids[0])
 
-    async def test_the_buyer_of_a_sale_is_read(self, bench: Bench) -> None:
+    async def test_buyer_of_a_sale_is_read(self, bench: Bench) -> None:
         customer_id = bench.add_customer(email="ada@example.test")
         known, unknown = bench.sell(customer_id), bench.sell(None)
         assert await bench.client.read_buyer(known) == customer_id
@@ -188,7 +188,7 @@ class TillClientContract:
         with pytest.raises(Missing):
             await bench.client.read_buyer(5)
 
-    async def test_names_are_searched_where_the_till_can(self, bench: Bench) -> None:
+    async def test_names_are_found_or_filter_ignored_is_reported(self, bench: Bench) -> None:
         wanted = bench.add_customer(forename="Greta", surname="Hazel")
         other = bench.add_customer(forename="Hazel", surname="Oak")
         bench.add_customer(forename="Nils", surname="Oak")
@@ -200,12 +200,12 @@ class TillClientContract:
             assert (await bench.client.search_by_name("oak", limit=1)).truncated
             assert (await bench.client.search_by_name("nobody", limit=1)).rows == ()
 
-    async def test_nobody_is_called_nothing(self, bench: Bench) -> None:
+    async def test_empty_name_raises_value_error(self, bench: Bench) -> None:
         with pytest.raises(ValueError, match="empty text"):
             await bench.client.search_by_name("  ", limit=10)
 
     @pytest.mark.parametrize("soft", [False, True])
-    async def test_a_deleted_customer(self, bench: Bench, soft: bool) -> None:
+    async def test_deleted_customer_is_missing_or_only_readable_by_id(self, bench: Bench, soft: bool) -> None:
         customer_id = bench.add_customer(email="ada@example.test")
         bench.delete_customer(customer_id, soft=soft)
         assert (await bench.client.search_by_email("ada@example.test")).rows == ()
@@ -217,7 +217,7 @@ class TillClientContract:
                 await bench.client.read_customer(customer_id)
 
     @pytest.mark.parametrize("email", ["a+b@example.test", "o'neil&co@example.test", "größe@example.test", "100%@example.test"])
-    async def test_odd_emails_arrive_as_they_are(self, bench: Bench, email: str) -> None:
+    async def test_unusual_emails_are_searched_unchanged(self, bench: Bench, email: str) -> None:
         wanted = bench.add_customer(email=email)
         bench.add_customer(email="other@example.test")
         search = await bench.client.search_by_email(email)
@@ -225,7 +225,7 @@ class TillClientContract:
         assert len(search.rows) <= 1 or search.filter_ignored
         assert wanted in {row.epos_customer_id for row in (await bench.client.list_customers(1)).rows}, "the list shows everybody"
 
-    async def test_without_a_permit_nothing_is_created(self, bench: Bench) -> None:
+    async def test_refused_permit_creates_no_customer(self, bench: Bench) -> None:
         with pytest.raises(LeaseTooShort):
             await bench.client.create_customer(NEW, FakePermit.of_seconds(4.0))
         assert bench.stored(NEW.email) == []
@@ -238,7 +238,7 @@ class TillClientContract:
         assert bench.creates == 1
         assert len(bench.stored(NEW.email)) == stored
 
-    async def test_a_till_that_fails_fails_every_request_and_stores_nothing(self, bench: Bench) -> None:
+    async def test_failing_till_fails_every_request_and_stores_nothing(self, bench: Bench) -> None:
         type_id, customer_id = bench.add_type(), bench.add_customer(email="eve@example.test")
         bench.fail()
         client = bench.client
@@ -256,7 +256,7 @@ class TillClientContract:
                 await ask
         assert bench.stored(NEW.email) == []
 
-    async def test_a_good_till_lets_itself_be_probed(self, bench: Bench) -> None:
+    async def test_working_till_passes_its_probe(self, bench: Bench) -> None:
         await bench.client.probe()
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens as they are kept: by hash, listed per account, revoked for good, told to the other processes."""
+"""Stored bearer tokens: found by hash, listed per account, revoked for good, with a notification to other processes."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def admin(token_id: str) -> Token:
 
 
 class TokenStoreContract:
-    async def test_a_token_is_found_by_its_hash_only(self, tokens: TokenStore) -> None:
+    async def test_token_is_found_by_its_hash_only(self, tokens: TokenStore) -> None:
         assert await tokens.create(site("t1"), b"hash-1") == site("t1")
         assert await tokens.create(admin("t2"), b"hash-2") == admin("t2")
         assert await tokens.by_hash(b"hash-1") == site("t1")
         assert await tokens.by_hash(b"hash-2") == admin("t2")
         assert await tokens.by_hash(b"hash-3") is None
 
-    async def test_two_that_make_the_same_token_at_once_get_one(self, tokens: TokenStore) -> None:
-        """Two processes start with one TILLSYNC_ADMIN_TOKEN on an empty database."""
+    async def test_concurrent_creates_of_one_token_store_one(self, tokens: TokenStore) -> None:
+        """Two processes start with the same TILLSYNC_ADMIN_TOKEN on an empty database."""
         async with asyncio.TaskGroup() as group:
             made = [group.create_task(tokens.create(admin(f"t{number}"), b"hash-1")) for number in range(4)]
         assert {token.result() for token in made} == {await tokens.by_hash(b"hash-1")}
         assert len(await tokens.list_tokens(None, after="", limit=9)) == 1
 
-    async def test_an_unknown_account_is_named(self, tokens: TokenStore) -> None:
+    async def test_token_of_an_unknown_account_raises_not_found(self, tokens: TokenStore) -> None:
         with pytest.raises(NotFound, match="nowhere"):
             await tokens.create(site("t1", "nowhere"), b"hash-1")
 
-    async def test_tokens_are_listed_by_id_each_account_by_itself(self, tokens: TokenStore) -> None:
+    async def test_tokens_are_listed_by_id_per_account(self, tokens: TokenStore) -> None:
         for number, token in enumerate((site("c"), site("a"), site("b"), site("d", "shop-b"), admin("e"), admin("f"))):
             await tokens.create(token, f"hash-{number}".encode())
         await tokens.revoke(SHOP, "b")
@@ -60,7 +60,7 @@ class TokenStoreContract:
         assert [token.token_id for token in await tokens.list_tokens(None, after="", limit=1)] == ["e"]
         assert [token.token_id for token in await tokens.list_tokens(None, after="e", limit=9)] == ["f"]
 
-    async def test_revoking_is_for_good_idempotent_and_told(self, tokens: TokenStore, wakeups: WakeUps) -> None:
+    async def test_revoke_is_final_idempotent_and_notified(self, tokens: TokenStore, wakeups: WakeUps) -> None:
         await tokens.create(site("t1"), b"hash-1")
         heard = asyncio.Event()
         wakeups.on_tokens_changed(heard.set)
@@ -70,7 +70,7 @@ class TokenStoreContract:
         assert await tokens.by_hash(b"hash-1") == revoked
         await within(heard.wait())
 
-    async def test_a_token_is_revoked_only_through_its_own_account(self, tokens: TokenStore) -> None:
+    async def test_token_is_revoked_only_through_its_own_account(self, tokens: TokenStore) -> None:
         await tokens.create(site("t1"), b"hash-1")
         await tokens.create(admin("t2"), b"hash-2")
         for account_id, token_id in ((AccountId("shop-b"), "t1"), (None, "t1"), (SHOP, "t2"), (SHOP, "t3")):
@@ -78,7 +78,7 @@ class TokenStoreContract:
                 await tokens.revoke(account_id, token_id)
         assert (await tokens.revoke(None, "t2")).role is Role.ADMIN
 
-    async def test_use_is_noted(self, tokens: TokenStore) -> None:
+    async def test_token_use_is_recorded(self, tokens: TokenStore) -> None:
         await tokens.create(site("t1"), b"hash-1")
         await tokens.create(site("t2"), b"hash-2")
         await tokens.note_used(["t1", "t1", "gone"])

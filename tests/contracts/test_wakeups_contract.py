@@ -1,4 +1,4 @@
-"""Words between processes: the process that tells hears them at once, in order, each once."""
+"""Notifications between processes. The sending process gets its own at once, in order, each once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NotifierAndWakeUps(Notifier, WakeUps, Protocol): ...
 
 
 class WakeUpsContract:
-    async def test_what_this_process_tells_it_hears_at_once(self, wakeups: NotifierAndWakeUps) -> None:
+    async def test_process_gets_its_own_notifications_at_once(self, wakeups: NotifierAndWakeUps) -> None:
         heard: list[object] = []
         entry_id = new_entry_id()
         wakeups.on_lanes_ready(lambda: heard.append("lanes"))
@@ -36,14 +36,14 @@ class WakeUpsContract:
         wakeups.accounts_changed()
         assert heard == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens", "accounts"]
 
-    async def test_every_listener_hears(self, wakeups: NotifierAndWakeUps) -> None:
+    async def test_every_listener_gets_a_notification(self, wakeups: NotifierAndWakeUps) -> None:
         heard: list[str] = []
         wakeups.on_tokens_changed(lambda: heard.append("one"))
         wakeups.on_tokens_changed(lambda: heard.append("two"))
         wakeups.tokens_changed()
         assert heard == ["one", "two"]
 
-    async def test_a_word_without_listeners_is_lost(self, wakeups: NotifierAndWakeUps) -> None:
+    async def test_notification_without_listeners_is_dropped(self, wakeups: NotifierAndWakeUps) -> None:
         heard: list[str] = []
         wakeups.lanes_ready()
         wakeups.on_lanes_ready(lambda: heard.append("lanes"))
