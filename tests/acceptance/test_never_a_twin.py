@@ -1,4 +1,4 @@
-"""Never a twin (docs/architecture.md#never-a-twin): one new person and many at once who ask for them; then a till with a bad memory, a bad
+"""Never a twin (docs/invariants.md#never-a-twin): one new person and many at once who ask for them; then a till with a bad memory, a bad
 line, a bad search. At no instant is anybody twice at the till, and where the search can be proven there is exactly one in the end."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Real processes that are killed, or stopped and woken, in the middle of a create or of a write to the shop (invariants 3 and 4,
-docs/architecture.md#never-a-twin). The request logs of till and shop show what they sent; the database shows what they changed."""
+docs/invariants.md#never-a-twin). The request logs of till and shop show what they sent; the database shows what they changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A till address turned wrong for a while deletes, replaces and ends nothing (docs/architecture.md#gone): everything that asks the till
+"""A till address turned wrong for a while deletes, replaces and ends nothing (docs/invariants.md#gone): everything that asks the till
 waits, with the account saying what is wrong, and goes on by itself when the address is right again."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads a till's whole customer list for all emails that wait for it (docs/architecture.md#never-a-twin).
+"""Reads a till's whole customer list for all emails that wait for it (docs/invariants.md#never-a-twin).
 
 One reading serves every email that waits when the reading begins.
 """

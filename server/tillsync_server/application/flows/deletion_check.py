@@ -1,4 +1,4 @@
-"""Decides when a 404 means *gone* (docs/architecture.md#gone).
+"""Decides when a 404 means *gone* (docs/invariants.md#gone).
 
 A read of the same resource must have succeeded under the present configuration within ten minutes. If none did, the check lists page 1
 itself. If that fails too, the address or the version is wrong, and nothing is deleted or ended.

@@ -1,4 +1,4 @@
-"""Finds the till customers with an email, and decides whether a miss is proven (docs/architecture.md#never-a-twin).
+"""Finds the till customers with an email, and decides whether a miss is proven (docs/invariants.md#never-a-twin).
 
 The till's search is not trusted. Hits are compared exactly here, and a miss counts only if the search is proven to find existing customers,
 in any capitals. Otherwise the whole list is read, and one reading serves every email that waits for it.

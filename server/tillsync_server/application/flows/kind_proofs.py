@@ -1,4 +1,4 @@
-"""Records which kinds of emails a till's search is proven to find (docs/architecture.md#never-a-twin).
+"""Records which kinds of emails a till's search is proven to find (docs/invariants.md#never-a-twin).
 
 A search that finds plain emails may fail for a plus sign, an apostrophe or 50 characters. A miss of such an email counts only if the search
 has found another email of the same kind. Otherwise the whole list is read.

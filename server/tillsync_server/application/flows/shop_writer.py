@@ -1,4 +1,4 @@
-"""Gathers the shop writes of many entries into as few requests as their priorities allow.
+"""Forms shop batches. It gathers the shop writes of many entries into as few requests as their priorities allow.
 
 A LIVE write leaves after at most 50 ms, or at once when no write is pending. Its request also carries queued BULK writes. BULK writes leave
 as a full batch, after 5 s, or when the lane no longer reads or writes. A shop customer is never in two requests at a time.

@@ -126,7 +126,7 @@ async def _ask_till(request: Awaitable[T]) -> T:
 
 async def _read_existing(till: TillClient, customer_ids: Sequence[EposCustomerId]) -> list[TillCustomer]:
     """Returns the customers that exist. A 404 counts as gone only with a successful read of the same resource in this call
-    (docs/architecture.md#gone)."""
+    (docs/invariants.md#gone)."""
     existing: list[TillCustomer] = []
     for start in range(0, len(customer_ids), _AT_ONCE):
         chunk = customer_ids[start : start + _AT_ONCE]

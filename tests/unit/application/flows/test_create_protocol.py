@@ -1,4 +1,4 @@
-"""Never a twin: the intent that each end of a create leaves, and what the next run does with it (docs/architecture.md#never-a-twin)."""
+"""Never a twin: the intent that each end of a create leaves, and what the next run does with it (docs/invariants.md#never-a-twin)."""
 
 from __future__ import annotations
 

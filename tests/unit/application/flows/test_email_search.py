@@ -1,4 +1,4 @@
-"""Proofs that no till customer has an email (docs/architecture.md#never-a-twin)."""
+"""Proofs that no till customer has an email (docs/invariants.md#never-a-twin)."""
 
 from __future__ import annotations
 
