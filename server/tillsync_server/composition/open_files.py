@@ -23,7 +23,7 @@ def raise_open_files() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < limit:
-        with contextlib.suppress(OSError, ValueError):  # some systems refuse even a value below their hard limit
+        with contextlib.suppress(OSError, ValueError):  # some systems refuse a value that their hard limit allows
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     return open_files()
 

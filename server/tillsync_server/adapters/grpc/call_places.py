@@ -23,7 +23,7 @@ _RETRY_AFTER_SECONDS = 1.0
 
 
 class Work(Enum):
-    """What a call mostly does, as far as it loads this process."""
+    """Kind of load that a call is for this process."""
 
     SHORT = "short"
     """The call waits for one commit, or reads a few rows."""

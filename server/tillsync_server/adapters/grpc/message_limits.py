@@ -20,7 +20,7 @@ _BYTES = {
 
 
 def max_bytes(path: str) -> int:
-    """``path``: ``/package.Service/Method``."""
+    """Returns the limit of a request. ``path``: the method's, ``/package.Service/Method``."""
     return _BYTES.get(path, _DEFAULT_BYTES)
 
 

@@ -1,7 +1,8 @@
 """ServedCalls: the one path of all calls, from gRPC and from Connect.
 
 It authenticates the caller, checks the role, takes a place, reads and checks the request, and converts errors to statuses. So both edges
-share each limit. Before the caller has shown a valid token, nothing of the call is counted, read, inflated or parsed.
+share each limit. Before the caller has shown a valid token, nothing of the call is counted, read, inflated or parsed, except for open
+methods.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def _abort(context: Any, refusal: Refusal) -> Awaitable[NoReturn]:
     if (seconds := retry_seconds(status.details)) is not None:
         # clients with automatic retries obey the delay; -1 forbids a retry that would outlast the call, so its caller gets the error
         left = context.time_remaining()
-        again = seconds <= _LONGEST_PUSHBACK_SECONDS and (left is None or seconds + _SECONDS_OF_A_CALL <= left)
-        trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if again else "-1"))
+        may_retry = seconds <= _LONGEST_PUSHBACK_SECONDS and (left is None or seconds + _SECONDS_OF_A_CALL <= left)
+        trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if may_retry else "-1"))
     aborting: Awaitable[NoReturn] = context.abort(refusal.code, status.message, tuple(trailers))
     return aborting

@@ -96,8 +96,8 @@ class WebhookReceiver:
                 await self._refusals.wait(address, arrived)
             return answered
         except ResourceExhausted as error:
-            again = str(max(round(error.retry_after_seconds or 1), 1))
-            return WebhookAnswer(429, "more than can be taken now; send it again", WebhookReason.LIMIT, {"Retry-After": again})
+            retry_after = str(max(round(error.retry_after_seconds or 1), 1))
+            return WebhookAnswer(429, "more than can be taken now; send it again", WebhookReason.LIMIT, {"Retry-After": retry_after})
         except self._database_gone:
             text = "the database cannot be reached; send it again"
             return WebhookAnswer(503, text, WebhookReason.DATABASE, {"Retry-After": "5"})

@@ -11,7 +11,7 @@ _LOG = structlog.get_logger(__name__)
 
 LIMIT_LOG_SECONDS = 60.0
 MAX_KINDS = 256
-"""Limits that are counted separately. Hits of further limits are counted without their method."""
+"""Limits that are counted separately. Hits of further limits are counted together for each ``what``, without their method."""
 
 
 @dataclass

@@ -125,10 +125,10 @@ class CertificateFiles:
             leaf = self._checked_leaf(content)
             # Each attempt makes a new context, because a second load_cert_chain keeps the first pair if its key type differs (RSA, EC).
             context = self._loaded_context()
-            again = self._read()
-            if again == content:
+            reread = self._read()
+            if reread == content:
                 return CertificatePair(*content, context, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
-            content = again
+            content = reread
         raise CertificateError(f"{self._certificate} and {self._key} change while they are read")
 
     def _checked_leaf(self, content: _Content) -> x509.Certificate:

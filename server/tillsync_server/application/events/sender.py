@@ -165,8 +165,8 @@ class EventSender:
             await self._outbox.release(lease, failures=failures, delay_seconds=delay)
 
     async def _send_all(self, lease: EventLease, permit: _Permit) -> None:
-        """Sends until no event waits. Raises UpstreamError. It also does so if the shop does no event of a batch, so that the shop is not
-        asked in a loop."""
+        """Sends until no event waits. Raises UpstreamError, also if the shop does none of the events of a batch, so that it is not asked in
+        a loop."""
         while True:
             waiting = await self._outbox.waiting(lease.account_id, MAX_EVENTS)
             if not waiting.events:

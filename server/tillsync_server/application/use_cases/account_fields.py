@@ -114,7 +114,7 @@ def with_settings(account: Account, settings: Mapping[str, Any]) -> Account:
 
 
 def _trusted_before(present: Account, trusted: TrustedAccounts) -> datetime | None:
-    """Returns the time of trust, which is set once. To save REGISTERED_BEFORE again does not trust users who have registered since."""
+    """Returns the time of trust, which is set once. Saving REGISTERED_BEFORE again does not trust users who have registered since."""
     if trusted is not TrustedAccounts.REGISTERED_BEFORE:
         return None
     return present.trusted_before or datetime.now(UTC)
@@ -143,9 +143,9 @@ def _issued(check: Check) -> Check:
     encoding the other side reads, so other characters are refused."""
 
     def check_issued(text: str) -> str:
-        strange = next((position for position, character in enumerate(text, 1) if not character.isascii()), None)
-        if strange is not None:
-            raise ValueError(f"character {strange} is none that such a key has (a dash or blank of a text program?): copy it again")
+        non_ascii = next((position for position, character in enumerate(text, 1) if not character.isascii()), None)
+        if non_ascii is not None:
+            raise ValueError(f"character {non_ascii} is none that such a key has (a dash or blank of a text program?): copy it again")
         checked: str = check(text)
         return checked
 

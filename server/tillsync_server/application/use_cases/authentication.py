@@ -64,8 +64,8 @@ class Authenticator:
 
     def cached(self, authorization: str) -> Caller | None:
         """Returns the cached caller of this ``authorization`` value. If it is None, call :meth:`authenticate`."""
-        known = self._cache.get(token_hash(authorization))
-        return known.caller if known is not None and known.expires_at > self._clock() else None
+        resolved = self._cache.get(token_hash(authorization))
+        return resolved.caller if resolved is not None and resolved.expires_at > self._clock() else None
 
     async def authenticate(self, authorization: str, *, allow_revoked: bool = False) -> Caller:
         """Returns the caller. ``authorization``: the header's value, ``Bearer <token>``. ``allow_revoked``: a revoked SITE token has a
@@ -76,12 +76,12 @@ class Authenticator:
         if not secret:
             raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
         key = token_hash(authorization)
-        known = self._cache.get(key)
-        if known is None or known.expires_at <= self._clock():
+        resolved = self._cache.get(key)
+        if resolved is None or resolved.expires_at <= self._clock():
             if len(secret) > MAX_SECRET_LENGTH:
                 raise unknown_token()
-            known = await self._lookups.run(key, lambda: self._resolve(key, secret))
-        caller = known.caller or (known.revoked if allow_revoked else None)
+            resolved = await self._lookups.run(key, lambda: self._resolve(key, secret))
+        caller = resolved.caller or (resolved.revoked if allow_revoked else None)
         if caller is None:
             raise unknown_token()
         return caller
@@ -100,12 +100,12 @@ class Authenticator:
             self._note_used(token.token_id)
         elif token is not None and token.role is Role.SITE:
             revoked = Caller(token.role, token.account_id, token.token_id, is_revoked=True)
-        known = _Resolved(caller, revoked, looked_up.started_at + CACHE_SECONDS)
+        resolved = _Resolved(caller, revoked, looked_up.started_at + CACHE_SECONDS)
         if looked_up.generation == self._generation:  # otherwise tokens changed during the lookup, and the next call looks up again
             if len(self._cache) >= CACHE_SIZE:
                 self._make_room()
-            self._cache[key] = known
-        return known
+            self._cache[key] = resolved
+        return resolved
 
     async def _look_up(self, hashes: Sequence[bytes]) -> list[_LookedUp]:
         started_at, generation = self._clock(), self._generation
@@ -114,7 +114,7 @@ class Authenticator:
 
     def _make_room(self) -> None:
         now = self._clock()
-        self._cache = {key: known for key, known in self._cache.items() if known.expires_at > now and known.caller is not None}
+        self._cache = {key: resolved for key, resolved in self._cache.items() if resolved.expires_at > now and resolved.caller is not None}
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
 

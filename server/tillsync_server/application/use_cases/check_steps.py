@@ -67,7 +67,7 @@ class SideRun:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Runs the step ``name``. An UpstreamError inside fails the step and ends this side's steps by StepFailed."""
+        """Context of the step ``name``. An UpstreamError inside fails the step and ends this side's steps by StepFailed."""
         self._current = name
         try:
             yield
@@ -84,8 +84,8 @@ class SideRun:
 
     @asynccontextmanager
     async def limited_to(self, seconds: float) -> AsyncIterator[None]:
-        """Limits all steps of this side to ``seconds``. It ends without an error at the first failed step. At the limit the present step
-        fails."""
+        """Context that limits all steps of this side to ``seconds``. The first failed step ends it without an error. At the limit the
+        present step fails."""
         try:
             async with asyncio.timeout(seconds):
                 yield

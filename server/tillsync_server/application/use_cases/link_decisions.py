@@ -1,5 +1,4 @@
-"""Links, and the decisions that only a person can make. Lists, reads, creates and deletes links, finds till customers, and resolves
-orders."""
+"""Lists, reads, creates and deletes links, finds till customers, and resolves orders. These are decisions that only a person can make."""
 
 from __future__ import annotations
 
@@ -78,23 +77,28 @@ class LinkDecisions:
         self._queues = queues
         self._lookup = lookup
 
-    async def list_links(self, asked: ListLinks) -> LinksPage:
-        _require_ids(least=0, epos_customer_id=asked.epos_customer_id, woo_customer_id=asked.woo_customer_id)
-        limit = coerced_page_size(asked.page_size)
-        wanted = LinkFilter(
-            epos_customer_id=EposCustomerId(asked.epos_customer_id) if asked.epos_customer_id else None,
-            woo_customer_id=WooCustomerId(asked.woo_customer_id) if asked.woo_customer_id else None,
-            broken_only=asked.broken_only,
-            unconfirmed_only=asked.unconfirmed_only,
+    async def list_links(self, command: ListLinks) -> LinksPage:
+        _require_ids(least=0, epos_customer_id=command.epos_customer_id, woo_customer_id=command.woo_customer_id)
+        limit = coerced_page_size(command.page_size)
+        link_filter = LinkFilter(
+            epos_customer_id=EposCustomerId(command.epos_customer_id) if command.epos_customer_id else None,
+            woo_customer_id=WooCustomerId(command.woo_customer_id) if command.woo_customer_id else None,
+            broken_only=command.broken_only,
+            unconfirmed_only=command.unconfirmed_only,
         )
-        named = (wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only, *(["unconfirmed"] if wanted.unconfirmed_only else []))
-        tokens = PageTokens("page_token", asked.account_id, *named)
-        after = tokens.read_int(asked.page_token)
+        named = (
+            link_filter.epos_customer_id,
+            link_filter.woo_customer_id,
+            link_filter.broken_only,
+            *(["unconfirmed"] if link_filter.unconfirmed_only else []),
+        )
+        tokens = PageTokens("page_token", command.account_id, *named)
+        after = tokens.read_int(command.page_token)
         found = await self._links.list_links(
-            asked.account_id, wanted, after=None if after is None else EposCustomerId(after), limit=limit + 1
+            command.account_id, link_filter, after=None if after is None else EposCustomerId(after), limit=limit + 1
         )
         if not found:
-            await self._accounts.get(asked.account_id)
+            await self._accounts.get(command.account_id)
         page = tuple(found[:limit])
         return LinksPage(page, tokens.make(page[-1].epos_customer_id) if len(found) > limit else "")
 

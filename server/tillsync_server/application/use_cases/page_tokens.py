@@ -48,8 +48,8 @@ class PageTokens:
         return base64.urlsafe_b64encode(_VERSION + self._digest + content).rstrip(b"=").decode()
 
     def read(self, token: str) -> list[Any] | None:
-        """Returns the token's position, or None for an empty token. Raises InvalidArgument (PAGE_TOKEN_INVALID) for a token of another
-        request."""
+        """Returns the token's position, or None for an empty token. Raises InvalidArgument (PAGE_TOKEN_INVALID) for a malformed token or
+        one of another request."""
         if not token:
             return None
         try:

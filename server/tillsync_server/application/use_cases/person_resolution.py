@@ -160,13 +160,13 @@ class _Resolution:
         """Adds the numbers of older records. They are followed only if the till says that they have the email today."""
         named = await self._store.named_with(self._account.account_id, email)
         unknown = [each for each in named.epos_customer_ids if each not in self._epos and each != self._account.default_epos_customer_id]
-        asked = await self._read_at_till(unknown)
+        till_answered = await self._read_at_till(unknown)
         for customer_id in unknown:
             customer = self._read.get(customer_id)
             # invariant: records-prove-no-number
             if customer is not None and normalise_email(customer.email) == email:
                 self._follow_till(customer_id, "has this email at Epos Now")
-            elif not asked:
+            elif not till_answered:
                 self._unproven_epos.append(customer_id)
                 self._report(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and Epos Now was not asked")
             elif customer is None:

@@ -128,11 +128,11 @@ class Privacy:
         if not await self._removed_in_time(account.account_id, person):
             return erased
         # Erases the entry that removed the values, and the data that was kept for it.
-        again = await self._store.erase(account.account_id, person)
-        counts = {one: erased.counts.get(one, 0) + again.counts.get(one, 0) for one in PersonCategory}
+        second = await self._store.erase(account.account_id, person)
+        counts = {one: erased.counts.get(one, 0) + second.counts.get(one, 0) for one in PersonCategory}
         counts[PersonCategory.QUEUE_ENTRY] = erased.counts.get(PersonCategory.QUEUE_ENTRY, 0)
-        counts[PersonCategory.SHOP_VALUES] = waiting - _removals_in(again)
-        return ErasureResult({category: count for category, count in counts.items() if count}, again.retained)
+        counts[PersonCategory.SHOP_VALUES] = waiting - _removals_in(second)
+        return ErasureResult({category: count for category, count in counts.items() if count}, second.retained)
 
     async def _removed_in_time(self, account_id: AccountId, person: Person) -> bool:
         clock = asyncio.get_running_loop().time

@@ -68,7 +68,7 @@ class _Tally:
     shown: dict[EntryId, None] = field(default_factory=dict)
 
     def add(self, entry_ids: Sequence[EntryId], results: Sequence[ActionResult], *, is_dry_run: bool) -> None:
-        """Counts results. A dry run shows the entries themselves, other work their successors."""
+        """Counts results. A dry run shows the named entries, other work the entries of the results, which may be successors."""
         for entry_id, result in zip(entry_ids, results, strict=True):
             match result.outcome:
                 case ActionOutcome.DONE:

@@ -57,7 +57,7 @@ async def _read_unread_rows(account: Account, till: TillClient, knowledge: TillK
     read now ends the account's warning of it."""
     await knowledge.note_list_page(account.till_id, page)
     still_unread = {row.customer_id for row in page.unread}
-    mended: list[EposCustomerId] = []
+    no_longer_unread: list[EposCustomerId] = []
     for customer_id in await knowledge.unread_customers(account.till_id, limit=_UNREAD_TRIED):
         if customer_id in still_unread:
             continue
@@ -67,9 +67,9 @@ async def _read_unread_rows(account: Account, till: TillClient, knowledge: TillK
             continue
         except Missing:  # the list was read a moment ago, so the customer is gone
             pass
-        mended.append(customer_id)
-    if mended:
-        await knowledge.note_customers_readable(account.till_id, mended)
+        no_longer_unread.append(customer_id)
+    if no_longer_unread:
+        await knowledge.note_customers_readable(account.till_id, no_longer_unread)
 
 
 async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage) -> None:

@@ -118,8 +118,8 @@ async def _ask_till(request: Awaitable[T]) -> T:
         text = f"Epos Now did not answer within {LOOKUP_SECONDS:.0f} seconds; try again, or look for less"
         raise Unavailable(text, reason=TILL_TOO_SLOW) from error
     except Throttled as error:
-        again = error.retry_after_seconds or DEFAULT_RETRY_SECONDS
-        raise ResourceExhausted(error.text, reason="TILL_BUDGET_USED_UP", retry_after_seconds=again) from error
+        retry_after = error.retry_after_seconds or DEFAULT_RETRY_SECONDS
+        raise ResourceExhausted(error.text, reason="TILL_BUDGET_USED_UP", retry_after_seconds=retry_after) from error
     except UpstreamError as error:
         raise Unavailable(error.text, reason="TILL_UNAVAILABLE") from error
 

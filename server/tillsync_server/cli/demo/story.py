@@ -48,19 +48,19 @@ async def sync_off(scenario: DemoScenario) -> None:
     on = await scenario.client.accounts.update_account(
         scenario.account, account_pb2.Account(customer_sync_enabled=True), ["customer_sync_enabled"]
     )
-    scenario.say(f"switched on: linked customers looked at again, so that nothing stays lost: {on.effect.queued_customer_count}")
+    scenario.say(f"switched on: linked customers enqueued again, so that no change is lost: {on.effect.queued_customer_count}")
     await scenario.shop_points(data.ada_shop, "160")
     await scenario.customer_entry(data.ada_till, UPDATED, "PROCESSED")
 
 
 async def not_linked(scenario: DemoScenario) -> None:
-    scenario.scene("A till customer whom nobody in the shop belongs to")
+    scenario.scene("A till customer who has no link to a shop customer")
     scenario.till.change_customer(scenario.data.grace_till, points=20)
     await scenario.customer_entry(scenario.data.grace_till, NOT_LINKED, "SKIPPED")
 
 
 async def till_fails(scenario: DemoScenario) -> None:
-    scenario.scene("The till fails for one customer, then recovers by itself")
+    scenario.scene("The till fails for one customer, then recovers")
     ada = scenario.data.ada_till
     fault = scenario.till.faults.script(method="GET", path="/api/v2/customer*", status=500, body="Something went wrong", times=None)
     scenario.till.change_customer(ada, points=170)
@@ -82,13 +82,13 @@ async def shop_refuses(scenario: DemoScenario) -> None:
 
 
 async def customer_types(scenario: DemoScenario) -> None:
-    scenario.scene("Customer types travel too; an error's own text becomes the comment")
+    scenario.scene("Customer types are synced too; an error's own text becomes the comment")
     gold = scenario.till.add_type(name="Gold", discount="5.0", description="Ten orders a year")
     await scenario.type_entry(gold, UPDATED, "PROCESSED")
-    said = "The table of customer types is locked, said the shop"
-    fault = scenario.shop.faults.script(path="*/customer-types/*", status=500, body=said, times=None)
+    shop_error = "The table of customer types is locked, said the shop"
+    fault = scenario.shop.faults.script(path="*/customer-types/*", status=500, body=shop_error, times=None)
     scenario.till.change_type(gold, discount="7.5")
-    await scenario.type_entry(gold, said, "PENDING")
+    await scenario.type_entry(gold, shop_error, "PENDING")
     fault.cancel()
     await scenario.type_entry(gold, UPDATED, "PROCESSED")
 
@@ -104,7 +104,7 @@ async def orders_find_their_customer(scenario: DemoScenario) -> None:
     await scenario.order(1003, woo_customer_id=data.joan_shop, email="joan@example.test", first_name="Joan", last_name="Elisabeth")
     await scenario.order_entry(1003, CREATED, "PROCESSED")
     if len(scenario.till.customers_by_email("joan@example.test")) != 1:
-        raise NotAsToldError("Joan stands at the till more or less than once")
+        raise NotAsToldError("Joan is not at the till exactly once")
     await scenario.order(1004, email="guest@example.test", first_name="Guest")
     await scenario.order_entry(1004, DEFAULT, "PROCESSED", note="guest")
 
@@ -121,7 +121,7 @@ async def duplicates(scenario: DemoScenario) -> None:
     if {candidate.epos_customer_id for candidate in candidates.candidates} != set(data.alan_tills):
         raise NotAsToldError("the candidates are not the two Alans")
     linked = await scenario.client.links.create_link(scenario.account, data.alan_tills[0], data.alan_shop)
-    scenario.say(f"the person links the first: {linked.released_order_count} held orders run again")
+    scenario.say(f"the person links the first: {linked.released_order_count} held orders requeued")
     await scenario.order_entry(1042, LINKED, "PROCESSED")
     await scenario.order_entry(1043, LINKED, "PROCESSED")
     await scenario.shop_points(data.alan_shop, "500")

@@ -115,8 +115,8 @@ class NetworkSettings(EnvironmentSettings):
 
     def hosts(self, *, serves: bool) -> AllowedHosts:
         """Returns the hosts that the process may reach. Loopback is among them only if callers on this host alone can cause such requests.
-        That is not so behind a public proxy. A process that does not serve cannot tell, because its listen settings may not be those of the
-        serving one."""
+        That is not so behind a proxy that other hosts reach. A process that does not serve cannot tell, because its listen settings may not
+        be those of the serving one."""
         public_host = urlsplit(self.public_url).hostname or "127.0.0.1"
         is_private = serves and self.listens_on_loopback_only and ListenAddress(public_host, 0).is_loopback
         return AllowedHosts.parse(self.allowed_hosts, allow_loopback=is_private)

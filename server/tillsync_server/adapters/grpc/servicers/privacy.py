@@ -42,9 +42,9 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
         )
         for category, count in answer.erased.counts.items():
             response.erased.add(category=category.value, count=count)
-        for kept in answer.erased.retained:
-            message = response.retained.add(category=kept.category.value, count=kept.count, reason=kept.reason)
-            message.retry_time.FromDatetime(kept.retry_time)
+        for retention in answer.erased.retained:
+            message = response.retained.add(category=retention.category.value, count=retention.count, reason=retention.reason)
+            message.retry_time.FromDatetime(retention.retry_time)
         return response
 
 
