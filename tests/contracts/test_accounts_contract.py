@@ -230,7 +230,7 @@ class OnPostgres:
         )
 
     async def time_passes(self) -> None:
-        return None  # the database's clock does
+        return None  # the database's clock advances
 
     async def open_problem(self, side: Side) -> None:
         await self.world.make_ill(SHOP, side, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused")

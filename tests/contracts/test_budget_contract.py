@@ -44,7 +44,7 @@ class TillBudgetContract:
         await here.reserve(TILL, 1, per_minute=PER_MINUTE)
         began = await bench.clock()
         await here.pause(TILL, 120)
-        await here.pause(TILL, 5)  # a shorter one does not end the longer
+        await here.pause(TILL, 5)  # a shorter pause does not end a longer one
         with pytest.raises(Throttled) as refused:
             await elsewhere.reserve(TILL, 1, per_minute=PER_MINUTE)
         assert refused.value.side is Side.TILL

@@ -87,7 +87,7 @@ class ChangedGroundContract:
         await bench.writer.delete(SHOP, epos_customer_id=epos(1))
         assert await bench.states(waiting) == [PENDING]
 
-    # what the shop tells of its users
+    # reports of the shop about its users
 
     async def test_deleted_user_ends_the_link_and_its_mark_and_requeues_held_orders(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
@@ -119,7 +119,7 @@ class ChangedGroundContract:
         assert (await bench.states(own), await bench.states(others)) == ([PENDING], [HELD])
         assert await pairs(bench) == {(7, 30)}
 
-    # whose number it is
+    # the person of a number
 
     async def test_confirmed_person_makes_the_link_usable_again(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
@@ -130,9 +130,9 @@ class ChangedGroundContract:
         await bench.shop.mark_gone(lease, woo=[woo(40)])
         await bench.linker.confirm_person(lease, await link_of(bench, 1), BEFORE)
         confirmed = await link_of(bench, 1)
-        assert confirmed.content_hash is None, "what the shop has of somebody who was gone is not known"
+        assert confirmed.content_hash is None, "the shop's values of a formerly deleted user are unknown"
         assert (confirmed.woo_registered_at, confirmed.woo_gone_at, confirmed.is_usable) == (BEFORE, None, True)
-        assert await bench.refresh(1) is not None, "what changed meanwhile is written"
+        assert await bench.refresh(1) is not None, "changes made meanwhile are written"
 
     async def test_ended_person_breaks_the_link_and_queues_the_removal(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)

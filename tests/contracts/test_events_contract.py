@@ -94,12 +94,12 @@ class EventOutboxContract:
     async def test_one_sender_per_account_at_a_time(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
-        await bench.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # not theirs: nothing happens
+        await bench.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # a stale token changes nothing
         assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
         await bench.outbox.release(lease, failures=0, delay_seconds=0)
         [again] = await bench.outbox.claim(limit=10, lease_seconds=0)
         assert again.token != lease.token
-        assert len(await bench.outbox.claim(limit=10, lease_seconds=60)) == 1  # that lease ran out
+        assert len(await bench.outbox.claim(limit=10, lease_seconds=60)) == 1  # the lease expired
 
     async def test_next_try_waits_for_its_delay_and_has_the_failure_count(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))

@@ -147,7 +147,7 @@ class IntentStoreContract:
         )
         for other in other_reads:
             assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(other,)) is not None
-        await intents.mark_unknown(TILL, (EMAIL,), "one:1")  # it moved on after it was read
+        await intents.mark_unknown(TILL, (EMAIL,), "one:1")  # the intent changed after it was read
         standing = await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(read,))
         assert standing is not None
         assert (standing.state, standing.account_id) == (IntentState.UNKNOWN, ONE)
@@ -159,7 +159,7 @@ class IntentStoreContract:
         done = await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90)
         assert done is not None
         assert (done.state, done.epos_customer_id) == (IntentState.DONE, 90001)
-        # its customer is proven gone: no settle time stands against it
+        # the customer is proven deleted, so no settle time applies
         assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(done,)) is None
         now = await the_intent(intents)
         assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)

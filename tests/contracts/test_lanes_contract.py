@@ -288,7 +288,7 @@ class InRunner:
         self._claims = list(entries) or [an_entry(99)]  # a lane without an entry ends
         work = _Work(asyncio.get_running_loop().create_future())
         lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0)
-        store = cast(LaneStore, self)  # nothing else is asked of it
+        store = cast(LaneStore, self)  # the test calls no other method
         renewal = LeaseRenewal(store, lease_seconds=LEASE_SECONDS, clock=self.clock)
         lane = LeasedLane(lease, LeaseClock(self._settings, self.clock(), self.clock), self, renewal.renew_one)
         statements = LaneStatements(store, WorkerCounters(), (OSError,))

@@ -58,7 +58,7 @@ class LinkWriterContract:
         assert again.link.is_usable
         assert again.link.content_hash is None
         await bench.break_link(90001)
-        await bench.writer.create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
+        await bench.writer.create(SHOP, epos(90001), woo(13))  # the former shop customer exists and still has the values
         assert await pending_removals(bench.reader, 90001) == {90001: (12,)}
         assert await bench.reader.by_woo(SHOP, woo(12)) is None
 
@@ -212,7 +212,7 @@ class LinkWriterContract:
         assert (again.entry_id, again.link) == (first.entry_id, first.link)
         assert await bench.config_version() == version
         await bench.writer.delete(SHOP, woo_customer_id=woo(12))
-        with pytest.raises(FailedPrecondition):  # taken back meanwhile: nobody makes it again by a repeated call
+        with pytest.raises(FailedPrecondition):  # deleted meanwhile, the link is not made again by a repeated call
             await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         assert await pairs(bench) == set()
         assert await bench.states([other]) == [EntryState.PENDING]
@@ -241,7 +241,7 @@ class LinkWriterContract:
         assert missing.value.reason == "ENTRY_NOT_FOUND"
         assert await bench.states([guest]) == [EntryState.HELD]
 
-    # all of them
+    # all methods
 
     async def test_unknown_account_raises_not_found(self, bench: LinkBench) -> None:
         for attempt in (

@@ -77,7 +77,7 @@ class ShopStateStoreContract:
         await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
         link = await link_of(bench, 90001)
         assert (link.content_hash, link.as_of, link.hash_lapses) == (b"hash", AS_OF, 0)
-        await shop.next_versions(lease, [woo(12)], at_least={})  # whatever becomes of this write, the old hash is no proof any more
+        await shop.next_versions(lease, [woo(12)], at_least={})  # the old hash is no proof any more, whatever the result of this write
         assert (await link_of(bench, 90001)).content_hash is None
         await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"new", None)])
         link = await link_of(bench, 90001)

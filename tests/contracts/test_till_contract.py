@@ -312,7 +312,7 @@ class InMemory:
         return [*self.till.with_email(email)]
 
     def max_credit(self, customer_id: EposCustomerId) -> Decimal:
-        return Decimal(0)  # a fake till gives nobody credit
+        return Decimal(0)  # the fake till has no credit limits
 
     @property
     def creates(self) -> int:

@@ -93,8 +93,8 @@ class DatabasePool:
         pid = inside.get_server_pid()
         try:
             await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            async with asyncio.timeout(5):  # not a wait of a test: a database that is not free by then is dropped
-                while await admin.fetch(_TERMINATE, name, pid):  # its own wait is in steps of a tenth of a second
+            async with asyncio.timeout(5):  # no wait of a test: a database still in use then is dropped
+                while await admin.fetch(_TERMINATE, name, pid):  # PostgreSQL's own wait has steps of a tenth of a second
                     await asyncio.sleep(0.002)
             tables = await inside.fetch(_TABLES)
             used = [table["name"] for table in tables if table["has_rows"] and table["oid"] in self._empty_tables]

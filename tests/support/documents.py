@@ -119,7 +119,7 @@ async def run_commands(
         printed, _ = await within(process.communicate(), seconds=3 * HANG_SECONDS)
     finally:
         if process.returncode is None:
-            process.terminate()  # its trap ends what it started
+            process.terminate()  # the trap of the shell ends its child processes
     output = printed.decode()
     ran = []
     for number, command in enumerate(commands):

@@ -205,7 +205,7 @@ class EngineWorld:
             yield worker
         except BaseException:
             if isinstance(handler, RecordingHandler):
-                handler.open_gates()  # a test that fails waits for no grace of its worker
+                handler.open_gates()  # a failing test does not wait for the worker's grace period
             raise
         finally:
             await worker.stop()

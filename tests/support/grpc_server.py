@@ -131,7 +131,7 @@ class Refusal:
 
     @classmethod
     def of(cls, error: grpc.aio.AioRpcError) -> Refusal:
-        status: Any = rpc_status.from_call(cast(grpc.Call, error))  # its type stubs know the synchronous call only
+        status: Any = rpc_status.from_call(cast(grpc.Call, error))  # the type stubs have only the synchronous call
         assert status is not None, f"no rich status: {error.code()} {error.details()}"
         return cls.from_status(status)
 

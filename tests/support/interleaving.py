@@ -67,7 +67,7 @@ class Interleaving:
         run.waits_at = (name, gate)
         await gate
 
-    # what can happen
+    # possible events
 
     def startable(self) -> list[Shop]:
         now = self.world.clock.database_now()

@@ -63,7 +63,7 @@ def closing_lines(counts: Counter[str]) -> list[str]:
     ]
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m: only what was asked for counts
+@pytest.hookimpl(trylast=True)  # after -k and -m, so that only selected tests count
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     at_hand = installed_versions()
 

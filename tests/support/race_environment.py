@@ -67,7 +67,7 @@ def _of_lease(*args: Any) -> list[str]:
 
 _POINTS: dict[str, tuple[type, Callable[..., list[str]]]] = {
     "at_version": (PostgresAccounts, lambda account_id, *_: [account_id]),
-    "claim": (LaneRunner, lambda runner: [runner.lane.lease.account_id]),  # entries also come with the lease, without a claim of the store
+    "claim": (LaneRunner, lambda runner: [runner.lane.lease.account_id]),  # a lease also returns entries, without a claim of the store
     "complete": (PostgresLaneStore, lambda completions: [completion.entry.account_id for completion in completions]),
     "by_epos": (PostgresLinks, lambda account_id, *_: [account_id]),
     "stored_customers": (PostgresLinks, lambda account_id, *_: [account_id]),
@@ -81,7 +81,7 @@ _POINTS: dict[str, tuple[type, Callable[..., list[str]]]] = {
     "confirm_type": (PostgresShopState, _of_lease),
     "link": (PostgresOrderLinker, _of_lease),
     "open": (PostgresIntents, lambda _till_id, _email, account_id, *_: [account_id]),
-    # the till's id is the account's unless it is given
+    # the till's id is the account's by default
     "take_done": (PostgresIntents, lambda till_id, *_: [till_id]),
 }
 _METHODS = {"take_done": "complete", "claim": "_claim"}
@@ -241,7 +241,7 @@ async def new_account(
         try:
             yield made
         finally:
-            # what still hangs goes on, and the lane has ended before its till and shop are gone
+            # hanging requests continue, and the lane ends before its till and shop stop
             till.faults.clear()
             shop.faults.clear()
             with contextlib.suppress(AssertionError):

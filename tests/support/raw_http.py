@@ -49,7 +49,7 @@ class RawServer:
                 else:
                     await play(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
-            pass  # the client went away, or the test ended
+            pass  # the client disconnected, or the test ended
         finally:
             writer.close()
             self._handlers.discard(task)

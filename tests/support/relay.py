@@ -78,7 +78,7 @@ class Relay:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_question: bool = False) -> None:
         silent = False
         while data := await reader.read(65536):
-            silent = silent or self._is_cut  # a line that was cut stays so
+            silent = silent or self._is_cut  # a cut connection stays cut
             if silent:
                 self.lost += len(data)
             else:

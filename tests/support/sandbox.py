@@ -48,7 +48,7 @@ class Caller:
 
 @asynccontextmanager
 async def caller(origin: str, auth: tuple[str, str] | None = None) -> AsyncIterator[Caller]:
-    # A connection of its own for each request: one that a fault has closed must not be met again.
+    # Each request has its own connection, so that none uses one that a fault has closed.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, skip_auto_headers=("Content-Type",)) as session:
         yield Caller(session, origin, auth)

@@ -27,7 +27,7 @@ QUICK = {
     "TILLSYNC_POLL_SECONDS": "0.2",
     "TILLSYNC_RETRY_BASE_SECONDS": "0.2",
     "TILLSYNC_DRAIN_SECONDS": "5",
-    "TILLSYNC_TILL_SHARE": "1",  # no other app asks a sandbox
+    "TILLSYNC_TILL_SHARE": "1",  # no other app calls the sandbox
 }
 
 

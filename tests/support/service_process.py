@@ -56,7 +56,7 @@ async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> 
 
 async def _backends_sleep(database: asyncpg.Connection[asyncpg.Record]) -> bool:
     """Whether no backend of the database has a message to read. A backend with a message is not asleep for the kernel."""
-    await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
+    await database.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the view keeps its first snapshot
     for backend in await database.fetch(_BACKENDS):
         with suppress(psutil.NoSuchProcess):
             if psutil.Process(backend["pid"]).status() != psutil.STATUS_SLEEPING:
@@ -124,7 +124,7 @@ async def somebody_waits_for(database: asyncpg.Connection[asyncpg.Record]) -> No
 
 async def sessions(database: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     """The state of each session of this database, for the message of a failure."""
-    await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
+    await database.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the view keeps its first snapshot
     rows = await database.fetch(
         "SELECT pid, state, wait_event_type, wait_event, left(query, 80) AS query FROM pg_stat_activity WHERE datname = current_database()"
     )

@@ -17,7 +17,7 @@ def rounds(short: T, long: T) -> T:
     return long if SOAK else short
 
 
-# no deadline for an example: it would measure how busy the machine is
+# no deadline for an example, because it would measure the load of the machine
 settings.register_profile("short", deadline=None)
 settings.register_profile("soak", deadline=None, max_examples=1000)
 settings.load_profile(rounds("short", "soak"))

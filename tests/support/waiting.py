@@ -52,7 +52,7 @@ async def until(holds: Callable[[], Any], otherwise: Report | None = None, secon
             return answer
     except TimeoutError:
         if not limit.expired():
-            raise  # by the question itself
+            raise  # raised by the question itself
     raise AssertionError(await _message(f"{words_of(holds)} does not come true", seconds, f"its last answer: {_short(answer)}", otherwise))
 
 
@@ -87,7 +87,7 @@ async def _message(what: str, seconds: float, seen: str, otherwise: Report | Non
         try:
             async with asyncio.timeout(_REPORT_SECONDS):
                 parts.append(_short(await _answer_of(otherwise)))
-        except Exception as error:  # the failure is told all the same
+        except Exception as error:  # the failure is still reported
             parts.append(f"(how things stand cannot be had: {error!r})")
     return "\n".join(part for part in parts if part)
 

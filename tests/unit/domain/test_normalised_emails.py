@@ -58,7 +58,7 @@ def test_invisible_characters_do_not_change_the_normalised_email(
 @given(LOCALS)
 def test_composed_and_decomposed_accents_normalise_to_the_same_email(local: str) -> None:
     if any(each in local for each in "\u212a\u037e\u1fef"):
-        return  # decomposed they are ASCII, which is another mailbox
+        return  # the decomposed letters are ASCII, which is another mailbox
     wanted = normalise_email(f"{local}@example.test")
     assert normalise_email(f"{unicodedata.normalize('NFD', local)}@example.test") == wanted
     assert normalise_email(f"{unicodedata.normalize('NFC', local)}@example.test") == wanted

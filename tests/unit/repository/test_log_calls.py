@@ -50,7 +50,7 @@ COUNTS = "person_erased"
 """The one event with keys of its own: ``…_count`` for each category of records."""
 
 REVIEWED: dict[str, set[str]] = {
-    # ids that tillsync gave or stores
+    # ids made or stored by tillsync
     "account_id": {
         *("account_id", "lease.account_id", "lane.lease.account_id", "self.lane.lease.account_id", "run.entry.account_id"),
         *("entry.account_id", "present.account_id", "shop.account_id"),
@@ -59,14 +59,14 @@ REVIEWED: dict[str, set[str]] = {
     "event_id": {"event.event_id"},
     "till_id": {"sale.till_id"},
     "token_id": {"stored.token_id", "other.token_id"},
-    "transaction": {"sale.transaction_id"},  # the till's number of a sale
-    "incident": {"incident"},  # drawn by us
-    # words of our source
-    "method": {"path", "method"},  # of the RPC, by our own table
+    "transaction": {"sale.transaction_id"},  # the transaction number of the till
+    "incident": {"incident"},  # random number of the service
+    # words of the source
+    "method": {"path", "method"},  # the RPC name, from the service's table
     "during": {"path", "self.name", "what"},  # RPC; recurring work; statement of a lane
-    "task": {"task.get_name()", "self._name", "self.name", "what"},  # tasks are named by us, some with an account's id
-    "step": {"name"},  # of a stop
-    "what": {"what", "table.name"},  # a limit of ours; a table of ours
+    "task": {"task.get_name()", "self._name", "self.name", "what"},  # the source names tasks, some with an account id
+    "step": {"name"},  # a step of a stop
+    "what": {"what", "table.name"},  # a limit of the service; a table of the service
     "type": {"event.type.value", "message.DESCRIPTOR.full_name"},
     "kind": {"entry.kind.name", "wrong.name.lower()"},
     "cause": {"None if error.cause is None else error.cause.name"},
@@ -77,15 +77,15 @@ REVIEWED: dict[str, set[str]] = {
     "partitions": {"dropped"},
     "sqlstate": {"error.sqlstate"},
     # places in the source
-    "where": {"_origin_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second: roles and programs of the operator
-    "stack": {"stack"},  # only its places are written
-    # sentences of ours, and of PostgreSQL without its values (embedded/exit_reason.py)
+    "where": {"_origin_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second one has roles and programs of the operator
+    "stack": {"stack"},  # only the places of the traceback are written
+    # sentences of the source, and of PostgreSQL without values (embedded/exit_reason.py)
     "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files"},
-    # of this process
+    # values of this process
     "address": {"self._settings.listen"},
     "path": {"str(path)", "str(self._certificate)", "str(self._program)"},
-    # what a shop says, if it has the form of what it should be
-    "field": {"result.field"},  # one of the fields that we sent (woo/bridge_events.py)
+    # texts of a shop that have the expected form
+    "field": {"result.field"},  # one of the sent fields (woo/bridge_events.py)
     "bridge_version": {"status.bridge_version"},
     "wordpress": {"status.wordpress"},
     "woocommerce": {"status.woocommerce"},
@@ -120,7 +120,7 @@ OF_OTHERS = frozenset(
 """Names of what people, tills, shops and callers wrote, and of what drivers say."""
 OURS_ALL_THE_SAME = {
     "_name_of(args.object)",  # a function of the source whose finalizer failed
-    "message.DESCRIPTOR.full_name",  # the name of a type of our protos
+    "message.DESCRIPTOR.full_name",  # the name of a proto type
 }
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}

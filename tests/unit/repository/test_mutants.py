@@ -48,7 +48,7 @@ def test_markers_mutants_and_tests_name_the_same_invariants() -> None:
     assert names_in_tests() - NAMES == set(), "tests that catch what is no mutant"
 
 
-# what a change depends on, and what it does not
+# dependencies of a change
 
 PYTHON = """
 async def send(answer, *, permit=None):

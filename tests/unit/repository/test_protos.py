@@ -112,7 +112,7 @@ def _things_of_message(message: descriptor_pb2.DescriptorProto, path: tuple[int,
     yield path, message.name
     for index, field in enumerate(message.field):
         yield (*path, 2, index), f"{message.name}.{field.name}"
-    # protoc makes a oneof of its own for each optional field: those are written nowhere
+    # protoc makes an implicit oneof for each optional field, which has no comment
     synthetic = {field.oneof_index for field in message.field if field.proto3_optional}
     for index, oneof in enumerate(message.oneof_decl):
         if index not in synthetic:
@@ -176,7 +176,7 @@ def _requests() -> Iterator[Descriptor]:
 
 
 def test_every_request_carries_its_account() -> None:
-    # ListMessages and ListAccounts are about no account; tokens of the roles above SITE belong to none
+    # ListMessages and ListAccounts have no account, and neither have tokens of the roles above SITE
     without = {"ListMessagesRequest", "ListAccountsRequest"}
     conditional = {"CreateTokenRequest", "ListTokensRequest", "RevokeTokenRequest"}
     for request in _requests():

@@ -229,7 +229,7 @@ async def test_control_api_creates_updates_and_deletes_customers(shop: SandboxSh
     assert (await call("DELETE", "/sandbox/customers/3")).status == 200
     for method in ("GET", "PATCH", "DELETE"):
         assert (await call(method, "/sandbox/customers/3", {})).status == 404
-    # The address is free again.
+    # The email address can be used again.
     assert (await call("POST", "/sandbox/customers", {"email": "newer@example.test"})).json["user_id"] == 4
 
 

@@ -57,7 +57,7 @@ async def client(adapter: TillWorld, till: SandboxTill, version: TillApiVersion)
     return _client(adapter, till, version)
 
 
-# -- worlds of their own
+# -- single switches
 
 
 async def test_an_email_on_a_later_page_of_a_search_is_found(till: SandboxTill, client: TillClient) -> None:
@@ -87,7 +87,7 @@ async def test_refused_create_names_the_field(till: SandboxTill, client: TillCli
     assert till.store.customer_count == 0
 
 
-# -- bad days
+# -- failures
 
 
 async def _every_read(client: TillClient) -> list[type[UpstreamError]]:
@@ -143,7 +143,7 @@ async def test_request_limit_pauses_the_whole_till(
         await client.probe()
     assert caught.value.retry_after_seconds in seconds
     assert adapter.budget.pauses == [("till-a", caught.value.retry_after_seconds)]
-    assert till.log.total == 3  # not tried again
+    assert till.log.total == 3  # not retried
 
 
 @pytest.mark.parametrize("fault", [{"disconnect": "before"}, {"disconnect": "after"}, {"truncate": True}, {"status": 502}])

@@ -197,7 +197,7 @@ async def test_cancelled_caller_returns_its_slot() -> None:
         waiting = asyncio.create_task(world.send(request_class))
         await asyncio.sleep(1)
         waiting.cancel()
-        first.cancel()  # its place is given to the other, which goes away at the same moment
+        first.cancel()  # its slot goes to the other caller, which is cancelled at the same moment
         await asyncio.gather(waiting, first, return_exceptions=True)
         began = world.now()
         await world.send(LIVE)

@@ -15,7 +15,7 @@ METHODS = {
     for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods
 }
 
-# the promise in its own words, not the table's
+# the documented rights, written independently of the table
 SITE_MAY = {
     "SyncCustomer", "BatchSyncCustomers", "SyncCustomerType", "MatchOrderCustomer", "BatchMatchOrderCustomers", "BatchGetOrderMatches",
     "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",

@@ -53,7 +53,7 @@ def values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
 def messages(draw: st.DrawFn, kind: Descriptor, depth: int = 4) -> Message:
     made: Message = message_factory.GetMessageClass(kind)()
     message: Any = made
-    if kind.full_name == "google.protobuf.Timestamp":  # an impossible time has no rule of its own
+    if kind.full_name == "google.protobuf.Timestamp":  # an invalid time has no rule
         message.seconds = draw(st.sampled_from([_FIRST, 0, _LAST]))
         return made
     if kind.full_name.startswith("google."):
@@ -93,7 +93,7 @@ def test_request_checks_and_protovalidate_refuse_the_same_fields(kind: Descripto
     message = data.draw(messages(kind))
     ours = {violation.field for violation in check_of(kind).violations(message)}
     theirs = refused_by_protovalidate(message)
-    # a list that is too long is refused without a look at its items
+    # a too long list is refused without checks of its items
     assert ours == {path for path in theirs if not any(path.startswith(f"{list_path}[") for list_path in ours)}
 
 
@@ -109,7 +109,7 @@ def test_declared_rules_match_the_proto_of_protovalidate() -> None:
             assert (there.label == FieldDescriptorProto.LABEL_REPEATED) == bool(repeated)
             if kind in DECLARED:
                 assert there.type_name == f".buf.validate.{kind}"
-            elif name != "ignore":  # an enum, whose numbers are read
+            elif name != "ignore":  # an enum, compared by its numbers
                 assert FieldDescriptorProto.Type.Name(there.type) == f"TYPE_{kind.upper()}"
     [ignore] = [enum for enum in file.enum_type if enum.name == "Ignore"]
     assert {value.name: value.number for value in ignore.value}["IGNORE_ALWAYS"] == IGNORE_ALWAYS

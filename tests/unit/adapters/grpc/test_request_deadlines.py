@@ -54,7 +54,7 @@ async def test_cancelled_caller_is_not_a_timeout() -> None:
     await asyncio.sleep(0)
     now = 131.0
     deadlines._cancel_overdue()
-    call.cancel()  # in the same turn of the loop as its deadline
+    call.cancel()  # in the same turn of the event loop as the deadline
     with pytest.raises(asyncio.CancelledError):
         await call
     assert call.cancelled()

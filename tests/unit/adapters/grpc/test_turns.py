@@ -90,10 +90,10 @@ async def test_crowd_gets_few_turns_once_counted() -> None:
     assert sender.working == 8, "nothing tells of a crowd yet: the others are within gRPC"
     sender.now += FIRST_COUNT_SECONDS
     await sender.end()
-    sender.send()  # gRPC hands over the next
+    sender.send()  # gRPC passes on the next call
     await settle()
     assert sender.working == 7, "none begins while they are counted"
-    sender.send(12)  # and more and more of those that it kept
+    sender.send(12)  # and further calls that it held back
     await sender.quiet()
     assert sender.working == 7
     await sender.end(6)

@@ -134,7 +134,7 @@ async def test_blocked_empty_write_blocks_the_whole_shop(shop: SandboxShop, clie
     with pytest.raises(Blocked) as caught:
         await client.write_customers([write(1), write(2)], FakePermit())
     assert caught.value.is_of_whole_side
-    # the write and the empty one; a redirect has the other addresses of the REST API looked at as well
+    # the write and the empty write; after a redirect the other REST addresses are tried too
     assert shop.log.total - before == 2 or page is Page.LOGIN_REDIRECT_302
 
 
@@ -181,7 +181,7 @@ async def test_notices_around_every_answer_fail_the_whole_side(shop: SandboxShop
         await client.probe()
     script.cancel()
     (result,) = await client.write_customers([write(1)], FakePermit())
-    assert result.status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED)  # the first one arrived, and could not say so
+    assert result.status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED)  # the first write was stored, but its answer was unreadable
 
 
 async def test_notices_around_one_answer_fail_only_that_entry(shop: SandboxShop, client: ShopClient) -> None:

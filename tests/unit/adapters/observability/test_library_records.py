@@ -116,7 +116,7 @@ def test_warnings_are_logged_by_category_and_place(lines: CapturedLines) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(False)
-        logging.captureWarnings(True)  # pytest's own recorder is in the way
+        logging.captureWarnings(True)  # pytest's own recorder would catch the warning
         warnings.warn(f"unclosed connection of {NAME} <{EMAIL}>", ResourceWarning, stacklevel=1)
     [line] = lines.all()
     assert (line["event"], line["kind"], line["logger"]) == ("python_warning", "ResourceWarning", "py.warnings")
@@ -250,7 +250,7 @@ def test_known_message_of_a_loop_is_logged(factory: Callable[[], asyncio.Abstrac
     assert lines.all()[0]["event"] == f"{message} …"
 
 
-# what nothing catches
+# uncaught exceptions
 
 
 def test_uncaught_thread_exception_is_logged(lines: CapturedLines) -> None:

@@ -111,7 +111,7 @@ async def test_status_has_versions_and_home_url(shop: SandboxShop, client: ShopC
     await client.probe()
 
 
-# -- what is learnt about a site
+# -- learnt properties of a site
 
 
 async def test_smaller_batch_size_is_learnt_from_a_refusal(shop: SandboxShop, client: ShopClient) -> None:
@@ -147,7 +147,7 @@ async def test_rest_address_is_found_with_all_permalinks(shop: SandboxShop, worl
     for version in (10, 11):
         (result,) = await client.write_customers([write(1, version=version, points=str(version))], FakePermit())
         assert result.status is WriteStatus.UPDATED
-    # Found once, remembered: a refused write, the index of each further form, the write; then one request.
+    # The first write: a refused write, the index of each further address form, the write. The address is then known: one request.
     requests, writes = {Permalinks.PRETTY: (2, 2), Permalinks.PLAIN: (4, 3), Permalinks.PLAIN_REWRITTEN: (5, 3)}[permalinks]
     assert shop.log.total == requests
     assert len([request for request in shop.log if request.method == "POST"]) == writes
@@ -173,7 +173,7 @@ async def test_content_blocked_by_a_firewall_fails_only_its_write(shop: SandboxS
     assert result.status is WriteStatus.UPDATED
 
 
-# -- what is wrong with a site
+# -- failures of a site
 
 
 async def test_inactive_plugin_is_bridge_missing_without_a_fallback(shop: SandboxShop, client: ShopClient) -> None:

@@ -90,4 +90,4 @@ async def test_maintenance_error_has_the_retry_delay(shop: SandboxShop, client: 
     with pytest.raises(ServerFailure) as caught:
         await client.status()
     assert (caught.value.status, caught.value.retry_after_seconds) == (503, 600.0)
-    assert world.waited == []  # longer than a try again within seconds could mend
+    assert world.waited == []  # longer than a retry within seconds

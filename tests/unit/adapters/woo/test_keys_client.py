@@ -140,7 +140,7 @@ async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, cl
         (WriteStatus.NOT_FOUND, None),
         (WriteStatus.UPDATED, None),
     ]
-    # WooCommerce would have taken the bad ones: they were not sent.
+    # WooCommerce would accept the invalid ones, so they are not sent.
     (request,) = shop.log
     assert [item["id"] for item in json.loads(request.body)["update"]] == [1, 99, 98, 3]
     assert "_fields" not in request.query
@@ -225,7 +225,7 @@ async def test_a_batch_answer_that_does_not_fit_is_unreadable(shop: SandboxShop,
         await client.write_customers([write(1)], FakePermit())
 
 
-# -- where batches are refused
+# -- refused batches
 
 
 async def test_key_without_batch_right_writes_singly(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
@@ -238,8 +238,8 @@ async def test_key_without_batch_right_writes_singly(shop: SandboxShop, client: 
     assert _metas(shop, 1) == _metas(shop, 2) == VALUES
     assert client.max_batch == 20
     await client.write_customers([write(1)], FakePermit())
-    assert shop.log.count(path=BATCH) == 1  # remembered
-    # OAuth signatures are taken once, and aiohttp repeats a PUT on a broken connection: single writes go as POST.
+    assert shop.log.count(path=BATCH) == 1  # the refusal is remembered
+    # An OAuth signature is accepted once, and aiohttp repeats a PUT on a broken connection, so single writes are POSTs.
     assert {request.method for request in shop.log} == {"POST"}
     shop.switches.key_owner = KeyOwner.ADMINISTRATOR
     world.clock.advance(6 * 3600.0)
@@ -287,7 +287,7 @@ async def test_batch_too_large_for_the_web_server_is_written_singly(shop: Sandbo
     assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
 
 
-# -- what is wrong with a site or a key
+# -- failures of a site or a key
 
 
 async def test_plain_permalinks_behind_rewrites_are_misaddressed(shop: SandboxShop, client: ShopClient) -> None:

@@ -49,9 +49,9 @@ def test_expected_data_is_read_and_stray_output_is_reported(body: bytes, stray: 
 @pytest.mark.parametrize(
     "body",
     [
-        OURS[:-1] + b"0",  # cut off, and an end as if it were whole
+        OURS[:-1] + b"0",  # truncated, with an end that looks complete
         b"x" + OURS[:-1],
-        OURS + OURS,  # which of them?
+        OURS + OURS,  # ambiguous
         OURS + b"<br>" + b'{"results":[]}',
         b"x" + OURS.replace(b"12", b"NaN"),
         b"x" + OURS.replace(b"note", b"n\xf6te"),

@@ -35,7 +35,7 @@ async def test_close_waits_for_submitted_calls_and_refuses_later_ones() -> None:
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
     first = batcher.submit_nowait(1)
     await within(flushes.begun.acquire())
-    second = batcher.submit_nowait(2)  # waits for the flush under way
+    second = batcher.submit_nowait(2)  # waits for the running flush
     closing = asyncio.create_task(batcher.close())
     await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="stopping"):

@@ -80,7 +80,7 @@ async def test_join_also_waits_for_tasks_started_meanwhile() -> None:
     assert done == ["second"]
 
 
-# side by side
+# concurrent calls
 
 
 async def test_both_calls_answer_in_their_order() -> None:

@@ -21,7 +21,7 @@ def test_oldest_values_are_dropped() -> None:
 
 
 def test_gateway_keeps_seen_pages_of_a_bounded_number_of_tills() -> None:
-    gateway = epos.EposGateway(cast(HttpClient, None), FakeTillBudget())  # no request is made
+    gateway = epos.EposGateway(cast(HttpClient, None), FakeTillBudget())  # no request is sent
     for number in range(epos.MAX_SEEN_PAGES + 10):
         gateway.client(till_account(till_id=TillId(f"till-{number}")), RequestClass.ORDER)
     gateway.client(till_account(till_id=TillId("till-10")), RequestClass.ORDER)

@@ -113,7 +113,7 @@ class Harness(FaultVerdicts):
 
     @asynccontextmanager
     async def lane(self) -> AsyncIterator[LaneRunner]:
-        clock, store = FakeClock(), cast(LaneStore, self)  # nothing else is asked of it
+        clock, store = FakeClock(), cast(LaneStore, self)  # the runner calls no other method
         renewal = LeaseRenewal(store, lease_seconds=30.0, clock=clock)
         lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, paused_sides=dict(self.ill))
         proven = ProvenSides()
@@ -168,7 +168,7 @@ async def test_claim_of_all_classes_stays_within_the_process_slots(entry_slots: 
     harness = Harness(slots=slots, due=[each for work_class in WorkClass for each in entries(work_class, 200)])
     async with harness.lane():
         running = await settled(harness)
-        # where there is none, still one of each class: a lane may wait for others for long
+        # without a free slot still one entry of each class, because a lane may wait long for others
         assert sum(running.values()) < entry_slots + len(WorkClass)
         assert slots.entries_taken == sum(running.values())
 

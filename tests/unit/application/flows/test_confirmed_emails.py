@@ -75,7 +75,7 @@ async def test_unconfirmed_order_is_matched_without_a_link(match_email: MatchEma
     assert (verdict.state, verdict.outcome, verdict.epos_customer_id) == (EntryState.PROCESSED, Outcome.MATCHED_EMAIL, ada)
     assert verdict.notes == (UNCONFIRMED_NOTE,)
     assert world.links.links == []
-    # confirmed, the same order links
+    # with a confirmed email the same order links
     verdict = await run(world, account, order_facts(email_confirmation=CONFIRMED))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, ada)
     [link] = world.links.links

@@ -176,7 +176,7 @@ async def test_invalid_email_is_held_before_any_request(world: FlowWorld) -> Non
     assert (world.till.count("create_customer"), world.intents.rows) == (0, {})
 
 
-# what a create leaves behind
+# intents after a create
 
 CLEARED: list[UpstreamError] = [
     Unreachable(Side.TILL, "connect"),
@@ -255,7 +255,7 @@ async def test_unsettled_intent_creates_nothing_and_postpones_the_order(world: F
 
 
 async def test_settle_time_is_judged_by_the_database_clock(world: FlowWorld) -> None:
-    world.clock.database_ahead_seconds = -60.0  # this host runs a minute ahead of the database
+    world.clock.database_ahead_seconds = -60.0  # the host clock is a minute ahead of the database
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
     await protocol(world).find_or_create(CUSTOMER)
     world.clock.advance(SETTLE - 1)
@@ -297,7 +297,7 @@ async def test_settled_intent_stays_while_the_search_is_unproven(world: FlowWorl
     assert world.till.count("create_customer") == 1
 
 
-# stops and faults of our own
+# stops and faults of the service
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_permit_of_a_create_ends_before_its_intent_settles() -> None:
         permit.seconds_allowed(15)
 
 
-# others on the same till
+# other accounts of the till
 
 
 async def test_create_of_another_shop_is_polled_with_growing_delays(world: FlowWorld) -> None:

@@ -101,7 +101,7 @@ async def test_force_expired_hash_and_changed_values_cause_a_write() -> None:
     world.lane.lapses = 1
     await world.sync(1)
     assert world.shop.requests == 3
-    await world.sync(1)  # stored after the lapse: counts again
+    await world.sync(1)  # a hash stored after the lapse is valid again
     assert world.shop.requests == 3
     world.put(1, points=11)
     await world.sync(1)
@@ -130,7 +130,7 @@ async def test_customer_without_usable_link_is_skipped_and_a_broken_link_is_note
     assert (world.till.requests, world.shop.requests) == (0, 0)
 
 
-# gone
+# deleted customers
 
 
 @on_virtual_time
@@ -267,7 +267,7 @@ async def test_unknown_write_result_clears_the_hash_and_is_charged() -> None:
     assert verdict.notes[0] == "writing the customer to the shop: no answer within 20 s"
     assert world.links.of_epos(1).content_hash is None
     world.shop.answer = lambda writes: None
-    world.put(1, points=10)  # what was confirmed before: written all the same
+    world.put(1, points=10)  # the formerly confirmed values are written again
     await world.sync(1)
     assert world.shop.requests == 3
 

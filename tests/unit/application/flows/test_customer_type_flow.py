@@ -47,7 +47,7 @@ async def test_type_is_written_once_and_then_unchanged() -> None:
     verdict = await world.sync_type(4001)
     assert (verdict.comment, verdict.notes) == ("Successfully Updated", ("unchanged",))
     assert len(world.shop.type_calls) == 1
-    world.till.put_types(till_type(discount="10.000"))  # the scale is no change
+    world.till.put_types(till_type(discount="10.000"))  # another scale is no change
     await world.sync_type(4001)
     assert len(world.shop.type_calls) == 1
     await world.sync_type(4001, force=True)

@@ -152,7 +152,7 @@ async def test_account_wide_failure_stops_the_other_entries() -> None:
     assert verdicts
     assert {verdict.disposition for verdict in verdicts} == {Disposition.PAUSE_SIDE}
     assert len(verdicts) <= settings.till_concurrency
-    # what the engine runs later in this lease is to probe the side
+    # entries that the engine runs later in this lease probe the side
     world.till.decide_fault = lambda method, argument: None
     probe = entry_of(1)
     await work.run([probe])
@@ -210,7 +210,7 @@ async def test_live_customer_does_not_wait_for_a_sweep() -> None:
     began = asyncio.get_running_loop().time()
     await work.run([entry])
     took = asyncio.get_running_loop().time() - began
-    assert took < 2.3  # a slot of the till (≤ 1 s), its read (1 s), the gathering (50 ms), the write (50 ms)
+    assert took < 2.3  # a till slot (≤ 1 s), the read (1 s), the gathering (50 ms) and the write (50 ms)
     assert not sweep.done()
     await sweep
     await work.close()

@@ -226,7 +226,7 @@ async def test_rows_shifted_between_pages_are_returned_once(world: FlowWorld) ->
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 2
     first = world.till.add(ADA)
     world.till.add("b@example.test")
-    # a smaller id appears between the pages: the rows move on by one, page 2 begins with the last row of page 1
+    # A smaller id appears between the page reads. The rows shift by one, so page 2 begins with the last row of page 1.
     world.till.on_call["list_customers"] = [lambda: None, lambda: world.till.add("new@example.test", customer_id=1)]
     found = await emails_of(world).find(ADA, prove_miss=True)
     assert [each.epos_customer_id for each in found.customers] == [first]
@@ -251,7 +251,7 @@ async def test_search_during_a_scan_gets_the_next_scan(world: FlowWorld) -> None
     world.till.match = EmailMatch.FILTER_IGNORED
     emails = emails_of(world)
     late: list[asyncio.Task[object]] = []
-    # the second request of the first reading: everybody has been read; then ADA is added and asked for
+    # the second request of the first scan: all customers are read, then ADA is added and searched
     world.till.on_call["list_customers"] = [
         lambda: None,
         lambda: late.append(asyncio.ensure_future(emails.find(ADA, prove_miss=True))),
@@ -333,7 +333,7 @@ async def test_concurrent_searches_are_limited_per_lane() -> None:
     assert most == 3
 
 
-# a proof counts for its kind
+# proofs by kind of email
 
 KINDS = {"a plus": "ada+shop@example.test", "an apostrophe": "o'neil@example.test", "fifty characters": f"{'a' * 37}@example.test"}
 OF_THE_KIND = {"a plus": "bea+x@example.test", "an apostrophe": "d'arc@example.test", "fifty characters": f"{'b' * 37}@example.test"}
@@ -441,7 +441,7 @@ async def test_contradicted_proof_of_a_kind_is_withdrawn_for_that_kind_only(worl
     assert set(world.knowledge.of(TILL, ACCOUNT.till_configuration).kinds_proven_at) == {"'"}
 
 
-# rows that cannot be read
+# unreadable rows
 
 
 @pytest.mark.parametrize("match", [EmailMatch.IGNORING_CASE, EmailMatch.FILTER_IGNORED])
@@ -512,7 +512,7 @@ async def test_rows_without_ids_do_not_end_the_scan_early(world: FlowWorld) -> N
         (("ada@example.test",), True),
         (("Ada <ADA@Example.test>",), True),
         (("x", "mailto:ada@example.test"), True),
-        (("ada@other.test",), True),  # it may be both; the order of info@… waits rather than it gets a twin
+        (("ada@other.test",), True),  # The row may belong to both emails. The order of info@… waits, because a create could make a twin.
         (("bea@example.test", "Ada", "EmailAddress"), False),
         ((), False),
     ],

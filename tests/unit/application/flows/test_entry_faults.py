@@ -39,7 +39,7 @@ async def test_faulty_till_customer_blocks_no_other_customer(error: UpstreamErro
     assert Counter(verdict.disposition for verdict in verdicts) == {Disposition.FINISH: 19, Disposition.RETRY: 1}
     assert verdicts[6].comment == "Customer Endpoint Point call api failed"
     assert len(world.shop.stored) == 19
-    # the same entry again: still its own
+    # a second run of the entry is charged to it too
     assert (await world.sync(7)).disposition is Disposition.RETRY
     world.till.decide_fault = lambda method, argument: None
     assert (await world.sync(7)).outcome is Outcome.UPDATED
@@ -93,7 +93,7 @@ async def test_till_failing_for_all_pauses_the_side_after_few_requests(error: Up
     world.till.decide_fault = lambda method, argument: error
     await run_to_the_pause(world, bulk(*range(1, 101)))
     assert {verdict.disposition for verdict in world.lane.finished.values()} == {Disposition.PAUSE_SIDE}
-    # pages for the crowd; as many single reads as go at once, and once more while the till is probed; status and list
+    # list pages, two rounds of concurrent single reads (one during the probe), and status and list of each probe
     assert world.till.requests <= 3 + 2 * world.services.settings.till_concurrency + 2 * 2
 
 

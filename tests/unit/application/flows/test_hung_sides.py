@@ -89,7 +89,7 @@ async def test_failure_waiting_for_the_status_check_keeps_no_frames() -> None:
     world.till.decide_fault = fault
     work = world.lane.open(FlowHandler(world.services))
     running = asyncio.create_task(work.run(entries))
-    await asyncio.sleep(20)  # the read has failed, the status check is under way
+    await asyncio.sleep(20)  # the read has failed and the status check is running
     assert len(raised) >= 1
     assert raised[0].__traceback__ is None
     await running

@@ -132,7 +132,7 @@ async def test_restored_former_person_ends_the_link_of_the_later_one(world: Flow
     assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, eve, {(eve, 12)})
 
 
-# an order that does not say when its customer registered
+# orders without a registration time
 
 
 async def test_shop_names_the_person_if_the_order_does_not(world: FlowWorld) -> None:
@@ -163,7 +163,7 @@ async def test_link_without_time_is_used_if_the_shop_names_no_time(world: FlowWo
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
 
 
-# a shop customer who is gone
+# deleted shop customers
 
 
 async def test_orders_of_a_deleted_shop_customer_match_without_a_link(world: FlowWorld) -> None:
@@ -196,7 +196,7 @@ async def test_proven_deleted_pair_is_not_linked_if_the_shop_is_unavailable(worl
     assert world.links.of_epos(501).is_usable is False
 
 
-# the till customer is linked to somebody else
+# till customers linked to another shop customer
 
 
 async def test_new_account_of_a_shopper_takes_over_the_link_of_the_deleted_one(world: FlowWorld) -> None:
@@ -238,7 +238,7 @@ async def test_order_of_a_deleted_shopper_matches_the_customer_linked_to_the_new
     assert verdict.notes[0] == "not linked: shop customer 12 is deleted in the shop"
 
 
-# a link whose till customer is gone
+# links of deleted till customers
 
 
 async def test_other_person_with_a_linked_number_is_not_created_if_the_till_customer_is_gone(world: FlowWorld) -> None:
@@ -271,7 +271,7 @@ async def test_deleted_customer_still_found_by_the_search_is_not_linked_again(wo
     assert world.links.refreshed == []
 
 
-# a till customer that nobody has read for long
+# till customers without a recent read
 
 
 @pytest.mark.parametrize(("hours", "checked"), [(23, []), (25, [501])])

@@ -151,7 +151,7 @@ async def test_slow_pages_delay_delivery_briefly_and_serve_no_later_read() -> No
     reader, began = TillReader(world.context()), world.clock()
     crowd = asyncio.create_task(read_all(reader, [1, *range(1_000, 1_040)], is_live=True))
     first = asyncio.create_task(reader.read(EposCustomerId(1), is_live=True))
-    await asyncio.sleep(1.1)  # its page has come, and waits for others
+    await asyncio.sleep(1.1)  # its page has arrived and waits for the others
     assert not first.done()
     world.put(1, points=2)
     second = asyncio.create_task(reader.read(EposCustomerId(1), is_live=True))

@@ -35,7 +35,7 @@ ANSWERS = st.one_of(
     ),
     st.just(LostAnswer(Unreachable(Side.TILL, "connect"), stored_after_seconds=None)),
 )
-# the number says who it happens to, for how long, or up to where
+# the number selects the run, the duration or the step of the action
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -56,7 +56,7 @@ PASSING = [1.0, 6.0, 16.0, 31.0, 36.0, DEFAULT_SETTLE_SECONDS + 1]
     answers=st.lists(ANSWERS, max_size=3),
     actions=ACTIONS,
 )
-@example(  # the requests of two dead runs would keep the third from the till
+@example(  # requests of two dead runs would block the third run's requests
     match=EmailMatch.IGNORING_CASE,
     others=0,
     answers=[LostAnswer(Unanswered(Side.TILL, "no answer within 15 s")), None],

@@ -55,7 +55,7 @@ async def test_pages_interrupted_together_leave_no_unretrieved_error() -> None:
     paused.set()
     await asyncio.wait([running])
     assert isinstance(running.exception(), RunInterrupted)
-    del running, scan  # and with them what the pages left behind
+    del running, scan  # and the exceptions of the pages with them
     gc.collect()
     assert complaints == []
 

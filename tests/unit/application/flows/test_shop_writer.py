@@ -115,7 +115,7 @@ async def test_bulk_write_is_sent_after_a_quiet_time_or_five_seconds() -> None:
     await writer.write(write_of(1))
     assert world.shop.sent_at == [pytest.approx(1000.25)]
     began = asyncio.get_running_loop().time()
-    with writer.pending_write():  # somebody is being read all the time
+    with writer.pending_write():  # a read is always under way
         await writer.write(write_of(2))
     assert world.shop.sent_at[1] == pytest.approx(began + 5.0)
     await writer.close()
@@ -157,7 +157,7 @@ async def test_three_thousand_updates_need_few_requests(max_batch: int, must: in
         world.link(each)
     waiting = bulk(*range(1, 3_001))
     running: set[asyncio.Task[None]] = set()
-    # as the engine feeds them: at most 500 at a time, 1,100 in flight
+    # as the engine starts them: at most 500 at a time, 1,100 in flight
     work = world.lane.open(FlowHandler(world.services))
     while waiting or running:
         in_flight = 3_000 - len(waiting) - len(world.lane.finished)
@@ -278,7 +278,7 @@ async def test_splitting_is_bounded_and_remaining_items_are_resent_uncharged() -
     assert world.shop.requests == 1 + world.services.settings.split_requests
     failed = [each for each in results if isinstance(each, ServerFailure)]
     left = [each for each in results if isinstance(each, WriteResult) and each.status is WriteStatus.NOT_DONE]
-    assert len(failed) >= 6  # progress: those found out
+    assert len(failed) >= 6  # progress: the items found to be bad
     assert len(failed) + len(left) == 500
     assert all(isinstance(each.error, ServerFailure) for each in left)
     await writer.close()
@@ -323,7 +323,7 @@ async def test_unknown_result_clears_the_hashes_and_later_parts_store_theirs() -
     assert {write.epos_customer_id for write in world.state.confirmed if write.content_hash is None} == {1, 2}
 
 
-# what the shop did not get to
+# items that the shop did not process
 
 
 @on_virtual_time

@@ -68,7 +68,7 @@ async def test_timeout_resets_the_window_to_one_and_another_failure_does_not() -
     await at_once(upstream, 1)
     upstream.fails = None
     later = Upstream(SideGates(SHOP, windows)[Side.SHOP])
-    await at_once(later, 3)  # 1 and 2 at once: the next lease knows what this one learnt
+    await at_once(later, 3)  # 1 and 2 at once, because the next lease inherits the window
     assert later.most == 2
 
 
@@ -108,7 +108,7 @@ async def test_waiting_orders_go_first_and_every_tenth_request_is_of_the_lowest_
     windows = SideWindows()
     windows.of(SHOP, Side.SHOP).timed_out()
     upstream = Upstream(SideGates(SHOP, windows)[Side.SHOP])
-    upstream.fails = ServerFailure(Side.SHOP, "502", status=502)  # the window stays as it is
+    upstream.fails = ServerFailure(Side.SHOP, "502", status=502)  # the window does not change
     counts = {RequestClass.BULK: 40, RequestClass.LIVE: 40, RequestClass.ORDER: 40}
     waiting = [upstream.ask(request_class) for request_class, count in counts.items() for _ in range(count)]
     await asyncio.gather(*waiting, return_exceptions=True)

@@ -97,7 +97,7 @@ async def test_rows_shifted_between_pages_are_read_singly() -> None:
 
     def drift(method: str, argument: object) -> None:
         if method == "list_customers" and argument == 2:
-            world.till.customers.pop(EposCustomerId(1), None)  # everybody moves up: number 101 goes from page 3 to page 2
+            world.till.customers.pop(EposCustomerId(1), None)  # all rows shift: number 101 moves from page 3 to page 2
 
     world.till.decide_fault = drift
     wanted = list(range(2, 201))

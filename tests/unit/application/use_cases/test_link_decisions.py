@@ -214,7 +214,7 @@ async def test_repeated_decision_gets_the_first_answer_in_any_state_of_the_order
     harness.queues.add(successor)
     harness.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
     asked = list(harness.till.calls)
-    if state is EntryState.FAILED:  # its attempts are used up: the successor is open, and is named by its own id
+    if state is EntryState.FAILED:  # the attempts are used up, so the open successor is named by its own id
         with pytest.raises(Unavailable):
             await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
         return

@@ -153,7 +153,7 @@ async def test_one_poll_covers_all_waiters(monkeypatch: pytest.MonkeyPatch) -> N
     calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
     await until(lambda: 3 in harness.orders.polls, lambda: harness.orders.polls)
     for entry in entries:
-        harness.queues.add(ended(entry))  # nobody tells
+        harness.queues.add(ended(entry))  # no notification arrives
     answers = await within(asyncio.gather(*calls))
     assert [answer.order_id for answer in answers] == [1, 2, 3]
     assert all(answer.entry is not None and answer.entry.state is EntryState.PROCESSED for answer in answers)
