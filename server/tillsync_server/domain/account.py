@@ -1,4 +1,4 @@
-"""The account: one shop joined to one Epos Now account, with its settings and what is wrong with it."""
+"""The account: one shop joined to one Epos Now account, with its settings, problems and warnings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS = 2, 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EposSettings:
-    """How to reach the till. Secrets are decrypted here and empty where none is set; repr never shows them."""
+    """Address and credentials of the till. Secrets are decrypted. An empty one is not set. repr hides them."""
 
     base_url: str = EPOS_DEFAULT_BASE_URL
     api_key: str = field(default="", repr=False)
@@ -32,14 +32,14 @@ class EposSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSettings:
-    """How to reach the shop. A ``bridge_secret`` means: the bridge is there, and there is no silent fallback to wc/v3."""
+    """Address and credentials of the shop. With a ``bridge_secret`` the service uses only the bridge and never falls back to wc/v3."""
 
     base_url: str = ""
     consumer_key: str = field(default="", repr=False)
     consumer_secret: str = field(default="", repr=False)
     bridge_secret: str = field(default="", repr=False)
     price_decimals: int = DEFAULT_PRICE_DECIMALS
-    """Of the shop's prices, as its bridge said last. Credit is rounded to them."""
+    """Decimals of the shop's prices, as its bridge last reported. Credit is rounded to them."""
 
     @property
     def has_bridge(self) -> bool:
@@ -48,7 +48,7 @@ class ShopSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why the account's work that needs one side waits (invariant 8). It closes itself with the first success on its side."""
+    """Why the account's work that needs one side waits (invariant 8). The first success of that side closes it."""
 
     reason: ProblemReason
     side: Side
@@ -70,28 +70,28 @@ class Account:
     sync_names: bool = False
     sync_phone: bool = False
     trusted_accounts: TrustedAccounts = TrustedAccounts.ALL
-    """Of an account that was made before the merchant was asked. CreateAccount gives CONFIRMED_ONLY."""
+    """ALL applies to accounts from before this setting existed. CreateAccount sets CONFIRMED_ONLY."""
     trusted_before: datetime | None = None
-    """With REGISTERED_BEFORE: when that was set."""
+    """With REGISTERED_BEFORE: the time at which that value was set."""
     till_id: TillId
     shared_till: bool = False
     epos: EposSettings = field(default_factory=EposSettings)
     shop: ShopSettings = field(default_factory=ShopSettings)
     config_version: int = 1
-    """The lane's; the etag of the account is made of it."""
+    """The lane's config_version. The account's etag contains it."""
     create_time: datetime | None = None
     update_time: datetime | None = None
     problems: tuple[Problem, ...] = ()
-    """At most one a side, the oldest first."""
+    """At most one for each side, oldest first."""
     warnings: tuple[AccountWarning, ...] = ()
-    """Only where somebody looks at the account: GetAccount, ListAccounts, CheckAccount."""
+    """Filled only for GetAccount, ListAccounts and CheckAccount."""
 
     @property
     def etag(self) -> str:
         return f'W/"{self.config_version}"'
 
     def has_settings_of(self, given: Account) -> bool:
-        """Whether every setting that CreateAccount takes has the value of ``given``. What the service adds by itself is not compared."""
+        """Whether every setting of CreateAccount has the value of ``given``. Fields that the service sets are not compared."""
         return self == replace(
             given,
             config_version=self.config_version,
@@ -105,9 +105,9 @@ class Account:
 
     @property
     def till_configuration(self) -> str:
-        """What a search proof and a 'gone' verdict are valid for: another address, version or key pair needs its own proof.
+        """Address, API version and key of the till. Search proofs and *gone* verdicts are valid only for one configuration.
 
-        It is stored beside the proof, so the key stands in it as a hash.
+        It is stored beside the proof, so it contains only a hash of the key.
         """
         key = hashlib.blake2b(self.epos.api_key.encode(), digest_size=8).hexdigest()
         # invariant: search-proofs-name-the-configuration

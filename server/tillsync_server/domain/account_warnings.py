@@ -1,4 +1,4 @@
-"""What is wrong with an account without stopping it: its sentence and the remedy. The counterpart that stops it is ``account.Problem``."""
+"""Warnings of an account, each with a text and a remedy. A warning stops no work. ``account.Problem`` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tillsync_server.domain.enums import Side, WarningReason
 
 
 class StrayKind(IntEnum):
-    """What stands around the data of a shop's answer. Numbers are stored."""
+    """Kinds of output around the data of a shop's answer. The numbers are stored."""
 
     MARKS_BEFORE = 1
     """Byte-order marks and blanks."""
@@ -37,23 +37,23 @@ _STRAY_OUTPUT = {
 
 @dataclass(frozen=True, slots=True)
 class StrayOutput:
-    """``plugin``: the folder of the plugin or theme that the output names, or empty. Nothing else of the output is kept."""
+    """``plugin``: the folder of the plugin or theme that the output names, or empty. The rest of the output is not kept."""
 
     kind: StrayKind
     plugin: str = ""
 
     @classmethod
     def of_detail(cls, detail: str) -> StrayOutput:
-        """Of the detail of a warning: ``2 loyal-friends``."""
+        """Parses the detail of a warning, for example ``2 loyal-friends``."""
         kind, _, plugin = detail.partition(" ")
         return cls(StrayKind(int(kind)), plugin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountWarning:
-    """``count``: of what it is about, as far as it is counted; of TILL_BUSY our requests a minute.
+    """``count``: how many orders or rows the warning is about, as far as they are counted. TILL_BUSY: our requests a minute.
 
-    ``detail``: the field, id or text that the sentence names; of TILL_BUSY the till's limit and the time of its end.
+    ``detail``: the field, id or text that the warning names. TILL_BUSY: the till's limit, and the time at which the warning ends.
     """
 
     reason: WarningReason

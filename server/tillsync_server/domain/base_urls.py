@@ -1,5 +1,5 @@
-"""Base addresses of tills and shops: what may be stored, and when two have the same origin. Whether an address may be connected to is
-decided at each connect, on the resolved address (adapters/http_client), not here."""
+"""Checks and compares base addresses of tills and shops. ``adapters/http_client`` decides at each connect whether the resolved address is
+allowed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PORTS = {"http": 80, "https": 443}
 _LABELS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 
 PlainHttpAllowed = Callable[[str, int], bool]
-"""Whether a till may be asked over plain http at this host and port. Loopback always may: nothing leaves the machine."""
+"""Whether a till may be called over plain http at this host and port. Loopback is always allowed, because no data leaves the machine."""
 
 
 def till_base_url(text: str, plain_http_allowed: PlainHttpAllowed) -> str:
-    """``https://host[:port]``. ValueError says what is wrong."""
+    """Returns ``https://host[:port]``, or ``http://…`` where plain http is allowed. Raises ValueError with the reason."""
     parts = _split(text)
     host, port = parts.hostname or "", _port(parts)
     if parts.path not in ("", "/"):
@@ -31,13 +31,13 @@ def till_base_url(text: str, plain_http_allowed: PlainHttpAllowed) -> str:
 
 
 def shop_base_url(text: str) -> str:
-    """``http[s]://host[:port][/path]``, without a slash at the end. ValueError says what is wrong."""
+    """Returns ``http[s]://host[:port][/path]`` without a slash at the end. Raises ValueError with the reason."""
     parts = _split(text)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def origin_of(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port as they are compared; None for an empty or unusable address."""
+    """Scheme, host and port for a comparison. None: the address is empty or unusable."""
     try:
         parts = _split(url)
         return parts.scheme, _ascii_host(parts.hostname or ""), _port(parts)
@@ -56,7 +56,7 @@ def is_loopback(host: str) -> bool:
 def _split(text: str) -> SplitResult:
     if len(text) > MAX_URL_LENGTH:
         raise ValueError(f"at most {MAX_URL_LENGTH} characters")
-    # urlsplit drops tabs and line breaks silently, and browsers take a backslash for a slash: both could hide another host
+    # urlsplit silently drops tabs and line breaks, and browsers read a backslash as a slash. Both could hide another host.
     if any(character.isspace() or ord(character) < 33 or character == "\\" or character == "\x7f" for character in text):
         raise ValueError("must not contain blanks, control characters or backslashes")
     try:

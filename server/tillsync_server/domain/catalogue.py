@@ -1,8 +1,7 @@
-"""The catalogue of comments. It has every comment verbatim, with its meaning, remedy, class and who is responsible.
+"""The catalogue of comments: each comment verbatim, with meaning, remedy, class and responsible party. Only this module has them.
 
-No other module has texts of comments. The source of text, meaning and what-to-do is the public page "Customer sync error messages". The
-rows below the line are our own.
-To add an outcome: enums.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
+Text, meaning and remedy come from the public page "Customer sync error messages". Outcomes that the page does not have are our own.
+A new outcome needs a member of enums.Outcome, a row here and a proto enum value. ListMessages and `tillsync messages` read this table.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ _HELD, _FAILED = EntryState.HELD, EntryState.FAILED
 _CUSTOMER, _CUSTOMER_TYPE, _ORDER = EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE, EntryKind.ORDER_CUSTOMER
 
 RESPONSE_TEMPLATE = "{response from customer type update/delete}"
-"""Shown in place of a text where the comment is the other side's own response."""
+"""Shown in place of a text if the comment is the other side's response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What docs/messages.md says of an outcome: `make docs` writes that page from these."""
+    """The catalogue's entry for an outcome. `make docs` writes docs/messages.md from these."""
 
     outcome: Outcome
     text: str
-    """The comment, verbatim. Empty where the comment is the other side's own response text (TYPE_REQUEST_FAILED)."""
+    """The comment, verbatim. Empty: the comment is the other side's response text (TYPE_REQUEST_FAILED)."""
     meaning: str
     what_to_do: str
     message_class: MessageClass
     responsible: Responsible
     kinds: tuple[EntryKind, ...]
-    """The entries that carry it; they decide the queue."""
+    """The kinds of entries that can have the outcome. They decide the queue."""
     states: tuple[EntryState, ...]
 
 
@@ -183,5 +182,5 @@ CATALOGUE: dict[Outcome, Message] = {
 
 
 def comment_of(outcome: Outcome) -> str:
-    """The verbatim comment of ``outcome``; empty for TYPE_REQUEST_FAILED, whose comment is the response itself."""
+    """The verbatim comment of ``outcome``. Empty for TYPE_REQUEST_FAILED, whose comment is the response."""
     return CATALOGUE[outcome].text

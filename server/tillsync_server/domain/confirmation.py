@@ -1,7 +1,7 @@
-"""An email is a claim until it is confirmed: which shop accounts an order may link to a till customer. Pure.
+"""Decides which shop accounts an order may link to a till customer by email. An unconfirmed email proves nothing about its owner.
 
-An account without a ground is not linked at all. A link that waited for a confirmation would outlast a change of the email, and then
-show one person's points to whoever confirms another email.
+An account without a ground is not linked. A link that waited for a confirmation would survive a change of the email. It would then show one
+person's points to another person, who confirms the new email.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNCONFIRMED_NOTE = (
 
 
 def ground_to_link(account: Account, facts: OrderFacts) -> LinkGround | None:
-    """Why the order's shop customer may be linked by the account's email. None: nothing vouches for it."""
+    """The ground to link the order's shop customer by the account's email. None: there is none, so the customer is not linked."""
     if facts.email_confirmation is EmailConfirmation.CONFIRMED:
         return LinkGround.CONFIRMED_EMAIL
     match account.trusted_accounts:
@@ -35,7 +35,7 @@ def ground_to_link(account: Account, facts: OrderFacts) -> LinkGround | None:
 
 
 def _is_trusted_for_its_age(account: Account, facts: OrderFacts) -> bool:
-    """With the email it had then: an older account may claim any email today."""
+    """The trust covers only the email that the account had then, because an old account can change to any email."""
     if account.trusted_before is None or facts.woo_registered_at is None:
         return False
     # invariant: trust-by-age-ends-with-the-email

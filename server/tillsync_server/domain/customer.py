@@ -1,4 +1,4 @@
-"""Customers and types as the till serves them, and what of them travels to the shop."""
+"""Customers and types as the till serves them, and the values that are written to the shop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, WooCu
 
 
 class TillField(StrEnum):
-    """A field of a till customer, as people call it."""
+    """A field of a till customer, by the name that people use."""
 
     POINTS = "points"
     CREDIT = "credit"
@@ -29,7 +29,7 @@ class TillField(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TillCustomer:
-    """A till customer, read tolerantly from V2 or V4. Texts are raw; ``balance`` keeps the sign as served."""
+    """A till customer, read tolerantly from V2 or V4. Texts are raw. ``balance`` keeps the served sign."""
 
     epos_customer_id: EposCustomerId
     forename: str = ""
@@ -40,12 +40,12 @@ class TillCustomer:
     card_number: str = ""
     type_id: EposCustomerTypeId | None = None
     points: Decimal | None = Decimal(0)
-    """None: what the till serves is no number. The same for ``balance``."""
+    """None: the till's value is no number. The same holds for ``balance``."""
     balance: Decimal | None = Decimal(0)
     sign_up_date: str = ""
     """As served, without a zone (docs/epos-now.md#customers): never parsed."""
     unread: frozenset[TillField] = frozenset()
-    """What the till serves and nobody can read: empty or None here."""
+    """Fields whose served value cannot be read. They are empty or None here."""
 
     @property
     def display_name(self) -> str:
@@ -62,7 +62,7 @@ class TillCustomerType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTillCustomer:
-    """What a created till customer is made of. MaxCredit is always 0; no type, consent or address."""
+    """The fields of a till customer to create. MaxCredit is always 0. There is no type, consent or address."""
 
     forename: str
     surname: str = ""
@@ -70,11 +70,11 @@ class NewTillCustomer:
     phone: str = ""
     business_name: str = ""
     sign_up_date: str = ""
-    """``YYYY-MM-DDTHH:MM:SS`` of the order's creation, zone-less as the till keeps it."""
+    """The order's creation time as ``YYYY-MM-DDTHH:MM:SS``, without a zone as the till stores it."""
 
 
 def decimal_text(value: Decimal) -> str:
-    """``Decimal('3.500')`` → ``"3.5"``; never an exponent. The scale the till happens to serve must not look like a change."""
+    """``Decimal('3.500')`` → ``"3.5"``, never with an exponent. Another scale of the same number must not look like a change."""
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -82,14 +82,14 @@ def decimal_text(value: Decimal) -> str:
 
 
 def money_text(value: Decimal) -> str:
-    """Credit as a decimal string with at least two places: ``"3.50"``, sign as served."""
+    """Credit as a decimal text with at least two places and the served sign: ``"3.50"``."""
     whole, _, fraction = decimal_text(value).partition(".")
     return f"{whole}.{fraction.ljust(2, '0')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerValues:
-    """What is written to one shop customer (``domain.shop_values`` makes it). None: not written, the shop keeps what it has."""
+    """The values to write to one shop customer (made by ``domain.shop_values``). None: the shop keeps its value of the field."""
 
     points: str | None
     credit: str | None
@@ -102,14 +102,14 @@ class CustomerValues:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """Fields that every write had before some could be left out: a bridge of API 1 refuses an item without them."""
+        """The missing fields that a bridge of API 1 requires. It refuses an item without them."""
         left_out = {"points": self.points is None, "credit": self.credit is None, "type_id": self.keeps_type}
         return tuple(name for name, is_left_out in left_out.items() if is_left_out)
 
     def content_hash(self, woo_customer_id: WooCustomerId, account: Account) -> bytes:
-        """16 bytes over the written fields, their target and the settings that choose them. ``as_of`` is not part of it.
+        """16 bytes over the written fields, their target and the settings that select them. ``as_of`` is not part of it.
 
-        A bridge with another secret has been connected anew: what it was told before, its tables may no longer hold.
+        The bridge's secret is part of it, because a bridge with another secret was connected again and may have lost earlier values.
         """
         target = [
             woo_customer_id,
@@ -134,6 +134,6 @@ class CustomerWrite:
     values: CustomerValues | None
     as_of: datetime | None = None
     registered_at: datetime | None = None
-    """The write is for the user who registered then; another one with this number is ``not_found``. None: not known."""
+    """The write is for the user who registered at this time. Another user with this id is ``not_found``. None: the time is unknown."""
     registered_before: datetime | None = None
-    """In place of ``registered_at``: for a user who registered by then."""
+    """Used in place of ``registered_at``: the write is for a user who registered by this time."""

@@ -1,7 +1,7 @@
-"""Emails: compared in one normalised form, stored raw, shown masked.
+"""Emails are stored raw, compared in one normalised form, and shown masked.
 
-The form is a key: of create intents, and of the columns that entries and answers are looked up by. It is also part of an order's facts
-hash. So it has a version, ``EMAIL_FORM``, and for one release :func:`email_forms` also gives the form of the release before.
+The normalised form is a key of create intents and of the columns by which entries and answers are found. An order's facts hash contains it
+too. So the form has a version, ``EMAIL_FORM``. For one release after a change :func:`email_forms` also returns the previous form.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 TILL_EMAIL_MAX_LENGTH = 50
-"""The till stores at most 50 characters (docs/epos-now.md#customers, grade C); longer ones are held, never truncated."""
+"""The till stores at most 50 characters (docs/epos-now.md#customers, grade C). A longer email is never cut: its order is held."""
 
 EMAIL_FORM = 2
-"""Version of what :func:`normalise_email` makes. 1: trimmed, case-folded. Raise it with every change, and keep the form before."""
+"""Version of the form of :func:`normalise_email`. Form 1 was trimmed and case-folded. Raise it with each change, and keep the old form."""
 
 _HIDDEN = "•••"
 
@@ -25,23 +25,25 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-"""Control characters that are no blanks, and Unicode's Default_Ignorable_Code_Point without the two joiners."""
+"""Control characters except blanks, and Unicode's Default_Ignorable_Code_Point without the two joiners."""
 _OUTSIDE = r"[^\x00-\x7f\s\u200c\u200d]"
 _LOOSE_JOINERS = re.compile(rf"(?<!{_OUTSIDE})[\u200c\u200d]+|[\u200c\u200d]+(?!{_OUTSIDE})")
-"""Joiners (U+200C, U+200D) carry meaning between letters of some scripts, and are invisible beside ASCII, blanks and at the ends."""
+"""Joiners (U+200C, U+200D) beside ASCII, beside blanks or at the ends. There they are invisible. Between letters of some scripts they have
+a meaning."""
 _SINGLETONS = re.compile("([\u037e\u1fef\u212a])")
-"""NFC makes ASCII of these (``;``, `````, ``K``), which would join mailboxes that differ."""
+"""NFC maps these to ASCII (``;``, `````, ``K``), which would make different mailboxes equal."""
 _ASCII_LOWER = str.maketrans({upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)})
 _SEPARATORS = re.compile(r"[\s<>()\[\],;:\\\"«»“”„]+")
-"""What ends an address inside a longer text: none of these stands unquoted in a local part, nor in a domain."""
+"""Characters that end an address inside a longer text. A domain and an unquoted local part contain none of them."""
 _ONE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.+_-]*[a-zA-Z0-9])?@(?:[a-zA-Z0-9-]+\.)*[a-zA-Z0-9]+")
-"""Most emails of a list: one address, and nothing else."""
+"""One plain address and no other text, as most emails are."""
 _AROUND_LOCAL = "'`*|/=!?#.‘’"
 _DOMAIN_END = re.compile(r"[^\w.\-。．｡]")
 
 
 def visible_email(raw: str) -> str:
-    """As a person sees it: NFC, trimmed of all Unicode blanks, without what has no width. Capitals stay. This is searched for and sent."""
+    """The email as a person sees it: NFC, without zero-width characters, without Unicode blanks at the ends. Capitals stay. This form is
+    searched for and sent."""
     if raw.isascii() and raw.isprintable():
         return raw.strip()
     text = _LOOSE_JOINERS.sub("", _nfc(_INVISIBLE.sub("", raw))).strip()
@@ -49,10 +51,10 @@ def visible_email(raw: str) -> str:
 
 
 def normalise_email(raw: str) -> str:
-    """The form to compare by: :func:`visible_email`, the domain as IDNA (UTS 46) ASCII, the local part with ASCII letters in lower case.
+    """The form for comparisons: :func:`visible_email`, its domain in IDNA (UTS 46) ASCII, ASCII letters of its local part in lower case.
 
-    Idempotent. Nothing is folded that the mail system may tell apart: letters outside ASCII, dots, plus-tags. What is no email at all is
-    still comparable text; an empty string stays empty.
+    Idempotent. Differences that a mail system may respect stay: letters outside ASCII, dots, plus-tags. A text that is no email stays a
+    comparable text, and an empty text stays empty.
     """
     local, at, domain = visible_email(raw).rpartition("@")
     if not at:
@@ -61,7 +63,7 @@ def normalise_email(raw: str) -> str:
 
 
 def email_form_before(raw: str) -> str:
-    """What the release before stored for the same email (form 1): trimmed, case-folded, domain to IDNA ASCII."""
+    """The previous release's form of the same email (form 1): trimmed, case-folded, with the domain in IDNA ASCII."""
     text = raw.strip().casefold()
     local, at, domain = text.rpartition("@")
     if not at:
@@ -72,20 +74,23 @@ def email_form_before(raw: str) -> str:
 
 
 def email_forms(email: str) -> tuple[str, ...]:
-    """The present form, then the forms that the release before stored for spellings of this email, where they differ: as given, as seen,
-    with accents decomposed, with the domain in Unicode. Raw or normalised. For most emails it is one; for a blank one it is none."""
+    """The present form, then the differing forms that the previous release stored for spellings of this email.
+
+    The spellings are: as given, visible, with decomposed accents, with the domain in Unicode. ``email`` may be raw or normalised. Most
+    emails have one form. A blank email has none.
+    """
     visible = visible_email(email)
     spellings = [email, visible]
     if not visible.isascii() or "xn--" in visible.lower():
         local, at, domain = visible.rpartition("@")
         spellings.append(unicodedata.normalize("NFD", visible))
-        with contextlib.suppress(UnicodeError):  # no domain: nothing to write out
+        with contextlib.suppress(UnicodeError):  # The text is no domain.
             spellings.append(f"{local}{at}{idna.decode(_ascii_domain(domain))}")
     return tuple(form for form in dict.fromkeys((normalise_email(email), *map(email_form_before, spellings))) if form)
 
 
 def addresses_in(text: str) -> frozenset[str]:
-    """The normalised addresses that ``text`` holds: itself, and those inside ``mailto:…``, ``Ada <…>``, ``…;…`` or with a dot behind."""
+    """The normalised addresses in ``text``: the text itself, and those inside ``mailto:…``, ``Ada <…>``, ``…;…`` or before a dot."""
     found = {normalise_email(text)}
     if _ONE.fullmatch(text):
         return frozenset(found)
@@ -101,12 +106,12 @@ def addresses_in(text: str) -> frozenset[str]:
 
 
 def without_capitals(normalised: str) -> str:
-    """The form with letters outside ASCII in lower case too, where that joins nothing but a letter and its own capital."""
+    """The normalised form with letters outside ASCII in lower case too. A letter changes only if it is the capital of its lower case."""
     return "".join(low if (low := each.lower()) != each and low.upper() == each else each for each in normalised)
 
 
 def email_problem(raw: str) -> str | None:
-    """Why ``raw`` is no usable email address, in plain words, or None. Syntax only: no DNS is asked, ``.test`` is allowed."""
+    """Why ``raw`` is no usable email address, in plain words, or None. Checks only the syntax, without DNS. ``.test`` is allowed."""
     try:
         validate_email(visible_email(raw), check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -115,7 +120,7 @@ def email_problem(raw: str) -> str | None:
 
 
 def mask_email(raw: str) -> str:
-    """``ada.byron@example.test`` → ``a•••@e•••.test``; an empty string stays empty."""
+    """Masks an email: ``ada.byron@example.test`` → ``a•••@e•••.test``. An empty text stays empty."""
     local, at, domain = visible_email(raw).rpartition("@")
     if not at:
         return _HIDDEN if domain else ""
@@ -131,8 +136,8 @@ def _nfc(text: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """ASCII goes to lower case and no further. A name that IDNA 2008 refuses (with a heart) still has one ASCII form: UTS 46 mapping, then
-    Punycode label by label."""
+    """The domain in ASCII. An ASCII domain only becomes lower case. A name that IDNA 2008 rejects (with a heart, for example) gets UTS 46
+    mapping, then Punycode for each label."""
     if domain.isascii():
         return domain.lower()
     try:

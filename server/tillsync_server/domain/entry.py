@@ -1,4 +1,4 @@
-"""Entries and attempts as they are read back: the queue listing's view."""
+"""Entries and attempts as the queue listing reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One unit of work as callers see it. ``subject_id``: till customer, till customer type or order, by ``kind``."""
+    """One unit of work as callers see it. ``subject_id`` is a till customer, a customer type or an order, depending on ``kind``."""
 
     account_id: AccountId
     entry_id: EntryId
@@ -48,7 +48,7 @@ class Entry:
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     order_number: str = ""
-    """Of an order: the number the shopper sees; empty where none was given."""
+    """Orders only: the number that the shopper sees. Empty: the caller gave none."""
     subject_label: str = ""
     account_email: str = ""
     billing_email: str = ""

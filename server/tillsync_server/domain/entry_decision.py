@@ -1,4 +1,4 @@
-"""Decides an entry's state from the verdict of a run, and counts its attempts. No other module counts attempts (invariant 8)."""
+"""Decides from a verdict what is stored of its entry. Only this module counts attempts (invariant 8)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ MAX_NOTE_LENGTH = 500
 
 @dataclass(slots=True, kw_only=True)
 class EntryDecision:
-    """What the store writes for one run. Not changed once made; not frozen either: one is made for every entry, four times as fast.
+    """The values that the store writes for one run. A PENDING entry runs next ``delay_seconds`` after the write, or at ``not_before``.
 
-    PENDING: next run ``delay_seconds`` after the write, not before ``not_before``."""
+    No code changes an instance. The class is not frozen, because every entry needs one and a frozen one takes four times as long to make.
+    """
 
     state: EntryState
     outcome: Outcome
@@ -30,9 +31,9 @@ class EntryDecision:
     charged: bool
     delay_seconds: float = 0.0
     retry_after_seconds: float = 0.0
-    """Later hints may not run the entry earlier than this."""
+    """A later hint does not run the entry before this delay is over."""
     not_before: datetime | None = None
-    """Not ``delay_seconds``, but this; and neither hint nor person has it run earlier."""
+    """Takes precedence over ``delay_seconds``. Neither a hint nor a person runs the entry earlier."""
     side: Side | None = None
     upstream_status: int | None = None
     epos_customer_id: EposCustomerId | None = None
@@ -41,11 +42,14 @@ class EntryDecision:
     candidate_ids: tuple[EposCustomerId, ...] = ()
     problem: AccountProblem | None = None
     sides_proven: frozenset[Side] = frozenset()
-    """Sides that evidently work: an account problem of theirs is closed."""
+    """Sides that worked in this run. The store closes their account problems."""
 
 
 def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, paused: Collection[Side] = ()) -> EntryDecision:
-    """``attempts_before``: charged attempts of the entry before this run. ``paused``: sides with a problem at some time of the run."""
+    """Decides the entry's next state.
+
+    ``attempts_before``: charged attempts of the entry before this run. ``paused``: sides that had a problem at any time during the run.
+    """
     charged, delay, retry_after = True, 0.0, 0.0
     state, not_before = verdict.state, None
     attempts = attempts_before + 1
@@ -55,7 +59,7 @@ def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy,
         case Disposition.RETRY:
             # invariant: the-end-of-a-problem-charges-nobody
             if not verdict.sides_answered.isdisjoint(paused):
-                charged = False  # it met a problem that is over, and runs again at once
+                charged = False  # The side had a problem that is over now. The entry runs again at once.
             elif policy.is_exhausted(attempts):
                 state = EntryState.FAILED
             else:
@@ -89,7 +93,7 @@ def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy,
 
 
 def _sides_proven(verdict: Verdict, state: EntryState) -> frozenset[Side]:
-    """Also a side that refuses this one entry for good, or proves that its customer is gone, evidently works."""
+    """A side works too if it refuses this one entry permanently, or proves that the entry's customer is gone."""
     if verdict.outcome is Outcome.UPDATED and state is EntryState.PROCESSED:
         return frozenset({Side.TILL, Side.SHOP}) if verdict.sides_met is None else verdict.sides_met
     if verdict.disposition is Disposition.FINISH and state is EntryState.FAILED and verdict.upstream_status is not None:

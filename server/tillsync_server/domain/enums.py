@@ -1,4 +1,4 @@
-"""The closed word lists. Numbers are shared by the proto enums and the smallint columns: never renumber."""
+"""Enumerations. Proto enums and smallint columns use the same numbers, so a number never changes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from enum import IntEnum
 
 
 class Queue(IntEnum):
-    """The two queues support staff know by name."""
+    """The two queues, by the names that support staff use."""
 
     CUSTOMERS = 1
     ORDERS = 2
 
 
 class EntryKind(IntEnum):
-    """What an entry is about; it decides the queue and the flow."""
+    """The kind of an entry's subject. It decides the queue and the flow."""
 
     CUSTOMER = 1
     CUSTOMER_TYPE = 2
@@ -25,7 +25,7 @@ class EntryKind(IntEnum):
 
 
 class EntryState(IntEnum):
-    """PENDING and HELD are live; the others are finished."""
+    """PENDING and HELD entries are live. All others are finished."""
 
     PENDING = 1
     PROCESSED = 2
@@ -40,14 +40,14 @@ class EntryState(IntEnum):
 
 
 class Priority(IntEnum):
-    """LIVE: someone waits. BULK: a sweep. Lower sorts first."""
+    """LIVE: a caller or shopper waits. BULK: a sweep. Lower sorts first."""
 
     LIVE = 1
     BULK = 2
 
 
 class CustomerTypeAction(IntEnum):
-    """What the caller saw happen to a customer type: a hint, the worker re-reads the till."""
+    """The change of a customer type that the caller saw. It is only a hint, because the worker reads the till again."""
 
     ADD = 1
     UPDATE = 2
@@ -55,7 +55,7 @@ class CustomerTypeAction(IntEnum):
 
 
 class MatchEmail(IntEnum):
-    """Which of an order's two emails is compared with the till."""
+    """The email of an order that is searched for in the till."""
 
     ACCOUNT = 1
     BILLING = 2
@@ -70,7 +70,7 @@ class GuestPolicy(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How an entry stands. The exact comment of each is in :mod:`tillsync_server.domain.catalogue`."""
+    """The stable code of an entry's status. :mod:`tillsync_server.domain.catalogue` has the exact comment of each."""
 
     UPDATED = 1
     SYNC_DISABLED = 2
@@ -89,38 +89,38 @@ class Outcome(IntEnum):
 
 
 class Side(IntEnum):
-    """Which outside system a problem belongs to."""
+    """An outside system of an account."""
 
     TILL = 1
     SHOP = 2
 
 
 class ProblemReason(IntEnum):
-    """Account-wide failures: they pause the lane and charge no attempt."""
+    """Account-wide failures. They pause their side of the account and charge no attempt."""
 
     UNREACHABLE = 1
-    """DNS, connect or TLS failure; a page of something before the side, 5xx or an unreadable answer while the probe fails too."""
+    """A DNS, connect or TLS failure. Also a page of another program, a 5xx or an unreadable answer, if the probe fails too."""
     CREDENTIALS_REFUSED = 2
     THROTTLED = 3
     WRONG_ADDRESS = 4
-    """Address or API version wrong: 404 without proof, redirects, an HTML 404 while the probe fails too."""
+    """The address or the API version is wrong: a 404 without proof, a redirect, or an HTML 404, if the probe fails too."""
     BRIDGE_MISSING = 5
-    """The account has a bridge secret but the shop's plugin does not answer."""
+    """The account has a bridge secret, but the shop's plugin does not answer."""
     SETTINGS_INCOMPLETE = 6
     """Credentials or addresses that the flow needs are not set."""
 
 
 class WarningReason(IntEnum):
-    """What is wrong with an account without pausing it. The sentences are in :mod:`tillsync_server.domain.account_warnings`."""
+    """Warnings of an account. They pause no work. :mod:`tillsync_server.domain.account_warnings` has the texts."""
 
     EVENTS_REFUSED = 1
-    """The shop's bridge is too old for what it is told of orders."""
+    """The shop's bridge is too old to read some order events."""
     ROWS_UNREADABLE = 2
-    """Rows of the till's customer list cannot be read; they are passed over."""
+    """Rows of the till's customer list cannot be read. They are skipped."""
     STRAY_OUTPUT = 3
-    """The shop prints something around the data of its answers; it is read all the same."""
+    """The shop prints text around the data of its answers. The service reads the data all the same."""
     TILL_BUSY = 4
-    """The till refuses requests although our part of its limit is not used up: another app of the company is busy."""
+    """The till refuses requests although our part of its limit is not used up, because another app of the company is busy."""
 
 
 class MessageClass(IntEnum):
@@ -155,26 +155,26 @@ class TillApiVersion(IntEnum):
 
 
 class TillTypeField(IntEnum):
-    """Which field of a V4 customer names its type (docs/epos-now.md#customers: which one is unknown)."""
+    """The field of a V4 customer that names its type. Which one it is, is unknown (docs/epos-now.md#customers)."""
 
     AUTO = 1
-    """The first of the three that is there."""
+    """The first of the three that is present."""
     TYPE_ID = 2
     CUSTOMER_TYPE_ID = 3
     TYPE = 4
 
 
 class EmailConfirmation(IntEnum):
-    """What a shop knows of the email of a shop customer's account. None in its place: the caller does not say."""
+    """Whether the email of a shop customer's account is confirmed. None in its place: the caller does not say."""
 
     UNCONFIRMED = 1
     CONFIRMED = 2
     CHANGED = 3
-    """Unconfirmed, and typed after the account was registered."""
+    """Unconfirmed, and entered after the account was registered."""
 
 
 class TrustedAccounts(IntEnum):
-    """Which shop accounts are linked although nobody has confirmed their email."""
+    """The shop accounts that are linked without a confirmed email."""
 
     CONFIRMED_ONLY = 1
     REGISTERED_BEFORE = 2
@@ -185,7 +185,7 @@ class LinkGround(IntEnum):
     """Why a link may show a till customer's values to a shopper."""
 
     NOT_KEPT = 1
-    """Made before grounds were kept."""
+    """The link is older than this record of grounds."""
     CONFIRMED_EMAIL = 2
     TRUSTED_ACCOUNT = 3
     BY_HAND = 4

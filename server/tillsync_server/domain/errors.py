@@ -3,26 +3,26 @@
 ::
 
     TillsyncError
-    ├── RequestError                what a caller did; one gRPC code each (adapters/grpc/status.py, a test proves it total)
+    ├── RequestError                the caller's fault; each has one gRPC code (adapters/grpc/status.py; a test finds missing ones)
     │   ├── InvalidArgument         names every offending field and its remedy
     │   ├── NotFound, AlreadyExists, FailedPrecondition, Aborted
     │   ├── Unauthenticated, PermissionDenied, NotYetImplemented
-    │   └── ResourceExhausted, Unavailable: each says when to come back
-    └── UpstreamError               what the till or the shop did; each says whether the request can have had an effect
-        ├── Unreachable             provably never left: DNS, connect, TLS
-        ├── Unanswered              sent, no whole answer: the effect is unknown
+    │   └── ResourceExhausted, Unavailable: each says when to try again
+    └── UpstreamError               the till's or the shop's fault; the class says whether the request can have had an effect
+        ├── Unreachable             the request was provably not sent: DNS, connect, TLS
+        ├── Unanswered              the request was sent and has no complete answer: its effect is unknown
         ├── Throttled               429, or the till's limit text
-        │   └── AllowanceSpent      never sent: the part of the till's limit that we take is used up for some seconds
+        │   └── AllowanceSpent      the request was not sent: our part of the till's limit is used up for some seconds
         ├── CredentialsRefused      401, or 403 that is no limit
-        ├── ServerFailure           5xx: a probe decides between this entry and the whole account
-        ├── Unreadable              a success status whose body is not what the contract says
+        ├── ServerFailure           5xx: a probe decides whether this entry or the whole account is affected
+        ├── Unreadable              a success status whose body violates the contract
         ├── Missing                 404 of one resource
-        ├── Misaddressed            something else answers at the address: redirects, HTML 404, rest_no_route
-        │   ├── Blocked             something before the till or the shop answers: a bot check, a firewall, a page of the host
-        │   └── BridgeMissing       rest_no_route although the account has a bridge: its plugin is off
-        └── Refused                 any other 4xx: permanent, names the field where known
+        ├── Misaddressed            another program answers at the address: redirects, HTML 404, rest_no_route
+        │   ├── Blocked             a bot check, a firewall or a page of the host answers in place of the till or the shop
+        │   └── BridgeMissing       rest_no_route although the account has a bridge: the plugin is off
+        └── Refused                 any other 4xx: permanent; names the field if the answer does
 
-    RunInterrupted                  the run must stop without a verdict (lease too short, shutdown): not an error of anyone
+    RunInterrupted                  the run must stop without a verdict (lease too short, shutdown); no side failed
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from enum import Enum, auto
 from tillsync_server.domain.enums import Side
 
 DEFAULT_RETRY_SECONDS = 1.0
-"""What is busy just now is mostly free by then."""
+"""A busy resource is usually free after this time."""
 
 
 class TillsyncError(Exception):
-    """Base of everything this project raises on purpose."""
+    """Base of all exceptions that this project raises on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One field of a request, and what to do about it."""
+    """One field of a request, and its remedy."""
 
     field: str
     description: str
 
 
 class RequestError(TillsyncError):
-    """A request cannot be served as asked. ``reason`` is the ErrorInfo reason (UPPER_SNAKE_CASE, domain ``tillsync``)."""
+    """A request that cannot be served. ``reason`` is the ErrorInfo reason (UPPER_SNAKE_CASE, domain ``tillsync``)."""
 
     default_reason = "REQUEST_ERROR"
 
@@ -108,7 +108,7 @@ class ResourceExhausted(RequestError):
         metadata: dict[str, str] | None = None,
         retry_after_seconds: float = DEFAULT_RETRY_SECONDS,
     ) -> None:
-        """``retry_after_seconds``: when the same call may be served."""
+        """``retry_after_seconds``: the delay after which the same call may succeed."""
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after_seconds = retry_after_seconds
 
@@ -123,27 +123,27 @@ class NotYetImplemented(RequestError):
 
 
 class ShopCause(Enum):
-    """What stands between us and a shop, where the type of the error alone does not say it."""
+    """Why a shop cannot be used, if the type of the error alone does not say it."""
 
     MAINTENANCE = auto()
     REST_OFF = auto()
-    """A plugin of the site has switched its REST API off."""
+    """A plugin of the site has disabled its REST API."""
     FIREWALL = auto()
     PASSWORD = auto()
-    """The web server asks for one before WordPress runs."""
+    """The web server asks for a password before WordPress runs."""
     WEB_PAGE = auto()
-    """A page in place of data, called a success: mostly out of a cache."""
+    """A web page with a success status in place of data, usually from a cache."""
     PHP_MESSAGE = auto()
     """PHP prints a notice before the data."""
 
 
 class UpstreamError(TillsyncError):
-    """The till or the shop did not do what was asked.
+    """The till or the shop did not carry out a request.
 
-    ``text``: one plain sentence, already without credentials, markup and control characters, at most 500 characters, for notes.
-    ``remedy``: how it ends where it says what to do, as "correct the base address"; empty: it does not.
-    ``status``: the HTTP status, where there was one. ``retry_after_seconds``: what the answer's Retry-After said.
-    ``is_of_whole_side``: a request without this entry's content failed too, so every entry would meet it.
+    ``text``: one plain sentence for notes, at most 500 characters, without credentials, markup and control characters.
+    ``remedy``: the end of ``text`` if it says what to do, for example "correct the base address"; otherwise empty.
+    ``status``: the HTTP status, or None without an answer. ``retry_after_seconds``: the answer's Retry-After.
+    ``is_of_whole_side``: a request without this entry's content failed too, so every entry would fail.
     """
 
     def __init__(
@@ -167,21 +167,21 @@ class UpstreamError(TillsyncError):
         self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.body_text = body_text
-        """The cleaned text of the answer itself (the comment of TYPE_REQUEST_FAILED); empty when it had none."""
+        """The cleaned text of the answer (the comment of TYPE_REQUEST_FAILED). Empty: the answer had no text."""
         self.field = field
-        """The refused field, where the answer names one."""
+        """The refused field. None: the answer names none."""
         self.cause = cause
 
     @property
     def finding(self) -> str:
-        """The text without its remedy."""
+        """``text`` without ``remedy``."""
         return self.text.removesuffix(f": {self.remedy}") if self.remedy else self.text
 
     def forget_frames(self) -> None:
-        """Drops the traceback and the causes, before the error is kept or handed to another task.
+        """Drops the traceback and the causes. Call it before the error is stored or passed to another task.
 
-        Their frames hold a whole request. A future keeps the traceback too: where one of the frames holds that future, only the cycle
-        collector frees them, and a thousand hung tills keep 25 MB until it runs.
+        The frames of a traceback hold a whole request, and a future keeps the traceback. If one of the frames holds that future, only the
+        cycle collector frees them. A thousand hung tills then hold 25 MB until it runs.
         """
         self.__traceback__ = self.__cause__ = self.__context__ = None
 
@@ -223,8 +223,8 @@ class Refused(UpstreamError): ...
 
 
 class RunInterrupted(TillsyncError):
-    """The run of an entry stops here without a verdict; the entry stays PENDING, no attempt is charged."""
+    """The run of an entry stops without a verdict. The entry stays PENDING, and no attempt is charged."""
 
 
 class LeaseTooShort(RunInterrupted):
-    """Less than five seconds of the lane's lease are left: no outside write may start (invariant 3)."""
+    """Less than five seconds of the lane's lease are left, so no outside write may start (invariant 3)."""

@@ -1,4 +1,4 @@
-"""A create intent: the claim on a till and an email that is committed before a till customer is created."""
+"""A create intent reserves one email at one till. It is committed before the till customer is created."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 
 class IntentState(IntEnum):
     OPEN = 1
-    """Committed; the create may be on its way (until ``sent_deadline``)."""
+    """The intent is committed. The create request may be under way."""
     UNKNOWN = 2
-    """The create was not answered readably; the till may hold the customer, or still store it, until ``settled_at``."""
+    """The create had no readable answer. The till may have the customer, or may still store it until ``settled_at``."""
     DONE = 3
-    """The id is known: ``epos_customer_id``."""
+    """The customer exists. ``epos_customer_id`` is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     till_id: TillId
     email: str
-    """Normalised: with the till the key."""
+    """Normalised. Together with ``till_id`` it is the key."""
     state: IntentState
     account_id: AccountId
     epos_customer_id: EposCustomerId | None
     settled_at: datetime
-    """From then on the till can no longer surprise us: search again, and only then create."""
+    """From this time on the till no longer stores a late create. A flow then searches again before it creates."""
     create_time: datetime
     read_at: datetime
-    """Database time when this was read. Only it is compared with ``settled_at``: hosts' clocks differ."""
+    """Database time of this read. ``settled_at`` is compared only with it, because the clocks of hosts differ."""
 
     @property
     def is_settled(self) -> bool:

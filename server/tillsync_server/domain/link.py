@@ -24,17 +24,17 @@ class Link:
     origin: LinkOrigin
     create_time: datetime
     content_hash: bytes | None = None
-    """Of the values the shop has confirmed; None when unknown (then the next run writes)."""
+    """Hash of the values that the shop confirmed. None: unknown, so the next run writes."""
     hash_lapses: int = 0
-    """The lane's lapses when the hash was stored: a hash from before a lapse is ignored."""
+    """The lane's lapse count when the hash was stored. A hash from before a lapse is ignored."""
     as_of: datetime | None = None
-    """Time of the till read that brought the present values."""
+    """Time of the till read that returned the present values."""
     epos_gone_at: datetime | None = None
     woo_gone_at: datetime | None = None
     woo_registered_at: datetime | None = None
-    """When the shop user registered: number and time together are the person. None: not heard yet."""
+    """When the shop user registered. User id and registration time together identify the person. None: not reported yet."""
     epos_read_at: datetime | None = None
-    """When the till was last read for the customer, where that brought no new values."""
+    """Time of the last till read of the customer that returned no new values."""
     ground: LinkGround = LinkGround.NOT_KEPT
 
     @property
@@ -43,5 +43,5 @@ class Link:
 
     @property
     def last_read_at(self) -> datetime:
-        """Since when it is not known whether the till still has the customer."""
+        """The last time at which the till is known to have had the customer."""
         return max(each for each in (self.create_time, self.as_of, self.epos_read_at) if each is not None)

@@ -1,6 +1,6 @@
-"""Whose order is it: the pure rules of the ladder (docs/architecture.md#the-life-of-an-order). Nothing here asks till, shop or database.
+"""The rules that match an order to a till customer (docs/architecture.md#the-life-of-an-order). This module does no I/O.
 
-The order flow asks in this sequence: :func:`plan_without_customer` (sync off, guests), then the link, then :func:`plan_by_email`.
+The order flow first calls :func:`plan_without_customer` (sync off, guests), then looks for a link, then calls :func:`plan_by_email`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
 
 TILL_NAME_MAX_LENGTH = 50
-"""Forename and Surname of the till hold 50 characters (docs/epos-now.md#customers, grade C); longer ones are cut, with a note."""
+"""The till's Forename and Surname have 50 characters (docs/epos-now.md#customers, grade C). Longer names are cut, with a note."""
 
 NAMELESS = "Web customer"
 _MAX_PRODUCT_NOTES = 6
@@ -42,45 +42,46 @@ _OTHER_CAPITALS = str.maketrans(string.ascii_letters, string.ascii_letters.swapc
 
 @dataclass(frozen=True, slots=True)
 class UseDefaultCustomer:
-    """The order goes to the account's default customer; ``reason`` says why, as a note."""
+    """The order goes to the account's default customer. ``reason`` is the note that says why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HoldForPerson:
-    """Only a person can act: HELD as CUSTOMER_NOT_MATCHED with ``reason`` as the first note."""
+    """The order becomes HELD as CUSTOMER_NOT_MATCHED, with ``reason`` as its first note."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchByEmail:
-    """Look the customer up by ``email`` (as a person sees it: ``visible_email``)."""
+    """The order flow searches the till for ``email`` (a ``visible_email``)."""
 
     email: str
     links: bool
-    """The shop customer is linked to what is found or created."""
+    """Link the shop customer to the found or created till customer."""
     ground: LinkGround = LinkGround.NOT_KEPT
-    """Of that link."""
+    """The ground of that link."""
     not_linked_because: str = ""
-    """The note when ``links`` is False."""
+    """The note if ``links`` is False."""
     creates: bool = True
-    """None found: create one. Otherwise none or several go to the default customer, or to a person where ``none_found`` says why."""
+    """Create a till customer if none is found. If False, and none or several are found, the order goes to the default customer. With
+    ``none_found`` it is held instead."""
     none_found: str = ""
-    """Without ``creates``: the note with which an order is held that nobody was found for."""
+    """Used if ``creates`` is False: the first note of an order that is held because no till customer was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldWithCandidates:
-    """HELD whatever is found; ``email`` (empty where unusable) is searched only to name the candidates to the person."""
+    """The order becomes HELD in any case. ``email`` is searched only to name candidates to the person. Empty: the email is unusable."""
 
     reason: str
     email: str
 
 
 def plan_without_customer(account: Account, facts: OrderFacts) -> UseDefaultCustomer | HoldForPerson | MatchByEmail | None:
-    """What is decided without a shop customer: sync disabled, and guests by their policy. None: an ordinary customer's order."""
+    """The plan if sync is disabled, or if the order is a guest's. None: the order of a shop customer, with sync enabled."""
     if not account.customer_sync_enabled:
         return UseDefaultCustomer("customer sync is not enabled: not linked")
     if facts.woo_customer_id is not None:
@@ -103,7 +104,7 @@ def plan_without_customer(account: Account, facts: OrderFacts) -> UseDefaultCust
 
 
 def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool) -> HoldForPerson | MatchByEmail | HoldWithCandidates:
-    """For a shop customer without a usable link."""
+    """The plan for a shop customer without a usable link."""
     match account.match_email:
         case MatchEmail.ACCOUNT:
             email, kind = facts.account_email, "account email"
@@ -131,7 +132,7 @@ def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool
 
 
 def email_obstacle(email: str, kind: str) -> str | None:
-    """Why this email cannot find anybody in the till, or None. ``kind``: "account email" or "billing email"."""
+    """Why a search by this email cannot find a till customer, or None. ``kind``: "account email" or "billing email"."""
     email = visible_email(email)
     if not email:
         return f"the order has no {kind}"
@@ -141,7 +142,7 @@ def email_obstacle(email: str, kind: str) -> str | None:
 
 
 class WithEmail(Protocol):
-    """A till customer, whole or as its row in a list."""
+    """A till customer, complete or as a row of a list."""
 
     @property
     def epos_customer_id(self) -> EposCustomerId: ...
@@ -154,32 +155,35 @@ CustomerT = TypeVar("CustomerT", bound=WithEmail)
 
 
 def exact_matches(customers: Iterable[CustomerT], email: str) -> list[CustomerT]:
-    """The exact matches after normalising, whatever the till's search returned, by ascending id, each id once."""
-    wanted = normalise_email(email)
+    """The customers whose normalised email equals this one, in ascending order of id, each id once. The till may return other rows too."""
+    normalised = normalise_email(email)
     found = {
         customer.epos_customer_id: customer
         for customer in customers
         if customer.email
         # invariant: search-hits-are-compared
-        and normalise_email(customer.email) == wanted
+        and normalise_email(customer.email) == normalised
     }
     return [found[customer_id] for customer_id in sorted(found)]
 
 
 def resembling_customers(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
-    """Those whose email contains this one without being equal (``mailto:…``, ``Ada <…>``, two in one field, a dot behind), or differs in
-    nothing but capitals outside ASCII: only a person can say whether that is the same customer. By ascending id, each id once."""
-    wanted, key = normalise_email(email), email_key(email)
+    """The customers whose email resembles this one. Only a person can decide whether one of them is the same customer.
+
+    Their email contains this one (``mailto:…``, ``Ada <…>``, two addresses in one field, a dot at the end), or differs only in capitals
+    outside ASCII. In ascending order of id, each id once.
+    """
+    normalised, key = normalise_email(email), email_key(email)
     found = {
         customer.epos_customer_id: customer
         for customer in customers
-        if customer.email and normalise_email(customer.email) != wanted and key in email_keys(customer.email)
+        if customer.email and normalise_email(customer.email) != normalised and key in email_keys(customer.email)
     }
     return [found[customer_id] for customer_id in sorted(found)]
 
 
 def email_key(email: str) -> str:
-    """Where this is among a row's :func:`email_keys`, the row has the email or resembles it."""
+    """A row whose :func:`email_keys` contain this key has the email, or one that resembles it."""
     return without_capitals(normalise_email(email))
 
 
@@ -188,28 +192,28 @@ def email_keys(row_email: str) -> frozenset[str]:
 
 
 def search_texts(email: str) -> tuple[str, ...]:
-    """What the till is asked for: the email as seen, normalised, with its domain in Unicode, with accents decomposed; each spelling once.
+    """The texts to search the till for: the visible email, normalised, with its domain in Unicode, and with decomposed accents. Each once.
 
-    A till compares texts: a domain may stand there as ``xn--…`` or written out, whichever way the order has it, and so may an accent.
+    A till compares texts. It may store a domain as ``xn--…`` or in Unicode, and an accent composed or decomposed, whatever the order has.
     """
     normalised = normalise_email(email)
     local, at, domain = normalised.rpartition("@")
     spellings = [visible_email(email), normalised]
     if at and "xn--" in domain:
-        with contextlib.suppress(idna.IDNAError):  # no domain: nothing to write out
+        with contextlib.suppress(idna.IDNAError):  # The text is no domain.
             spellings.append(f"{local}@{idna.decode(domain)}")
     spellings.append(unicodedata.normalize("NFD", normalised))
     return tuple(dict.fromkeys(spellings))
 
 
 def with_swapped_case(email: str) -> str | None:
-    """The same email in other capitals, or None where it has no letters. A search that finds it does not tell case apart."""
+    """The same email with swapped case, or None if it has no ASCII letters. A search that finds the email by it ignores case."""
     other = email.translate(_OTHER_CAPITALS)
     return other if other != email and normalise_email(other) == normalise_email(email) else None
 
 
 def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
-    """*Created with*: these fields and no others (no type, consent or address; MaxCredit is the adapter's constant 0)."""
+    """The till customer to create from an order. It has no type, consent or address. The adapter sets MaxCredit to 0."""
     return NewTillCustomer(
         forename=shortened(_forename(facts), TILL_NAME_MAX_LENGTH),
         surname=shortened(facts.last_name.strip(), TILL_NAME_MAX_LENGTH),
@@ -225,7 +229,7 @@ def _forename(facts: OrderFacts) -> str:
 
 
 def cut_names(facts: OrderFacts) -> tuple[str, ...]:
-    """Notes about a customer that :func:`new_customer` made: which names the till has no room for."""
+    """One note for each name that :func:`new_customer` cut to the till's length."""
     forename = "first name" if facts.first_name.strip() else "company, which stands in for the first name,"
     names = ((forename, _forename(facts)), ("last name", facts.last_name.strip()))
     return tuple(
@@ -236,20 +240,20 @@ def cut_names(facts: OrderFacts) -> tuple[str, ...]:
 
 
 def creation_obstacle(customer: NewTillCustomer) -> str | None:
-    """Why the till could not store this customer as it is, or None. A person then decides."""
+    """Why the till could not store this customer, or None. With an obstacle a person decides."""
     if email_problem(customer.email) is not None:
         return "the email is no valid email address"
     return None
 
 
 def ids_shown(ids: Sequence[EposCustomerId], most: int = 10) -> str:
-    """``501, 502 and 3 more``: as many as a person reads."""
+    """A short list of ids for people: ``501, 502 and 3 more``."""
     shown = ", ".join(str(each) for each in ids[:most])
     return f"{shown} and {len(ids) - most} more" if len(ids) > most else shown
 
 
 def with_products(verdict: Verdict, products: Sequence[UnlinkedProduct]) -> Verdict:
-    """The headline: what the customer part came to, combined with the products that have no link."""
+    """The verdict of the whole order: the customer's verdict combined with the products that have no link."""
     if not products:
         return verdict
     product_notes = [_product_note(product) for product in products[:_MAX_PRODUCT_NOTES]]

@@ -1,4 +1,4 @@
-"""A web order's facts: what the matching flow decides on."""
+"""The facts of a web order, from which the order flow decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tillsync_server.domain.ids import OrderId, WooCustomerId
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class UnlinkedProduct:
-    """A product of the order that the caller knows to have no link to a till product."""
+    """A product of the order that has no link to a till product, according to the caller."""
 
     product_id: int
     variation_id: int = 0
@@ -25,7 +25,7 @@ class UnlinkedProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFacts:
-    """``order_key`` is the caller's hex sha256 of WooCommerce's order key (never logged); ``woo_customer_id`` None means guest."""
+    """``order_key`` is the caller's hex sha256 of WooCommerce's order key, and is never logged. ``woo_customer_id`` is None for a guest."""
 
     order_id: OrderId
     order_key: str
@@ -33,19 +33,19 @@ class OrderFacts:
     create_time: datetime
     woo_customer_id: WooCustomerId | None = None
     woo_registered_at: datetime | None = None
-    """When the shop customer registered, whole seconds. None: the caller does not say."""
+    """When the shop customer registered, in whole seconds. None: the caller does not say."""
     account_email: str = ""
     billing_email: str = ""
     first_name: str = ""
     last_name: str = ""
     company: str = ""
     phone: str = ""
-    """Needed only to create a customer: what is stored loses it when the order is PROCESSED (statement ``engine/complete``)."""
+    """Needed only to create a customer. The stored facts lose it when the order is PROCESSED (statement ``engine/complete``)."""
     unlinked_products: tuple[UnlinkedProduct, ...] = ()
     email_confirmation: EmailConfirmation | None = None
-    """Of the account email. None: the caller does not say."""
+    """Whether the account email is confirmed. None: the caller does not say."""
     is_of_reused_id: bool = False
-    """Found on arrival: a different order stood under this id before. No part of the hash."""
+    """Set on arrival: another order had this id before. Not part of the hash."""
 
     @property
     def account_email_normalised(self) -> str:
@@ -57,19 +57,19 @@ class OrderFacts:
 
     @property
     def subject_label(self) -> str:
-        """``Ada B., order 1042``: enough for support to recognise it, no whole surname."""
+        """A label without the whole surname, by which support recognises the order: ``Ada B., order 1042``."""
         initial = f"{self.last_name.strip()[:1]}." if self.last_name.strip() else ""
         who = " ".join(part for part in (self.first_name.strip(), initial) if part) or self.company.strip()
         order = f"order {self.order_number or self.order_id}"
         return f"{who}, {order}" if who else order
 
     def facts_hash(self) -> bytes:
-        """16 bytes over what a decision depends on. Number and phone do not count. No key goes into it, so it outlives
-        a rotation of TILLSYNC_SECRET_KEY."""
+        """16 bytes over the facts that a decision depends on, so without number and phone. It uses no key, so it survives a rotation of
+        TILLSYNC_SECRET_KEY."""
         return self._hash(self.account_email_normalised, self.billing_email_normalised)
 
     def facts_hashes(self) -> frozenset[bytes]:
-        """The hash of these facts, and the one that the release before stored for the same, with its form of the emails."""
+        """The present hash of these facts, and the hash of the previous release with its form of the emails."""
         # invariant: facts-are-compared-in-both-forms
         return frozenset((self.facts_hash(), self._hash(email_form_before(self.account_email), email_form_before(self.billing_email))))
 
@@ -83,7 +83,7 @@ class OrderFacts:
             self.last_name,
             self.company,
             [[p.product_id, p.variation_id, p.sku, p.name] for p in sorted(self.unlinked_products)],
-            # only where it is said: the hashes of orders stored before stay as they are
+            # Included only if the caller says it, so that the hashes of older orders stay the same.
             *([] if self.email_confirmation is None else [int(self.email_confirmation)]),
         ]
         if self.woo_registered_at is not None:
@@ -91,7 +91,7 @@ class OrderFacts:
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).digest()
 
     def to_json(self) -> dict[str, Any]:
-        """The stored form (column ``entry.facts``); :meth:`from_json` reads it back."""
+        """The stored form (column ``entry.facts``). :meth:`from_json` reads it."""
         return {
             "order_id": self.order_id,
             "order_key": self.order_key,
@@ -112,7 +112,7 @@ class OrderFacts:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> OrderFacts:
-        """What another version of this service has stored besides is left aside."""
+        """Reads the stored form. Ignores fields that another version of this service added."""
         registered, confirmation = stored.get("woo_registered_at"), stored.get("email_confirmation")
         return cls(
             **{

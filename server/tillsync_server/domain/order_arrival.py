@@ -1,4 +1,4 @@
-"""What an arriving order does to what is known of it: a pure decision (docs/architecture.md#the-life-of-an-order)."""
+"""Decides whether an arriving order needs a new entry, a requeue or nothing (docs/architecture.md#the-life-of-an-order)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ORDER_ID_REUSED_NOTE = "a different order stood under this order id before"
 
 class Arrival(Enum):
     NEW_ENTRY = auto()
-    """A new entry; the order_match names it from now on."""
+    """The order gets a new entry, and its order_match names that entry."""
     REQUEUE_LIVE_ENTRY = auto()
-    """The live entry gets the new facts and runs (again) with fresh attempts."""
+    """The live entry gets the new facts and runs with fresh attempts."""
     UNCHANGED = auto()
-    """Nothing changes: the caller joins the wait, or gets the answer that is there."""
+    """Nothing changes. The caller waits for the present entry, or gets its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,11 @@ class KnownOrder:
 
 
 def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hashes: Set[bytes], rerun: bool) -> Arrival:
-    """``facts_hashes``: of the arriving facts, in each form that may be stored of them. ``known.state`` is its current entry's. A different
-    order_key is a different order (database restored, ids reused)."""
+    """Compares an arriving order with the stored one.
+
+    ``facts_hashes``: the hash of the arriving facts in every form that may be stored. ``known.state``: the state of the order's current
+    entry. Another order_key means another order, for example after a restored database reused ids.
+    """
     if known is None:
         return Arrival.NEW_ENTRY
     if known.order_key != order_key or rerun:
@@ -38,5 +41,5 @@ def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hashes: Se
         return Arrival.UNCHANGED
     if known.state.is_live:
         return Arrival.REQUEUE_LIVE_ENTRY
-    # the customer of a PROCESSED order changes only by rerun, and a DISMISSED one was closed by a person
+    # Only ``rerun`` changes the customer of a PROCESSED order. A person closed a DISMISSED one.
     return Arrival.NEW_ENTRY if known.state is EntryState.FAILED else Arrival.UNCHANGED

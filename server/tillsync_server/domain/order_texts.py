@@ -1,4 +1,4 @@
-"""Texts of an order as shoppers typed them, and as forms, themes and plugins left them. None of them is a reason to refuse an order."""
+"""Cleans an order's texts. Shoppers, forms, themes and plugins write them in any form, and no text is a reason to refuse an order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import re
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FROM_WINDOWS = {code: decoded for code in range(0x80, 0xA0) if (decoded := bytes([code]).decode("cp1252", errors="ignore"))}
-"""A Windows-1252 text that was read as Latin-1 has these code points for quotes, dashes and the euro sign."""
+"""Code points of quotes, dashes and the euro sign in a Windows-1252 text that was read as Latin-1."""
 
 
 def cleaned_text(text: str, most: int) -> str:
-    """One line of at most ``most`` characters: entities decoded once, control characters and runs of white space one space."""
+    """One line of at most ``most`` characters. Entities are decoded once. Control characters and runs of white space become one space."""
     decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text).translate(_FROM_WINDOWS)
     return shortened(" ".join(_CONTROL.sub(" ", decoded).encode("utf-8", "ignore").decode().split()), most)
 
 
 def cleaned_email(text: str) -> str:
-    """Without control characters and white space at the ends. Never shortened, nothing decoded: an email is a key."""
+    """The email without control characters and without white space at its ends. It is a key, so it is neither cut nor decoded."""
     return _CONTROL.sub(" ", text).strip()
 
 

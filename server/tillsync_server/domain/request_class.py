@@ -1,4 +1,4 @@
-"""Who waits for a request to the till. The class decides who goes first (``application.concurrency.turns``)."""
+"""Classes of requests to the till. The class decides the order in which waiting requests are sent (``application.concurrency.turns``)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tillsync_server.domain.enums import Priority
 
 
 class RequestClass(IntEnum):
-    """Lower goes first."""
+    """A lower value is sent first."""
 
     ORDER = 1
-    """An order, a person in front of a screen, or a check that orders depend on. Only this class books requests ahead."""
+    """An order, a person at a screen, or a check that orders depend on. Only this class reserves requests ahead."""
     LIVE = 2
     """A change at the till that a shopper may see at once."""
     BULK = 3
@@ -19,5 +19,5 @@ class RequestClass(IntEnum):
 
     @classmethod
     def of(cls, priority: Priority) -> RequestClass:
-        """Of an entry that is no order."""
+        """The class of a customer or customer type entry with this priority."""
         return cls.LIVE if priority is Priority.LIVE else cls.BULK

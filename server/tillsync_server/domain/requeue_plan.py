@@ -1,4 +1,4 @@
-"""The plan of a retry: what it does to each entry of a chunk, decided from the stored rows before anything is written."""
+"""Plans how a chunk of entries is requeued. It decides one step for each entry from the stored rows, before any write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """The order_match of an order: its current entry and how that stands."""
+    """The order_match of an order: its current entry and that entry's state."""
 
     entry_id: EntryId
     state: EntryState
@@ -39,14 +39,14 @@ class StoredAnswer:
 
 class Step(Enum):
     REQUEUE = auto()
-    """A live entry runs again."""
+    """The live entry becomes due now."""
     HINT = auto()
-    """A finished customer or type: a hint, which makes a successor."""
+    """A hint for a finished customer or type. The hint creates a successor."""
     COALESCE_HINT = auto()
-    """The same, its subject has a live entry (or gets one in this chunk)."""
+    """A hint for a subject that has a live entry, or gets one in this chunk."""
     ORDER_SUCCESSOR = auto()
     REQUEUE_LIVE_ORDER = auto()
-    """The order has a live entry (or gets one in this chunk), which runs again."""
+    """The order has a live entry, or gets one in this chunk. That entry becomes due now."""
     LEAVE_UNCHANGED = auto()
     MISSING = auto()
 
@@ -56,7 +56,7 @@ class PlannedStep:
     step: Step
     entry: StoredEntry | None
     live_entry_id: EntryId | None = None
-    """The live entry that was there before; None where the chunk makes it."""
+    """The live entry from before this chunk. None: there is none, or the chunk creates it."""
 
 
 def plan_requeues(
@@ -65,7 +65,10 @@ def plan_requeues(
     live: Mapping[Subject, EntryId],
     answers: Mapping[int, StoredAnswer],
 ) -> list[PlannedStep]:
-    """By position. The customer of a PROCESSED order does not change by a retry, not even by that of an older entry of the order."""
+    """One step for each of ``entry_ids``, in the same order.
+
+    A requeue never changes the customer of a PROCESSED order, even if it names an older entry of that order.
+    """
     planned: list[PlannedStep] = []
     begun: set[Subject] = set()
     for entry_id in entry_ids:

@@ -1,4 +1,4 @@
-"""Consequences of a change of settings: which stored work runs again, and whether a pause of the account ends."""
+"""Decides the consequences of changed settings: which work is queued again, and whether a pause of the account ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 
 
 class Requeue(IntEnum):
-    """Column ``requeue.what``."""
+    """Work to queue again. The numbers are stored in column ``requeue.what``."""
 
     LINKED_CUSTOMERS = 1
     KNOWN_TYPES = 2
@@ -20,7 +20,7 @@ class Requeue(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsEffect:
-    """Work that a change of settings queues, in numbers."""
+    """How much work a change of settings queues."""
 
     queued_customers: int = 0
     queued_customer_types: int = 0
@@ -29,13 +29,14 @@ class SettingsEffect:
 
 
 def requeued_by(before: Account, after: Account) -> frozenset[Requeue]:
-    """Customers and types are queued only while sync is on, as switching it on queues all of them. Held orders run again in any case."""
+    """Which work the change queues again. Customers and types are queued only while sync is on, because switching it on queues all of them.
+    Held orders are requeued in any case."""
     found: set[Requeue] = set()
     switched_on = after.customer_sync_enabled and not before.customer_sync_enabled
     if switched_on:
         found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS, Requeue.HELD_ORDERS}
     elif after.customer_sync_enabled:
-        # the values were written to the former address; a shop that connects again may have lost them
+        # The former address got the values. A shop that connects again may have lost them.
         if is_other_shop(before, after) or before.shop.bridge_secret != after.shop.bridge_secret:
             found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS}
         if _value_settings(after) != _value_settings(before):
@@ -46,12 +47,12 @@ def requeued_by(before: Account, after: Account) -> frozenset[Requeue]:
 
 
 def is_other_shop(before: Account, after: Account) -> bool:
-    """Another address, or another way to write to it."""
+    """Whether the address changed, or the way to write to it (bridge or wc/v3)."""
     return (before.shop.base_url, before.shop.has_bridge) != (after.shop.base_url, after.shop.has_bridge)
 
 
 def ends_pause(before: Account, after: Account) -> bool:
-    """Credentials, addresses or API versions changed, so the next try may succeed."""
+    """Whether credentials, addresses or API versions changed. Then the next attempt may succeed."""
     return _epos_reach(before.epos) != _epos_reach(after.epos) or _shop_reach(before.shop) != _shop_reach(after.shop)
 
 
@@ -77,7 +78,7 @@ def _order_settings(account: Account) -> tuple[object, ...]:
 
 
 def _value_settings(account: Account) -> tuple[object, ...]:
-    """What chooses and shapes the values of a customer."""
+    """The settings that select and format a customer's values."""
     return account.sync_names, account.sync_phone, account.shop.price_decimals
 
 

@@ -1,7 +1,7 @@
-"""Whose number is it: a shop user's number and the time at which that user registered are one person together.
+"""Identifies shop users. A user's id and registration time together identify one person.
 
-WordPress gives a number again after a restored backup, and older MySQL after a restart. An email says nothing here: people change it far
-more often than numbers come back.
+WordPress reuses ids after a restored backup, and older MySQL after a restart. The email cannot identify a person, because people change it
+far more often than ids are reused.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from datetime import datetime, timedelta
 from tillsync_server.domain.ids import WooCustomerId
 
 ADOPTED_WITHIN = timedelta(days=1)
-"""A link that does not know the time adopts the one it hears, unless the user registered so much later than the link was made: nobody is
-linked before there is an account. The clocks of shop and service may differ by less."""
+"""A link without a registration time adopts the reported one, unless it is later than the link's creation by more than this. A user
+registers before being linked, and the clocks of shop and service differ by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShopUser:
-    """A user as the shop has it now. ``registered_at``: WordPress' ``user_registered``, whole seconds; None: the shop has none."""
+    """A user as the shop has it now. ``registered_at``: WordPress' ``user_registered`` in whole seconds. None: the shop has none."""
 
     woo_customer_id: WooCustomerId
     registered_at: datetime | None
 
 
 def is_linked_person(linked_registered_at: datetime | None, linked_at: datetime, registered_at: datetime) -> bool:
-    """Whether the user who registered at ``registered_at`` is the one that the link of this number was made for.
+    """Whether the link of this user id was made for the user who registered at ``registered_at``.
 
-    ``linked_registered_at``: what the link knows; ``linked_at``: when it was made.
+    ``linked_registered_at``: the link's registration time, or None. ``linked_at``: the link's creation time.
     """
     if linked_registered_at is not None:
         # invariant: a-number-is-not-a-person
@@ -36,5 +36,5 @@ def is_linked_person(linked_registered_at: datetime | None, linked_at: datetime,
 
 
 def whole_seconds(moment: datetime) -> datetime:
-    """WordPress keeps no fractions."""
+    """``moment`` without its fraction, because WordPress stores none."""
     return moment.replace(microsecond=0)

@@ -1,7 +1,7 @@
-"""What of a till customer travels to the shop. One field's fault stays that field's: it is left out, a note says so, the others travel.
+"""Converts a till customer to the values that the shop gets. A faulty field is left out with a note, and the other fields are written.
 
-Amounts are rounded, because a till computes with floats: 19.989999999999998 and 5.55e-17 are what it serves for 19.99 and 0.
-Texts are sent as WooCommerce stores them; what it would refuse, or alter beyond recognition, is left out.
+Amounts are rounded, because tills compute with floats: a till serves 19.989999999999998 for 19.99 and 5.55e-17 for 0.
+Texts are sent in the form that WooCommerce stores. A text that WooCommerce would refuse or alter is left out.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import CustomerValues, TillCustomer, TillField, decimal_text, money_text
 
 MAX_TEXT_LENGTH = 100
-"""Of names and phone. WordPress has no limit of its own; a longer one is no name, and breaks order screens and printed labels."""
+"""Limit of names and of the phone number. WordPress has no limit. A longer text is no name, and breaks order screens and printed labels."""
 _POINT_PLACES = 6
-"""Decimal places that a bridge takes."""
+"""Decimal places that a bridge accepts."""
 _NOISE = Decimal("0.000001")
 _MOST_DIGITS = 15
 _WIDE = Context(prec=40, rounding=ROUND_HALF_UP)
 
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Zero-width characters, and marks and overrides of direction: address books put them around numbers. In a name they may mean something."""
+"""Zero-width characters, direction marks and overrides. Address books put them around numbers. In a name they may have a meaning."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _OCTET = re.compile(r"%[a-f0-9]{2}", re.IGNORECASE)
-"""``sanitize_text_field`` takes tags and percent-octets out of a text."""
+"""``sanitize_text_field`` removes tags and percent-octets."""
 PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
-"""What WooCommerce's own forms take as a phone number (``WC_Validation::is_phone``)."""
+"""A phone number that WooCommerce's forms accept (``WC_Validation::is_phone``)."""
 _PHONE_SCHEME = re.compile(r"(tel|phone|mobile|mob|ph)\s*[:.]\s*(?=[\s(+]*\d)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\s*(?:ext(?:ension)?|x)\.?\s*(\d{1,6})$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\([^()\d]*\)\s*$")
@@ -37,11 +37,14 @@ _REMARK = re.compile(r"\s*\([^()\d]*\)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class ShopValues:
+    """``notes``: one for each field that is rounded or left out."""
+
     values: CustomerValues
     notes: tuple[str, ...]
 
 
 def shop_values_of(customer: TillCustomer, account: Account) -> ShopValues:
+    """The values of ``customer`` for the shop of ``account``. Never raises."""
     notes: list[str] = []
     for field in (TillField.POINTS, TillField.CREDIT, TillField.TYPE):
         if field in customer.unread:
@@ -66,7 +69,7 @@ _READ_BACK = {"first_name": TillField.FIRST_NAME, "last_name": TillField.LAST_NA
 
 
 def not_kept_notes(names: Sequence[str]) -> tuple[str, ...]:
-    """Of what the shop took and does not have: tables whose characters have three bytes store no emoji, and say nothing of it."""
+    """Notes for the fields that the shop accepted but did not store. Tables with three-byte characters drop emoji without an error."""
     reason = "the shop does not keep it as it is, as where its tables store no emoji, or a plugin alters names"
     return tuple(_left_out(_READ_BACK[name], reason) for name in names)
 
@@ -127,12 +130,12 @@ def _left_out(field: TillField, reason: str) -> str:
 
 
 def plain(text: str) -> str:
-    """One line: control characters and runs of white space are one space, none at the ends; lone surrogates go."""
+    """One line of text. Control characters and runs of white space become one space, none at the ends. Lone surrogates are removed."""
     return " ".join(_CONTROL.sub(" ", text).encode("utf-8", "ignore").decode().split())
 
 
 def as_wordpress_stores(text: str) -> str | None:
-    """What ``sanitize_text_field`` makes of a plain text. None: a "<" that begins no tag, of which it makes an entity."""
+    """The result of ``sanitize_text_field`` for a plain text. None: the text has a "<" that begins no tag, which becomes an entity."""
     without_tags = _TAG.sub("", text)
     if "<" in without_tags:
         return None
@@ -142,7 +145,8 @@ def as_wordpress_stores(text: str) -> str | None:
 
 
 def phone_number(text: str) -> str | None:
-    """As WooCommerce takes it: "tel:", a remark in brackets and the word before an extension are taken off. None: no phone number."""
+    """The phone number in a form that WooCommerce accepts. It has no "tel:", no remark in brackets, and "#" in place of the word before an
+    extension. None: the text is no phone number."""
     written = _REMARK.sub("", _PHONE_SCHEME.sub("", plain(_INVISIBLE.sub("", text)), count=1))
     written = _EXTENSION.sub(r" #\1", written)
     is_number = PHONE.fullmatch(written) is not None and (not written or any(character.isdigit() for character in written))

@@ -1,10 +1,10 @@
-"""A text from outside for the eyes of people: what cannot be seen is written out as ``[U+202E]``. What is synced and compared stays raw.
+"""Makes texts from outside safe to display. An invisible character becomes, for example, ``[U+202E]``. Synced and compared texts stay raw.
 
-The one function of the service for it: whatever an answer holds that people read goes through :func:`shown` (``adapters/grpc/messages``),
-so that no terminal and no page has to know of it. The command line's JSON writes the same characters as JSON escapes.
+Every text of an answer that people read goes through :func:`shown` (``adapters/grpc/messages``), so terminals and pages need no escaping of
+their own. The command line's JSON writes the same characters as JSON escapes.
 
-The two joiners stay where scripts need them (Persian, the Indic scripts, joined emoji): between two characters that are no Latin ones.
-Variation selectors stay too: they choose how the character before them looks.
+The two joiners stay between two characters outside Latin, where scripts need them (Persian, Indic scripts, joined emoji).
+Variation selectors stay too, because they select the form of the character before them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MAX_SHOWN_LENGTH = 255
 
 
 def shown(text: str, *, most: int = MAX_SHOWN_LENGTH) -> str:
-    """One line of at most ``most`` characters; line ends and runs of blanks are one space."""
+    """One line of at most ``most`` characters. Line ends and runs of blanks become one space."""
     start = text[: 4 * most]
-    # isprintable() is False for each of them: most texts have none
+    # isprintable() is False for every invisible character. Most texts have none.
     line = start if start.isprintable() else _written_out(start)
     return " ".join(line.split())[:most].rstrip()
 
 
 def first_letter(text: str) -> str:
-    """The first character that can be seen, or nothing."""
+    """The first visible character, or an empty text."""
     return _UNSEEN.sub("", _BLANKS.sub(" ", text)).strip()[:1]
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens and their callers. A secret is made, hashed and handed to a shop here; it exists once, in the answer of CreateToken."""
+"""Bearer tokens and callers. This module makes secrets, their hashes and connect strings. Only CreateToken's answer has the secret."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tillsync_server.domain.enums import Role
 from tillsync_server.domain.ids import AccountId
 
 SECRET_PREFIX = "tls_"
-"""Lets secret scanners find a leaked token."""
+"""Secret scanners find a leaked token by this prefix."""
 
 CONNECT_PREFIX = "tillsync1."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A bearer token without its secret. ``account_id`` is set exactly for Role.SITE."""
+    """A bearer token without its secret. ``account_id`` is set only for Role.SITE."""
 
     token_id: str
     role: Role
@@ -35,35 +35,35 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a valid token. ``account_id`` is set exactly for Role.SITE: the one account the caller may touch."""
+    """The holder of a token. ``account_id`` is set only for Role.SITE, and names the only account that the caller may touch."""
 
     role: Role
     account_id: AccountId | None
     token_id: str
     is_revoked: bool = False
-    """The token was revoked. Only DisconnectShop lets such a caller in, to answer a repeated call."""
+    """The token is revoked. Only DisconnectShop accepts such a caller, to answer a repeated call."""
 
     def may_touch(self, account_id: str) -> bool:
         return self.account_id is None or self.account_id == account_id
 
 
 def new_token_secret() -> str:
-    """``tls_`` + 32 random bytes, base64url without padding: 47 characters."""
+    """``tls_`` and 32 random bytes in base64url without padding, 47 characters in all."""
     return SECRET_PREFIX + _base64url(secrets.token_bytes(32))
 
 
 def new_token_id() -> str:
-    """Opaque; later ones sort after earlier ones."""
+    """An opaque id. It sorts after all earlier ones."""
     return f"tok_{uuid7().hex}"
 
 
 def token_hash(secret: str) -> bytes:
-    """What is stored of a secret: 32 bytes of SHA-256. The secrets are 256 random bits, so no salt and no slow hash is needed."""
+    """The SHA-256 that is stored in place of the secret, 32 bytes. A secret of 256 random bits needs no salt and no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def connect_string(url: str, account_id: AccountId, secret: str) -> str:
-    """What a merchant pastes into the bridge. It contains the secret."""
+    """The text that a merchant pastes into the bridge. It contains the secret."""
     content = json.dumps({"url": url, "account_id": account_id, "token": secret}, separators=(",", ":"))
     return CONNECT_PREFIX + _base64url(content.encode())
 

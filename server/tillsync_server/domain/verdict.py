@@ -1,4 +1,4 @@
-"""What one run of an entry came to. Flows return verdicts; the engine alone turns them into stored states."""
+"""The result of one run of an entry. Flows return verdicts. Only the engine turns them into stored states."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 
 class Disposition(Enum):
     FINISH = auto()
-    """Ends with ``state`` PROCESSED, SKIPPED or FAILED (a permanent refusal)."""
+    """The entry finishes with ``state`` PROCESSED, SKIPPED or FAILED (a permanent refusal)."""
     HOLD = auto()
-    """Ends HELD: only a person can go on."""
+    """The entry becomes HELD and waits for a person."""
     RETRY = auto()
-    """Charges an attempt; PENDING with backoff while attempts remain, then FAILED."""
+    """Charges an attempt. The entry is PENDING with backoff while attempts remain, then FAILED."""
     POSTPONE = auto()
-    """Charges nothing; PENDING until ``not_before`` (settle time, budget, configuration changed meanwhile) or for ``wait_seconds`` (what is
-    missing may be there sooner: a proof of the search)."""
+    """Charges no attempt. The entry is PENDING until ``not_before`` (settle time, budget, changed configuration), or for ``wait_seconds``
+    if its obstacle may go sooner (a missing search proof)."""
     PAUSE_SIDE = auto()
-    """Charges nothing; whatever needs the side of ``problem`` waits."""
+    """Charges no attempt. All work of the account that needs the side of ``problem`` waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountProblem:
-    """An account-wide failure met by one entry (invariant 8)."""
+    """An account-wide failure that one entry found (invariant 8)."""
 
     reason: ProblemReason
     side: Side
@@ -37,7 +37,7 @@ class AccountProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The first note of anything not done says stage and cause in plain words; domain.waiting adds ``next try …`` for readers."""
+    """The result of one run. If the work is not done, the first note names stage and cause. ``domain.waiting`` appends ``next try …``."""
 
     disposition: Disposition
     outcome: Outcome
@@ -49,21 +49,21 @@ class Verdict:
     upstream_status: int | None = None
     retry_after_seconds: float | None = None
     not_before: datetime | None = None
-    """POSTPONE only: the earliest next run, also where a person asks for it sooner. None: at once."""
+    """POSTPONE only: the earliest next run. A person cannot run the entry sooner. None: the entry is due at once."""
     wait_seconds: float = 0.0
-    """POSTPONE only, in place of ``not_before``: how long it waits by itself. A person who retries it has it run at once."""
+    """POSTPONE only, in place of ``not_before``: the delay until the next run. A person can run the entry at once."""
     problem: AccountProblem | None = None
     sides_met: frozenset[Side] | None = None
-    """Of a PROCESSED entry: the sides that did what was asked. None: all that its outcome asks."""
+    """PROCESSED only: the sides that did the entry's work. None: all sides that its outcome involves."""
     sides_answered: frozenset[Side] = frozenset()
-    """Of a RETRY: the status check of these sides passed after the failure."""
+    """RETRY only: sides whose status check passed after the failure."""
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     subject_label: str | None = None
     candidate_ids: tuple[EposCustomerId, ...] = ()
 
     def for_customer(self, customer_id: EposCustomerId) -> Verdict:
-        """The same verdict with the till customer of the order."""
+        """The same verdict with ``customer_id`` as the order's till customer."""
         return replace(self, epos_customer_id=customer_id)
 
     @classmethod
@@ -76,7 +76,7 @@ class Verdict:
 
     @classmethod
     def failed(cls, outcome: Outcome, *notes: str, comment: str | None = None) -> Verdict:
-        """A permanent refusal: no attempt can help."""
+        """A permanent refusal. Further attempts cannot succeed."""
         verdict = cls.finished(outcome, *notes, state=EntryState.FAILED)
         return verdict if comment is None else replace(verdict, comment=comment)
 

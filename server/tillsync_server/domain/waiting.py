@@ -1,4 +1,4 @@
-"""What the first note of a waiting entry says, and when it runs next (times are UTC). One place for enqueueing and reading."""
+"""The first note of a waiting entry, and the time of its next attempt (UTC). Enqueueing and reading both use this module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WAITING_NOTE = "waiting"
 
 
 def waiting_note(paused_until: datetime | None, problem_text: str, at: datetime) -> str:
-    """``waiting``, or ``paused until 14:05: …`` (UTC) while the account's lane is paused. ``at``: the database's time of the reading."""
+    """``waiting``, or ``paused until 14:05: …`` (UTC) while the entry's side is paused. ``at``: the database's time of the read."""
     if paused_until is None or paused_until <= at:
         return WAITING_NOTE
     until = f"paused until {paused_until.astimezone(UTC):%H:%M}"
@@ -20,8 +20,12 @@ def waiting_note(paused_until: datetime | None, problem_text: str, at: datetime)
 def shown_notes(
     state: EntryState, outcome: Outcome | None, stored: tuple[str, ...], note: str, next_time: datetime | None, at: datetime
 ) -> tuple[str, ...]:
-    """Before the first attempt ``note`` (:func:`waiting_note`) leads; afterwards the last attempt's first note, and while the entry
-    waits for its next one, when that is: ``not reached: DNS; next try 14:05``. ``next_time``: :func:`next_attempt`."""
+    """The notes of an entry as readers see them.
+
+    Before the first attempt of a PENDING entry, ``note`` (from :func:`waiting_note`) comes first. After it, the stored first note does. If
+    the entry waits for its next attempt, that note ends with the time: ``not reached: DNS; next try 14:05``. ``next_time`` comes from
+    :func:`next_attempt`.
+    """
     if state is not EntryState.PENDING:
         return stored
     if outcome is None:
@@ -34,7 +38,8 @@ def shown_notes(
 
 
 def next_attempt(state: EntryState, due_at: datetime, paused_until: datetime | None, at: datetime) -> datetime | None:
-    """When a PENDING entry is tried next: its due time, or the end of the lane's pause when that is later. None: at once, or never."""
+    """The time of a PENDING entry's next attempt: its due time, or the end of the pause if that is later. None: the entry is due now, or is
+    not PENDING."""
     if state is not EntryState.PENDING:
         return None
     due = due_at if paused_until is None or paused_until <= due_at else paused_until

@@ -1,4 +1,4 @@
-"""What kinds of work an account has, and which outside systems each needs. Orders come first; they need only the till."""
+"""Classes of an account's work, and the sides that each needs. Orders come first. They need only the till."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _TILL = frozenset({Side.TILL})
 
 
 def sides_needed(kind: EntryKind) -> frozenset[Side]:
-    """An entry waits while one of these is ill. Customers and types are read from the till and written to the shop."""
+    """An entry waits while one of these sides is paused. Customers and types are read from the till and written to the shop."""
     return _TILL if kind is EntryKind.ORDER_CUSTOMER else _BOTH
 
 
 class WorkClass(IntEnum):
-    """Entries of one queue and priority, in order of precedence."""
+    """The entries of one queue and priority. A lower value is claimed first."""
 
     ORDER = 1
     LIVE = 2

@@ -1,1 +1,1 @@
-"""What the use cases need from outside, as Protocols. Adapters implement them; `composition` joins them."""
+"""Protocols of everything that the use cases need from outside. Adapters implement them, and `composition` connects them."""

@@ -1,4 +1,4 @@
-"""Accounts and tokens as they are kept. Implemented by ``adapters/postgres``; secrets are encrypted there, and only there."""
+"""Stores of accounts and tokens. Implemented by ``adapters/postgres``, the only place where secrets are encrypted."""
 
 from __future__ import annotations
 
@@ -22,91 +22,98 @@ class AccountChange:
 
 class AccountStore(Protocol):
     async def create(self, account: Account) -> Account:
-        """With its lane and its till. Tells the processes (``Notifier.accounts_changed``). An account that is there already with these
-        settings is the answer, so that a caller may repeat the call. AlreadyExists: it has other settings. FailedPrecondition
-        (TILL_NOT_SHARED): another account uses the till_id."""
+        """Creates the account with its lane and its till, and notifies the processes (``Notifier.accounts_changed``).
+
+        Returns an existing account that has these settings, so that a caller may repeat the call. Raises AlreadyExists if it has other
+        settings, and FailedPrecondition (TILL_NOT_SHARED) if another account uses the till_id.
+        """
         ...
 
     async def get(self, account_id: AccountId) -> Account:
-        """With its problem, credentials decrypted. NotFound."""
+        """The account with its problems and decrypted credentials. Raises NotFound."""
         ...
 
     async def list_accounts(self, *, after: AccountId | None, limit: int) -> list[Account]:
-        """By ascending account_id, from ``after`` on."""
+        """Accounts after ``after``, in ascending order of account_id."""
         ...
 
     async def update(
         self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
     ) -> AccountChange:
-        """Lock the lane, read, check the etag (Aborted), apply ``change``, store, raise config_version: one transaction.
+        """Changes the account's settings in one transaction: locks the lane, checks the etag, applies ``change``, raises config_version.
 
-        An outdated etag is no error where ``change`` changes nothing: the call that made this change is being repeated. With ``dry_run``
-        it always is one.
+        The transaction also writes obsolete work into ``requeue`` (sync switched on: linked customers, known types, pending removals;
+        settings that decide about orders: held orders). It ends the pause of an account whose credentials or addresses changed. A
+        ``change`` that changes nothing does not raise config_version. The processes are notified of a stored change
+        (``Notifier.accounts_changed``).
 
-        ``change`` is pure and may raise RequestError. FailedPrecondition: a till_id of another account without shared_till
-        (TILL_NOT_SHARED), a linked customer as default customer (DEFAULT_CUSTOMER_LINKED). The transaction also writes what the
-        change makes obsolete into ``requeue`` (sync switched on: linked customers, known types, pending removals; settings that
-        decide about orders: held orders) and ends the pause of an account whose credentials or addresses changed. A ``change``
-        that changes nothing raises nothing. What is stored is told to the processes (``Notifier.accounts_changed``). ``dry_run``: the
-        same answer, nothing stored.
+        ``change`` is pure and may raise RequestError. ``dry_run`` returns the same answer and stores nothing.
+
+        Raises Aborted for an outdated etag, unless ``change`` changes nothing: then the caller repeats the call that made this change. With
+        ``dry_run`` an outdated etag always raises Aborted. Raises FailedPrecondition for a till_id of another account without shared_till
+        (TILL_NOT_SHARED), and for a linked customer as default customer (DEFAULT_CUSTOMER_LINKED).
         """
         ...
 
     async def resume_side(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
-        """A test of this side passed under these settings: its account problem, if one is open, is closed and the pause ends. What the
-        shop's bridge refused is told again.
+        """Closes the open problem of this side and ends its pause, after a test of the side passed under these settings. Events that the
+        shop's bridge refused are sent again.
 
-        False: there was no problem, or the settings changed meanwhile.
+        Returns False if there was no problem, or if the settings changed meanwhile.
         """
         ...
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
-        """By ascending id, with credentials, none older than the call. Settings are read anew only where they changed, so that whoever
-        must know all of them may ask each time. Empty for a till that no account uses."""
+        """The till's accounts in ascending order of id, with credentials, as of this call. Empty for a till without accounts.
+
+        The store reads only settings that changed since the last call, so frequent calls are cheap.
+        """
         ...
 
 
 class AccountWarnings(Protocol):
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
-        """What is wrong with these accounts without pausing them. Accounts without a warning are left out."""
+        """The warnings of these accounts. Accounts without a warning are left out."""
         ...
 
     async def note_answer(self, account_id: AccountId, route: str, stray: StrayOutput | None) -> None:
-        """The shop answered a request to ``route`` (without ids), with ``stray`` around its data or without: then a warning of this
-        route ends. One of a route that is not asked any more ends after a week. Never raises: the answer counts whatever becomes of
-        this."""
+        """Records that the shop answered a request to ``route`` (without ids), with ``stray`` around the data or with None.
+
+        None ends a warning of this route. The warning of a route that is no longer called ends after a week. Never raises, because the
+        shop's answer is valid in any case.
+        """
         ...
 
 
 class TokenStore(Protocol):
     async def create(self, token: Token, secret_hash: bytes) -> Token:
-        """The token with this hash: the one that is there already, where two processes start with one TILLSYNC_ADMIN_TOKEN. NotFound for an
-        unknown account."""
+        """Stores the token and returns it. Returns an existing token with this hash, because two processes may start with one
+        TILLSYNC_ADMIN_TOKEN. Raises NotFound for an unknown account."""
         ...
 
     async def by_hash(self, secret_hash: bytes) -> Token | None:
-        """Revoked ones too."""
+        """The token with this hash, also if it is revoked. None: there is none."""
         ...
 
     async def by_hashes(self, secret_hashes: Sequence[bytes]) -> dict[bytes, Token]:
-        """Those that are there, revoked ones too."""
+        """The existing tokens with these hashes, also revoked ones."""
         ...
 
     async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
-        """By ascending token_id. ``account_id`` None: the tokens of the roles without an account."""
+        """Tokens after ``after``, in ascending order of token_id. ``account_id`` None: tokens of the roles without an account."""
         ...
 
     async def revoke(self, account_id: AccountId | None, token_id: str) -> Token:
-        """Idempotent. NotFound. Tells the other processes (``Notifier.tokens_changed``)."""
+        """Revokes the token and notifies the other processes (``Notifier.tokens_changed``). Idempotent. Raises NotFound."""
         ...
 
     async def note_used(self, token_ids: Sequence[str]) -> None:
-        """About now; called at most once a minute for a token."""
+        """Sets the tokens' last use to now. Called at most once a minute for each token."""
         ...
 
 
 class TillCustomersSeen(Protocol):
-    """What CheckAccount compares to find two till_ids that look like one Epos Now company."""
+    """Customer ids that each till has served. CheckAccount compares them to find two till_ids of one Epos Now company."""
 
     async def note_customer_ids(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None: ...
 

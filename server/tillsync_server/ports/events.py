@@ -1,7 +1,7 @@
-"""What a shop with a bridge is told of its orders: a durable outbox, and the shop's way in.
+"""Order events for shops with a bridge: a durable outbox, and the receiver in the shop.
 
-Each order has one subject (``order:1042``) and at most one event waiting: a newer one takes the place of an older. Texts are not part of
-an event: whoever hears of one asks for the order's answer.
+Each order has one subject (``order:1042``) and at most one waiting event, because a newer event replaces an older one. An event contains no
+texts. Its receiver asks for the order's answer.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from tillsync_server.domain.ids import AccountId, EntryId, OrderId
 from tillsync_server.ports.till import WritePermit
 
 MAX_EVENTS = 500
-"""Of one request (docs/bridge/wire.md#routes)."""
+"""Most events of one request (docs/bridge/wire.md#routes)."""
 
 
 class EventType(Enum):
     ORDER_FINISHED = "order.finished"
-    """The entry ended; a decision that was asked for is no longer needed."""
+    """The order's entry finished. A requested decision is no longer needed."""
     DECISION_NEEDED = "decision.needed"
     DECISION_CLOSED = "decision.closed"
-    """The order was held, and runs again."""
+    """The order was held and runs again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
-    """``sequence``: per account and subject, never reset. ``entry_id`` None: the person was erased meanwhile."""
+    """``sequence`` rises for each account and subject, and is never reset. ``entry_id`` None: the person was erased meanwhile."""
 
     order_id: OrderId
     sequence: int
@@ -45,13 +45,13 @@ class OrderEvent:
 
     @property
     def event_id(self) -> str:
-        """The same each time this event is sent."""
+        """The same id each time this event is sent."""
         return f"{self.subject}:{self.sequence}"
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvents:
-    """Longest waiting first. ``held_count``: orders of the account that wait for a person, at most 10,000 are counted."""
+    """The waiting events, oldest first. ``held_count``: the account's orders that wait for a person, counted up to 10,000."""
 
     events: tuple[OrderEvent, ...]
     held_count: int
@@ -59,7 +59,7 @@ class WaitingEvents:
 
 @dataclass(frozen=True, slots=True)
 class EventLease:
-    """The right to send one account's events. ``failures``: tries in a row that did not reach the shop."""
+    """The right to send one account's events. ``failures``: consecutive attempts that did not reach the shop."""
 
     account_id: AccountId
     token: int
@@ -68,7 +68,7 @@ class EventLease:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedEvent:
-    """``held_sequence``: the newer one that the shop holds already."""
+    """An event that the shop accepted. ``held_sequence``: the newer sequence that the shop already has."""
 
     order_id: OrderId
     sequence: int
@@ -77,7 +77,7 @@ class AcknowledgedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedEvent:
-    """``field``: what the shop's bridge could not read of it."""
+    """An event that the shop's bridge rejected. ``field``: the field that the bridge could not read."""
 
     order_id: OrderId
     sequence: int
@@ -85,30 +85,31 @@ class RefusedEvent:
 
 
 class EventOutbox(Protocol):
-    """Written by the stores in the transactions that end, hold or release orders of accounts with a bridge."""
+    """The order events of accounts with a bridge. Stores write them in the transactions that finish, hold or requeue orders."""
 
     async def claim(self, *, limit: int, lease_seconds: float) -> list[EventLease]:
-        """Accounts with a bridge, events waiting and a try due; nobody else sends their events for so long."""
+        """Leases accounts with a bridge, waiting events and a due attempt. No other process sends their events for ``lease_seconds``."""
         ...
 
     async def seconds_until_due(self) -> float | None:
-        """Until :meth:`claim` may return something; 0 or less: now. None: no account's events wait. The one statement of an
-        idle loop."""
+        """Seconds until :meth:`claim` may return a lease. 0 or less: now. None: no event waits. An idle loop runs only this statement."""
         ...
 
     async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents: ...
 
     async def acknowledge(self, account_id: AccountId, acknowledged: Sequence[AcknowledgedEvent]) -> None:
-        """These need not be sent again. Where a shop holds a sequence that was never given, the event is given one above and waits."""
+        """Records that the shop has these events. If the shop has a sequence that the service never used, the event gets a higher one and
+        waits again."""
         ...
 
     async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
-        """The shop's bridge cannot read these: they are passed over, and kept until :meth:`resend`, or until a newer event of their
-        order is taken."""
+        """Records that the shop's bridge cannot read these events. They are not sent until :meth:`resend`. A newer event of the same order
+        replaces them once the shop has it."""
         ...
 
     async def resend(self, *, sent_before_seconds: float, limit: int) -> int:
-        """Refused events of all accounts wait again, unless they were told in the last so many seconds. How many."""
+        """Makes refused events of all accounts wait again, if they were last sent at least ``sent_before_seconds`` ago. Returns their
+        number."""
         ...
 
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None: ...
@@ -118,11 +119,11 @@ class EventStatus(Enum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     STALE = "stale"
-    """The shop holds a newer one (``held_sequence``)."""
+    """The shop has a newer event (``held_sequence``)."""
     INVALID = "invalid"
-    """The bridge cannot read it; ``field`` names what. An updated one may."""
+    """The bridge cannot read ``field``. An updated bridge may."""
     NOT_DONE = "not_done"
-    """Not reached in the shop's time: send again."""
+    """The shop did not reach the event in its time. Send it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +135,12 @@ class EventResult:
 
 class EventReceiver(Protocol):
     async def send(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
-        """By position; at most MAX_EVENTS. Raises UpstreamError when the request as a whole failed, and what the permit raises."""
+        """Sends at most MAX_EVENTS events. Returns one result for each, in the same order. Raises UpstreamError if the whole request
+        failed, and the permit's errors."""
         ...
 
 
 class EventReceivers(Protocol):
     def event_receiver(self, account: Account) -> EventReceiver:
-        """Of an account with a bridge."""
+        """The receiver of an account with a bridge."""
         ...

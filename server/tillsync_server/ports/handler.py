@@ -1,4 +1,4 @@
-"""Where the engine and the flows meet: the engine opens a lane's work, feeds it entries, and stores the verdicts it is given."""
+"""The interface between engine and flows. The engine opens a lane's work, passes entries to it, and stores the returned verdicts."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tillsync_server.ports.till import WritePermit
 
 
 class LaneRun(WritePermit, Protocol):
-    """One lane while this process holds its lease. It is the write permit of everything done in its name."""
+    """One lane while this process holds its lease. It is the permit of all writing requests for the lane."""
 
     @property
     def lease(self) -> LaneLease: ...
 
     @property
     def owner_tag(self) -> str:
-        """Names this lease among all leases ever (owner, account and token): the ``owner`` of intents."""
+        """A unique name of this lease, made of owner, account and token. It is the ``owner`` of intents."""
         ...
 
     async def account(self, entry: ClaimedEntry) -> Account:
-        """The account's settings, no older than the entry's config_version (cached per version, credentials decrypted)."""
+        """The account's settings with decrypted credentials, no older than the entry's config_version. They are cached for each version."""
         ...
 
     async def renew_if_needed(self) -> None:
-        """Before an outside write: renews when less than half of the lease is left, or too little to send anything. Raises LeaseTooShort
-        when it is lost."""
+        """Call it before a writing request. It renews the lease if less than half of it is left, or too little to send a request. Raises
+        LeaseTooShort if the lease is lost."""
         ...
 
 
 class VerdictSink(Protocol):
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
-        """Hand over the verdict of one entry. It is stored with its neighbours' at once; exactly one per claimed entry."""
+        """Passes on the verdict of one entry, exactly one for each claimed entry. It is stored soon, together with others."""
         ...
 
 
@@ -42,15 +42,15 @@ class LaneWork(Protocol):
     """A handler's state for one lease of one lane (write gatherers, caches)."""
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
-        """Run these entries; ``finish`` each as soon as it is done, none waiting for another subject's.
+        """Runs these entries and calls ``finish`` for each as soon as it is done. No entry waits for another subject's entry.
 
-        Called again, concurrently, while earlier entries still run. The engine never has two entries of the same subject, email or
-        shop customer in flight. An entry left without a verdict when this returns or raises is retried (RunInterrupted: uncharged).
+        The engine calls it again, concurrently, while earlier entries run. It never runs two entries of the same subject, email or shop
+        customer at once. An entry without a verdict when this returns or raises is retried, without a charge after RunInterrupted.
         """
         ...
 
     async def close(self) -> None:
-        """The lease ends: flush nothing new, drop caches. Runs have ended before."""
+        """Drops caches at the end of the lease, and starts no new write. All runs have ended before."""
         ...
 
 
@@ -58,9 +58,9 @@ class EntryHandler(Protocol):
     def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork: ...
 
     def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
-        """The service itself failed on the entry."""
+        """The verdict for an entry on which the service itself failed."""
         ...
 
     def stopped_verdict(self, entry: ClaimedEntry) -> Verdict:
-        """The process ended each time it ran the entry, until its attempts were used up."""
+        """The verdict for an entry whose runs each ended the process, until its attempts were used up."""
         ...

@@ -20,31 +20,31 @@ from tillsync_server.domain.work_class import WorkClass
 
 @dataclass(frozen=True, slots=True)
 class PausedSide:
-    """A side with an open problem. The entries that need it wait until ``seconds_until_probe`` are over (negative: they are)."""
+    """A side with an open problem. Entries that need it wait for ``seconds_until_probe`` (negative: the probe is due)."""
 
     failures: int
-    """In a row."""
+    """Consecutive failures."""
     seconds_until_probe: float
 
 
 @dataclass(frozen=True, slots=True)
 class LaneLease:
-    """A lane held by this process until its expiry; ``token`` changes at each lease, and every fenced write must match it."""
+    """A lane that this process holds until the lease expires. Each lease has another ``token``, which every fenced write must match."""
 
     account_id: AccountId
     owner: str
     token: int
     lapses: int
-    """How often in a row a lease ran out instead of being released."""
+    """How many consecutive leases of the lane expired instead of being released."""
     paused_sides: Mapping[Side, PausedSide] = field(default_factory=dict)
-    """As it was when the lane was leased."""
+    """The paused sides at the time of the lease."""
 
 
 @dataclass(slots=True)
 class ClaimedEntry:
-    """An entry as it was when it was claimed. The claim wrote nothing: ``entry_revision`` decides at completion.
+    """An entry at the time of its claim. A claim writes nothing, so ``entry_revision`` is compared at completion.
 
-    Not changed once made; not frozen either: one is made for every entry, five times as fast.
+    No code changes an instance. The class is not frozen, because every entry needs one and a frozen one takes five times as long to make.
     """
 
     account_id: AccountId
@@ -63,7 +63,7 @@ class ClaimedEntry:
     epos_customer_id: EposCustomerId | None
     facts: OrderFacts | None
     chosen_epos_customer_id: EposCustomerId | None = None
-    """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
+    """Orders only: the till customer that a person chose (ResolveOrderCustomer)."""
 
     work_class: WorkClass = field(init=False)
 
@@ -73,32 +73,32 @@ class ClaimedEntry:
 
 @dataclass(slots=True)
 class Completion:
-    """What to write for one finished run. ``run_seconds``: how long it took (the attempt's start, told back from the write)."""
+    """The values to write for one finished run. ``run_seconds``: its duration. The attempt's start is the time of the write minus it."""
 
     lease: LaneLease
     entry: ClaimedEntry
     decision: EntryDecision
     run_seconds: float
     pause_seconds: float = 0.0
-    """With ``decision.problem``: how long its side waits for the next probe."""
+    """With ``decision.problem``: the delay until the next probe of its side."""
     recovered: frozenset[Side] = frozenset()
-    """Sides that were ill and did what was asked: their problems close."""
+    """Paused sides that worked in this run. Their problems close."""
 
 
 class CompletionResult(IntEnum):
-    """What became of a completion. Not true: nothing was written."""
+    """The result of a completion. It is false if the store wrote nothing."""
 
     DROPPED = 0
-    """The lane is not ours, or its settings changed meanwhile; the entry stays as it was and runs again."""
+    """The process lost the lane, or the settings changed meanwhile. The entry stays unchanged and runs again."""
     DONE = 1
-    """Ended, held or put off, as it was decided."""
+    """The entry is finished, held or postponed, as decided."""
     MOVED_ON = 2
-    """What happened is kept, but a hint came while it ran: the entry is as the hint left it (or a person has closed it)."""
+    """The attempt is stored, but a hint or a person changed the entry during the run, and that change stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewHint:
-    """Look at this subject again: one row to enqueue on the Customers Queue."""
+    """A request to read one subject again. It is enqueued on the Customers Queue."""
 
     account_id: AccountId
     kind: EntryKind
@@ -109,11 +109,11 @@ class NewHint:
 
 @dataclass(frozen=True, slots=True)
 class EnqueueResult:
-    """``entry``: the live entry as it is now, without attempts and facts; known without another query."""
+    """``entry``: the live entry as it is now, without attempts and facts."""
 
     entry: Entry
     coalesced: bool
-    """The hint joined an entry that was live already."""
+    """The hint was added to an entry that was already live."""
 
     @property
     def entry_id(self) -> EntryId:
@@ -122,9 +122,11 @@ class EnqueueResult:
 
 @dataclass(frozen=True, slots=True)
 class LaneOffer:
-    """A worker of this process leases lanes that sleep, in the commit of what is due there now. ``leased`` is told each after the commit,
-    with its entries where they are known, which is all that is due; without them it claims. ``unanswered`` is told the accounts when it is
-    not known whether the commit succeeded. ``owner`` names this offer and no other."""
+    """Lets a store lease a sleeping lane for a worker of this process, in the commit that makes work due there.
+
+    ``leased`` is called after the commit with each lease and with all due entries of the lane. Without entries the worker claims them.
+    ``unanswered`` is called with the accounts if it is unknown whether the commit succeeded. ``owner`` is unique to this offer.
+    """
 
     owner: str
     lease_seconds: float
@@ -134,7 +136,8 @@ class LaneOffer:
 
 class HintStore(Protocol):
     async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
-        """Durable when it returns, by position. NotFound for an unknown account, Unavailable where its lane is locked for long."""
+        """Commits the hints. Returns one result for each hint, in the same order: NotFound for an unknown account, Unavailable if another
+        session locks its lane for long."""
         ...
 
 
@@ -142,14 +145,15 @@ class HintStore(Protocol):
 class LeaseResult:
     leases: list[LaneLease]
     seconds_until_due: float | None
-    """Until the next lane that was left is ready, or its lease runs out (negative: it is). None: there is none."""
+    """Seconds until a lane that was not leased is ready, or its lease expires (negative: this has happened). None: there is no such
+    lane."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """``limits``: the most entries of each class; none of a class that is not named.
+    """``limits``: the most entries of each class. A class without a limit gets no entry.
 
-    ``in_flight``: entries of this lane that run or wait to be stored; the claim leaves them out.
+    ``in_flight``: entries of this lane that run or wait for their completion. The claim leaves them out.
     """
 
     lease: LaneLease
@@ -159,52 +163,56 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """``paused_sides``: the account's sides as they are now; a person may have mended one. None: the lane is not ours any more."""
+    """``paused_sides``: the account's paused sides now. A person may have resumed one meanwhile. None: the process lost the lane."""
 
     entries: list[ClaimedEntry]
     paused_sides: Mapping[Side, PausedSide] | None
 
 
 class LaneStore(Protocol):
-    """The engine's statements. Everything that ends, fails or reschedules entries is fenced by owner and token."""
+    """The engine's statements. Owner and token fence every statement that completes or reschedules entries."""
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
-        """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work; and up to ``probe_limit`` lanes
-        whose work waits for a side that is to be probed."""
+        """Leases up to ``limit`` lanes that are ready or whose lease expired, of which at most ``bulk_limit`` have no live work. Also
+        leases up to ``probe_limit`` lanes whose work waits for a due probe."""
         ...
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
-        """By position: still ours, and now for ``lease_seconds`` more. None: somebody has the lane locked for long; ask again."""
+        """Renews the leases for ``lease_seconds``. Returns one answer for each lease, in the same order. True: renewed. False: the process
+        lost the lane. None: another session locks the lane for long, so try again."""
         ...
 
     async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
-        """By position: due entries, in order of their classes. Writes nothing."""
+        """Returns the due entries for each request, in the same order, sorted by class. Writes nothing."""
         ...
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
-        """Charge the attempt before the run (an entry that may kill the process), due again after ``delay_seconds``.
+        """Charges the attempt before the run of an entry that may kill the process. The entry is due again after ``delay_seconds``.
 
-        False when lane or entry moved on meanwhile."""
+        Returns False if the process lost the lane, or the entry changed meanwhile.
+        """
         ...
 
     async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
-        """By position. Unavailable: somebody has the lane locked for long; the others are written all the same."""
+        """Stores the completions. Returns one result for each, in the same order. Unavailable: another session locks the lane for long. The
+        other completions are stored all the same."""
         ...
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
-        """Locks the lanes, looks again after that, and stores when they next have work. ``clean`` resets the lapses."""
+        """Releases the lanes: locks them, then reads when they next have work, and stores that time. ``clean`` resets the lapse count."""
         ...
 
     async def leases_of(self, owners: Sequence[tuple[AccountId, str]]) -> list[LaneLease]:
-        """The leases that are there now, of these owners on these accounts."""
+        """The present leases of these owners on these accounts."""
         ...
 
     async def repair_lost_wakeups(self) -> int:
-        """The slow sweep: lanes that sleep past their earliest pending entry. Must find none, ever; the metric shows it."""
+        """Wakes lanes that sleep past their earliest pending entry, and returns their number. It should always be 0. A metric shows it."""
         ...
 
 
 class SideHistory(Protocol):
     async def times_opened(self, entry: ClaimedEntry, side: Side) -> int:
-        """How often in a row the entry has opened the problem of this side, which is well now. 0: another entry did, or the side is ill."""
+        """How many consecutive times the entry opened the problem of this side, which is not paused now. 0: another entry opened the last
+        one, or the side is paused."""
         ...

@@ -1,4 +1,4 @@
-"""Links, and what hangs on them: content hashes, write versions, marks, pending removals. Implemented by ``adapters/postgres``."""
+"""Stores of links, with content hashes, write versions, marks and pending removals. Implemented by ``adapters/postgres``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class LinkFilter:
     woo_customer_id: WooCustomerId | None = None
     broken_only: bool = False
     unconfirmed_only: bool = False
-    """Of ground NOT_KEPT or TRUSTED_ACCOUNT."""
+    """Only links with ground NOT_KEPT or TRUSTED_ACCOUNT."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCustomer:
-    """What is stored about one till customer."""
+    """The stored state of one till customer."""
 
     link: Link | None
     removals: tuple[WooCustomerId, ...] = ()
-    """Shop customers whose values a DeleteLink wants removed, ascending."""
+    """Shop customers whose values DeleteLink marked for removal, in ascending order."""
     is_candidate: bool = False
-    """HELD orders have it to choose from."""
+    """A HELD order has the customer as a candidate."""
 
 
 class LinkReader(Protocol):
@@ -40,19 +40,19 @@ class LinkReader(Protocol):
     async def by_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None: ...
 
     async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
-        """By ascending till customer id, from ``after`` on."""
+        """Links after ``after``, in ascending order of till customer id."""
         ...
 
     async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool: ...
 
     async def stored_customers(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, StoredCustomer]:
-        """All of them, as they are at one moment."""
+        """The stored state of all ``ids``, from one snapshot."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedWrite:
-    """A write the shop has confirmed. ``content_hash`` None clears it (result unknown, or values removed)."""
+    """A write to the shop whose result is stored. ``content_hash`` None clears the stored hash (result unknown, or values removed)."""
 
     epos_customer_id: EposCustomerId
     woo_customer_id: WooCustomerId
@@ -62,18 +62,18 @@ class ConfirmedWrite:
 
 @dataclass(frozen=True, slots=True)
 class WriteBasis:
-    """What writes to the shop rest on; one whose basis has changed is not sent (invariant 6)."""
+    """The state that writes to the shop depend on. A write whose basis changed is not sent (invariant 6)."""
 
     settings_of: datetime | None
-    """``Account.update_time`` of the settings. None: not asked."""
+    """``Account.update_time`` of the settings. None: the settings are not checked."""
     linked: Mapping[WooCustomerId, EposCustomerId]
-    """By shop customer: to whom it must still be linked, for its values to be written."""
+    """For each shop customer, the till customer to which it must still be linked."""
     removals: Sequence[WooCustomerId] = ()
-    """Whose values are still to be removed."""
+    """Shop customers whose values must still be marked for removal."""
 
 
 class ShopStateStore(Protocol):
-    """What the shop is known to hold. Every change is fenced by the lane (invariant 3): a stale lease changes nothing."""
+    """The known state of the shop. The lane fences every change, so a stale lease changes nothing (invariant 3)."""
 
     async def next_versions(
         self,
@@ -83,27 +83,28 @@ class ShopStateStore(Protocol):
         at_least: Mapping[WooCustomerId, int],
         basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
-        """max(last sent + 1, ``at_least`` + 1, database time in µs) for each, stored as last sent. Outlives links.
+        """Returns max(last sent + 1, ``at_least`` + 1, database time in µs) for each customer, and stores it as last sent. It outlives
+        links.
 
-        Empty when the lease is no longer ours. Those whose ``basis`` has changed are left out; all of them when it is the settings.
-        ``at_least``: versions the shop answered with ``stale``.
+        Returns an empty result if the process lost the lease or the settings of ``basis`` changed. Leaves out customers whose link or
+        removal in ``basis`` changed. ``at_least``: the versions that the shop answered with ``stale``.
         """
         ...
 
     async def next_type_version(
         self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
     ) -> int | None:
-        """None: the lease is no longer ours, or the settings are no longer those of ``settings_of``."""
+        """The next version of the type's values. None: the process lost the lease, or the settings are newer than ``settings_of``."""
         ...
 
     async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
-        """Store (or clear) content hashes and as_of on links that still join these two customers, with the lease's lapses."""
+        """Stores or clears content hash and as_of on links that still join the two customers, with the lease's lapse count."""
         ...
 
     async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None: ...
 
     async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
-        """None when unknown, or stored before a lapse of the lane."""
+        """The type's confirmed hash. None: it is unknown, or was stored before a lapse of the lane."""
         ...
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None: ...
@@ -116,29 +117,32 @@ class ShopStateStore(Protocol):
         woo: Sequence[WooCustomerId] = (),
         of: Sequence[EposCustomerId] = (),
     ) -> None:
-        """Links of these customers become unusable (a proven 404); of shop customers only links with a till customer of ``of``, if any is
-        given: another one may have been linked to the number since. Orders that were held because of them are decided again, in order of
-        arrival; orders that were answered with a till customer of ``epos`` get a note, and the shop is told."""
+        """Makes the links of these customers unusable after a proven 404.
+
+        With ``of``, a link of a shop customer counts only if its till customer is in ``of``, because the shop customer's id may have
+        another link by now. Orders that were held because of the links are requeued in order of arrival. Orders that were answered with a
+        till customer of ``epos`` get a note, and the shop gets an event.
+        """
         ...
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
-        """The till still has these customers: their links' ``epos_read_at`` is now."""
+        """Sets ``epos_read_at`` of the links of these customers to now, because the till still has them."""
         ...
 
 
 class OrderLinkOutcome(IntEnum):
     LINKED = 1
     CONFLICT = 2
-    """The till customer (or the shop customer) got another link meanwhile: decide again."""
+    """The till customer or the shop customer got another link meanwhile. The flow must decide again."""
     STALE = 3
-    """The lane moved on, settings changed, or the entry's revision moved: nothing was written, run the entry again."""
+    """The process lost the lane, the settings changed, or the entry's revision rose. Nothing was written, and the entry must run again."""
 
 
 class OrderLinker(Protocol):
-    """Links made by the order flow. Every change is fenced by the lane, the entry's config_version and its revision (invariant 6)."""
+    """Creates links for the order flow. The lane, the entry's config_version and its revision fence every change (invariant 6)."""
 
     async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
-        """The lane is ours, and settings, links made by hand and the order are as they were when the entry was claimed."""
+        """Whether the process still has the lane, and settings, manual links and the order are unchanged since the claim."""
         ...
 
     async def link(
@@ -153,36 +157,40 @@ class OrderLinker(Protocol):
         replaces: Link | None,
         woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
-        """In one transaction: fence, insert the link (after deleting ``replaces``, a broken one, or one of another person with this
-        number), drop a pending removal of that shop customer, queue the LIVE customer entry, and let every other HELD order of that shop
-        customer run again."""
+        """Creates the link in one transaction, behind the fence.
+
+        Deletes ``replaces`` first, which is unusable or belongs to another person with this shop customer's id. Drops a pending removal of
+        the shop customer, queues the LIVE customer entry, and requeues every other HELD order of the shop customer.
+        """
         ...
 
     async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
-        """The shop customer of ``link`` is there and registered then: the link keeps the time, and is no longer marked gone."""
+        """Stores the registration time in the link and clears its gone mark, after the shop returned the shop customer of ``link``."""
         ...
 
     async def end_of_person(self, lease: LaneLease, link: Link) -> None:
-        """The number of ``link`` belongs to another person now: the link is unusable, our values are removed from that user, and what was
-        held because of the link is decided again."""
+        """Makes ``link`` unusable, because its shop customer's id belongs to another person now. Queues the removal of our values from that
+        user, and requeues the orders that were held because of the link."""
         ...
 
     async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
-        """Queues a BULK customer entry: the till customer has not been read for long."""
+        """Queues a BULK customer entry for a till customer that was not read for long."""
         ...
 
     async def release_held_with_candidate(
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
-        """The till customer may have been changed; ``email``: what it has now (raw). HELD orders that have it as a candidate run again
-        where that decides something: it is no longer one of several with their email, or has their email in place of one that resembles it,
-        or does not even resemble it any more. ``waits_anyway``: they wait for another reason than the email (a link, a setting), so that
-        having it decides nothing. Returns how many."""
+        """Requeues HELD orders with this till customer as a candidate if its possibly changed email may decide them. Returns their number.
+
+        ``email``: the till customer's present raw email. It may decide an order if the customer is no longer one of several with the
+        order's email, now has the order's email in place of a resembling one, or no longer resembles it. ``waits_anyway``: the orders wait
+        for another reason than the email (a link, a setting), so having the email decides nothing.
+        """
         ...
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
-        """A guest's candidates have become one: every other HELD order without a shop customer and with this normalised billing
-        email runs again, in order of arrival. Returns how many."""
+        """Requeues every other HELD guest order with this normalised billing email, in order of arrival, after only one candidate is left.
+        Returns their number."""
         ...
 
 
@@ -196,7 +204,7 @@ class LinkedByHand:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkedByHand:
     link: Link
-    """As it was."""
+    """The link before its removal."""
     removal_entry_id: EntryId
 
 
@@ -209,7 +217,7 @@ class OrderResolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopUserChange:
-    """What happened to a user of the shop. ``is_deleted`` False: the email is another one."""
+    """A change of a shop user. ``is_deleted`` False: the user's email changed."""
 
     woo_customer_id: WooCustomerId
     is_deleted: bool
@@ -222,43 +230,50 @@ class ShopUsersReported:
     unlinked: int
     """Links that became unusable."""
     released: int
-    """HELD orders that run again."""
+    """HELD orders that were requeued."""
 
 
 class LinkWriter(Protocol):
-    """Links made and removed by a person: each locks the lane, raises config_version and the entry_revisions concerned, and queues
-    what it sets going, in one transaction. NotFound for an unknown account."""
+    """Creates and removes links for a person. Each call is one transaction. It locks the lane, raises config_version and the affected
+    entry_revisions, and queues the resulting work. Raises NotFound for an unknown account."""
 
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
-        """Idempotent. AlreadyExists where one of the two has another usable link (an unusable one is replaced); FailedPrecondition
-        (DEFAULT_CUSTOMER) for the default customer. Clears the do-not-auto-link mark and a pending removal."""
+        """Links the two customers. Replaces an unusable link, and clears the do-not-auto-link mark and a pending removal. Idempotent.
+
+        Raises AlreadyExists if one of the two has another usable link, and FailedPrecondition (DEFAULT_CUSTOMER) for the default customer.
+        """
         ...
 
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
     ) -> UnlinkedByHand:
-        """NotFound when there is none. Leaves the do-not-auto-link mark and queues the removal of our values (LIVE). Orders of the shop
-        customer that were answered with the till customer get a note."""
+        """Deletes the link, sets the do-not-auto-link mark, and queues the removal of our values (LIVE). Orders of the shop customer that
+        were answered with the till customer get a note. Raises NotFound if there is no link."""
         ...
 
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved:
-        """A person's decision about a HELD or FAILED order. With ``create_link`` the shop customer is linked as by :meth:`create`.
-        Otherwise the choice is kept on this order and, for a guest, on every HELD order of the same normalised billing email; all of
-        these run again in order of arrival. NotFound; FailedPrecondition (NOT_AN_ORDER, ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED).
-        The decision of :meth:`resolved_before` again changes nothing, and is answered as there."""
+        """Stores a person's decision about a HELD or FAILED order, and requeues the order.
+
+        With ``create_link`` the shop customer is linked as by :meth:`create`. Otherwise the choice is stored in this order and, for a
+        guest, in every HELD order with the same normalised billing email. All of these are requeued in order of arrival. A repeated
+        decision changes nothing, and its answer is that of :meth:`resolved_before`. Raises NotFound and FailedPrecondition (NOT_AN_ORDER,
+        ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED).
+        """
         ...
 
     async def resolved_before(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved | None:
-        """The answer to this decision, where the order has it already: it waits to run with this choice (or with this link, made by hand),
-        or it was processed with this till customer. Of a FAILED entry its successor counts. ``requeued_order_entries`` is 0 then.
-        None: the order is open, or something else was decided. NotFound; FailedPrecondition (NOT_AN_ORDER)."""
+        """The answer to a repeated decision, with ``requeued_order_entries`` 0. None: the order has no decision, or another one.
+
+        A decision is repeated if the order waits to run with this choice or with this manual link, or was processed with this till
+        customer. The successor of a FAILED entry counts. Raises NotFound and FailedPrecondition (NOT_AN_ORDER).
+        """
         ...
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
-        """Links of deleted users become unusable, and their do-not-auto-link marks go. What was HELD because of a user runs again in order
-        of arrival. A change of a user with another registration time than the link's is another person's: the link stays."""
+        """Makes links of deleted users unusable, and clears their do-not-auto-link marks. Requeues orders that were HELD because of a user,
+        in order of arrival. A user whose registration time differs from the link's is another person, so the link stays."""
         ...

@@ -1,4 +1,4 @@
-"""Orders on their way in, and their answers. Implemented by ``adapters/postgres``."""
+"""Stores of arriving orders and of their answers. Implemented by ``adapters/postgres``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderEnqueued:
-    """``entry_id``: the entry that stands for the order now, ``queued``: it will run (again) because of this call."""
+    """``entry_id``: the order's current entry. ``queued``: the entry runs because of this call."""
 
     entry_id: EntryId
     queued: bool
@@ -49,7 +49,7 @@ class OrderEnqueued:
 
 class OrderIntake(Protocol):
     async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
-        """Durable when it returns, by position. The same facts asked again join what is there."""
+        """Commits the orders. Returns one result for each, in the same order. An order with unchanged facts keeps its entry."""
         ...
 
 
@@ -57,5 +57,5 @@ class OrderMatchReader(Protocol):
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]: ...
 
     async def answerable(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
-        """Which of these order entries have ended, are held, or are not due within ``beyond_seconds``: one query for all accounts."""
+        """The entries of ``entries`` that are finished, held, or not due within ``beyond_seconds``, by one query for all accounts."""
         ...

@@ -1,4 +1,4 @@
-"""Everything kept about one person, to be handed out or erased. Implemented by ``adapters/postgres``."""
+"""Exports and erases everything that is stored about one person. Implemented by ``adapters/postgres``."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 
 
 class PersonCategory(StrEnum):
-    """In the order they are handed out."""
+    """Categories of stored records, in the order of an export."""
 
     LINK = "link"
     LINK_MARK = "link_mark"
-    """Unlinked by hand."""
+    """The shop customer was unlinked by hand."""
     PENDING_REMOVAL = "pending_removal"
     """Values still to be removed from the shop."""
     QUEUE_ENTRY = "queue_entry"
-    """Live and finished, with attempts."""
+    """Live and finished entries, with attempts."""
     ORDER_MATCH = "order_match"
     """The answer of an order."""
     EVENT = "event"
     CREATE_INTENT = "create_intent"
     SHOP_VALUES = "shop_values"
-    """What this service wrote to the shop. Counted by an erasure; the shop itself hands it out."""
+    """Values that this service wrote to the shop. An erasure counts them. The shop itself exports them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Whom a request was resolved to; records that match any of it are the person's. ``emails`` are normalised,
-    in every form that records are kept in.
+    """The person of a request. A record that matches any of these keys is the person's. ``emails`` are normalised, in every stored form.
 
-    ``unproven_epos``, ``unproven_woo``: numbers that records with an email name, and that only a side which was not asked could prove. An
-    erasure leaves the records that lead to them.
+    ``unproven_epos``, ``unproven_woo``: ids named by records with one of the emails. Only a side that was not asked could prove that they
+    are the person's. An erasure keeps the records that lead to them.
     """
 
     emails: tuple[str, ...] = ()
@@ -47,8 +46,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LinkedPair:
-    """A link. ``is_crossed`` False: the shop customer is gone, and its number may be somebody else's by now. ``woo_registered_at``: of the
-    user whom it was made for; None: not heard yet."""
+    """The two customers of a link. ``is_crossed`` False: the shop customer is gone, and another user may have its id now.
+    ``woo_registered_at``: registration time of the user that the link was made for. None: not reported yet."""
 
     epos_customer_id: EposCustomerId
     woo_customer_id: WooCustomerId
@@ -59,9 +58,9 @@ class LinkedPair:
 
 @dataclass(frozen=True, slots=True)
 class NamedByRecords:
-    """Numbers that records with an email name: shop customers whose account email it was, till customers that orders with it went to,
-    waited for, or were created as. What went to the default customer names nobody. ``billed``: shop customers with another account email,
-    whose orders gave this one as billing email."""
+    """Ids that records with one email name. The shop customers had it as account email. Orders with it were matched to the till customers,
+    created them, or have them as candidates. The default customer never counts. ``billed``: shop customers with another account email,
+    whose orders had this one as billing email."""
 
     epos_customer_ids: tuple[EposCustomerId, ...]
     woo_customer_ids: tuple[WooCustomerId, ...]
@@ -70,7 +69,7 @@ class NamedByRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRecord:
-    """``fields``: label and value as kept, in reading order. ``record_id`` orders the records of a category."""
+    """``fields``: labels and stored values in reading order. ``record_id`` orders the records of a category."""
 
     category: PersonCategory
     record_id: str
@@ -80,7 +79,7 @@ class PersonRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Has to stay for now. ``retry_time``: when erasing can be tried again."""
+    """Records that must stay for now. ``retry_time``: when an erasure can be tried again."""
 
     category: PersonCategory
     count: int
@@ -95,40 +94,43 @@ class ErasureResult:
 
 
 class PrivacyStore(Protocol):
-    """Takes the person as it was resolved: nothing here follows a link or an email any further."""
+    """Works on a person that is already resolved. No method follows a link or an email any further."""
 
     async def links_of(
         self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
     ) -> list[LinkedPair]:
-        """The links of any of these customers."""
+        """All links of these customers."""
         ...
 
     async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
-        """By entries, answers and creates of the account; at most 50 of each kind."""
+        """The ids that entries, answers and creates of the account with this email name, at most 50 of each kind."""
         ...
 
     async def records(
         self, account_id: AccountId, person: Person, category: PersonCategory, *, after: str, limit: int
     ) -> list[PersonRecord]:
-        """Of one category, by ascending ``record_id`` from ``after`` on (empty: from the first)."""
+        """The person's records of one category after ``after``, in ascending order of ``record_id``. An empty ``after`` begins at the
+        first."""
         ...
 
     async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> ErasureResult:
-        """Closes the person's live entries, then takes the person out of everything, in steps under the lane's lock. While a create of
-        the person may still surprise us, it stays, and with it what leads to it. The removal of a link's values from the shop is queued,
-        and stays until it is done. ``dry_run``: what would be erased; nothing is."""
+        """Closes the person's live entries, then removes the person from all records, in steps under the lane's lock.
+
+        A create that the till may still store stays, with the records that lead to it. The removal of a link's values from the shop is
+        queued, and its record stays until the removal is done. ``dry_run`` counts what would be erased and erases nothing.
+        """
         ...
 
     async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
-        """Shop customers of the person whose values are still to be removed, or are being removed."""
+        """The number of the person's shop customers whose values are not removed from the shop yet."""
         ...
 
 
 class Sealer(Protocol):
-    """Makes a text unreadable outside this service."""
+    """Encrypts texts that only this service can read."""
 
     def seal(self, text: str) -> str: ...
 
     def unseal(self, sealed: str) -> str | None:
-        """None: not sealed by this service, or altered."""
+        """The sealed text. None: this service did not seal it, or it was altered."""
         ...

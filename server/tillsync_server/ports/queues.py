@@ -1,4 +1,4 @@
-"""Reading the queues, and what a person does with entries. Implemented by ``adapters/postgres``."""
+"""Reads the queues, and carries out a person's actions on entries. Implemented by ``adapters/postgres``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TEXT_SEARCH_ENTRIES = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFilter:
-    """The filters of ListQueue; an entry must satisfy every one that is set. Which index serves which: ``ListQueueRequest``."""
+    """The filters of ListQueue. An entry must match every filter that is set. ``ListQueueRequest`` says which index serves which filter."""
 
     account_id: AccountId
     queue: Queue
     states: frozenset[EntryState] = frozenset()
     outcomes: frozenset[Outcome] = frozenset()
-    """As outcome or among causes."""
+    """Matches the outcome or a cause."""
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     order_id: OrderId | None = None
@@ -38,7 +38,8 @@ class QueueFilter:
 
 @dataclass(frozen=True, slots=True)
 class QueueSlice:
-    """Newest first. ``next_before``: where the next slice begins; None at the end. A slice may be shorter than its limit."""
+    """Entries, newest first. The next slice begins before ``next_before``. None: there is no next slice. A slice may be shorter than its
+    limit."""
 
     entries: tuple[Entry, ...]
     next_before: EntryId | None
@@ -46,20 +47,20 @@ class QueueSlice:
 
 class QueueReader(Protocol):
     async def list_entries(self, wanted: QueueFilter, *, before: EntryId | None, limit: int, with_attempts: bool) -> QueueSlice:
-        """Live and finished entries together, keyset on the entry id. An entry that moves from the hot table to the history while
-        it is listed appears exactly once."""
+        """Live and finished entries together, by keyset on the entry id. An entry that moves from the hot table to the history during the
+        listing appears exactly once."""
         ...
 
     async def get(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
-        """Those that exist in this account. ``facts`` is filled for orders."""
+        """The entries of ``entry_ids`` that exist in this account. ``facts`` is filled for orders."""
         ...
 
     async def state_counts(self, account_id: AccountId, queue: Queue) -> dict[EntryState, int]:
-        """Every state; each at most COUNT_CAP + 1 (then there are more)."""
+        """The number of entries in every state, at most COUNT_CAP + 1, which means more than COUNT_CAP."""
         ...
 
     async def problems(self, account_id: AccountId) -> tuple[Problem, ...]:
-        """NotFound for an unknown account: how the use cases tell one from an empty queue."""
+        """The account's problems. Raises NotFound for an unknown account, which tells it apart from an empty queue."""
         ...
 
     async def entries_of_subject(
@@ -70,9 +71,9 @@ class QueueReader(Protocol):
 class ActionOutcome(Enum):
     DONE = auto()
     COALESCED = auto()
-    """A finished entry whose subject has a live entry already: the hint joined that one (``entry_id`` names it)."""
+    """The subject of the finished entry already has a live entry (``entry_id``), and the hint was added to it."""
     UNCHANGED = auto()
-    """Its state does not allow it, such as a PROCESSED order."""
+    """The entry's state does not allow the action, for example PROCESSED of an order."""
     MISSING = auto()
 
 
@@ -80,26 +81,31 @@ class ActionOutcome(Enum):
 class ActionResult:
     outcome: ActionOutcome
     entry_id: EntryId
-    """The entry that stands for it now: itself, its successor, or the live one it joined."""
+    """The entry itself, its successor, or the live entry of its subject."""
     previous_state: EntryState | None
 
 
 class QueueActions(Protocol):
-    """One chunk (at most 500 entries of one account) each: a transaction under the lane's lock. NotFound for an unknown account."""
+    """Each call acts on one chunk, at most 500 entries of one account, in one transaction under the lane's lock. Raises NotFound for an
+    unknown account."""
 
     async def requeue(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActionResult]:
-        """By position. Live: runs again now with fresh attempts (not before a pause or Retry-After). Finished: joins the live entry
-        of its subject or gets a successor (``retried_from``). PROCESSED orders: UNCHANGED (see ``order_match``)."""
+        """Requeues the entries. Returns one result for each, in the same order.
+
+        A live entry is due now with fresh attempts, but not before the end of a pause or Retry-After. A finished entry is added to the live
+        entry of its subject, or gets a successor (``retried_from``). A PROCESSED order is UNCHANGED (see ``order_match``).
+        """
         ...
 
     async def dismiss(
         self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False
     ) -> list[ActionResult]:
-        """PENDING, HELD and FAILED become DISMISSED with ``reason`` as first note; an attempt under way cannot bring them back."""
+        """Makes PENDING, HELD and FAILED entries DISMISSED, with ``reason`` as first note. A running attempt does not change them any
+        more."""
         ...
 
 
 class WaitingCounter(Protocol):
     async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
-        """PENDING entries of the account, at most ``cap``. NotFound for an unknown account."""
+        """The number of PENDING entries of the account, at most ``cap``. Raises NotFound for an unknown account."""
         ...

@@ -1,4 +1,4 @@
-"""Whether, and how many at once, requests may leave for one side of an account. Asked by the adapters before each request."""
+"""Limits the requests to one side of an account. Adapters enter the gate for each request."""
 
 from __future__ import annotations
 
@@ -8,5 +8,6 @@ from typing import Protocol
 
 class RequestGate(Protocol):
     def request(self) -> AbstractAsyncContextManager[None]:
-        """Entered when the request may be sent; it is under way inside. Raises RunInterrupted once the side's work waits."""
+        """A context that is entered once the request may be sent, and is left after the request. Raises RunInterrupted while the side is
+        paused."""
         ...

@@ -1,4 +1,4 @@
-"""Sales of which the till named only the transaction. Implemented by ``adapters/postgres``. Lock order: the till, then its sales."""
+"""Sales that the till announced by transaction id only. Implemented by ``adapters/postgres``. Lock order: the till, then its sales."""
 
 from __future__ import annotations
 
@@ -9,48 +9,53 @@ from typing import Protocol
 from tillsync_server.domain.ids import AccountId, TillId
 
 MAX_WAITING_SALES = 1_000
-"""Of one till. A till that sells more in the time in which so many are read tells of more than its allowance can answer."""
+"""Limit of waiting sales for each till. A till above it sells faster than its allowance can read."""
 ALLOWANCE_SHARE = 4
-"""One request of so many that the till's allowance holds may read a sale: the others are for customers and orders."""
+"""One of this many requests of the till's allowance may read a sale. The others are for customers and orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingSale:
-    """As it was claimed. ``attempt_count``: this attempt included."""
+    """A claimed sale. ``attempt_count`` includes this attempt."""
 
     till_id: TillId
     transaction_id: int
     account_id: AccountId
-    """Whose webhook it was."""
+    """The account whose webhook announced the sale."""
     revision: int
     attempt_count: int
     waited_seconds: float
-    """Since it was told first."""
+    """Seconds since the first announcement."""
 
 
 class SaleStore(Protocol):
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
-        """Committed, and announced to every process. A sale that waits already is kept as one, and read after this. ResourceExhausted, with
-        nothing added, where more than MAX_WAITING_SALES of the till would wait."""
+        """Commits the sales and notifies all processes. A sale that already waits stays one sale, and is read after this call.
+
+        Raises ResourceExhausted, and adds none, if more than MAX_WAITING_SALES of the till would wait.
+        """
         ...
 
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
-        """At most one sale a till, the oldest, and no sooner than ALLOWANCE_SHARE × 60 s / our requests a minute after the till's
-        last one. One that is neither done nor postponed is claimed again after ``lease_seconds``."""
+        """Claims at most one sale of each till, the oldest. The next sale of a till is due ALLOWANCE_SHARE × 60 s / our requests a minute
+        later.
+
+        A sale that is neither done nor postponed can be claimed again after ``lease_seconds``.
+        """
         ...
 
     async def seconds_until_due(self) -> float | None:
-        """Until :meth:`claim` may return something; 0 or less: now. None: no sale waits. The one statement of an idle loop."""
+        """Seconds until :meth:`claim` may return a sale. 0 or less: now. None: no sale waits. An idle loop runs only this statement."""
         ...
 
     async def done(self, sale: WaitingSale) -> None:
-        """It waits no more; one that was told again meanwhile is due at once."""
+        """Removes the sale. If it was announced again meanwhile, it stays and is due at once."""
         ...
 
     async def postpone(self, sale: WaitingSale, seconds: float) -> None:
-        """It is read again in so many seconds; the attempt counts."""
+        """The sale is read again after ``seconds``. The attempt counts."""
         ...
 
     async def pause(self, sale: WaitingSale, seconds: float) -> None:
-        """No sale of its till is read for so long. The attempt does not count."""
+        """No sale of the same till is read for ``seconds``. The attempt does not count."""
         ...

@@ -1,4 +1,4 @@
-"""The shop: one WooCommerce site. Implemented by ``adapters/woo``, through the bridge or, without it, through wc/v3."""
+"""The shop, which is one WooCommerce site. ``adapters/woo`` implements it with the bridge's routes or, without a bridge, with wc/v3."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class WriteStatus(Enum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     STALE = "stale"
-    """The shop holds a newer version (``version``): re-read the till and send above it; never counts as applied."""
+    """The shop has a newer version (``version``). Read the till again and send a higher version. The write is not applied."""
     NOT_FOUND = "not_found"
     INVALID = "invalid"
-    """Refused; ``field`` names what."""
+    """The shop refused the item. ``field`` names the refused field."""
     NOT_DONE = "not_done"
-    """Not reached in the shop's time: send again, no attempt charged."""
+    """The shop did not reach the item in its time. Send it again without charging an attempt."""
     ERROR = "error"
-    """This item failed (``error``); its neighbours did not."""
+    """Only this item failed, with ``error``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class WriteResult:
     field: str | None = None
     error: UpstreamError | None = None
     not_kept: tuple[str, ...] = ()
-    """UPDATED, but for these of first_name, last_name and phone: the shop took them and does not have them now."""
+    """The fields of first_name, last_name and phone that an UPDATED shop accepted but did not store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class ShopStatus:
     wordpress: str
     woocommerce: str
     api: int
-    """Newest version of the bridge's wire that plugin and service both speak."""
+    """Newest wire version of the bridge that plugin and service both support."""
     max_batch: int
     price_decimals: int = DEFAULT_PRICE_DECIMALS
 
@@ -55,48 +55,50 @@ class ShopStatus:
 class ShopClient(Protocol):
     @property
     def max_batch(self) -> int:
-        """Most items one ``write_customers`` request carries: 500 with the bridge, 100 with wc/v3."""
+        """Most items of one ``write_customers`` request: 500 with the bridge, 100 with wc/v3."""
         ...
 
     async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
-        """By position. Raises UpstreamError only when the request as a whole failed (then nothing is known of any item,
-        unless the error is Unreachable). One bad item is an item's result. More than ``max_batch`` items: ValueError."""
+        """Returns one result for each item, in the same order. A faulty item only changes its own result.
+
+        Raises UpstreamError only if the whole request failed. Then the effect on each item is unknown, unless the error is Unreachable.
+        Raises ValueError for more than ``max_batch`` items.
+        """
         ...
 
     async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
-        """Only with the bridge; without one, ``UNCHANGED`` is not claimed: raises Refused saying what is missing."""
+        """Writes the type through the bridge. Without a bridge it raises Refused, which names what is missing."""
         ...
 
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult: ...
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
-        """Users as the shop has them now, at most 100; those that it does not have are left out. Refused where the shop cannot be asked
-        (an older bridge)."""
+        """At most 100 users as the shop has them now. Missing users are left out. Raises Refused if the bridge is too old for this call."""
         ...
 
     async def status(self) -> ShopStatus:
-        """The bridge's own status route."""
+        """Calls the bridge's status route."""
         ...
 
     async def check_access(self) -> None:
-        """A read that only valid credentials get: ``status`` with the bridge, one customer of wc/v3 without it."""
+        """Reads something that needs valid credentials: ``status`` with the bridge, one customer of wc/v3 without it."""
         ...
 
     async def probe(self) -> None:
-        """``status`` with the bridge, ``/wp-json/`` without it. Returns when the shop answers sensibly."""
+        """Calls ``status`` with the bridge, ``/wp-json/`` without it. Returns if the answer is valid."""
         ...
 
 
 class ShopGateway(Protocol):
     def client(self, account: Account, gate: RequestGate | None = None) -> ShopClient:
-        """``gate``: entered by each request. None: nothing holds the requests up."""
+        """Returns a client whose requests each enter ``gate``. None: the requests have no limit."""
         ...
 
 
 class ShopDirectory(Protocol):
-    """Looks people up in a shop by consumer keys, also where the bridge writes: it has no route for that."""
+    """Finds shop users with consumer keys, also for accounts with a bridge, because the bridge has no such route."""
 
     async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
-        """Shop users of any role that have this email today, compared after normalising; ascending. Raises UpstreamError;
-        CredentialsRefused where the account has no consumer keys."""
+        """Shop users of any role whose normalised email equals this one now, in ascending order of id. Raises UpstreamError, and
+        CredentialsRefused if the account has no consumer keys."""
         ...

@@ -1,7 +1,7 @@
 """The till: one account's view of an Epos Now company. Implemented by ``adapters/epos``.
 
-Every method raises :class:`tillsync_server.domain.errors.UpstreamError` subclasses and nothing else (and RunInterrupted from a permit).
-Reads are retried inside the adapter (tenacity) when that can help within seconds; a create never is.
+Methods raise only subclasses of :class:`tillsync_server.domain.errors.UpstreamError`, and RunInterrupted from a permit or a gate. The
+adapter retries a read (tenacity) if that can help within seconds. It never retries a create.
 """
 
 from __future__ import annotations
@@ -20,102 +20,103 @@ from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.request_gate import RequestGate
 
 MAX_SEARCH_PAGES = 100
-"""Pages of one search. Tens of thousands of customers with one text: a till that goes on is out of order, and nothing it says counts."""
+"""Most pages of one search, which are tens of thousands of customers. A till with more pages is faulty, and its answer does not count."""
 MAX_LIST_PAGES = 5_000
-"""Pages of the whole customer list, of 200 rows each as a rule: a million customers. A till that goes on does not end its list."""
+"""Most pages of the customer list. With the usual 200 rows these are a million customers. A till with more pages never ends its list."""
 
 
 class WritePermit(Protocol):
-    """Asked in the last step before a request that changes something outside is written (invariant 3)."""
+    """The last check before a writing request is sent (invariant 3)."""
 
     def seconds_allowed(self, setting_seconds: float) -> float:
-        """min(setting, lease left − 2 s). Raises LeaseTooShort with less than 5 s of the lease left."""
+        """Returns min(setting, rest of the lease − 2 s). Raises LeaseTooShort if less than 5 s of the lease are left."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCustomer:
-    """A row of the till's list. Whoever reads a page looks at every id and email, and wants few of the customers."""
+    """A row of the till's list. Only id and email are parsed at first, because readers of a page need few complete customers."""
 
     epos_customer_id: EposCustomerId
     email: str
-    """As it is served."""
+    """As served."""
     read: Callable[[], TillCustomer] = field(repr=False, compare=False)
-    """Reads the rest of the row; it raises nothing."""
+    """Parses the other fields of the row. Never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadRow:
-    """A row of customers that cannot be read. It is passed over by whoever does not need it, and never taken for "nobody".
+    """A customer row that cannot be read. Readers that do not need it skip it. It never counts as a missing customer.
 
-    ``reason`` names the field, never its content. ``texts``: every text anywhere in the row, for :meth:`may_have` and for nothing else.
+    ``reason`` names the field, never its content. ``texts``: every text anywhere in the row. Only :meth:`may_have` uses them.
     """
 
     position: int
-    """On its page, from 1."""
+    """Position on the page, from 1."""
     customer_id: EposCustomerId | None
-    """None: the id is what cannot be read, or the row is no object."""
+    """None: the id cannot be read, or the row is no object."""
     reason: str
     texts: tuple[str, ...] = field(default=(), repr=False)
     listed: ListedCustomer | None = None
-    """Id and email could be read, only points or balance are not served: enough for everybody who looks for an email."""
+    """Set if id and email can be read, and only points or balance are missing. This is enough for a search by email."""
 
     @property
     def key(self) -> Hashable:
-        """Tells whether a page brings something new: the same row of another page has the same one."""
+        """The row's identity. A row on two pages has the same key on both, so a page without a new key adds nothing."""
         return self.customer_id if self.customer_id is not None else (self.reason, self.texts)
 
     def may_have(self, email: str) -> bool:
-        """Whether the row can be that of somebody with this email, so that it speaks against "nobody has it".
+        """Whether the row may be a customer with this email. Then the email does not count as absent from the till.
 
-        An email that is no text can still stand in the row, inside an object or a list. So every text of the row is looked at, and one
-        that only contains the name before the "@" counts: too many orders wait rather than one gets a twin. A row without any such text
-        (null, true, a number, an object of numbers) is that of nobody whom a search by email could ever find.
+        An email that is no text may still be in the row, inside an object or a list. So the method checks every text of the row. A text
+        that only contains the part before the "@" counts too, because a waiting order is better than a twin. A search by email could never
+        find a row without such a text (null, true, a number, an object of numbers).
         """
-        wanted = normalise_email(email)
-        local = wanted.rpartition("@")[0] or wanted
-        return any(f"{local}@" in text.casefold() or wanted in normalise_email(text) for text in self.texts)
+        normalised = normalise_email(email)
+        local = normalised.rpartition("@")[0] or normalised
+        return any(f"{local}@" in text.casefold() or normalised in normalise_email(text) for text in self.texts)
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
     rows: tuple[ListedCustomer, ...]
     number: int
-    """From 1. A page is the last one only when it is empty or brings no row that is new (drift, other page sizes)."""
+    """Page number from 1. Only a page that is empty or has no new row is the last one (drift, other page sizes)."""
     unread: tuple[UnreadRow, ...] = ()
 
     @property
     def with_emails(self) -> tuple[ListedCustomer, ...]:
-        """Every row of which id and email are known."""
+        """Every row with a known id and email."""
         if not self.unread:
             return self.rows
         return (*self.rows, *(row.listed for row in self.unread if row.listed is not None))
 
     @property
     def unknown(self) -> tuple[UnreadRow, ...]:
-        """Rows of which not even id and email are known."""
+        """Rows without a known id and email."""
         return tuple(row for row in self.unread if row.listed is None)
 
     def check(self) -> None:
-        """Raises Unreadable where rows came and not one could be read: that is no customer's fault, but another API's list."""
+        """Raises Unreadable if the page has rows and none can be read. Then it is the list of another API, not the fault of one
+        customer."""
         if self.unread and not self.with_emails:
             raise Unreadable(Side.TILL, f"no row on page {self.number} of Epos Now's customers can be read: {self.unread[0].reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class EmailSearch:
-    """Every row the till returned for one searched text, over all its pages, de-duplicated by id."""
+    """All rows that the till returned for one searched text, from all pages, each id once."""
 
     searched: str
     rows: tuple[TillCustomer, ...]
     filter_ignored: bool
-    """A returned row does not contain the searched text: the till ignores the filter, so ``rows`` prove nothing."""
+    """A returned row does not contain the searched text. So the till ignores the filter, and ``rows`` prove nothing."""
     unread: tuple[UnreadRow, ...] = ()
-    """The till says that these have the searched email, and they cannot be read: who looks for it has no answer, neither "found" nor
-    "nobody". Empty where the filter is ignored, as the till says nothing then."""
+    """Unreadable rows that the till returned for the searched email. With one, the search proves neither a hit nor a miss. Empty if the
+    till ignores the filter."""
 
     def check(self) -> None:
-        """Raises Unreadable where a row that counts could not be read."""
+        """Raises Unreadable if ``unread`` has a row."""
         if self.unread:
             row = self.unread[0]
             who = "a row" if row.customer_id is None else f"customer {row.customer_id}"
@@ -124,36 +125,37 @@ class EmailSearch:
 
 @dataclass(frozen=True, slots=True)
 class NameSearch:
-    """Rows whose Surname or Forename the till found by one text, de-duplicated, in the order found."""
+    """Rows whose Surname or Forename the till found by one text, in the order of the answers, each id once."""
 
     rows: tuple[TillCustomer, ...]
     filter_ignored: bool
-    """Neither filter is honoured (a returned row does not contain the text), so there is no search by name at this till."""
+    """A returned row does not contain the text. So the till ignores both filters and has no search by name."""
     truncated: bool
-    """The search ended at its limit: the till has more."""
+    """The search ended at its limit, and the till has more rows."""
 
 
 class TillClient(Protocol):
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:
-        """Missing on 404 as JSON or plain text; Misaddressed when the 404 is HTML."""
+        """Raises Missing for a 404 as JSON or plain text, and Misaddressed for a 404 as HTML."""
         ...
 
     async def list_customers(self, page: int) -> CustomerPage:
-        """Rows that cannot be read stand apart. Unreadable where the answer is no list."""
+        """Unreadable rows are in ``CustomerPage.unread``. Raises Unreadable if the answer is no list."""
         ...
 
     async def search_by_email(self, text: str) -> EmailSearch:
-        """One text, sent as given (callers search raw and normalised). A miss is an empty result, whether the till says [] or 404.
-        Unreadable where the answer does not end within MAX_SEARCH_PAGES."""
+        """Searches for one text as given. Callers search the raw and the normalised email. A miss is an empty result, whether the till
+        answers [] or 404. Raises Unreadable if the answer has more than MAX_SEARCH_PAGES."""
         ...
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
-        """For a person who looks for somebody: V2's generic filter (docs/epos-now.md#customers, grade D), so it may be ignored, and whether
-        it finds parts of names is the till's choice. Ends once ``limit`` rows are exceeded."""
+        """Searches by name for a person, with V2's generic filter (docs/epos-now.md#customers, grade D). The till may ignore the filter,
+        and decides whether parts of names match. The search ends once it has more than ``limit`` rows."""
         ...
 
     async def create_customer(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
-        """Sent once. Unreachable: provably not sent. Refused: 4xx but 408 and 429. Unanswered, ServerFailure, Unreadable: unknown."""
+        """Sends the create once. Raises Unreachable if it was provably not sent, and Refused for a 4xx except 408 and 429. After
+        Unanswered, ServerFailure or Unreadable its effect is unknown."""
         ...
 
     async def read_customer_type(self, type_id: EposCustomerTypeId) -> TillCustomerType: ...
@@ -161,18 +163,19 @@ class TillClient(Protocol):
     async def list_customer_types(self) -> Sequence[TillCustomerType]: ...
 
     async def read_buyer(self, transaction_id: int) -> EposCustomerId | None:
-        """The customer of a sale; None: nobody whom the till knows. Missing where there is no such transaction. At most two requests."""
+        """The customer of a sale. None: the sale has no known customer. Raises Missing if there is no such transaction. Sends at most two
+        requests."""
         ...
 
     async def probe(self) -> None:
-        """The cheap credential check (V4 TokenInfo). Returns when the till answers and knows the credentials."""
+        """Checks the credentials cheaply (V4 TokenInfo). Returns if the till answers and accepts them."""
         ...
 
 
 class TillGateway(Protocol):
-    """Makes clients. ``client`` is cheap: call it for each run with the account's present settings."""
+    """Creates clients. ``client`` is cheap, so call it for each run with the account's present settings."""
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
-        """``request_class``: of every request of this client. It decides who goes first at the till. ``gate``: entered by each request.
-        None: nothing but the till's allowance holds the requests up."""
+        """``request_class`` applies to every request of the client and decides the order of waiting requests. Each request enters ``gate``.
+        None: only the till's allowance limits the requests."""
         ...

@@ -1,4 +1,4 @@
-"""Hints between processes (NOTIFY): may be lost, doubled or late; polling is the floor under each of them."""
+"""Notifications between processes (NOTIFY). One may be lost, doubled or late, so each receiver also polls."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from tillsync_server.domain.ids import AccountId, EntryId
 
 
 class Notifier(Protocol):
-    """Called after a commit; coalesces and sends. Never blocks, never fails the caller."""
+    """Coalesces and sends notifications. Callers notify after their commit. No method blocks or raises."""
 
     def lanes_ready(self) -> None: ...
 
     def live_work(self, account_id: AccountId) -> None:
-        """A lane that is leased just now got work: its owner claims again, though entries run."""
+        """A leased lane got work. Its owner claims again, even while entries run."""
         ...
 
     def entry_finished(self, entry_id: EntryId) -> None:
-        """An order's entry ended or is held. Its order event, if any, is in the same commit: the event sender wakes up too."""
+        """An order's entry finished or is held. Its order event, if any, is in the same commit, so the event sender wakes up too."""
         ...
 
     def order_events(self) -> None:
-        """An order event waits that no :meth:`entry_finished` announces."""
+        """An order event waits that no :meth:`entry_finished` announced."""
         ...
 
     def sales_waiting(self) -> None:
@@ -30,18 +30,18 @@ class Notifier(Protocol):
         ...
 
     def requeue_waiting(self) -> None:
-        """A change of settings or links left entries to queue again."""
+        """A change of settings or links left work to queue again."""
         ...
 
     def tokens_changed(self) -> None: ...
 
     def accounts_changed(self) -> None:
-        """An account was made, or its settings changed."""
+        """An account was created, or its settings changed."""
         ...
 
 
 class WakeUps(Protocol):
-    """Delivers the hints of every process; those of this process at once, without a round trip."""
+    """Delivers the notifications of all processes. Those of this process arrive at once, without a round trip."""
 
     def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
 
