@@ -51,9 +51,9 @@ class ChangedGroundContract:
     async def test_held_orders_are_requeued_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
         lease = await bench.lease()
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="Ada@example.test", waits_anyway=False) == 0
+        assert await bench.linker.requeue_held_with_candidate(lease, epos(1), email="Ada@example.test", waits_anyway=False) == 0
         assert await bench.states(waiting) == [HELD]
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="other@example.test", waits_anyway=False) == 1
+        assert await bench.linker.requeue_held_with_candidate(lease, epos(1), email="other@example.test", waits_anyway=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
     @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ class ChangedGroundContract:
         spelling = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "another spelling", candidate_ids=(epos(1),))
         waiting = [await bench.ended(5, spelling, woo=30)]
         lease = await bench.lease()
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email=email, waits_anyway=waits_anyway) == released
+        assert await bench.linker.requeue_held_with_candidate(lease, epos(1), email=email, waits_anyway=waits_anyway) == released
         assert await bench.states(waiting) == [PENDING if released else HELD]
 
     async def test_candidate_without_an_email_counts_as_changed(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
-        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), email="", waits_anyway=False) == 1
+        assert await bench.linker.requeue_held_with_candidate(await bench.lease(), epos(1), email="", waits_anyway=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
     async def test_held_orders_are_requeued_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
@@ -94,12 +94,12 @@ class ChangedGroundContract:
         await bench.mark(40)
         waiting = await held(bench, 5, woo=30)
         reported = await bench.writer.report_shop_users(SHOP, [deleted(40)])
-        assert (reported.unlinked, reported.released) == (1, 1)
+        assert (reported.unlinked, reported.requeued) == (1, 1)
         assert await bench.states(waiting) == [PENDING]
         assert (await link_of(bench, 1)).woo_gone_at is not None
         assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(40))
         again = await bench.writer.report_shop_users(SHOP, [deleted(40)])
-        assert (again.unlinked, again.released) == (0, 0)
+        assert (again.unlinked, again.requeued) == (0, 0)
 
     async def test_deletion_of_another_user_with_the_number_keeps_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
@@ -115,7 +115,7 @@ class ChangedGroundContract:
         await bench.put_link(7, 30)
         own, others = await held(bench, 5, woo=30), await held(bench, 6, woo=31)
         reported = await bench.writer.report_shop_users(SHOP, [ShopUserChange(woo_customer_id=woo(30), is_deleted=False)])
-        assert (reported.unlinked, reported.released) == (0, 1)
+        assert (reported.unlinked, reported.requeued) == (0, 1)
         assert (await bench.states(own), await bench.states(others)) == ([PENDING], [HELD])
         assert await pairs(bench) == {(7, 30)}
 
@@ -179,7 +179,7 @@ class ChangedGroundContract:
         await bench.linker.confirm_person(stale, link, BEFORE)
         await bench.linker.end_of_person(stale, link)
         await bench.linker.check_soon(stale, epos(77))
-        assert await bench.linker.release_held_with_candidate(stale, epos(1), email="", waits_anyway=False) == 0
+        assert await bench.linker.requeue_held_with_candidate(stale, epos(1), email="", waits_anyway=False) == 0
         assert await bench.states(waiting) == [HELD]
         assert replace(await link_of(bench, 1), hash_lapses=link.hash_lapses) == link
         assert not await bench.is_queued(77)

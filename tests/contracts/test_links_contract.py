@@ -155,7 +155,7 @@ class OrderLinkerContract:
                 await bench.dismiss(entry.entry_id)
         assert not await bench.linker.is_still_valid(lease, entry)
         assert await link(bench, lease, entry) is OrderLinkOutcome.STALE
-        assert await bench.linker.release_held_of_guest(lease, entry, email=GUEST) == 0
+        assert await bench.linker.requeue_held_of_guest(lease, entry, email=GUEST) == 0
         assert await pairs(bench) == set()
         assert await bench.states([waiting]) == [EntryState.HELD]
 
@@ -163,7 +163,7 @@ class OrderLinkerContract:
         [waiting] = await held(bench, 7, woo=None)
         lease, entry = await running_order(bench, woo_id=None)
         moved = replace(entry, entry_revision=entry.entry_revision + 1)
-        assert await bench.linker.release_held_of_guest(lease, moved, email=GUEST) == 0
+        assert await bench.linker.requeue_held_of_guest(lease, moved, email=GUEST) == 0
         assert not await bench.linker.is_still_valid(lease, moved)
         assert await bench.states([waiting]) == [EntryState.HELD]
 
@@ -243,10 +243,10 @@ class OrderLinkerContract:
             await bench.ended(32, HELD_PRODUCT, woo=None),
         ]
         lease, entry = await running_order(bench, woo_id=None)
-        assert await bench.linker.release_held_of_guest(lease, entry, email=GUEST) == 2
+        assert await bench.linker.requeue_held_of_guest(lease, entry, email=GUEST) == 2
         assert await bench.states([*waiting, *others]) == [EntryState.PENDING] * 2 + [EntryState.HELD] * 3
-        assert await bench.linker.release_held_of_guest(lease, entry, email=GUEST) == 0
-        assert await bench.linker.release_held_of_guest(lease, entry, email="") == 0
+        assert await bench.linker.requeue_held_of_guest(lease, entry, email=GUEST) == 0
+        assert await bench.linker.requeue_held_of_guest(lease, entry, email="") == 0
         assert await bench.linker.is_still_valid(lease, entry), "its own verdict is written"
 
 

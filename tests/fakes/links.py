@@ -24,7 +24,7 @@ from tillsync_server.ports.links import (
     OrderLinkOutcome,
     OrderResolved,
     ShopUserChange,
-    ShopUsersReported,
+    ShopUsersReport,
     StoredCustomer,
     UnlinkedByHand,
 )
@@ -260,10 +260,10 @@ class FakeLinks:
         if self._queues is not None:
             self._queues.hint(lease.account_id, EntryKind.CUSTOMER, epos_customer_id)
 
-    async def release_held_with_candidate(
+    async def requeue_held_with_candidate(
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
-        await self._step("links.release_held_with_candidate")
+        await self._step("links.requeue_held_with_candidate")
         if not self.is_ours(lease):
             return 0
         held = [] if self._queues is None else self._queues.held_orders(lease.account_id, but=None)
@@ -278,8 +278,8 @@ class FakeLinks:
 
         return self._release([each for each in held if epos_customer_id in each.candidate_ids and decides(each)])
 
-    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
-        await self._step("links.release_held_of_guest")
+    async def requeue_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+        await self._step("links.requeue_held_of_guest")
         if not email or not self._is_as_claimed(lease, entry):
             return 0
         self.released.append(email)
@@ -324,7 +324,7 @@ class FakeLinks:
 
     # LinkWriter
 
-    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReport:
         self._require(account_id)
         unlinked = released = 0
         for change in changes:
@@ -338,7 +338,7 @@ class FakeLinks:
             broken, held = self.mark_gone(account_id, woo=[change.woo_customer_id])
             unlinked += len(broken)
             released += held
-        return ShopUsersReported(unlinked, released)
+        return ShopUsersReport(unlinked, released)
 
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
         self._require(account_id)

@@ -177,7 +177,7 @@ class OrderLinker(Protocol):
         """Queues a BULK customer entry for a till customer that was not read for long."""
         ...
 
-    async def release_held_with_candidate(
+    async def requeue_held_with_candidate(
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
         """Requeues HELD orders with this till customer as a candidate if its possibly changed email may decide them. Returns their number.
@@ -188,7 +188,7 @@ class OrderLinker(Protocol):
         """
         ...
 
-    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+    async def requeue_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         """Requeues every other HELD guest order with this normalised billing email, in order of arrival, after only one candidate is left.
         Returns their number."""
         ...
@@ -226,10 +226,10 @@ class ShopUserChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ShopUsersReported:
+class ShopUsersReport:
     unlinked: int
     """Links that became unusable."""
-    released: int
+    requeued: int
     """HELD orders that were requeued."""
 
 
@@ -273,7 +273,7 @@ class LinkWriter(Protocol):
         """
         ...
 
-    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReport:
         """Makes links of deleted users unusable, and clears their do-not-auto-link marks. Requeues orders that were HELD because of a user,
         in order of arrival. A user whose registration time differs from the link's is another person, so the link stays."""
         ...

@@ -141,7 +141,7 @@ class CustomerFlow:
 
     async def _requeue_held_orders(self, customer: TillCustomer, *, waits_anyway: bool) -> None:
         lease, customer_id = self._context.lane.lease, customer.epos_customer_id
-        await self._services.order_linker.release_held_with_candidate(lease, customer_id, email=customer.email, waits_anyway=waits_anyway)
+        await self._services.order_linker.requeue_held_with_candidate(lease, customer_id, email=customer.email, waits_anyway=waits_anyway)
 
     # values of the linked customer
 

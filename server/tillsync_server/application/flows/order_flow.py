@@ -185,7 +185,7 @@ class OrderFlow:
             verdict = await self._link(entry, customer_id, facts, outcome, plan.ground, broken)
             return verdict if verdict is None or not cut else replace(verdict, notes=(*verdict.notes, *cut))
         if facts.woo_customer_id is None:
-            await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
+            await self._services.order_linker.requeue_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
         return Verdict.finished(outcome, plan.not_linked_because, *cut).for_customer(customer_id)
 
     def _several(self, answer: Holders) -> Verdict:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId, WooCustomerId
-from tillsync_server.ports.links import LinkWriter, ShopUserChange, ShopUsersReported
+from tillsync_server.ports.links import LinkWriter, ShopUserChange, ShopUsersReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class ShopUserReports:
     def __init__(self, writer: LinkWriter) -> None:
         self._writer = writer
 
-    async def report(self, account_id: AccountId, changes: Sequence[ReportedChange]) -> ShopUsersReported:
+    async def report(self, account_id: AccountId, changes: Sequence[ReportedChange]) -> ShopUsersReport:
         """Stores reported changes. Raises InvalidArgument, which names the change and the field; then nothing is stored."""
         violations = [violation for position, change in enumerate(changes) for violation in _violations(change, f"changes[{position}].")]
         if violations:

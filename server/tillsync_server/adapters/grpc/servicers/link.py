@@ -89,4 +89,4 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         self, request: link_service_pb2.ReportShopUsersRequest, context: Any
     ) -> link_service_pb2.ReportShopUsersResponse:
         reported = await self._shop_users.report(AccountId(request.account_id), reported_changes(request))
-        return link_service_pb2.ReportShopUsersResponse(unlinked_count=reported.unlinked, released_order_count=reported.released)
+        return link_service_pb2.ReportShopUsersResponse(unlinked_count=reported.unlinked, released_order_count=reported.requeued)

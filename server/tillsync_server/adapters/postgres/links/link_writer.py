@@ -19,7 +19,7 @@ from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, Not
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.ports.links import LinkedByHand, OrderResolved, ShopUserChange, ShopUsersReported, UnlinkedByHand
+from tillsync_server.ports.links import LinkedByHand, OrderResolved, ShopUserChange, ShopUsersReport, UnlinkedByHand
 from tillsync_server.ports.wakeups import Notifier
 
 _SET_MARK = load("links/set_mark")
@@ -67,7 +67,7 @@ class PostgresLinkWriter:
         lane.notify(self._notifier)
         return UnlinkedByHand(link=link, removal_entry_id=removal)
 
-    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReport:
         unlinked = requeued = 0
         for change in changes:  # one transaction for each change, because each may requeue as many orders as a transaction allows
             async with locked_lane(self._database, account_id) as lane:
@@ -76,7 +76,7 @@ class PostgresLinkWriter:
                 lane.notify(self._notifier)
             unlinked += broken
             requeued += held
-        return ShopUsersReported(unlinked, requeued)
+        return ShopUsersReport(unlinked, requeued)
 
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool

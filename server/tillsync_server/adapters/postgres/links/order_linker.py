@@ -114,7 +114,7 @@ class PostgresOrderLinker:
                 hint = NewHint(lane.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.BULK)
                 await enqueue_in_transaction(lane.connection, [hint])
 
-    async def release_held_with_candidate(
+    async def requeue_held_with_candidate(
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
         async with fenced_lane(self._database, lease) as lane:
@@ -125,7 +125,7 @@ class PostgresOrderLinker:
             lane.notify(self._notifier)
         return requeued
 
-    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+    async def requeue_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         """Leaves out orders that wait only for products. They have their customer, and two of them would requeue each other for ever."""
         if not email:
             return 0

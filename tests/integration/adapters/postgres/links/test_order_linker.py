@@ -165,10 +165,10 @@ async def test_guests_of_one_email_are_released_but_not_those_that_wait_for_prod
         *(await held_orders(world, [facts_of(32)], HELD_PRODUCT)),
     )
     lease, entry = await running_order(world, 1042, woo_customer_id=None)
-    assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 2
+    assert await linker_of(world).requeue_held_of_guest(lease, entry, email="ada@example.test") == 2
     assert await states(world, [*held, no_guest, other, product]) == [EntryState.PENDING] * 2 + [EntryState.HELD] * 3
-    assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 0
-    assert await linker_of(world).release_held_of_guest(lease, entry, email="") == 0
+    assert await linker_of(world).requeue_held_of_guest(lease, entry, email="ada@example.test") == 0
+    assert await linker_of(world).requeue_held_of_guest(lease, entry, email="") == 0
     assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [CompletionResult.DONE]
 
 
