@@ -1,1 +1,1 @@
-"""The contract of tillsync: ``tillsync.v1`` holds the messages and stubs generated from ``protos/``. Use ``tillsync_client``."""
+"""The contract of tillsync. ``tillsync.v1`` has the messages and stubs generated from ``protos/``. Use ``tillsync_client``."""

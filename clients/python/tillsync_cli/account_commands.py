@@ -28,7 +28,7 @@ def _option(help_text: str, panel: str, metavar: str | None = None) -> Any:
 
 
 def _choice(help_text: str, panel: str, choices: type[StrEnum], default: StrEnum) -> Any:
-    """The words stand in the help text: as a metavar they are so wide that names of options get cut at 80 columns."""
+    """Lists the choices in the help text. As a metavar they are so wide that names of options are cut at 80 columns."""
     return _option(f"{help_text}: {', '.join(choices)}. Default {default}.", panel, "<word>")
 
 
@@ -209,7 +209,7 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
 
     async def work(client: TillsyncClient) -> tuple[account_service_pb2.CheckAccountResponse, account_pb2.Account | None]:
         found = await client.accounts.check_account(account)
-        with contextlib.suppress(PermissionDeniedError):  # a site's token may check, and not read all settings
+        with contextlib.suppress(PermissionDeniedError):  # A site's token may check the account, but may not read all settings.
             return found, await client.accounts.get_account(account)
         return found, None
 
@@ -236,7 +236,7 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
 
 
 def _with_remedy(text: str, remedy: str) -> str:
-    """Settings by the name they have on this command line: the service says them as its contract does."""
+    """The settings of a response by their option names, because the service names them as in the contract."""
     return f"{_dotted_as_typed(text)}\n→ {_as_typed(remedy)}" if remedy else _dotted_as_typed(text)
 
 
@@ -278,17 +278,17 @@ _PATHS = re.compile(rf"\baccount\.name\b|\b(?:account\.)?({'|'.join(map(re.escap
 
 
 def _as_typed(text: str) -> str:
-    """The contract's paths (``account.epos.base_url``, ``shared_till``) as options of this command line (``--till-url``)."""
+    """Replaces the contract's paths (``account.epos.base_url``, ``shared_till``) by options of this command line (``--till-url``)."""
     return _PATHS.sub(lambda found: _OPTIONS[found[1] or "name"], text).replace("UpdateAccount", "`tillsync account set`")
 
 
 def _dotted_as_typed(text: str) -> str:
-    """Only those that cannot be meant as a word of the sentence."""
+    """The paths that cannot be an ordinary word of the sentence."""
     return _PATHS.sub(lambda found: _OPTIONS[found[1]] if found[1] and "." in found[1] else found[0], text)
 
 
 def _settings(options: dict[str, Any]) -> tuple[account_pb2.Account, list[str]]:
-    """The account message of the given options, and the paths they set."""
+    """The account message of the given options, and the paths that they set."""
     values: dict[str, Any] = {path: options[option] for option, path in _PLAIN.items() if options[option] is not None}
     for option, path in _SECRETS.items():
         if options[option] is not None:
@@ -335,7 +335,7 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
 
 
 def _webhook_addresses(account: account_pb2.Account) -> tuple[str, str]:
-    """At the service's public address. Either tells every account of the till."""
+    """The two webhook addresses at the service's public address. Each serves all accounts of the till."""
     return (
         f"/webhooks/eposnow/till/{account.till_id} (of the till: credentials of any of its accounts)",
         f"/webhooks/eposnow/{account.account_id} (of this account: its own credentials)",

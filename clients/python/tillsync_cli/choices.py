@@ -1,4 +1,4 @@
-"""The contract's closed word lists as choices on a command line: short, lower case, the same words as in the catalogue."""
+"""The contract's enums as choices of the command line: short, in lower case, with the words of the catalogue."""
 
 from __future__ import annotations
 

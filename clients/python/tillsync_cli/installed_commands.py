@@ -1,6 +1,6 @@
-"""The commands that other installed packages add to ``tillsync``. An entry point of the group ``tillsync.commands`` names their Typer app.
+"""Adds the commands of other installed packages to ``tillsync``. An entry point of the group ``tillsync.commands`` names their Typer app.
 
-The server's commands come this way, so that the client imports no server.
+The server adds its commands this way, so the client does not import the server.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tillsync_cli.session import fail
 GROUP = "tillsync.commands"
 MACHINE_PANEL = "On this machine"
 SERVER_COMMANDS = ("serve", "worker", "migrate", "status", "reencrypt", "settings", "sandbox", "demo")
-"""Without the server they stand in the help all the same, and say what to install."""
+"""The server's commands. Without the server the help lists them too, and each says what to install."""
 _INSTALL = "pip install tillsync-server"
 
 
 def installed_commands() -> dict[str, Any]:
-    """By name, the server's first. Imports the apps of the entry points."""
+    """All added commands by name, the server's first. Imports the apps of the entry points."""
     found = dict(get_group(_server_absent()).commands)
     for entry_point in entry_points(group=GROUP):
         found.update(get_group(entry_point.load()).commands)
@@ -30,7 +30,7 @@ def installed_commands() -> dict[str, Any]:
 
 
 def server_needed(missing: str = "") -> typer.Exit:
-    """Say on stderr what to install; raise the result. ``missing``: the Python package that was not found."""
+    """Prints on stderr what to install, and returns the exit to raise. ``missing``: the Python package that was not found."""
     return fail(f"this command needs the server{f' ({missing} is missing)' if missing else ''}: {_INSTALL}")
 
 

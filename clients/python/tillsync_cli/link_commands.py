@@ -1,4 +1,4 @@
-"""``tillsync link``: which till customer is which shop customer, and the choices only a person can make."""
+"""``tillsync link``: links of till customers with shop customers, and a person's decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tillsync``: the commands that speak to a service over gRPC, and those of installed packages, such as the server's."""
+"""``tillsync``: the commands that call a service over gRPC, and the commands of installed packages, such as the server's."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def _common(
 
 
 def main() -> None:
-    # At its default gRPC writes a raw line to stderr for each failed handshake, also for each one that a stranger's connection causes.
+    # By default gRPC writes a raw line to stderr for each failed handshake, also of unknown clients.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     app()

@@ -1,4 +1,4 @@
-"""What commands print: tables that wrap and never cut, and canonical proto JSON."""
+"""Prints the results of commands: tables that wrap and never cut, and canonical proto JSON."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 console = Console(highlight=False, markup=False)
-"""No markup: notes may hold brackets, such as the ``[redacted]`` of a credential."""
+"""A console without markup, because notes may contain brackets, such as the ``[redacted]`` of a credential."""
 
 _KEPT = "\n\u200c\u200d"
-"""The document's own line ends, and the joiners of scripts and emoji."""
+"""Characters that stay: the JSON document's line ends, and the joiners of scripts and emoji."""
 _json_highlighter = JSONHighlighter()
 _UTC = re.compile(r"\s*UTC(?P<offset>[+-]\d\d:\d\d)?$")
-"""The zone as :func:`when` writes it."""
+"""A zone as :func:`when` writes it."""
 
 _STATE_STYLES = {
     "PENDING": "yellow",
@@ -37,8 +37,8 @@ _STATE_STYLES = {
 
 
 def as_json(message: Message) -> Any:
-    """Canonical proto JSON: lowerCamelCase, int64 as texts, enums by name; fields without presence are there even when empty."""
-    from google.protobuf.json_format import MessageToDict  # the commands that run the service print no message
+    """Prints canonical proto JSON: lowerCamelCase, int64 as texts, enums by name. Fields without presence are included even if empty."""
+    from google.protobuf.json_format import MessageToDict  # Commands that run the service print no proto message.
 
     return MessageToDict(message, always_print_fields_with_no_presence=True)
 
@@ -55,7 +55,7 @@ def print_json(value: Message | Sequence[Message] | dict[str, Any]) -> None:
 
 
 def _without_unseen(document: str) -> str:
-    """Characters that a terminal would obey or not show, as JSON's own escapes: the document says the same."""
+    """Replaces characters that a terminal would obey or hide by JSON escapes. The document keeps its meaning."""
     return "".join(character if character.isprintable() or character in _KEPT else _escaped(character) for character in document)
 
 
@@ -64,7 +64,7 @@ def _escaped(character: str) -> str:
 
 
 def table(*columns: str | tuple[str, dict[str, Any]], title: str | None = None) -> Table:
-    """Cells fold: a comment is the whole comment, also at 80 columns."""
+    """A table whose cells wrap, so that comments are complete even at 80 columns."""
     made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_lines=False)
     for column in columns:
         name, extra = (column, {}) if isinstance(column, str) else column
@@ -79,8 +79,8 @@ def state_text(state: str) -> Text:
 
 
 def when(stamp: Timestamp, *, empty: str = "") -> str:
-    """Local time to the second with its zone, since notes say UTC: ``2026-03-01 09:30:00 UTC+01:00``; ``empty`` for a time that is not set.
-    Options for times take it as it stands."""
+    """Local time to the second with its zone, because notes have UTC: ``2026-03-01 09:30:00 UTC+01:00``. ``empty`` if the time is not set.
+    Options for times accept this form."""
     if not stamp.seconds:
         return empty
     local = stamp.ToDatetime(UTC).astimezone()
@@ -110,7 +110,7 @@ def comment_cell(comment: str, notes: Iterable[str]) -> Text:
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:
-    """ISO 8601, local where it says no zone; a date alone is its midnight. ValueError names the option."""
+    """Parses ISO 8601. A text without a zone is local time, and a date alone is its midnight. Raises ValueError, which names the option."""
     if text is None:
         return None
     try:

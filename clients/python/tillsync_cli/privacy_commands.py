@@ -1,4 +1,4 @@
-"""``tillsync privacy``: what is kept about one person, handed out or erased."""
+"""``tillsync privacy``: exports or erases what is stored about one person."""
 
 from __future__ import annotations
 

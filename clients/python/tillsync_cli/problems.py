@@ -1,4 +1,4 @@
-"""The problems of an account, whatever release answers."""
+"""The problems of an account, from a server of any release."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync.v1 import account_pb2, customer_sync_service_pb2
 
 
 def problems_of(answer: account_pb2.Account | customer_sync_service_pb2.ListQueueResponse) -> Sequence[account_pb2.AccountProblem]:
-    """A server of a release before ``problems`` tells only one."""
+    """The account's problems. A server from before the field ``problems`` sends only one."""
     if answer.problems or not answer.HasField("problem"):
         return answer.problems
     return [answer.problem]

@@ -1,4 +1,4 @@
-"""``tillsync queue``: what waits, what was done, what needs a person."""
+"""``tillsync queue``: lists, shows, retries and dismisses entries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TextOption = Annotated[str, typer.Option("--text", help="Only entries with this 
 SinceOption = Annotated[str | None, typer.Option("--since", help="Created at this time or later: 2026-03-01 or 2026-03-01T09:30.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Created before this time.")]
 _ID_WIDTH = 36
-"""Of an entry's id, a UUID."""
+"""Length of an entry's id, which is a UUID."""
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first, where --queue stands without any filter.")]
 
@@ -246,7 +246,7 @@ def dismiss(
 
 
 def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str, console: Console = console) -> None:
-    """The table support reads: what about, when, the id in one piece to copy, how it stands, and the comment whole."""
+    """The table for support: subject, time, the unbroken id to copy, state, and the complete comment."""
     shown = table(("Subject", {"width": _ID_WIDTH}), ("State", {"no_wrap": True}), "Comment", title=title)
     rows = list(entries)
     for entry in rows:
@@ -289,7 +289,8 @@ def _is_whole_queue(matching: queue_entry_pb2.QueueFilter | None) -> bool:
 
 
 def _before_all(count: Callable[[], Chunks]) -> Chunks:
-    """What would be done to a whole queue. Only where somebody is there to be asked."""
+    """Returns the effect of an action on a whole queue, so that the command can ask for a confirmation. Raises typer.Exit without a
+    terminal."""
     if not sys.stdin.isatty():
         raise fail("without a filter this takes the whole queue: give --yes if it is meant, or choose by --state, --outcome, …", code=USAGE)
     return count()
@@ -341,7 +342,7 @@ def _filter(
     since: str | None,
     until: str | None,
 ) -> queue_entry_pb2.QueueFilter | None:
-    """None when entry ids are given instead. Exactly one of the two."""
+    """The filter of the options, or None if entry ids are given. Exactly one of the two must be given."""
     if (queue is None) == (not entries):
         raise fail("give entry ids, or --queue with filters", code=USAGE)
     if queue is None:
@@ -359,5 +360,5 @@ def _filter(
             created_after=timestamp(parse_time(since, "--since")),
             created_before=timestamp(parse_time(until, "--until")),
         )
-    except ValueError as error:  # an option's value that is none
+    except ValueError as error:  # The value of an option is invalid.
         raise fail(str(error), code=USAGE) from error

@@ -1,4 +1,4 @@
-"""The commands that speak to a service over gRPC."""
+"""The commands that call a service over gRPC."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One command's talk with the service: address and token, errors to exit codes.
+"""Runs one command against the service. It resolves address and token, and converts errors to exit codes.
 
-Exit codes: 0 done · 1 the service refused, or what was asked about is not well · 2 the command line is wrong · 3 the service was
-not reached.
+Exit codes: 0 done · 1 the service refused, or the checked thing has a problem · 2 the command line is wrong · 3 the service was not
+reached.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
 def tell(message: str) -> None:
-    """On stderr, which is never part of --json."""
+    """Prints ``message`` on stderr, which is never part of --json."""
     _errors.print(message, soft_wrap=True, style="red")
 
 
 def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
-    """Tell it on stderr; raise the result."""
+    """Prints the message on stderr, and returns the exit to raise."""
     tell(f"error: {message}")
     return typer.Exit(code)
 
@@ -64,11 +64,11 @@ def _as_it_is(text: str) -> str:
 def talk(
     address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Result]], *, as_typed: Callable[[str], str] = _as_it_is
 ) -> Result:
-    """Run ``work`` with a connected client; every error becomes one clear line and an exit code.
+    """Runs ``work`` with a connected client. Every error becomes one line and an exit code.
 
-    ``as_typed``: puts the options of this command line in the place of the contract's names.
+    ``as_typed`` replaces the contract's names by options of this command line.
     """
-    from tillsync_client import (  # not for commands that run the service
+    from tillsync_client import (  # Commands that run the service do not need it.
         DeadlineError,
         NotReachedError,
         TillsyncClient,
@@ -94,13 +94,13 @@ def talk(
         raise fail(f"{address} did not answer; does the service run there? {error.message}", code=NOT_REACHED) from error
     except TillsyncError as error:
         raise fail(as_typed(_explained(error))) from error
-    except ValueError as error:  # an address or an argument that is none
+    except ValueError as error:  # The address or an argument is invalid.
         raise fail(str(error), code=USAGE) from error
 
 
 def secret_value(given: str, option: str) -> str:
-    """``@FILE``: the file's content; ``-``: asked for without echo, or a line of a pipe; anything else is the secret itself (visible in
-    process lists)."""
+    """The secret of an option's value. ``@FILE``: the file's content. ``-``: prompted without echo, or a line of a pipe. Any other value is
+    the secret (visible in process lists)."""
     if given == "-" and not sys.stdin.isatty():
         return sys.stdin.readline().strip()
     if given == "-":

@@ -1,4 +1,4 @@
-"""``tillsync sync``, ``tillsync match`` and ``tillsync messages``: hints in, answers out, and what the comments mean."""
+"""``tillsync sync``, ``tillsync match`` and ``tillsync messages``: sends hints, matches orders, and lists the comments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tillsync token``: who may call the service."""
+"""``tillsync token``: creates, lists and revokes tokens."""
 
 from __future__ import annotations
 

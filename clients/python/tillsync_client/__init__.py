@@ -1,4 +1,4 @@
-"""The typed asynchronous client of tillsync. Messages are those of ``tillsync.v1``; start at :class:`TillsyncClient`."""
+"""The typed asynchronous client of tillsync. Its messages are those of ``tillsync.v1``. Start with :class:`TillsyncClient`."""
 
 from tillsync_client.client import TillsyncClient
 from tillsync_client.errors import (

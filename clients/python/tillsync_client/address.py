@@ -1,4 +1,4 @@
-"""Where the service listens, as people write it."""
+"""Parses the service's address as people write it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_PORT = 50051
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the service listens. ``secure``: TLS."""
+    """The service's address. ``secure``: the client uses TLS."""
 
     target: str
     """``host:port``, IPv6 in brackets."""
@@ -27,9 +27,8 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """``127.0.0.1:50051`` (plain text: loopback), ``sync.example.test:50051`` (TLS), or with ``http://`` / ``https://`` to say which.
-
-        ValueError says what is wrong.
+        """Parses ``127.0.0.1:50051`` (loopback, so plain text) or ``sync.example.test:50051`` (TLS). A scheme ``http://`` or ``https://``
+        decides instead. Raises ValueError with the reason.
         """
         raw = text.strip()
         parts = urlsplit(raw if "://" in raw else f"//{raw}")

@@ -1,4 +1,4 @@
-"""The client: one connection, one attribute a service."""
+"""The client. It has one connection, and one attribute for each service."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class TillsyncClient:
             async for entry in client.sync.list_queue("shop-a", QUEUE_CUSTOMERS):
                 print(entry.comment)
 
-    ``address``: ``host:port``; plain text only for loopback or with ``http://``, TLS otherwise. ``deadline_seconds``: of each call, unless
-    its method says another. ``root_certificates``: PEM, of the issuers to trust; None: the machine's. Every method raises
-    :class:`tillsync_client.errors.TillsyncError` subclasses. Calls that are UNAVAILABLE or RESOURCE_EXHAUSTED are tried again, at most
-    four times in all, when the service says (RetryInfo) and as long as the deadline allows; not CreateToken and DeleteLink, which do not
-    answer a repeated call as the first. Make it inside the running loop.
+    ``address``: ``host:port``. The client uses plain text for loopback or with ``http://``, and TLS otherwise. ``deadline_seconds``:
+    deadline of each call, unless its method names another. ``root_certificates``: trusted issuers in PEM. None: the machine's.
+
+    Methods raise subclasses of :class:`tillsync_client.errors.TillsyncError`. The client repeats a call that ends UNAVAILABLE or
+    RESOURCE_EXHAUSTED, at most four attempts in all, after the service's delay (RetryInfo) and within the deadline. It never repeats
+    CreateToken and DeleteLink, because a repeated call has another answer. Make it inside the running loop.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The channel: address, TLS, token, deadlines, and retries where a repeated call changes nothing."""
+"""The channel with its address, TLS, token, deadlines and retries. It repeats only calls whose repetition changes nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Response = TypeVar("Response")
 DEFAULT_DEADLINE_SECONDS = 10.0
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-# A repeated call answers as the first did, but for two: CreateToken makes another token, DeleteLink does not find the link any more. The
-# channel repeats neither. The service says with each refusal when to come back (grpc-retry-pushback-ms), and the channel waits for so long.
+# A repeated call has the answer of the first one, with two exceptions: CreateToken creates another token, and DeleteLink does not find the
+# link any more. The channel repeats neither. Each refusal names a delay (grpc-retry-pushback-ms), and the channel waits for it.
 _NEVER_REPEATED = (("AccountService", "CreateToken"), ("LinkService", "DeleteLink"))
 _SERVICE_CONFIG = json.dumps(
     {
@@ -48,9 +48,9 @@ CHANNEL_OPTIONS = (
 
 
 class Connection:
-    """One channel with its token. Make it inside the running loop; ``close`` it at the end.
+    """One channel with its token. Make it inside the running loop, and ``close`` it at the end.
 
-    ``deadline_seconds``: of every call unless a method is given its own; retries stay within it.
+    ``deadline_seconds``: deadline of a call, with its retries, unless the call has its own.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Connection:
         self.deadline_seconds = deadline_seconds
         self._root_certificates = root_certificates
         self._has_answered = False
-        """Whether the service has ever answered: then address and protocol are right."""
+        """The service has answered before, so address and protocol are right."""
         self._metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
         if self.address.secure:
             credentials = grpc.ssl_channel_credentials(root_certificates=root_certificates)
@@ -76,7 +76,7 @@ class Connection:
     async def call(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, deadline_seconds: float | None = None
     ) -> Response:
-        """Raises TillsyncError subclasses only (and CancelledError)."""
+        """Calls ``method``. Raises only subclasses of TillsyncError, and CancelledError."""
         timeout = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         ends_at = get_running_loop().time() + timeout
         try:

@@ -1,4 +1,4 @@
-"""CustomerSyncService: hints go in, orders get their till customer, both queues are read."""
+"""CustomerSyncService: enqueues hints, matches orders to till customers, and reads both queues."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tillsync_client.connection import Connection
 from tillsync_client.errors import TillsyncError, from_status
 
 MAX_WAIT_SECONDS = 8.0
-"""The service answers MatchOrderCustomer after at most so long, with the entry still PENDING."""
+"""The service answers MatchOrderCustomer after at most this time, even if the entry is still PENDING."""
 SYNC_BATCH = 500
 MATCH_BATCH = 100
 READ_BATCH = 500
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
-    """ValueError for a time without a zone: it would silently be taken for UTC."""
+    """Raises ValueError for a time without a zone, which protobuf would read as UTC."""
     if moment is None:
         return None
     if moment.tzinfo is None:
@@ -32,9 +32,11 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 
 
 class CustomerSync:
-    """Hints about till customers and types go in, orders get their till customer, and both queues are read. NotFoundError: no such
-    account; ResourceExhaustedError: too many entries of the account wait, or too many calls: ``retry_after_seconds`` says when to call
-    again, and the client has tried already."""
+    """Enqueues hints about till customers and types, matches orders to till customers, and reads both queues.
+
+    Methods raise NotFoundError for an unknown account. They raise ResourceExhaustedError, after the client's own retries, if too many
+    entries of the account wait or the account has too many calls. ``retry_after_seconds`` is the delay until the next call.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -48,8 +50,8 @@ class CustomerSync:
         priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
         force: bool = False,
     ) -> pb.SyncCustomerResponse:
-        """Look at one till customer again; durable when it returns. ``priority``: LIVE unless given. ``force``: write to the shop even what
-        it is known to have."""
+        """Enqueues a hint for one till customer. The hint is durable when the call returns. ``priority`` is LIVE by default. ``force``
+        writes values that the shop is known to have too."""
         request = pb.SyncCustomerRequest(account_id=account_id, epos_customer_id=epos_customer_id, priority=priority, force=force)
         return await self._connection.call(self._stub.SyncCustomer, request)
 
@@ -60,8 +62,10 @@ class CustomerSync:
         *,
         priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
     ) -> list[pb.SyncCustomerResponse | TillsyncError]:
-        """Any number of customers, in batches of 500; by position, each its answer or why it was not accepted. ``priority``: BULK unless
-        given. An error of a whole batch is raised; the batches before it are accepted."""
+        """Enqueues hints for any number of customers, in batches of 500. Returns one answer or error for each customer, in the same order.
+
+        ``priority`` is BULK by default. Raises the error of a whole batch. The batches before it are accepted.
+        """
         results: list[pb.SyncCustomerResponse | TillsyncError] = []
         for start in range(0, len(epos_customer_ids), SYNC_BATCH):
             part = epos_customer_ids[start : start + SYNC_BATCH]
@@ -76,7 +80,7 @@ class CustomerSync:
         epos_customer_type_id: int,
         action: vocabulary_pb2.CustomerTypeAction.ValueType = vocabulary_pb2.CUSTOMER_TYPE_ACTION_UNSPECIFIED,
     ) -> pb.SyncCustomerTypeResponse:
-        """Look at one customer type again. Nothing depends on ``action``: the service reads the type from the till."""
+        """Enqueues a hint for one customer type. ``action`` has no effect, because the service reads the type from the till."""
         request = pb.SyncCustomerTypeRequest(account_id=account_id, epos_customer_type_id=epos_customer_type_id, action=action)
         return await self._connection.call(self._stub.SyncCustomerType, request)
 
@@ -89,15 +93,17 @@ class CustomerSync:
         rerun: bool = False,
         deadline_seconds: float | None = None,
     ) -> pb.MatchOrderCustomerResponse:
-        """Which till customer does this order belong to? Waits up to ``deadline_seconds`` (default: the client's) less 0.3, and at most 8
-        seconds; PENDING means not decided yet: ask again with the same facts to join the wait. ``rerun``: decide again even what is
-        PROCESSED or DISMISSED. InvalidArgumentError names the fields that are wrong."""
+        """Matches an order to its till customer. Waits up to ``deadline_seconds`` (default: the client's) less 0.3, and at most 8 seconds.
+
+        PENDING means that the order is not decided yet. Call again with the same facts to wait further. ``rerun`` decides a PROCESSED or
+        DISMISSED order again. Raises InvalidArgumentError, which names the wrong fields.
+        """
         request = pb.MatchOrderCustomerRequest(account_id=account_id, order=order, unlinked_products=unlinked_products, rerun=rerun)
         return await self._connection.call(self._stub.MatchOrderCustomer, request, deadline_seconds=deadline_seconds)
 
     async def match_orders(self, account_id: str, orders: Sequence[pb.OrderToMatch]) -> list[pb.MatchOrderCustomerResponse | TillsyncError]:
-        """Any number of orders, in batches of 100; never waits, so most are PENDING. By position, each its answer or why it was not
-        accepted."""
+        """Matches any number of orders, in batches of 100. It never waits, so most answers are PENDING. Returns one answer or error for
+        each order, in the same order."""
         results: list[pb.MatchOrderCustomerResponse | TillsyncError] = []
         for start in range(0, len(orders), MATCH_BATCH):
             request = pb.BatchMatchOrderCustomersRequest(account_id=account_id, orders=orders[start : start + MATCH_BATCH])
@@ -106,7 +112,8 @@ class CustomerSync:
         return results
 
     async def get_order_matches(self, account_id: str, order_ids: Sequence[int]) -> list[order_pb2.OrderMatch | TillsyncError]:
-        """The present answers, in batches of 500; changes nothing. By position; NotFoundError: never asked for."""
+        """The present answers, read in batches of 500. Returns one answer or error for each order, in the same order. NotFoundError: the
+        order was never matched."""
         results: list[order_pb2.OrderMatch | TillsyncError] = []
         for start in range(0, len(order_ids), READ_BATCH):
             request = pb.BatchGetOrderMatchesRequest(account_id=account_id, order_ids=order_ids[start : start + READ_BATCH])
@@ -115,7 +122,7 @@ class CustomerSync:
         return results
 
     async def list_queue_page(self, request: pb.ListQueueRequest) -> pb.ListQueueResponse:
-        """One page, as asked. InvalidArgumentError: also a page_token of another filter."""
+        """One page of ``request``. Raises InvalidArgumentError also for a page_token of another filter."""
         return await self._connection.call(self._stub.ListQueue, request)
 
     async def list_queue(
@@ -135,9 +142,12 @@ class CustomerSync:
         page_size: int = 0,
         full: bool = False,
     ) -> AsyncIterator[queue_entry_pb2.QueueEntry]:
-        """Every entry that satisfies all the filters, newest first. Pages of ``page_size`` (0: 50, at most 500, with ``full`` 50) are
-        fetched as they are needed. ``full``: with the attempts. ``text``: 2 to 100 characters, searched in the newest 50,000 entries.
-        Times need a zone (ValueError)."""
+        """Every entry that matches all filters, newest first. Pages of ``page_size`` (0: 50, at most 500, with ``full`` 50) are fetched
+        when needed.
+
+        ``full`` includes the attempts. ``text``: 2 to 100 characters, searched in the newest 50,000 entries. Times need a zone
+        (ValueError).
+        """
         request = pb.ListQueueRequest(
             account_id=account_id,
             queue=queue,

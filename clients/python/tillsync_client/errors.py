@@ -1,4 +1,4 @@
-"""What a call can end with.
+"""The errors of a call.
 
 ::
 
@@ -6,13 +6,13 @@
     ├── InvalidArgumentError     violations: each field and its remedy
     ├── UnauthenticatedError, PermissionDeniedError
     ├── NotFoundError, AlreadyExistsError, FailedPreconditionError, AbortedError
-    ├── ResourceExhaustedError   retry_after_seconds: when to come back; after the client's own retries
-    ├── UnavailableError         the same: the service or its database is away
-    │   └── NotReachedError      the service has never answered here: wrong port, TLS to plain text, plain text to TLS, nobody there, …
-    ├── DeadlineError            the deadline passed; what was accepted is committed, so ask again
-    └── NotImplementedYetError   announced in the contract, not built yet
+    ├── ResourceExhaustedError   retry_after_seconds: the delay until the next call; raised after the client's own retries
+    ├── UnavailableError         the same; the service or its database is not available
+    │   └── NotReachedError      no service answered at this address: wrong port, TLS to plain text, plain text to TLS, no listener, …
+    ├── DeadlineError            the deadline passed; accepted work is committed, so call again
+    └── NotImplementedYetError   the contract announces the method, but the service does not have it yet
 
-``reason`` is the stable ErrorInfo reason of domain "tillsync" (``ACCOUNT_NOT_FOUND``); empty where the transport failed.
+``reason`` is the stable ErrorInfo reason of domain "tillsync" (``ACCOUNT_NOT_FOUND``). Empty: the transport failed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _STATUS_TRAILER = "grpc-status-details-bin"
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One field of the request and what to do about it."""
+    """One field of the request, and its remedy."""
 
     field: str
     description: str
 
 
 class TillsyncError(Exception):
-    """Base of every error of this client."""
+    """Base of all errors of this client."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError | grpc.Call) -> TillsyncError:
-    """The error a failed call stands for, with the rich details the service sent. A blocking call raises an RpcError that is a Call."""
+    """Converts the error of a failed call, with the service's rich details. A blocking call raises an RpcError that is also a Call."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_TRAILER and isinstance(value, bytes):
             return from_status(status_pb2.Status.FromString(value))
@@ -118,7 +118,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError | grpc.Call) -> TillsyncError:
 
 
 def from_status(status: status_pb2.Status) -> TillsyncError:
-    """The error of a rich status: of a failed call, or of one item of a batch."""
+    """Converts the rich status of a failed call, or of one item of a batch."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     reason, metadata, retry_after = "", {}, None
     violations: list[FieldViolation] = []

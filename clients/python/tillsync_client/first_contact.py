@@ -1,7 +1,7 @@
-"""What listens at an address that gRPC could not use, in one sentence with the remedy.
+"""Finds out what listens at an address that gRPC could not use, and says it in one sentence with a remedy.
 
-gRPC's own words for a wrong port or protocol name neither, and change with its releases. So the address is asked itself, by types: what
-answers to HTTP/2 in plain text, and how a TLS handshake ends.
+gRPC's messages for a wrong port or protocol name neither, and change with its releases. So this module probes the address: it sends HTTP/2
+in plain text, and tries a TLS handshake.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class _PlainAnswer(Enum):
     HTTP1 = auto()
     NEITHER = auto()
     NOTHING = auto()
-    """It closed the connection without a byte."""
+    """The listener closed the connection without a byte."""
 
 
 async def first_contact(address: Address, root_certificates: bytes | None, seconds: float = PROBE_SECONDS) -> str | None:
-    """Why gRPC does not get through. None: as far as can be seen from here it could."""
+    """Why gRPC cannot use the address. None: this probe finds no reason."""
     try:
         async with asyncio.timeout(seconds):
             return await (_of_tls(address, root_certificates) if address.secure else _of_plain_text(address))
@@ -68,7 +68,7 @@ async def _of_tls(address: Address, root_certificates: bytes | None) -> str | No
 
 
 def _trust(root_certificates: bytes | None) -> ssl.SSLContext:
-    """As gRPC trusts: the given issuers, or those of the variable's file, or the machine's."""
+    """A context with gRPC's trusted issuers: the given ones, or those of the file that the variable names, or the machine's."""
     if root_certificates is not None:
         return ssl.create_default_context(cadata=root_certificates.decode("ascii"))
     return ssl.create_default_context(cafile=os.environ.get(_ROOTS))
@@ -82,7 +82,7 @@ async def _of_plain_text(address: Address) -> str | None:
         case _PlainAnswer.HTTP1:
             return f"{address.target} speaks HTTP, not gRPC: take {_GRPC_PORT}"
     unchecked = ssl.create_default_context()
-    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE  # nothing is sent: only whether TLS is spoken
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE  # The probe sends no data.
     try:
         await _handshake(address, unchecked)
     except (ssl.SSLError, ConnectionResetError):
@@ -93,7 +93,7 @@ async def _of_plain_text(address: Address) -> str | None:
 
 
 async def _handshake(address: Address, context: ssl.SSLContext) -> str | None:
-    """The protocol that the server chose."""
+    """The protocol that the server selected."""
     context.set_alpn_protocols(["h2"])
     _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()

@@ -1,4 +1,4 @@
-"""PrivacyService: what tillsync keeps about one person."""
+"""PrivacyService: exports and erases what tillsync stores about one person."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tillsync.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from tillsync_client.connection import Connection
 
 _DEADLINE_SECONDS = 60.0
-"""Till and shop are asked, and an erasure waits for the shop."""
+"""The service asks till and shop, and an erasure waits for the shop."""
 
 
 class Privacy:
-    """At least one of ``email``, ``woo_customer_id`` and ``epos_customer_id`` says who is meant (InvalidArgumentError). Calls wait up to 60
-    seconds: till and shop are asked."""
+    """Identify the person by at least one of ``email``, ``woo_customer_id`` and ``epos_customer_id`` (InvalidArgumentError). Calls wait up
+    to 60 seconds, because the service asks till and shop."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -24,7 +24,7 @@ class Privacy:
     async def export_person(
         self, account_id: str, *, email: str = "", woo_customer_id: int = 0, epos_customer_id: int = 0, page_size: int = 0
     ) -> AsyncIterator[pb.PersonRecord]:
-        """Everything kept about the person, unmasked; pages are fetched as they are needed."""
+        """Everything that is stored about the person, unmasked. Pages are fetched when needed."""
         async for page in self.export_person_pages(
             account_id, email=email, woo_customer_id=woo_customer_id, epos_customer_id=epos_customer_id, page_size=page_size
         ):
@@ -34,7 +34,7 @@ class Privacy:
     async def export_person_pages(
         self, account_id: str, *, email: str = "", woo_customer_id: int = 0, epos_customer_id: int = 0, page_size: int = 0
     ) -> AsyncIterator[pb.ExportPersonResponse]:
-        """The first page says what else the person is known as, and which side was not asked."""
+        """The same as pages. The first page has the person's other emails and ids, and names a side that was not asked."""
         person = pb.Person(email=email, woo_customer_id=woo_customer_id, epos_customer_id=epos_customer_id)
         request = pb.ExportPersonRequest(account_id=account_id, person=person, page_size=page_size)
         while True:
@@ -47,7 +47,7 @@ class Privacy:
     async def erase_person(
         self, account_id: str, *, email: str = "", woo_customer_id: int = 0, epos_customer_id: int = 0, validate_only: bool = False
     ) -> pb.ErasePersonResponse:
-        """Close the person's live entries and take the person out of everything kept. Repeat until ``retained`` is empty."""
+        """Closes the person's live entries, and removes the person from all records. Repeat the call until ``retained`` is empty."""
         person = pb.Person(email=email, woo_customer_id=woo_customer_id, epos_customer_id=epos_customer_id)
         request = pb.ErasePersonRequest(account_id=account_id, person=person, validate_only=validate_only)
         return await self._connection.call(self._stub.ErasePerson, request, deadline_seconds=_DEADLINE_SECONDS)

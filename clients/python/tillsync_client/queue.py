@@ -1,4 +1,4 @@
-"""QueueService: what a person does with entries."""
+"""QueueService: a person's actions on entries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CHUNK_DEADLINE_SECONDS = 60.0
 
 
 class QueueWork:
-    """What a person does with entries. Calls that work in chunks wait up to 60 seconds for each chunk."""
+    """A person's actions on entries. Calls that work in chunks wait up to 60 seconds for each chunk."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = QueueServiceStub(connection.channel)
 
     async def get_entry(self, account_id: str, entry_id: str) -> queue_entry_pb2.QueueEntry:
-        """One entry with its attempts. NotFoundError: no such entry in this account, or its history has been dropped."""
+        """One entry with its attempts. Raises NotFoundError if the account has no such entry, or its history was dropped."""
         response = await self._connection.call(self._stub.GetQueueEntry, pb.GetQueueEntryRequest(account_id=account_id, entry_id=entry_id))
         return response.entry
 
@@ -33,8 +33,10 @@ class QueueWork:
         matching: queue_entry_pb2.QueueFilter | None = None,
         validate_only: bool = False,
     ) -> AsyncIterator[pb.RetryQueueEntriesResponse]:
-        """Try entries again now: these ids (at most 500), or all that match. One response a chunk, until everything is done.
-        ``validate_only``: say what would happen. An id that cannot be retried is a failure in the response, not an error."""
+        """Requeues entries: these ids (at most 500), or all that match. Yields one response for each chunk until all are done.
+
+        ``validate_only`` only returns the effect. An id that cannot be retried is a failure in the response, not an error.
+        """
         request = pb.RetryQueueEntriesRequest(account_id=account_id, entry_ids=entry_ids, filter=matching, validate_only=validate_only)
         while True:
             response = await self._connection.call(self._stub.RetryQueueEntries, request, deadline_seconds=_CHUNK_DEADLINE_SECONDS)
@@ -52,8 +54,10 @@ class QueueWork:
         reason: str = "",
         validate_only: bool = False,
     ) -> AsyncIterator[pb.DismissQueueEntriesResponse]:
-        """Close entries for good: these ids (at most 500), or all that match. One response a chunk, until everything is done. ``reason``:
-        at most 200 characters, no personal data; becomes the first note."""
+        """Closes entries permanently: these ids (at most 500), or all that match. Yields one response for each chunk until all are done.
+
+        ``reason`` becomes the first note. It has at most 200 characters and no personal data.
+        """
         request = pb.DismissQueueEntriesRequest(
             account_id=account_id, entry_ids=entry_ids, filter=matching, reason=reason, validate_only=validate_only
         )

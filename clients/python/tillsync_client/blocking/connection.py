@@ -1,4 +1,4 @@
-"""The channel of the blocking client. Address, retries, errors and their words are those of :mod:`tillsync_client.connection`."""
+"""The channel of the blocking client. It shares addresses, retries and errors with :mod:`tillsync_client.connection`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Response = TypeVar("Response")
 class Connection:
     """One channel with its token, for any number of threads. ``close`` it at the end.
 
-    ``deadline_seconds``: of every call unless a method is given its own; retries stay within it.
+    ``deadline_seconds``: deadline of a call, with its retries, unless the call has its own.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Connection:
         self.deadline_seconds = deadline_seconds
         self._root_certificates = root_certificates
         self._has_answered = False
-        """Whether the service has ever answered: then address and protocol are right."""
+        """The service has answered before, so address and protocol are right."""
         self._metadata = (("authorization", f"Bearer {token}"),)
         if self.address.secure:
             credentials = grpc.ssl_channel_credentials(root_certificates=root_certificates)
@@ -49,15 +49,15 @@ class Connection:
     def call(
         self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request, *, deadline_seconds: float | None = None
     ) -> Response:
-        """Raises TillsyncError subclasses only (and what interrupts the thread, such as KeyboardInterrupt)."""
+        """Calls ``method``. Raises only subclasses of TillsyncError, and errors that interrupt the thread, such as KeyboardInterrupt."""
         timeout = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         ends_at = time.monotonic() + timeout
         try:
             answer = method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            failed = from_rpc_error(cast(grpc.Call, error))  # what a call raises is the call itself
+            failed = from_rpc_error(cast(grpc.Call, error))  # The error that a call raises is the call itself.
             raise self._explained(failed, ends_at - time.monotonic()) from None
-        except ValueError as error:  # what grpc raises on a closed channel
+        except ValueError as error:  # grpc raises it on a closed channel.
             raise TillsyncError(f"the client is closed: {error}") from error
         self._has_answered = True
         return answer
@@ -73,6 +73,6 @@ class Connection:
 
 
 def _in_a_loop(make: Callable[[], Coroutine[Any, Any, Response]]) -> Response:
-    """The result of a coroutine. It runs in a thread of its own: the caller's thread may have a running loop (a notebook)."""
+    """The result of a coroutine. It runs in a separate thread, because the caller's thread may have a running loop (a notebook)."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(lambda: asyncio.run(make())).result()
