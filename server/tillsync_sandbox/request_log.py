@@ -132,8 +132,8 @@ class RequestLog:
 
         ``fields`` are those of :class:`RequestPattern`.
         """
-        wanted = pattern or RequestPattern(**fields)
-        return [request for request in self._requests if wanted.fits(request)]
+        pattern = pattern or RequestPattern(**fields)
+        return [request for request in self._requests if pattern.fits(request)]
 
     def count(self, **fields: Any) -> int:
         return len(self.matching(**fields))

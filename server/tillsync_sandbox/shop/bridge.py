@@ -188,11 +188,11 @@ def _with_stored_values(item: CustomerItem, stored: BridgeRow | None) -> Custome
     """Returns the item with stored values for omitted fields."""
     if item.values is None or not item.left_out or stored is None or stored.values is None:
         return item
-    kept = stored.values
+    old = stored.values
     values = BridgeValues(
-        points=kept.points if "points" in item.left_out else item.values.points,
-        credit=kept.credit if "credit" in item.left_out else item.values.credit,
-        type_id=kept.type_id if "type_id" in item.left_out else item.values.type_id,
+        points=old.points if "points" in item.left_out else item.values.points,
+        credit=old.credit if "credit" in item.left_out else item.values.credit,
+        type_id=old.type_id if "type_id" in item.left_out else item.values.type_id,
     )
     return replace(item, values=values)
 

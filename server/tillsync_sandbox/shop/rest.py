@@ -194,8 +194,8 @@ def _intersect(value: object, tree: dict[str, Any]) -> object:
     if isinstance(value, list):
         return [_intersect_below(item, tree[str(index)]) for index, item in enumerate(value) if str(index) in tree]
     if isinstance(value, dict):
-        kept = {key: _intersect_below(item, tree[key]) for key, item in value.items() if key in tree}
-        return kept or []  # PHP encodes an empty array as a JSON list.
+        selected = {key: _intersect_below(item, tree[key]) for key, item in value.items() if key in tree}
+        return selected or []  # PHP encodes an empty array as a JSON list.
     return value
 
 

@@ -60,7 +60,7 @@ class BridgeRow:
     credit: str | None = None
     type_id: int | None = None
     as_of: str | None = None
-    """RFC 3339 time of the write that last changed a value."""
+    """``as_of`` (RFC 3339) of the write that last changed a value."""
 
     @property
     def values(self) -> BridgeValues | None:

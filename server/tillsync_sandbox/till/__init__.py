@@ -1,6 +1,6 @@
 """An Epos Now emulator: Customer, CustomerType and Transaction in V2 and V4, TokenInfo, and webhooks.
 
-A switch stands for each behaviour of the real service that is not certain.
+Each uncertain behaviour of the real service has a switch.
 
 The control API (JSON; fields by their V2 names, any case; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
 

@@ -15,7 +15,7 @@ from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
 
 _MAX_PAGES = 100
-"""Page limit of one list: tens of thousands of types. A till with more pages does not end its list."""
+"""Page limit of one list: tens of thousands of types. Beyond it the list counts as endless."""
 
 
 def read_row(value: Any) -> TillCustomerType:

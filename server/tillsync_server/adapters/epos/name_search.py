@@ -50,7 +50,7 @@ async def _search_by_filter(
         number += 1
         try:
             answer = await requests.get(path, {name: text, "page": number})
-        except Missing:  # Some tills answer a miss with 404. The callers' other reads detect a wrong address.
+        except Missing:  # The till may answer a miss with 404. The callers' other reads detect a wrong address.
             return found
         rows = readable_rows(require_array(answer.json(), "customer"), partial(read_row, with_ledgers=False))
         if any(searched not in value_of(customer).casefold() for customer in rows):

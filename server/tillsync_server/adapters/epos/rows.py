@@ -53,7 +53,7 @@ reading a list page."""
 class Row:
     """One JSON object of the till. ``what`` (for example "customer") is its name in error texts, which never quote a value.
 
-    Field methods take alternative names; the first field that is present and not null counts. They raise Unreadable.
+    Methods take alternative names of a field; the first one that is present and not null counts. Conversions raise Unreadable.
     """
 
     __slots__ = ("_spelling", "_value", "unread", "what")

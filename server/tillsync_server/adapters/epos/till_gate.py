@@ -47,7 +47,7 @@ class TillGate:
         self._waiting_orders: deque[_Waiter] = deque()
         """Orders that wait for a free slot."""
         self._orders_in_a_row = 0
-        """Slots given to waiting orders in sequence while other classes waited."""
+        """Consecutive slots given to waiting orders while other classes waited."""
         self._waiting_others: ClassQueues[_Waiter] = ClassQueues()
         self._ask_budget_at = 0.0
         """Time of the event loop's clock. Before it, the budget has no request for the other classes."""

@@ -92,8 +92,8 @@ class BridgeClient:
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         if await self._api() < API_WITH_OPTIONAL_FIELDS:
             raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
-        wanted = ",".join(str(each) for each in ids)
-        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}", is_expected=is_users), ids)
+        id_list = ",".join(str(each) for each in ids)
+        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={id_list}", is_expected=is_users), ids)
 
     async def status(self) -> ShopStatus:
         status = shop_status(await self._requests.read(f"{NAMESPACE}/status", is_expected=is_status))

@@ -82,7 +82,10 @@ def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
 
 
 def _refused_field(row: Mapping[str, Any], event: OrderEvent) -> str:
-    """Returns the refused field if the event has it, else a placeholder. Warning and log show it, so no other text of the shop may pass."""
+    """Returns the refused field of a result, "" without one, and a placeholder for a name that the event does not have.
+
+    Warning and log show the field, so no other text of the shop may pass.
+    """
     field = named_field(row)
     if field is None:
         return ""

@@ -137,7 +137,7 @@ def write_result(row: Any) -> WriteResult:
 
 
 def _not_kept(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the names and phone that the bridge wrote but did not read back. Older bridges do not report them."""
+    """Returns the names and phone that the bridge wrote and did not find when it read them back. Older bridges do not report them."""
     names = row.get("not_kept")
     return tuple(name for name in _READ_BACK_FIELDS if name in names) if isinstance(names, list) else ()
 

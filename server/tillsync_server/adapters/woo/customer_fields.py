@@ -117,9 +117,9 @@ def _first_missing_meta(body: Mapping[str, Any], answer: Mapping[str, Any]) -> s
     if not isinstance(rows, list):
         raise unreadable_error("a customer without meta_data", field="meta_data")
     for meta in body["meta_data"]:
-        key, wanted = meta["key"], meta["value"]
+        key, sent = meta["key"], meta["value"]
         stored = {str(row.get("value")) for row in rows if isinstance(row, Mapping) and row.get("key") == key}
-        if stored != (set() if wanted is None else {wanted}):
+        if stored != (set() if sent is None else {sent}):
             return str(key)
     return None
 

@@ -203,7 +203,7 @@ def _is_answer_to_batch(value: Any, ids: Sequence[int]) -> bool:
     rows = value.get("update") if isinstance(value, Mapping) else None
     if not isinstance(rows, list) or len(rows) != len(ids):
         return False
-    return all(isinstance(row, Mapping) and row.get("id") in (wanted, 0) for row, wanted in zip(rows, ids, strict=True))
+    return all(isinstance(row, Mapping) and row.get("id") in (user_id, 0) for row, user_id in zip(rows, ids, strict=True))
 
 
 def _compare(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
