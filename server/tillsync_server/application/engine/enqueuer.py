@@ -19,7 +19,7 @@ _CROWD = 6
 """High enough that a stall at some hundred calls a second does not start a wait that prolongs itself."""
 
 BUSY_SECONDS = 10.0
-"""After its lane stayed locked, an account's hints have statements of their own for so long. Each waits a second or two for the lock."""
+"""Time after a locked lane during which an account's hints have statements of their own. Each waits a second or two for the lock."""
 _BUSY_AT_ONCE, _BUSY_KEPT = 4, 1000
 
 

@@ -32,9 +32,9 @@ class EngineSettings:
     """Longest pause between two searches for ready lanes when no NOTIFY arrives."""
     sweep_seconds: float = 60.0
     lapses_before_single: int = 2
-    """After so many lapses in a row the lane runs one entry at a time, and charges its attempt before the run."""
+    """Number of lapses in a row after which the lane runs one entry at a time, and charges its attempt before the run."""
     write_margin_seconds: float = 2.0
-    """An outside write must end so long before the lease ends."""
+    """Least time between the end of an outside write and the end of the lease."""
     write_minimum_seconds: float = 5.0
     """No outside write starts with less of the lease left."""
     stop_grace_seconds: float = 10.0

@@ -59,7 +59,7 @@ class Slots:
 
     @contextmanager
     def reserved(self, entries: int, unproven: int) -> Iterator[None]:
-        """Reserves slots during a claim of at most so many entries, because other claims would otherwise count the same free slots.
+        """Reserves slots during a claim of at most these entries, because other claims would otherwise count the same free slots.
 
         It reserves at most 50, because most claims bring far fewer entries than they may. If it reserved all, the process would look full
         to the other lanes. They would start one entry each, and their customers would share neither a list page nor a shop request.

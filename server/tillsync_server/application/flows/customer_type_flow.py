@@ -1,4 +1,4 @@
-"""The flow of a till customer type to the shop: check the settings, read the type, PUT it, or DELETE it if it is gone at the till."""
+"""The flow of a till customer type to the shop. It checks the settings, reads the type, and PUTs it, or DELETEs it if the till has none."""
 
 from __future__ import annotations
 

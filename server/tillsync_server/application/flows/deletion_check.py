@@ -94,7 +94,7 @@ class DeletionCheck:
                     resource.failure = None
                     return None
         if not isinstance(failure, Missing | Misaddressed) or isinstance(failure, Blocked):
-            return failure  # the list could not be read either: this error proves nothing and is the one to report
+            return failure  # the list failed for another reason: nothing is proven, and this error is reported
         text = "Epos Now answers 404, and its list cannot be read either: the base address or the API version set for it is wrong"
         return Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text, is_of_whole_side=True)
 

@@ -24,10 +24,10 @@ class FlowSettings:
 
     settle_seconds: float = DEFAULT_SETTLE_SECONDS
     live_gather_seconds: float = 0.05
-    """A LIVE shop write waits at most so long for pending writes, and not at all when none is pending."""
+    """Longest time that a LIVE shop write waits for pending writes. It does not wait when none is pending."""
     bulk_gather_seconds: float = 5.0
     bulk_quiet_seconds: float = 0.25
-    """A BULK write leaves earlier once the lane has neither read nor written for so long, because no other write will join it."""
+    """Quiet time of the lane, without a read or write, after which a BULK write leaves early, because no other write will join it."""
     till_concurrency: int = 8
     """Till requests of one lane under way at once, for each kind of work."""
     page_concurrency: int = 3
@@ -37,7 +37,7 @@ class FlowSettings:
     """Pause after the last arriving read before the reader decides between list pages and single reads."""
     crowd_gather_limit_seconds: float = 1.0
     page_delivery_seconds: float = 1.0
-    """Customers found on a list page wait at most so long for the other pages of the scan, so that their shop writes share a request."""
+    """Longest time that customers found on a list page wait for other pages of the scan. Their shop writes then share a request."""
     probe_reuse_seconds: float = 3.0
     """How long the entries in flight share the answer of a probe."""
     gone_proof_seconds: float = 600.0

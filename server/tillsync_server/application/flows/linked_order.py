@@ -87,7 +87,7 @@ def _of_unknown(link: Link, reason: str) -> Verdict | None:
 
 
 def plan_of_linked_number(plan: MatchByEmail, link: Link, person: Person) -> MatchByEmail:
-    """Changes the plan for a number that was linked: no customer is created for it, and a pair whose shop customer is proven gone is not
+    """Changes the plan for a number that was linked. No customer is created for it, and a pair whose shop customer is proven gone is not
     linked again."""
     number, customer_id = link.woo_customer_id, link.epos_customer_id
     if person.standing is Standing.ANOTHER:

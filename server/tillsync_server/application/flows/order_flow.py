@@ -84,7 +84,7 @@ class OrderFlow:
     async def _decide_once(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
         """Returns None if a link was made meanwhile, and the order must be decided again."""
         if self._account.customer_sync_enabled and entry.chosen_epos_customer_id is not None:
-            return await self._chosen(entry.chosen_epos_customer_id, facts)
+            return await self._by_choice(entry.chosen_epos_customer_id, facts)
         plan = plan_without_customer(self._account, facts)
         match plan:
             case UseDefaultCustomer(reason):
@@ -94,13 +94,13 @@ class OrderFlow:
             case MatchByEmail():
                 return await self._by_email(entry, facts, plan, None)
             case None:
-                return await self._of_shop_customer(entry, facts)
+                return await self._by_shop_customer(entry, facts)
             case _:
                 assert_never(plan)
 
     # the steps of the ladder
 
-    async def _of_shop_customer(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
+    async def _by_shop_customer(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
         """Decides by the customer's link, else by email."""
         if facts.woo_customer_id is None:
             raise ValueError("only an order of a shop customer goes on to links")
@@ -116,7 +116,7 @@ class OrderFlow:
             case HoldForPerson(reason):
                 return Verdict.held(_NOT_MATCHED, reason)
             case HoldWithCandidates():
-                return await self._only_candidates(plan)
+                return await self._hold_with_candidates(plan)
             case MatchByEmail():
                 if link is not None and person is not None:
                     plan = plan_of_linked_number(plan, link, person)
@@ -131,7 +131,7 @@ class OrderFlow:
             return Verdict.held(_NOT_MATCHED, "no default customer is set in the account: set it, then this order runs again", reason)
         return Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason).for_customer(customer_id)
 
-    async def _chosen(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
+    async def _by_choice(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
         """Takes the customer that a person chose for this order, above guest policy, links and emails. Checks only that it exists."""
         if facts.woo_customer_id is not None:
             link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
@@ -148,7 +148,7 @@ class OrderFlow:
             return Verdict.held(_NOT_MATCHED, f"the customer chosen by hand, {customer_id}, is deleted in Epos Now: choose another one")
         return Verdict.finished(Outcome.MATCHED_EMAIL, "chosen by hand; not linked").for_customer(customer_id)
 
-    async def _only_candidates(self, plan: HoldWithCandidates) -> Verdict:
+    async def _hold_with_candidates(self, plan: HoldWithCandidates) -> Verdict:
         ids: list[EposCustomerId] = []
         if plan.email:
             if (missing_settings := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
@@ -165,14 +165,14 @@ class OrderFlow:
             if isinstance(answer, Verdict):
                 return answer
             if len(answer.customer_ids) > 1:
-                return self._several(answer)
+                return self._hold_duplicates(answer)
         else:
             found = await self._emails.find(plan.email, prove_miss=False)
             answer = Holders(tuple(each.epos_customer_id for each in found.customers))
             if plan.none_found and not answer.customer_ids:
                 return Verdict.held(_NOT_MATCHED, plan.none_found)
             if plan.none_found and len(answer.customer_ids) > 1:
-                return self._several(answer)
+                return self._hold_duplicates(answer)
             if len(answer.customer_ids) != 1:
                 count_note = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
                 resembling = ", ".join(str(each.epos_customer_id) for each in found.resembling[:10])
@@ -188,7 +188,7 @@ class OrderFlow:
             await self._services.order_linker.requeue_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
         return Verdict.finished(outcome, plan.not_linked_because, *cut).for_customer(customer_id)
 
-    def _several(self, answer: Holders) -> Verdict:
+    def _hold_duplicates(self, answer: Holders) -> Verdict:
         ids = answer.customer_ids
         notes = [_candidates_note(ids)]
         if answer.created is not None:

@@ -19,7 +19,7 @@ from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 _TRIAL_SHARE = 8
 """The scan spends up to an eighth of the single reads that it could save to find out whether pages pay."""
 _UNREADABLE_PAGES = 4
-"""After so many unreadable pages the scan ends."""
+"""Number of unreadable pages after which the scan ends."""
 
 
 class PageScan:
@@ -58,7 +58,7 @@ class PageScan:
         self.last_page: int | None = None
         """Set when the list was read to its end."""
         self.pages_at_least = 0
-        """Set when the scan was given up, because it does not pay for a crowd of at most this size or the list does not end."""
+        """Set when the scan was given up: it does not pay for a crowd of at most this size, or the list does not end."""
 
     async def run(self) -> None:
         """Scans until no read waits, the list ends, or the scan does not pay. Raises RunInterrupted. No page request runs afterwards.

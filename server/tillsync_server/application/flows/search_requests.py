@@ -33,7 +33,7 @@ class SearchRequests:
 
     async def page_of_reading(self, number: int) -> CustomerPage:
         """Reads a page of a whole reading. Waits up to five times, each time up to 20 s, while the service's part of the allowance is used
-        up, so that a long reading is not lost. Raises Throttled at once if the till itself refused the request."""
+        up. So a long reading is not lost. Raises Throttled at once if the till itself refused the request."""
         for _ in range(_SHORT_WAITS):
             try:
                 return await self._page(number)

@@ -1,6 +1,6 @@
 """Reads till customers for many entries: by single reads, or by list pages if more customers wait than the till has pages.
 
-Only a request that began after a read was asked for serves that read, because a hint that came during a request must see later changes. So
+A read is served only by a request that began after the read was asked for. A hint that came during a request must see later changes. So
 nothing is cached, and two entries of one customer share a read only until it starts.
 """
 

@@ -50,7 +50,7 @@ class PendingRead:
 
 
 class WaitingReads:
-    """``delivery_seconds``: customers found on pages are delivered together, so long after the first of them at the latest."""
+    """``delivery_seconds``: longest time that a customer found on a page waits for customers of other pages. All are delivered together."""
 
     def __init__(self, delivery_seconds: float) -> None:
         self._delivery_seconds = delivery_seconds
