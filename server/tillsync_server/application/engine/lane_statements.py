@@ -70,7 +70,7 @@ class LaneStatements:
         return len(self._claims) >= _CLAIMS_AT_ONCE or sum(map(len, self._completions)) >= _WAITING_COMPLETIONS
 
     async def claim(self, request: ClaimRequest) -> ClaimResult:
-        """Raises ``database_gone``."""
+        """Claims due entries. Raises ``database_gone``."""
         return await self._claims.submit(request)
 
     def complete(self, completion: Completion, done: Done[CompletionResult]) -> None:

@@ -1,4 +1,4 @@
-"""When a worker leases lanes again before its poll floor. Shared by the worker and by the statements of its lanes."""
+"""Wakes the worker to lease lanes before its poll floor. The worker and the statements of its lanes share the signal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ class LeaseSignal:
     def __init__(self) -> None:
         self.event = asyncio.Event()
         self.waits_for_database = False
-        """Lanes are ready that were not leased, because the database had enough to do."""
+        """Ready lanes were not leased, because the database was behind."""
 
     def set(self) -> None:
         self.event.set()
 
     def database_caught_up(self) -> None:
-        """A statement has ended, and no more statements wait than the database takes next."""
+        """To call when a statement has ended and the database is no longer behind."""
         if self.waits_for_database:
             self.event.set()
