@@ -164,19 +164,19 @@
 		);
 
 	/**
-	 * Returns a table with these rows. `known` holds the rows of the last table: unchanged ones are reused, so that focus and open details
+	 * Returns a table with these rows. `rendered` holds the rows of the last table: unchanged ones are reused, so that focus and open details
 	 * stay.
 	 */
-	page.table = ( caption, rows, make, known ) => {
+	page.table = ( caption, rows, make, rendered ) => {
 		const heads = [ words.subject, words.state, words.comment, words.times, words.actions ];
 		const made = rows.map( ( row ) => {
 			const text = JSON.stringify( row );
-			const kept = known.get( row.id );
+			const kept = rendered.get( row.id );
 			const node = kept?.text === text ? kept.node : make( row );
 			return [ row.id, { text, node } ];
 		} );
-		known.clear();
-		made.forEach( ( [ id, kept ] ) => known.set( id, kept ) );
+		rendered.clear();
+		made.forEach( ( [ id, kept ] ) => rendered.set( id, kept ) );
 		return element(
 			'table',
 			{ className: 'widefat striped tillsync-table', role: 'table' },

@@ -12,9 +12,9 @@
 	}
 
 	const view = { queue: page.start.queue, state: page.start.state, outcome: '', search: page.start.search, by: '', tokens: [ '' ], outboxPage: 1 };
-	const known = { entries: new Map(), outbox: new Map() };
+	const rendered = { entries: new Map(), outbox: new Map() };
 	let timer = 0;
-	let asked = 0;
+	let newest = 0;
 
 	page.queue = () => view.queue;
 
@@ -29,7 +29,7 @@
 		said.replaceChildren( ...( text ? [ element( 'p', { textContent: text } ) ] : [] ) );
 	};
 
-	const trouble = ( error ) => {
+	const errorNotice = ( error ) => {
 		const expired = page.isExpired( error );
 		const again = element( 'button', { type: 'button', className: 'button', textContent: expired ? words.reload : words.tryAgain } );
 		again.addEventListener( 'click', () => ( expired ? window.location.reload() : page.busy( again, () => page.refresh() ) ) );
@@ -140,13 +140,13 @@
 	};
 
 	const showEntries = ( answer ) => {
-		const told = answer.problems.map( ( text ) => element( 'p', {}, element( 'strong', { textContent: `${ words.problem }: ` } ), element( 'span', { lang: 'en', dir: 'ltr', textContent: text } ) ) );
-		problem.replaceChildren( ...( told.length ? [ element( 'div', { className: 'notice notice-warning inline' }, ...told ) ] : [] ) );
+		const texts = answer.problems.map( ( text ) => element( 'p', {}, element( 'strong', { textContent: `${ words.problem }: ` } ), element( 'span', { lang: 'en', dir: 'ltr', textContent: text } ) ) );
+		problem.replaceChildren( ...( texts.length ? [ element( 'div', { className: 'notice notice-warning inline' }, ...texts ) ] : [] ) );
 		countsOf( answer.counts );
 		if ( answer.rows.length ) {
-			list.replaceChildren( page.table( words[ view.queue ], answer.rows, page.entryRow, known.entries ) );
+			list.replaceChildren( page.table( words[ view.queue ], answer.rows, page.entryRow, rendered.entries ) );
 		} else {
-			known.entries.clear();
+			rendered.entries.clear();
 			list.replaceChildren( element( 'p', { className: 'tillsync-empty', textContent: view.search || view.state || view.outcome ? words.emptyFound : words.empty } ) );
 		}
 		const first = view.tokens.length === 1;
@@ -160,7 +160,7 @@
 	const showOutbox = ( { rows, more, hindrance } ) => {
 		outbox.hidden = rows.length === 0 && hindrance === '' && view.outboxPage === 1;
 		const title = element( 'h2', { id: 'tillsync-outbox-title', textContent: words.notLeft } );
-		const table = rows.length ? page.table( words.notLeft, rows, page.outboxRow, known.outbox ) : null;
+		const table = rows.length ? page.table( words.notLeft, rows, page.outboxRow, rendered.outbox ) : null;
 		const paging = more || view.outboxPage > 1
 			? element( 'div', { className: 'tillsync-pages' }, turn( words.previous, view.outboxPage > 1, () => view.outboxPage-- ), turn( words.next, more, () => view.outboxPage++ ) )
 			: null;
@@ -184,10 +184,10 @@
 	/** Loads both lists. Only the answers of the newest refresh are shown. */
 	page.refresh = async () => {
 		window.clearTimeout( timer );
-		const mine = ++asked;
+		const request = ++newest;
 		const orders = view.queue === 'orders';
 		const [ entries, waiting ] = await Promise.allSettled( [ askEntries(), orders ? page.call( `queues/outbox?${ query( { search: view.search, page: String( view.outboxPage ) } ) }` ) : Promise.resolve( { rows: [], more: false, hindrance: '' } ) ] );
-		if ( mine !== asked ) {
+		if ( request !== newest ) {
 			return;
 		}
 		const focus = document.activeElement; // read after the calls, because the person may have moved the focus meanwhile
@@ -197,9 +197,9 @@
 		if ( entries.status === 'fulfilled' ) {
 			showEntries( entries.value );
 		} else {
-			known.entries.clear();
+			rendered.entries.clear();
 			pages.replaceChildren();
-			list.replaceChildren( trouble( entries.reason ) );
+			list.replaceChildren( errorNotice( entries.reason ) );
 		}
 		if ( document.activeElement !== focus && focus && document.contains( focus ) ) {
 			focus.focus( { preventScroll: true } );

@@ -17,7 +17,7 @@
 		if ( ! effect ) {
 			return;
 		}
-		let asked = 0;
+		let newest = 0;
 		const ask = async () => {
 			const settings = {};
 			fields().forEach( ( field ) => {
@@ -25,16 +25,16 @@
 					settings[ field.name.slice( 'tillsync_settings['.length, -1 ) ] = field.value;
 				}
 			} );
-			const mine = ++asked;
+			const request = ++newest;
 			await released(); // a field fires its change event when the pointer goes down elsewhere, for example on Save
 			effect.textContent = words.loading;
 			try {
 				const { lines } = await call( 'settings/preview', 'POST', { settings } );
-				if ( mine === asked ) {
+				if ( request === newest ) {
 					effect.textContent = lines.join( ' ' );
 				}
 			} catch ( error ) {
-				if ( mine === asked ) {
+				if ( request === newest ) {
 					effect.textContent = sentence( error );
 				}
 			}

@@ -156,7 +156,7 @@ final class TillsyncCommand {
 		$request = array( 'queue' => $queue, 'state' => $state, 'outcome' => '', 'search' => (string) ( $options['search'] ?? '' ), 'by' => '', 'page_token' => '', 'counts' => false );
 		$rows    = array();
 		do {
-			$page          = $this->asked( fn() => ( $this->tools )()->queue_list->page( $request ) );
+			$page          = $this->call_or_exit( fn() => ( $this->tools )()->queue_list->page( $request ) );
 			$request['by'] = $page['try_next'];
 			$rows          = $page['rows'];
 		} while ( '' !== $page['try_next'] );
@@ -180,7 +180,7 @@ final class TillsyncCommand {
 	 * @param array<string, string> $options    format.
 	 */
 	public function test_connection( array $positional, array $options ): void {
-		$checked = $this->asked( fn() => ( $this->tools )()->service_test->steps() );
+		$checked = $this->call_or_exit( fn() => ( $this->tools )()->service_test->steps() );
 		// The steps are in the service's own words, because a person with a terminal may be its operator.
 		$this->show( $checked['steps'], $options, array( 'side', 'state', 'text', 'remedy' ) );
 		if ( ! $checked['ok'] ) {
@@ -193,7 +193,7 @@ final class TillsyncCommand {
 	 * @param \Closure(): T $body Calls the service.
 	 * @return T
 	 */
-	private function asked( \Closure $body ) {
+	private function call_or_exit( \Closure $body ) {
 		try {
 			return $body();
 		} catch ( ServiceError $error ) {

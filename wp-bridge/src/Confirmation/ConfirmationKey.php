@@ -31,13 +31,13 @@ class ConfirmationKey {
 	}
 
 	private function key(): string {
-		$kept = get_option( self::OPTION );
-		if ( ! is_string( $kept ) || 64 !== strlen( $kept ) ) {
+		$key = get_option( self::OPTION );
+		if ( ! is_string( $key ) || 64 !== strlen( $key ) ) {
 			add_option( self::OPTION, bin2hex( random_bytes( 32 ) ), '', false );
 			// Of two concurrent requests, the first one's key is stored.
 			wp_cache_delete( self::OPTION, 'options' );
-			$kept = (string) get_option( self::OPTION );
+			$key = (string) get_option( self::OPTION );
 		}
-		return $kept;
+		return $key;
 	}
 }

@@ -45,8 +45,8 @@ class ConfirmationPrompt {
 		}
 		$state = $this->confirmations->state( $user );
 		if ( Confirmations::CONFIRMED === $state ) {
-			$kept = $this->confirmation_table->find( $user_id );
-			return null !== $kept && $kept['confirmed_at'] > $this->clock->now() - self::SOON_SECONDS ? self::SOON : self::NONE;
+			$row = $this->confirmation_table->find( $user_id );
+			return null !== $row && $row['confirmed_at'] > $this->clock->now() - self::SOON_SECONDS ? self::SOON : self::NONE;
 		}
 		return $this->is_trusted( $user, $state ) ? self::NONE : self::ASK;
 	}

@@ -49,14 +49,14 @@ class Confirmations {
 	 * @throws DatabaseError
 	 */
 	public function state( WP_User $user ): string {
-		$kept = $this->tables->is_current() ? $this->confirmation_table->find( $user->ID ) : null;
-		if ( null !== $kept && '' !== $kept['email_hash'] && hash_equals( $kept['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
+		$row = $this->tables->is_current() ? $this->confirmation_table->find( $user->ID ) : null;
+		if ( null !== $row && '' !== $row['email_hash'] && hash_equals( $row['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
 			return self::CONFIRMED;
 		}
 		if ( $this->is_verified_by_woocommerce( $user->ID ) ) {
 			return self::CONFIRMED;
 		}
-		return null !== $kept && ( 0 < $kept['changed_at'] || '' !== $kept['email_hash'] ) ? self::CHANGED : self::UNCONFIRMED;
+		return null !== $row && ( 0 < $row['changed_at'] || '' !== $row['email_hash'] ) ? self::CHANGED : self::UNCONFIRMED;
 	}
 
 	/** Tells whether the email is confirmed. A failed read counts as no. */
@@ -94,9 +94,9 @@ class Confirmations {
 		if ( self::CONFIRMED !== $this->state( $user ) ) {
 			return __( 'Not confirmed: the shop shows this shopper no points, unless you link them by hand.', 'tillsync-bridge' );
 		}
-		$kept = $this->confirmation_table->find( $user->ID );
-		$day  = null === $kept || 0 === $kept['confirmed_at'] ? '' : (string) wp_date( (string) get_option( 'date_format' ), $kept['confirmed_at'] );
-		switch ( '' === $day ? self::BY_WOOCOMMERCE : $kept['ground'] ) {
+		$row = $this->confirmation_table->find( $user->ID );
+		$day = null === $row || 0 === $row['confirmed_at'] ? '' : (string) wp_date( (string) get_option( 'date_format' ), $row['confirmed_at'] );
+		switch ( '' === $day ? self::BY_WOOCOMMERCE : $row['ground'] ) {
 			case self::BY_MAIL:
 				/* translators: %s: date */
 				return sprintf( __( 'Confirmed by a mail on %s', 'tillsync-bridge' ), $day );

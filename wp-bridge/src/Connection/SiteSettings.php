@@ -45,8 +45,8 @@ final class SiteSettings {
 	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}|null
 	 */
 	public function stored(): ?array {
-		$kept = get_option( self::OPTION );
-		return is_array( $kept ) && is_array( $kept['settings'] ?? null ) ? self::complete( $kept['settings'] ) : null;
+		$stored = get_option( self::OPTION );
+		return is_array( $stored ) && is_array( $stored['settings'] ?? null ) ? self::complete( $stored['settings'] ) : null;
 	}
 
 	/**
@@ -75,8 +75,8 @@ final class SiteSettings {
 
 	/** Tells whether the service has this setting. */
 	public function has_trust_setting(): bool {
-		$kept = get_option( self::OPTION );
-		return is_array( $kept ) && isset( $kept['settings']['trustedAccounts'] );
+		$stored = get_option( self::OPTION );
+		return is_array( $stored ) && isset( $stored['settings']['trustedAccounts'] );
 	}
 
 	/** @param array<string, mixed> $answer The service's answer with `settings` and `etag`. */
@@ -126,14 +126,14 @@ final class SiteSettings {
 	/**
 	 * Returns the fields whose value differs from the stored settings.
 	 *
-	 * @param array<string, mixed> $wanted Fields of stored().
+	 * @param array<string, mixed> $values Fields of stored().
 	 * @return array<string, mixed>
 	 */
-	public function changed_fields( array $wanted ): array {
-		$known = $this->stored() ?? self::complete( array() );
+	public function changed_fields( array $values ): array {
+		$current = $this->stored() ?? self::complete( array() );
 		return array_filter(
-			array_intersect_key( $wanted, array_flip( self::FIELDS ) ),
-			static fn( $value, $name ) => ( $known[ $name ] ?? null ) !== $value,
+			array_intersect_key( $values, array_flip( self::FIELDS ) ),
+			static fn( $value, $name ) => ( $current[ $name ] ?? null ) !== $value,
 			ARRAY_FILTER_USE_BOTH
 		);
 	}
@@ -155,9 +155,9 @@ final class SiteSettings {
 		if ( $validate_only ) {
 			$message['validateOnly'] = true;
 		}
-		$kept = get_option( self::OPTION );
-		if ( $with_etag && is_array( $kept ) && '' !== ( $kept['etag'] ?? '' ) ) {
-			$message['etag'] = $kept['etag'];
+		$stored = get_option( self::OPTION );
+		if ( $with_etag && is_array( $stored ) && '' !== ( $stored['etag'] ?? '' ) ) {
+			$message['etag'] = $stored['etag'];
 		}
 		return $this->service_client->call( 'AccountService', 'UpdateSiteSettings', $message, self::TIMEOUT );
 	}

@@ -50,12 +50,12 @@ class CustomerWriter {
 		$existing = $this->shop_users->existing( array_column( $items, 'user_id' ) );
 		$changed  = array();
 		foreach ( self::rounds( $items ) as $round ) {
-			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for_person( $existing[ $item->user_id ] ) );
-			foreach ( array_diff_key( $round, $known ) as $position => $item ) {
+			$applicable = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for_person( $existing[ $item->user_id ] ) );
+			foreach ( array_diff_key( $round, $applicable ) as $position => $item ) {
 				$results[ $position ] += array( 'status' => 'not_found' );
 			}
 			$is_late = $this->is_late( $deadline );
-			foreach ( $is_late ? array_fill_keys( array_keys( $known ), array( 'status' => 'not_done' ) ) : $this->apply( $known, $existing, $deadline, $changed ) as $position => $result ) {
+			foreach ( $is_late ? array_fill_keys( array_keys( $applicable ), array( 'status' => 'not_done' ) ) : $this->apply( $applicable, $existing, $deadline, $changed ) as $position => $result ) {
 				$results[ $position ] += $result;
 			}
 		}

@@ -140,12 +140,12 @@ final class LinkRoutes {
 		}
 		$answer   = $this->call( 'CreateLink', array( 'wooCustomerId' => (string) $user_id, 'eposCustomerId' => $epos_customer_id ) );
 		$released = (int) ( $answer['releasedOrderCount'] ?? 0 );
-		$said     = __( 'Linked. Points and credit arrive in a moment.', 'tillsync-bridge' );
+		$message  = __( 'Linked. Points and credit arrive in a moment.', 'tillsync-bridge' );
 		if ( 0 < $released ) {
 			/* translators: %s: number of orders */
-			$said .= ' ' . sprintf( _n( '%s held order goes on.', '%s held orders go on.', $released, 'tillsync-bridge' ), number_format_i18n( $released ) );
+			$message .= ' ' . sprintf( _n( '%s held order goes on.', '%s held orders go on.', $released, 'tillsync-bridge' ), number_format_i18n( $released ) );
 		}
-		return array( 'link' => $this->link( $user_id ), 'said' => $said );
+		return array( 'link' => $this->link( $user_id ), 'said' => $message );
 	}
 
 	/**

@@ -42,7 +42,7 @@ class Names {
 	public function changed_names( CustomerItem $item ): array {
 		return array_filter(
 			$item->names,
-			static fn( string $wanted, string $name ) => (string) get_user_meta( $item->user_id, self::META[ $name ], true ) !== $wanted,
+			static fn( string $value, string $name ) => (string) get_user_meta( $item->user_id, self::META[ $name ], true ) !== $value,
 			ARRAY_FILTER_USE_BOTH
 		);
 	}
@@ -59,7 +59,7 @@ class Names {
 		return array_keys(
 			array_filter(
 				$names,
-				static fn( string $wanted, string $name ) => (string) get_user_meta( $user_id, self::META[ $name ], true ) !== $wanted,
+				static fn( string $value, string $name ) => (string) get_user_meta( $user_id, self::META[ $name ], true ) !== $value,
 				ARRAY_FILTER_USE_BOTH
 			)
 		);

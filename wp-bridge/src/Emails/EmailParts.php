@@ -43,7 +43,7 @@ final class EmailParts {
 	 * @return mixed
 	 */
 	public function located( $file = '', $name = '' ) {
-		$ours = is_string( $name ) && preg_match( '#^emails/(plain/|block/)?tillsync-(attention|confirmation)(-content)?\.php$#D', $name );
-		return $ours && is_string( $file ) && ! file_exists( $file ) ? self::templates() . $name : $file;
+		$is_own = is_string( $name ) && preg_match( '#^emails/(plain/|block/)?tillsync-(attention|confirmation)(-content)?\.php$#D', $name );
+		return $is_own && is_string( $file ) && ! file_exists( $file ) ? self::templates() . $name : $file;
 	}
 }

@@ -20,14 +20,14 @@ class HeldCount {
 	public function __construct( private readonly Clock $clock ) {}
 
 	public function get(): int {
-		$kept = get_option( self::OPTION );
-		return is_array( $kept ) ? max( 0, (int) ( $kept['count'] ?? 0 ) ) : 0;
+		$stored = get_option( self::OPTION );
+		return is_array( $stored ) ? max( 0, (int) ( $stored['count'] ?? 0 ) ) : 0;
 	}
 
 	/** Returns the unix seconds at which the count arrived, or 0 before the first one. */
 	public function stored_at(): int {
-		$kept = get_option( self::OPTION );
-		return is_array( $kept ) ? (int) ( $kept['at'] ?? 0 ) : 0;
+		$stored = get_option( self::OPTION );
+		return is_array( $stored ) ? (int) ( $stored['at'] ?? 0 ) : 0;
 	}
 
 	public function store( int $count ): void {

@@ -47,24 +47,24 @@ class Alerts {
 
 	/** Opens an account alert. For an open alert only text and reason change. */
 	public function open( string $code, string $text, string $reason = '' ): void {
-		$known = $this->find( $code );
-		if ( null === $known ) {
+		$alert = $this->find( $code );
+		if ( null === $alert ) {
 			$this->save( new Alert( $code, $code, $text, 0, array(), $this->clock->now(), 0, array(), $reason ) );
-		} elseif ( $known->text !== $text || $known->reason !== $reason ) {
-			$this->save( $known->with( array( 'text' => $text, 'reason' => $reason ) ) );
+		} elseif ( $alert->text !== $text || $alert->reason !== $reason ) {
+			$this->save( $alert->with( array( 'text' => $text, 'reason' => $reason ) ) );
 		}
 	}
 
 	/** Adds an order to an alert, and opens the alert if needed. */
 	public function open_for_order( string $key, string $code, int $user_id, int $order_id ): void {
-		$known = $this->find( $key );
-		if ( null === $known ) {
+		$alert = $this->find( $key );
+		if ( null === $alert ) {
 			if ( count( $this->all() ) < self::LIMIT ) {
 				$this->save( new Alert( $key, $code, '', $user_id, array( $order_id ), $this->clock->now() ) );
 			}
-		} elseif ( ! in_array( $order_id, $known->order_ids, true ) || $known->code !== $code ) {
-			$orders = array_slice( array_values( array_unique( array_merge( $known->order_ids, array( $order_id ) ) ) ), 0, Alert::ORDERS_KEPT );
-			$this->save( $known->with( array( 'code' => $code, 'order_ids' => $orders ) ) );
+		} elseif ( ! in_array( $order_id, $alert->order_ids, true ) || $alert->code !== $code ) {
+			$orders = array_slice( array_values( array_unique( array_merge( $alert->order_ids, array( $order_id ) ) ) ), 0, Alert::ORDERS_KEPT );
+			$this->save( $alert->with( array( 'code' => $code, 'order_ids' => $orders ) ) );
 		}
 	}
 

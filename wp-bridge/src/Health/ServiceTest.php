@@ -60,8 +60,8 @@ class ServiceTest {
 		$text   = (string) ( $step['text'] ?? '' );
 		$remedy = (string) ( $step['remedy'] ?? '' );
 		if ( $ok ) {
-			$said = CheckTexts::of_success( $name );
-			return array( 'said' => '' === $said ? $text : $said, 'to_do' => '', 'detail' => '' );
+			$translated = CheckTexts::of_success( $name );
+			return array( 'said' => '' === $translated ? $text : $translated, 'to_do' => '', 'detail' => '' );
 		}
 		$reason = (string) ( $step['details']['reason'] ?? '' );
 		$words  = 'warnings' === $kind ? CheckTexts::of_warning( $name ) : CheckTexts::of_reason( $reason );
@@ -87,7 +87,7 @@ class ServiceTest {
 			return HealthResult::of( 'service', 'good', __( 'Till and shop answer the tillsync service', 'tillsync-bridge' ), __( 'Every step of the test went well.', 'tillsync-bridge' ) );
 		}
 		$failed = array_filter( $checked['steps'], static fn( array $step ) => 'failed' === $step['state'] );
-		$said   = array_map( static fn( array $step ) => trim( "{$step['said']} {$step['to_do']} {$step['detail']}" ), $failed );
-		return HealthResult::of( 'service', 'critical', __( 'The tillsync service cannot use the till or the shop', 'tillsync-bridge' ), implode( ' ', $said ) );
+		$lines  = array_map( static fn( array $step ) => trim( "{$step['said']} {$step['to_do']} {$step['detail']}" ), $failed );
+		return HealthResult::of( 'service', 'critical', __( 'The tillsync service cannot use the till or the shop', 'tillsync-bridge' ), implode( ' ', $lines ) );
 	}
 }

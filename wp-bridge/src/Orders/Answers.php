@@ -84,16 +84,16 @@ class Answers {
 
 	/** @param array<string, mixed> $stored The meta value. */
 	private function write( WC_Order $order, array $stored ): void {
-		$kept = false;
+		$is_kept = false;
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
-			if ( $kept ) {
+			if ( $is_kept ) {
 				$order->delete_meta_data_by_mid( $meta->id );
 				continue;
 			}
 			$order->update_meta_data( self::META, $stored, $meta->id );
-			$kept = true;
+			$is_kept = true;
 		}
-		if ( ! $kept ) {
+		if ( ! $is_kept ) {
 			$order->add_meta_data( self::META, $stored, true );
 		}
 		self::save_quietly( $order );

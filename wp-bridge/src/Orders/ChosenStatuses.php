@@ -24,10 +24,10 @@ final class ChosenStatuses {
 		return is_array( $chosen ) && array() !== $chosen ? array_values( array_filter( $chosen, 'is_string' ) ) : self::DEFAULT;
 	}
 
-	/** @param mixed $wanted The posted value. */
-	public static function choose( $wanted ): void {
-		$known  = array_keys( self::available() );
-		$chosen = array_values( array_intersect( $known, is_array( $wanted ) ? $wanted : array() ) );
+	/** @param mixed $posted The posted value. */
+	public static function choose( $posted ): void {
+		$available = array_keys( self::available() );
+		$chosen    = array_values( array_intersect( $available, is_array( $posted ) ? $posted : array() ) );
 		update_option( self::OPTION, array() === $chosen ? self::DEFAULT : $chosen, true );
 	}
 

@@ -167,9 +167,9 @@ class Outbox {
 		if ( array() === $order_ids ) {
 			return array();
 		}
-		$list  = implode( ',', array_map( 'intval', $order_ids ) );
-		$known = $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state <> %s", array( OutboxRow::CLOSED ) );
-		return null === $known ? null : array_values( array_diff( array_map( 'intval', $order_ids ), array_map( 'intval', $known ) ) );
+		$list     = implode( ',', array_map( 'intval', $order_ids ) );
+		$with_row = $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state <> %s", array( OutboxRow::CLOSED ) );
+		return null === $with_row ? null : array_values( array_diff( array_map( 'intval', $order_ids ), array_map( 'intval', $with_row ) ) );
 	}
 
 	/**

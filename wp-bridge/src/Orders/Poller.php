@@ -41,30 +41,30 @@ class Poller {
 	 * @return string Why the drain must stop; empty when it continues.
 	 */
 	public function poll( array $rows, DrainReport $report, DrainLimits $limits ): string {
-		$asked = array();
+		$polled = array();
 		foreach ( $rows as $row ) {
 			if ( '' === $limits->reason_to_stop() && Answer::HELD === $row->entry_state && $this->has_changed( $row ) ) {
 				$this->make_waiting( $row );
 			} else {
-				$asked[] = $row;
+				$polled[] = $row;
 			}
 		}
-		if ( array() === $asked ) {
+		if ( array() === $polled ) {
 			return '';
 		}
 		try {
-			$ids     = array_map( static fn( OutboxRow $row ) => (string) $row->order_id, $asked );
+			$ids     = array_map( static fn( OutboxRow $row ) => (string) $row->order_id, $polled );
 			$answer  = $this->service_client->call( 'CustomerSyncService', 'BatchGetOrderMatches', array( 'orderIds' => $ids ), self::TIMEOUT_SECONDS );
 			$results = $answer['results'] ?? null;
-			if ( ! is_array( $results ) || count( $results ) !== count( $asked ) ) {
+			if ( ! is_array( $results ) || count( $results ) !== count( $polled ) ) {
 				throw new ServiceError( ServiceError::TRANSPORT, 200, 'the answer has another number of results than were asked for' );
 			}
 		} catch ( ServiceError $error ) {
 			++$report->failed_calls;
-			return $this->call_failed( $asked, $error, $report );
+			return $this->call_failed( $polled, $error, $report );
 		}
 		$this->calls->succeeded();
-		foreach ( $asked as $position => $row ) {
+		foreach ( $polled as $position => $row ) {
 			$this->record_result( $row, (array) $results[ $position ], $report );
 		}
 		return '';

@@ -117,13 +117,13 @@ class Sender {
 
 	/** @param array<string, mixed> $error A google.rpc.Status. */
 	private function item_refused( OutboxRow $row, array $error, DrainReport $report ): void {
-		$said = is_string( $error['message'] ?? null ) ? $error['message'] : '';
+		$error_text = is_string( $error['message'] ?? null ) ? $error['message'] : '';
 		if ( 3 === (int) ( $error['code'] ?? 0 ) ) {
-			$this->fail( $row, $said, $report );
+			$this->fail( $row, $error_text, $report );
 			return;
 		}
 		/* translators: %s: what the service said */
-		$this->postpone( $row, sprintf( __( 'The service could not take the order yet: %s', 'tillsync-bridge' ), $said ), $report );
+		$this->postpone( $row, sprintf( __( 'The service could not take the order yet: %s', 'tillsync-bridge' ), $error_text ), $report );
 	}
 
 	/** @param array<int, array{0: OutboxRow, 1: OrderFacts}> $ready Rows with their facts. */
@@ -156,11 +156,11 @@ class Sender {
 		return $stop;
 	}
 
-	private function fail( OutboxRow $row, string $said, DrainReport $report ): void {
+	private function fail( OutboxRow $row, string $error_text, DrainReport $report ): void {
 		/* translators: %s: what the service said */
-		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $said );
+		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $error_text );
 		$this->outbox->record( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
-		$this->log->warning( "order {$row->order_id} was refused by the service: {$said}" );
+		$this->log->warning( "order {$row->order_id} was refused by the service: {$error_text}" );
 		++$report->failed;
 	}
 

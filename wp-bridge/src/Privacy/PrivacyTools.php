@@ -99,8 +99,8 @@ final class PrivacyTools {
 				if ( $orders['more'] ) {
 					return array( 'items_removed' => $removed, 'items_retained' => false, 'messages' => array(), 'done' => false );
 				}
-				$asked    = $this->service_person->can_be_asked();
-				$result   = $asked ? $this->service_person->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array(), 'uncertain' => array(), 'not_asked' => array() );
+				$can_ask  = $this->service_person->can_be_asked();
+				$result   = $can_ask ? $this->service_person->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array(), 'uncertain' => array(), 'not_asked' => array() );
 				$retained = array() !== $result['retained'];
 				$messages = $result['retained'];
 				if ( $retained ) {

@@ -38,8 +38,8 @@ class ServicePerson {
 	 */
 	public function export( string $email, int $page ): array {
 		$name   = self::TOKEN . md5( $email );
-		$kept   = get_transient( $name );
-		$token  = 1 === $page ? '' : ( is_array( $kept ) && $page === ( $kept['page'] ?? 0 ) ? (string) $kept['token'] : null );
+		$stored = get_transient( $name );
+		$token  = 1 === $page ? '' : ( is_array( $stored ) && $page === ( $stored['page'] ?? 0 ) ? (string) $stored['token'] : null );
 		$answer = null;
 		// The token expired, so the earlier pages are read again.
 		for ( $at = null === $token ? 1 : $page; $at <= $page; $at++ ) {

@@ -50,8 +50,8 @@ class ShopPerson {
 	 */
 	public function confirmation( string $email ): ?array {
 		$user = get_user_by( 'email', $email );
-		$kept = false === $user ? null : $this->confirmation_table->find( $user->ID );
-		return null === $kept || '' === $kept['email_hash'] ? null : array( 'ground' => $kept['ground'], 'confirmed_at' => $kept['confirmed_at'] );
+		$row  = false === $user ? null : $this->confirmation_table->find( $user->ID );
+		return null === $row || '' === $row['email_hash'] ? null : array( 'ground' => $row['ground'], 'confirmed_at' => $row['confirmed_at'] );
 	}
 
 	/**

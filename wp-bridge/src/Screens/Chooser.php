@@ -61,17 +61,17 @@ class Chooser {
 			self::TIMEOUT_SECONDS
 		);
 		$this->queue_work->request_polls( array( $answer['entry'] ?? null ) );
-		$others = (int) ( $answer['releasedOrderCount'] ?? 0 );
-		$said   = $guest
+		$others  = (int) ( $answer['releasedOrderCount'] ?? 0 );
+		$message = $guest
 			/* translators: %s: number of a customer at the till */
 			? sprintf( __( 'The order goes to till customer %s.', 'tillsync-bridge' ), $epos_customer_id )
 			/* translators: %s: number of a customer at the till */
 			: sprintf( __( 'The shopper is linked to till customer %s.', 'tillsync-bridge' ), $epos_customer_id );
 		if ( $others > 0 ) {
 			/* translators: %d: number of orders */
-			$said .= ' ' . sprintf( _n( '%d further order of this person goes on too.', '%d further orders of this person go on too.', $others, 'tillsync-bridge' ), $others );
+			$message .= ' ' . sprintf( _n( '%d further order of this person goes on too.', '%d further orders of this person go on too.', $others, 'tillsync-bridge' ), $others );
 		}
-		return array( 'message' => $said );
+		return array( 'message' => $message );
 	}
 
 	/** Returns only the day, because the till sends a local time without a zone. */

@@ -23,20 +23,20 @@ final class Flash {
 
 	/** @param array<string, mixed> $data Data to add to the stored message. */
 	public static function add( array $data ): void {
-		$kept = get_transient( self::name() );
-		if ( is_array( $kept ) ) {
-			self::store( $kept['kind'], (array) $kept['lines'], (array) $kept['data'] + $data );
+		$stored = get_transient( self::name() );
+		if ( is_array( $stored ) ) {
+			self::store( $stored['kind'], (array) $stored['lines'], (array) $stored['data'] + $data );
 		}
 	}
 
 	/** @return array{kind: string, lines: string[], data: array<string, mixed>}|null */
 	public static function pop(): ?array {
-		$kept = get_transient( self::name() );
-		if ( ! is_array( $kept ) ) {
+		$stored = get_transient( self::name() );
+		if ( ! is_array( $stored ) ) {
 			return null;
 		}
 		delete_transient( self::name() );
-		return array( 'kind' => (string) $kept['kind'], 'lines' => (array) $kept['lines'], 'data' => (array) $kept['data'] );
+		return array( 'kind' => (string) $stored['kind'], 'lines' => (array) $stored['lines'], 'data' => (array) $stored['data'] );
 	}
 
 	private static function name(): string {

@@ -37,8 +37,8 @@ class OutcomeTexts {
 
 	/** @return array{meaning: string, what_to_do: string} Empty texts for an unknown code. */
 	public static function of( string $code ): array {
-		$known = self::all()[ $code ] ?? array( '', '' );
-		return array( 'meaning' => $known[0], 'what_to_do' => $known[1] );
+		$texts = self::all()[ $code ] ?? array( '', '' );
+		return array( 'meaning' => $texts[0], 'what_to_do' => $texts[1] );
 	}
 
 	/** @return array<string, string> Short names for the filter, by code. */
@@ -90,9 +90,9 @@ class OutcomeTexts {
 
 	/** @return array<string, array{meaning: string, what_to_do: string}> Texts by code; empty when the service did not answer. */
 	private function catalogue(): array {
-		$kept = get_transient( self::CATALOGUE );
-		if ( is_array( $kept ) ) {
-			return $kept;
+		$stored = get_transient( self::CATALOGUE );
+		if ( is_array( $stored ) ) {
+			return $stored;
 		}
 		$messages = array();
 		try {

@@ -84,9 +84,9 @@ final class QueuesPage {
 	/** @return array<string, mixed> Data for the scripts. */
 	private function given(): array {
 		// phpcs:disable WordPress.Security.NonceVerification -- a link may choose what the page shows.
-		$wanted = array();
+		$parameters = array();
 		foreach ( array( 'queue', 'state', 'search' ) as $name ) {
-			$wanted[ $name ] = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';
+			$parameters[ $name ] = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';
 		}
 		// phpcs:enable
 		$states = array();
@@ -102,9 +102,9 @@ final class QueuesPage {
 		return array(
 			'namespace' => AdminGate::NAMESPACE,
 			'start'     => array(
-				'queue'  => isset( QueueList::QUEUES[ $wanted['queue'] ] ) ? $wanted['queue'] : 'orders',
-				'state'  => isset( QueueList::STATES[ $wanted['state'] ] ) ? $wanted['state'] : '',
-				'search' => mb_substr( $wanted['search'], 0, 254 ),
+				'queue'  => isset( QueueList::QUEUES[ $parameters['queue'] ] ) ? $parameters['queue'] : 'orders',
+				'state'  => isset( QueueList::STATES[ $parameters['state'] ] ) ? $parameters['state'] : '',
+				'search' => mb_substr( $parameters['search'], 0, 254 ),
 			),
 			'states'    => $states,
 			'outcomes'  => $outcomes,

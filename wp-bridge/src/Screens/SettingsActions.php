@@ -169,12 +169,12 @@ final class SettingsActions {
 	}
 
 	/**
-	 * @param array<string, bool|string> $wanted Fields of SiteSettings.
+	 * @param array<string, bool|string> $values Fields of SiteSettings.
 	 * @return array{customers: int, types: int, entries: int, notes: string[]}
 	 * @throws ServiceError
 	 */
-	private function preview( array $wanted ): array {
-		$changes = $this->settings->changed_fields( $wanted );
+	private function preview( array $values ): array {
+		$changes = $this->settings->changed_fields( $values );
 		return array() === $changes ? array( 'customers' => 0, 'types' => 0, 'entries' => 0, 'notes' => array() ) : $this->settings->preview( $changes );
 	}
 

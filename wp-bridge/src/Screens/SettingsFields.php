@@ -101,11 +101,11 @@ final class SettingsFields {
 	}
 
 	private function older( int $days ): void {
-		$noted = $this->backfill->added_count();
+		$added = $this->backfill->added_count();
 		echo '<h3>' . esc_html__( 'Older orders', 'tillsync-bridge' ) . '</h3>';
-		if ( null !== $noted ) {
+		if ( null !== $added ) {
 			/* translators: %d: number of orders */
-			echo '<p role="status">' . esc_html( sprintf( _n( 'In the background: %d order put into the outbox so far.', 'In the background: %d orders put into the outbox so far.', $noted, 'tillsync-bridge' ), $noted ) ) . '</p>';
+			echo '<p role="status">' . esc_html( sprintf( _n( 'In the background: %d order put into the outbox so far.', 'In the background: %d orders put into the outbox so far.', $added, 'tillsync-bridge' ), $added ) ) . '</p>';
 			return;
 		}
 		echo '<p>' . esc_html__( 'Orders from before the shop was connected are never sent by themselves.', 'tillsync-bridge' ) . '</p>';

@@ -57,8 +57,8 @@ final class TypesActions {
 
 	private function store_map(): void {
 		// phpcs:ignore WordPress.Security -- nonce checked by the caller; RoleMap takes only texts of roles that are checked below.
-		$wanted   = RoleMap::of( wp_unslash( $_POST['map'] ?? array() ) );
-		$problems = $wanted->problems( $this->role_rules );
+		$map      = RoleMap::of( wp_unslash( $_POST['map'] ?? array() ) );
+		$problems = $map->problems( $this->role_rules );
 		if ( array() !== $problems ) {
 			$types = $this->types->all();
 			$lines = array( __( 'Nothing was saved.', 'tillsync-bridge' ) );
@@ -69,7 +69,7 @@ final class TypesActions {
 			return;
 		}
 		$before = RoleMap::saved();
-		$wanted->save();
+		$map->save();
 		// Types of the mapping before are checked too, so that their members lose the role.
 		$this->role_run->check_all( $before->type_ids() );
 		Flash::store( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );

@@ -89,9 +89,9 @@ class ServiceClient {
 			)
 		);
 		if ( is_wp_error( $answer ) ) {
-			$said    = self::clean( $answer->get_error_message(), $token );
-			$meaning = ConnectionErrorTexts::sentence( $said, $url );
-			throw new ServiceError( ServiceError::TRANSPORT, 0, mb_substr( 'not reached: ' . ( null === $meaning ? $said : "{$meaning} ({$said})" ), 0, self::LONGEST_TEXT ) );
+			$error_text = self::clean( $answer->get_error_message(), $token );
+			$meaning    = ConnectionErrorTexts::sentence( $error_text, $url );
+			throw new ServiceError( ServiceError::TRANSPORT, 0, mb_substr( 'not reached: ' . ( null === $meaning ? $error_text : "{$meaning} ({$error_text})" ), 0, self::LONGEST_TEXT ) );
 		}
 		return $this->message_of( $answer, $token );
 	}
@@ -115,8 +115,8 @@ class ServiceClient {
 		$wait        = self::header( $answer, 'retry-after' );
 		$retry_after = is_numeric( $wait ) ? max( 1, (int) $wait ) : null;
 		if ( $is_error ) {
-			$said = is_string( $decoded['message'] ?? null ) && '' !== $decoded['message'] ? $decoded['message'] : $decoded['code'];
-			throw new ServiceError( $decoded['code'], $status, self::clean( $said, $token ), self::violations( $decoded ), $retry_after, self::reason( $decoded ) );
+			$error_text = is_string( $decoded['message'] ?? null ) && '' !== $decoded['message'] ? $decoded['message'] : $decoded['code'];
+			throw new ServiceError( $decoded['code'], $status, self::clean( $error_text, $token ), self::violations( $decoded ), $retry_after, self::reason( $decoded ) );
 		}
 		if ( $status >= 300 && $status < 400 ) {
 			$where = (string) self::header( $answer, 'location' );

@@ -26,15 +26,15 @@ class RolePreview {
 	 * @return array{looked_at: int, complete: bool, given: int, taken: int, left_alone: int, people: array<int, array<string, string>>}
 	 * @throws DatabaseError
 	 */
-	public function of( RoleMap $wanted ): array {
-		$type_ids = array_values( array_unique( array_merge( RoleMap::saved()->type_ids(), $wanted->type_ids() ) ) );
+	public function of( RoleMap $map ): array {
+		$type_ids = array_values( array_unique( array_merge( RoleMap::saved()->type_ids(), $map->type_ids() ) ) );
 		$found    = array( 'looked_at' => 0, 'complete' => false, 'given' => 0, 'taken' => 0, 'left_alone' => 0, 'people' => array() );
 		$after    = 0;
 		while ( $found['looked_at'] < self::LOOKED_AT ) {
 			$user_ids = $this->customers->members( $type_ids, $after, self::PORTION );
 			cache_users( $user_ids );
 			foreach ( $user_ids as $user_id ) {
-				$this->add( $found, $user_id, $this->role_sync->decide( $user_id, $wanted ) );
+				$this->add( $found, $user_id, $this->role_sync->decide( $user_id, $map ) );
 				$after = $user_id;
 			}
 			if ( self::PORTION > count( $user_ids ) ) {

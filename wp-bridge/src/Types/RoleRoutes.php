@@ -58,7 +58,7 @@ final class RoleRoutes {
 	}
 
 	/** @return array<string, mixed> */
-	private function preview( RoleMap $wanted ): array {
-		return array( 'problems' => array_values( $wanted->problems( $this->role_rules ) ) ) + $this->role_preview->of( $wanted );
+	private function preview( RoleMap $map ): array {
+		return array( 'problems' => array_values( $map->problems( $this->role_rules ) ) ) + $this->role_preview->of( $map );
 	}
 }

@@ -114,17 +114,17 @@ class RoleRun {
 	 * @return array{running: bool, total: int, left: int, changed: int, began_at: int, ended_at: int}
 	 */
 	public function progress(): array {
-		$kept  = get_option( self::OPTION );
-		$kept  = is_array( $kept ) ? $kept : array();
-		$begun = 0 < (int) ( $kept['began_at'] ?? 0 ) && 0 === (int) ( $kept['ended_at'] ?? 0 );
+		$state = get_option( self::OPTION );
+		$state = is_array( $state ) ? $state : array();
+		$begun = 0 < (int) ( $state['began_at'] ?? 0 ) && 0 === (int) ( $state['ended_at'] ?? 0 );
 		$left  = $begun ? $this->customers->count_due() : 0;
 		return array(
 			'running'  => $begun,
-			'total'    => max( (int) ( $kept['total'] ?? 0 ), $left ),
+			'total'    => max( (int) ( $state['total'] ?? 0 ), $left ),
 			'left'     => $left,
-			'changed'  => (int) ( $kept['changed'] ?? 0 ),
-			'began_at' => (int) ( $kept['began_at'] ?? 0 ),
-			'ended_at' => (int) ( $kept['ended_at'] ?? 0 ),
+			'changed'  => (int) ( $state['changed'] ?? 0 ),
+			'began_at' => (int) ( $state['began_at'] ?? 0 ),
+			'ended_at' => (int) ( $state['ended_at'] ?? 0 ),
 		);
 	}
 
@@ -152,15 +152,15 @@ class RoleRun {
 	}
 
 	private function store_progress( int $looked_at, int $changed, int $limit ): void {
-		$kept = get_option( self::OPTION );
-		if ( ! is_array( $kept ) || 0 !== (int) ( $kept['ended_at'] ?? 0 ) ) {
+		$state = get_option( self::OPTION );
+		if ( ! is_array( $state ) || 0 !== (int) ( $state['ended_at'] ?? 0 ) ) {
 			return;
 		}
-		$kept['changed'] = (int) ( $kept['changed'] ?? 0 ) + $changed;
+		$state['changed'] = (int) ( $state['changed'] ?? 0 ) + $changed;
 		if ( $looked_at < $limit ) {
-			$kept['ended_at'] = $this->clock->now();
+			$state['ended_at'] = $this->clock->now();
 		}
-		$this->store( $kept );
+		$this->store( $state );
 	}
 
 	/** @param array<string, int> $progress Values of the option. */

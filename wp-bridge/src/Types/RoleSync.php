@@ -81,37 +81,37 @@ class RoleSync {
 		if ( ! $user instanceof WP_User || ( is_multisite() && ! is_user_member_of_blog( $user_id ) ) ) {
 			return new RoleDecision( RoleDecision::GONE );
 		}
-		$grant = $this->grants->find( $user_id );
-		$ours  = $grant['role'] ?? null;
-		if ( $this->role_rules->is_protected( $user, $ours ) ) {
+		$grant      = $this->grants->find( $user_id );
+		$given_role = $grant['role'] ?? null;
+		if ( $this->role_rules->is_protected( $user, $given_role ) ) {
 			return new RoleDecision( RoleDecision::STAFF );
 		}
-		$row    = $this->customers->find( $user_id );
-		$wanted = $this->wanted( $row, $map );
-		if ( null === $wanted ) {
-			if ( null === $ours ) {
+		$row         = $this->customers->find( $user_id );
+		$target_role = $this->target_role( $row, $map );
+		if ( null === $target_role ) {
+			if ( null === $given_role ) {
 				return new RoleDecision( RoleDecision::UNCHANGED );
 			}
-			return null !== $row && $this->may_keep( $map, $grant['type_id'], $ours )
+			return null !== $row && $this->may_keep( $map, $grant['type_id'], $given_role )
 				? new RoleDecision( RoleDecision::KEPT )
-				: new RoleDecision( RoleDecision::CHANGED, null, $ours );
+				: new RoleDecision( RoleDecision::CHANGED, null, $given_role );
 		}
-		$take = null !== $ours && $ours !== $wanted ? $ours : null;
-		if ( null !== $this->role_rules->problem( $wanted ) ) {
-			return new RoleDecision( RoleDecision::ROLE_WRONG, null, $ours );
+		$take = null !== $given_role && $given_role !== $target_role ? $given_role : null;
+		if ( null !== $this->role_rules->problem( $target_role ) ) {
+			return new RoleDecision( RoleDecision::ROLE_WRONG, null, $given_role );
 		}
-		if ( in_array( $wanted, $user->roles, true ) ) {
-			return new RoleDecision( $ours === $wanted ? RoleDecision::UNCHANGED : RoleDecision::OWN, null, $take, (int) $row->type_id );
+		if ( in_array( $target_role, $user->roles, true ) ) {
+			return new RoleDecision( $given_role === $target_role ? RoleDecision::UNCHANGED : RoleDecision::OWN, null, $take, (int) $row->type_id );
 		}
-		if ( array() === array_diff( $user->roles, array( $ours ) ) ) {
+		if ( array() === array_diff( $user->roles, array( $given_role ) ) ) {
 			// The user needs another role first. On a network this role alone would make the user a member of the site.
 			return new RoleDecision( RoleDecision::ONLY_ROLE, null, $take );
 		}
-		return new RoleDecision( RoleDecision::CHANGED, $wanted, $take, (int) $row->type_id );
+		return new RoleDecision( RoleDecision::CHANGED, $target_role, $take, (int) $row->type_id );
 	}
 
 	/** Returns the role that the customer's type brings, or null. */
-	private function wanted( ?CustomerRow $row, RoleMap $map ): ?string {
+	private function target_role( ?CustomerRow $row, RoleMap $map ): ?string {
 		$role = $map->role_of( $row->type_id ?? null );
 		if ( null === $row || null === $role ) {
 			return null;

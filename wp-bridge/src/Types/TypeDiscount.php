@@ -22,7 +22,7 @@ use Tillsync\Bridge\Customers\CustomerTable;
 final class TypeDiscount {
 
 	/** @var array<string, string|null> Results of this request by site and user, because one page asks for many prices. */
-	private array $known = array();
+	private array $discounts = array();
 
 	public function __construct( private readonly CustomerTable $customers, private readonly TypeTable $types ) {}
 
@@ -41,11 +41,11 @@ final class TypeDiscount {
 			return null;
 		}
 		$key = get_current_blog_id() . ':' . (int) $user_id;
-		if ( ! array_key_exists( $key, $this->known ) ) {
-			$row                 = $this->customers->find( (int) $user_id );
-			$type                = null === $row || null === $row->type_id ? null : $this->types->read( $row->type_id );
-			$this->known[ $key ] = null === $type || $type->removed ? null : $type->discount;
+		if ( ! array_key_exists( $key, $this->discounts ) ) {
+			$row                     = $this->customers->find( (int) $user_id );
+			$type                    = null === $row || null === $row->type_id ? null : $this->types->read( $row->type_id );
+			$this->discounts[ $key ] = null === $type || $type->removed ? null : $type->discount;
 		}
-		return $this->known[ $key ];
+		return $this->discounts[ $key ];
 	}
 }
