@@ -7,8 +7,8 @@ use PHPUnit\Framework\TestCase;
 use WC_Order;
 
 /**
- * A test inside a real site. Each test runs in a transaction that is rolled back, so it must not make or drop tables; hooks, the current
- * user and the object cache are as before afterwards. The site itself is reset for each test class.
+ * Base of tests inside a real site. Each test runs in a transaction that is rolled back, so it must not create or drop tables. After each
+ * test the hooks, the current user and the object cache are as they were before. The site itself is reset for each test class.
  */
 abstract class SiteTestCase extends TestCase {
 	/** @var array<string, mixed> */
@@ -62,7 +62,7 @@ abstract class SiteTestCase extends TestCase {
 	/**
 	 * Counts calls of a hook.
 	 *
-	 * @return \ArrayObject<int, array<int, mixed>> the arguments of each call so far
+	 * @return \ArrayObject<int, array<int, mixed>> Arguments of each call so far.
 	 */
 	protected function calls_of( string $hook ): \ArrayObject {
 		$calls = new \ArrayObject();
@@ -77,7 +77,7 @@ abstract class SiteTestCase extends TestCase {
 		return $calls;
 	}
 
-	/** Makes time pass for an order: it was last changed that many seconds ago. */
+	/** Sets the time of an order's last change to that many seconds ago. */
 	protected function aged( WC_Order $order, int $seconds ): WC_Order {
 		global $wpdb;
 		$then = gmdate( 'Y-m-d H:i:s', time() - $seconds );

@@ -1,5 +1,5 @@
 <?php
-/** Integration and conformance tests: inside the site that TILLSYNC_SITE names, all plugins loaded. */
+/** Integration and conformance tests run inside the site that TILLSYNC_SITE names, with all plugins loaded. */
 
 declare( strict_types=1 );
 
@@ -11,7 +11,7 @@ declare( strict_types=1 );
 		'SERVER_NAME'     => $url['host'],
 		'SERVER_PROTOCOL' => 'HTTP/1.1',
 		'REQUEST_METHOD'  => 'GET',
-		// An address of REST: where wp-admin's own screens are none, the plugin's tools are there all the same.
+		// The address is a REST route. The plugin's back office tools are loaded there, but no screen of wp-admin.
 		'REQUEST_URI'     => '/wp-json/',
 		'REMOTE_ADDR'     => '127.0.0.1',
 		'HTTP_USER_AGENT' => 'tests',
@@ -22,7 +22,7 @@ declare( strict_types=1 );
 	}
 } )();
 
-// WordPress declares what it makes as globals of this scope
+// WordPress declares its objects as globals of this scope.
 foreach ( array( 'wpdb', 'wp', 'wp_query', 'wp_the_query', 'wp_rewrite', 'wp_did_header', 'wp_filter', 'wp_actions', 'wp_current_filter', 'wp_locale', 'wp_object_cache', 'wp_roles', 'table_prefix', 'shortcode_tags', 'wp_version', 'wp_db_version', 'required_php_version', 'required_mysql_version', 'menu', 'submenu', 'pagenow', 'current_user', 'blog_id', 'post', 'wp_embed', 'wp_textdomain_registry', 'wp_plugin_paths', 'timestart', 'allowedposttags', 'allowedtags', 'allowedentitynames', 'wp_post_types', 'wp_taxonomies', 'wp_rest_server', 'woocommerce', 'wp_widget_factory' ) as $tillsync_name ) {
 	global ${$tillsync_name};
 }

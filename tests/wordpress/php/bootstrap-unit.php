@@ -1,5 +1,5 @@
 <?php
-/** Unit tests: the plugin's classes without WordPress. Of WordPress there is only what gives its argument back. */
+/** Unit tests run the plugin's classes without WordPress. The functions of WordPress below return their argument. */
 
 declare( strict_types=1 );
 

@@ -16,7 +16,7 @@ foreach ( array( 'data', 'features', 'orders', 'refunds', 'order-tables', 'order
 	require __DIR__ . "/parts/$wc_part.php";
 }
 
-/** Only what hangs on WC(). */
+/** The object that WC() returns, with the members that the bridge uses. */
 final class WooCommerce {
 	public $version = WC_VERSION;
 	/** @var WC_Integrations|null */
@@ -37,7 +37,7 @@ final class WooCommerce {
 	public function init() {
 		do_action( 'before_woocommerce_init' );
 		$this->integrations = new WC_Integrations();
-		// only the names: the classes of emails are loaded by the first call of mailer()
+		// This registers the hooks only. The first call of mailer() loads the email classes.
 		foreach ( array( 'woocommerce_order_status_pending_to_processing', 'woocommerce_order_status_completed' ) as $hook ) {
 			add_action( $hook, array( $this, 'mailer' ), 9, 0 );
 		}

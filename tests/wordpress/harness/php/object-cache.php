@@ -1,7 +1,8 @@
 <?php
 /**
- * Drop-in of the test sites: an object cache that outlives the request, as shops have it with Redis or Memcached. Values are files;
- * within a request what was once read or written is not read again, so that two processes disagree as real ones do.
+ * Drop-in of the test sites. It is an object cache that outlives the request, as shops have it with Redis or Memcached. Values are stored
+ * in files. A request does not read a value again that it has read or written, so two processes can see different values, as with a real
+ * cache.
  */
 
 final class Tillsync_Object_Cache {

@@ -1,7 +1,7 @@
 <?php
 /**
- * Front controller of `php -S`: files as they are, everything else to WordPress. Paths of a subdirectory network are shortened as the
- * usual rewrite rules do.
+ * Front controller of `php -S`. It serves existing files and passes every other path to WordPress. It shortens paths of a subdirectory
+ * network as WordPress's usual rewrite rules do.
  */
 
 $root = $_SERVER['DOCUMENT_ROOT'];

@@ -1,7 +1,7 @@
 <?php
 /**
- * Runs PHP in a site: `php run.php` in its folder, on stdin JSON {code, given, user, admin, installing, files, result}.
- * The value of `code` goes to the file `result` as JSON; what it prints stays on stdout.
+ * Runs PHP in a site: `php run.php` in the site's folder, with JSON {code, given, user, admin, installing, files, result} on stdin. The
+ * value of `code` is written as JSON to the file `result`. What `code` prints goes to stdout.
  */
 
 $tillsync_job = json_decode( stream_get_contents( STDIN ), true, 512, JSON_THROW_ON_ERROR );

@@ -1,3 +1,3 @@
 <?php
-// the driver's connection, told to refuse writes
+// Sets the driver's connection to refuse writes.
 $GLOBALS['@pdo']->exec( 'PRAGMA query_only = ON' );

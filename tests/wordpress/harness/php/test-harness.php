@@ -1,8 +1,8 @@
 <?php
 /**
  * Plugin Name: Test harness
- * Must-use plugin of the test sites only. The service under test listens on loopback, which WordPress refuses to call; mails are kept
- * in a file; Action Scheduler, like cron, runs only when a test says so; and a test can bring PHP of its own into every request
+ * Must-use plugin of the test sites. It lets WordPress call loopback, where the service under test listens. It stores mails in a file,
+ * runs Action Scheduler and cron only when a test requests it, and loads PHP files of a test into every request
  * (wp-content/injected/*.php).
  */
 

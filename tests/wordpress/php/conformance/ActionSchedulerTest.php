@@ -7,7 +7,7 @@ use ActionScheduler;
 use Exception;
 use Tillsync\Tests\SiteTestCase;
 
-/** What `unique` refuses, and what nobody tries again. */
+/** Covers `unique`, failed actions, arguments, recurring actions and unscheduling. */
 final class ActionSchedulerTest extends SiteTestCase {
 	private const HOOK = 'tillsync_conformance_work';
 
@@ -24,7 +24,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 			self::HOOK,
 			static function () use ( &$answers ): void {
 				if ( $answers ) {
-					return; // accepted against expectation: it must not go on for ever
+					return; // If the action was accepted unexpectedly, this ends the loop.
 				}
 				$answers[] = as_enqueue_async_action( self::HOOK, array(), 'one', true );
 				$answers[] = as_has_scheduled_action( self::HOOK, null, 'one' );
@@ -37,7 +37,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertGreaterThan( 0, as_enqueue_async_action( self::HOOK, array(), 'one', true ), 'and no longer, once it has run' );
 	}
 
-	public function test_a_failed_action_is_not_tried_again(): void {
+	public function test_a_failed_action_is_not_retried(): void {
 		$runs = 0;
 		add_action(
 			self::HOOK,
@@ -54,7 +54,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertCount( 1, as_get_scheduled_actions( array( 'hook' => self::HOOK, 'status' => 'failed' ), 'ids' ) );
 	}
 
-	public function test_what_is_not_due_does_not_run(): void {
+	public function test_an_action_that_is_not_due_does_not_run(): void {
 		$calls = $this->calls_of( self::HOOK );
 		as_schedule_single_action( time() + 600, self::HOOK, array(), 'one' );
 		ActionScheduler::runner()->run();
@@ -62,7 +62,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertEqualsWithDelta( time() + 600, as_next_scheduled_action( self::HOOK ), 2 );
 	}
 
-	public function test_arguments_arrive_one_by_one(): void {
+	public function test_arguments_are_passed_by_position(): void {
 		$calls = $this->calls_of( self::HOOK );
 		as_schedule_single_action( time() - 1, self::HOOK, array( 'a' => 1, 'b' => 'two' ), 'one' );
 		ActionScheduler::runner()->run();
@@ -75,7 +75,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertEqualsWithDelta( time() + 3600, as_next_scheduled_action( self::HOOK, null, 'one' ), 5 );
 	}
 
-	public function test_unscheduling_without_arguments_takes_all_of_the_hook_or_group(): void {
+	public function test_unscheduling_without_arguments_removes_all_actions_of_the_hook_or_group(): void {
 		as_schedule_single_action( time() + 60, self::HOOK, array( 1 ), 'one' );
 		as_schedule_single_action( time() + 60, self::HOOK . '_other', array( 2 ), 'one' );
 		as_unschedule_all_actions( self::HOOK );
@@ -85,7 +85,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertFalse( as_has_scheduled_action( self::HOOK . '_other' ) );
 	}
 
-	public function test_unscheduling_one_wants_its_arguments(): void {
+	public function test_unscheduling_one_action_needs_its_arguments(): void {
 		as_schedule_single_action( time() + 60, self::HOOK, array( 1 ), 'one' );
 		as_unschedule_action( self::HOOK, array( 2 ), 'one' );
 		$this->assertTrue( as_has_scheduled_action( self::HOOK ) );
@@ -93,7 +93,7 @@ final class ActionSchedulerTest extends SiteTestCase {
 		$this->assertFalse( as_has_scheduled_action( self::HOOK ) );
 	}
 
-	public function test_waiting_actions_are_found_by_their_time_and_cancelled_one_by_one(): void {
+	public function test_pending_actions_are_found_by_their_time_and_cancelled_by_id(): void {
 		$now = time();
 		$ids = array();
 		foreach ( array( 60, 120, 180 ) as $seconds ) {

@@ -6,9 +6,9 @@ namespace Tillsync\Tests\Conformance;
 use Tillsync\Tests\SiteTestCase;
 use WC_Emails;
 
-/** When the classes of emails are there. */
+/** Covers when WooCommerce loads the email classes. */
 final class EmailsTest extends SiteTestCase {
-	public function test_there_is_no_class_to_extend_until_the_mailer_is_asked(): void {
+	public function test_wc_email_is_loaded_with_the_mailer(): void {
 		$this->assertFalse( class_exists( 'WC_Email' ), 'extending it outside the filter would be fatal' );
 		$mailer = WC()->mailer();
 		$this->assertInstanceOf( WC_Emails::class, $mailer );

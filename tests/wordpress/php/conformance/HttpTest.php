@@ -6,7 +6,7 @@ namespace Tillsync\Tests\Conformance;
 use Tillsync\Tests\SiteTestCase;
 use WP_REST_Request;
 
-/** WordPress's own HTTP, as client and as server. */
+/** Covers WordPress's HTTP client and REST server. */
 final class HttpTest extends SiteTestCase {
 	public function test_a_call_without_a_timeout_waits_5_seconds(): void {
 		$seconds = null;
@@ -23,7 +23,7 @@ final class HttpTest extends SiteTestCase {
 		$this->assertSame( 5, $seconds );
 	}
 
-	/** @dataProvider refused */
+	/** @dataProvider refused_urls */
 	public function test_safe_calls_refuse_private_hosts_and_unusual_ports( string $url ): void {
 		remove_all_filters( 'http_request_host_is_external' );
 		remove_all_filters( 'http_allowed_safe_ports' );
@@ -31,7 +31,7 @@ final class HttpTest extends SiteTestCase {
 	}
 
 	/** @return array<string, array{string}> */
-	public function refused(): array {
+	public function refused_urls(): array {
 		return array(
 			'loopback'     => array( 'http://127.0.0.2/' ),
 			'private'      => array( 'http://10.1.2.3/' ),
@@ -46,7 +46,7 @@ final class HttpTest extends SiteTestCase {
 		}
 	}
 
-	public function test_one_bad_item_refuses_the_whole_batch_when_the_schema_looks_into_items(): void {
+	public function test_one_bad_item_refuses_the_whole_batch_when_the_schema_describes_items(): void {
 		add_action(
 			'rest_api_init',
 			static function (): void {

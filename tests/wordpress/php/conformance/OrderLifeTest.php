@@ -7,9 +7,9 @@ use Tillsync\Tests\SiteTestCase;
 use WC_Order;
 use WC_Order_Refund;
 
-/** What happens to an order after it was placed. */
+/** Covers what happens to an order after it was placed. */
 final class OrderLifeTest extends SiteTestCase {
-	public function test_back_from_the_bin_is_a_change_of_status(): void {
+	public function test_restoring_an_order_from_the_bin_changes_its_status(): void {
 		$order = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$id    = $order->get_id();
 		$order->delete();
@@ -23,14 +23,14 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertSame( 'processing', wc_get_order( $id )->get_status() );
 	}
 
-	public function test_binned_orders_are_in_no_list_of_statuses(): void {
+	public function test_a_list_of_orders_leaves_out_binned_ones(): void {
 		$order = $this->order( 'processing' );
 		$id    = $order->get_id();
 		$order->delete();
 		$this->assertNotContains( $id, wc_get_orders( array( 'limit' => -1, 'return' => 'ids' ) ) );
 	}
 
-	public function test_a_deleted_order_is_false(): void {
+	public function test_reading_a_deleted_order_returns_false(): void {
 		$order = $this->order();
 		$id    = $order->get_id();
 		$order->delete( true );
@@ -40,7 +40,7 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertFalse( wc_get_order( wp_insert_post( array( 'post_title' => 'A page', 'post_type' => 'page' ) ) ) );
 	}
 
-	public function test_a_refund_is_no_order_of_a_buyer(): void {
+	public function test_a_refund_has_no_email_and_no_customer(): void {
 		$order = $this->order( 'completed', 0, array( 'email' => 'ada@example.test' ) );
 		$order->set_total( '10' );
 		$order->save();
@@ -55,7 +55,7 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertNotContains( $refund->get_id(), wc_get_orders( array( 'limit' => -1, 'return' => 'ids', 'type' => 'shop_order' ) ) );
 	}
 
-	public function test_a_deleted_users_orders_are_a_guests_with_the_same_email(): void {
+	public function test_orders_of_a_deleted_user_become_guest_orders_with_the_same_email(): void {
 		$user  = $this->user( 'customer', 'ada@example.test' );
 		$order = $this->order( 'processing', $user, array( 'email' => 'ada@example.test' ) );
 		wp_delete_user( $user );
@@ -65,7 +65,7 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertSame( 'ada@example.test', $read->get_billing_email() );
 	}
 
-	public function test_past_orders_get_their_customer_without_a_change_of_status(): void {
+	public function test_linking_past_orders_changes_no_status(): void {
 		$order   = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$user    = $this->user( 'customer', 'ada@example.test' );
 		$changes = $this->calls_of( 'woocommerce_order_status_changed' );
@@ -76,17 +76,17 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertGreaterThan( 0, count( $updates ) );
 	}
 
-	public function test_the_email_of_the_account_stands_in_for_a_missing_one(): void {
+	public function test_an_order_without_an_email_gets_the_email_of_the_account(): void {
 		$user  = $this->user( 'customer', 'ada@example.test' );
 		$order = $this->order( 'processing', $user );
 		$this->assertSame( 'ada@example.test', wc_get_order( $order->get_id() )->get_billing_email() );
 	}
 
-	public function test_an_order_has_a_key_of_its_own(): void {
+	public function test_an_order_has_an_order_key(): void {
 		$this->assertMatchesRegularExpression( '/^wc_order_\w{13}$/', $this->order()->get_order_key() );
 	}
 
-	public function test_an_order_of_nothing_is_refunded_whole_by_a_refund_of_nothing(): void {
+	public function test_a_refund_of_zero_refunds_an_order_of_zero_fully(): void {
 		$order = $this->order();
 		wc_create_refund( array( 'order_id' => $order->get_id(), 'amount' => 0 ) );
 		$this->assertSame( 'refunded', wc_get_order( $order->get_id() )->get_status() );
@@ -99,7 +99,7 @@ final class OrderLifeTest extends SiteTestCase {
 		$this->assertSame( 'refunded', wc_get_order( $other->get_id() )->get_status() );
 	}
 
-	public function test_processing_is_dated_as_paid_only_where_goods_are_sent(): void {
+	public function test_processing_orders_have_a_paid_date_only_where_goods_are_shipped(): void {
 		$this->assertNull( $this->order( 'processing' )->get_date_paid() );
 		$this->assertNotNull( $this->order( 'completed' )->get_date_paid() );
 		add_filter( 'woocommerce_payment_complete_order_status', static fn() => 'processing' );

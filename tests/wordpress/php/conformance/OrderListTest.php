@@ -5,14 +5,14 @@ namespace Tillsync\Tests\Conformance;
 
 use Tillsync\Tests\SiteTestCase;
 
-/** wc_get_orders as the bridge asks it. */
+/** Covers wc_get_orders with the arguments that the bridge uses. */
 final class OrderListTest extends SiteTestCase {
 	/** @return list<int> */
 	private function ids( array $args ): array {
 		return wc_get_orders( $args + array( 'limit' => -1, 'return' => 'ids', 'type' => 'shop_order', 'orderby' => 'ID', 'order' => 'ASC' ) );
 	}
 
-	public function test_by_status_with_or_without_its_prefix(): void {
+	public function test_orders_are_filtered_by_status_with_and_without_its_prefix(): void {
 		$one = $this->order( 'processing' )->get_id();
 		$two = $this->order( 'completed' )->get_id();
 		$this->order( 'on-hold' );
@@ -20,7 +20,7 @@ final class OrderListTest extends SiteTestCase {
 		$this->assertSame( array( $two ), $this->ids( array( 'status' => 'completed' ) ) );
 	}
 
-	public function test_by_time_of_creation(): void {
+	public function test_orders_are_filtered_by_creation_time(): void {
 		$times = array();
 		foreach ( array( 3000, 2000, 1000 ) as $age ) {
 			$order = $this->order();
@@ -33,7 +33,7 @@ final class OrderListTest extends SiteTestCase {
 		$this->assertSame( array( $times[1], $times[2] ), $this->ids( array( 'date_created' => ( time() - 2500 ) . '...' . time() ) ) );
 	}
 
-	public function test_pages_and_totals(): void {
+	public function test_a_paged_list_has_totals(): void {
 		$made = array();
 		for ( $n = 0; $n < 5; $n++ ) {
 			$made[] = $this->order()->get_id();
@@ -44,16 +44,16 @@ final class OrderListTest extends SiteTestCase {
 		$this->assertSame( array( 5, 3 ), array( (int) $paged->total, (int) $paged->max_num_pages ) );
 	}
 
-	public function test_by_customer(): void {
+	public function test_orders_are_filtered_by_customer_and_by_billing_email(): void {
 		$user = $this->user( 'customer', 'ada@example.test' );
-		$hers = $this->order( 'processing', $user )->get_id();
+		$own = $this->order( 'processing', $user )->get_id();
 		$this->order( 'processing', 0, array( 'email' => 'other@example.test' ) );
-		$this->assertSame( array( $hers ), $this->ids( array( 'customer_id' => $user ) ) );
+		$this->assertSame( array( $own ), $this->ids( array( 'customer_id' => $user ) ) );
 		$guest = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) )->get_id();
-		$this->assertSame( array( $hers, $guest ), $this->ids( array( 'billing_email' => 'ada@example.test' ) ) );
+		$this->assertSame( array( $own, $guest ), $this->ids( array( 'billing_email' => 'ada@example.test' ) ) );
 	}
 
-	public function test_excluded(): void {
+	public function test_excluded_orders_are_left_out(): void {
 		$one = $this->order()->get_id();
 		$two = $this->order()->get_id();
 		$this->assertSame( array( $two ), $this->ids( array( 'exclude' => array( $one ) ) ) );

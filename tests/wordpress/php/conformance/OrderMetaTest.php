@@ -6,39 +6,42 @@ namespace Tillsync\Tests\Conformance;
 use Tillsync\Tests\SiteTestCase;
 use WC_Order;
 
-/** What writing meta of an order tells and leaves, and where orders are. */
+/** Covers which actions writing meta of an order fires, which rows it leaves, and where orders are stored. */
 final class OrderMetaTest extends SiteTestCase {
-	private function quiet(): WC_Order {
+	private function new_order(): WC_Order {
 		return $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 	}
 
-	public function test_save_tells_an_update(): void {
-		$order   = $this->aged( $this->quiet(), 60 );
+	public function test_save_fires_an_update(): void {
+		$order   = $this->aged( $this->new_order(), 60 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		$order->update_meta_data( '_some_key', 'value' );
 		$order->save();
 		$this->assertGreaterThan( 0, count( $updates ) );
 	}
 
-	public function test_save_meta_data_tells_nothing_in_the_second_of_the_last_change(): void {
-		$order   = $this->aged( $this->quiet(), -5 );
+	public function test_save_meta_data_fires_no_update_in_the_second_of_the_last_change(): void {
+		$order   = $this->aged( $this->new_order(), -5 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		$order->update_meta_data( '_some_key', 'value' );
 		$order->save_meta_data();
 		$this->assertCount( 0, $updates );
 	}
 
-	/** The notes say that save_meta_data() fires nothing; with order tables that is so only within the second of the last change. */
-	public function test_save_meta_data_of_an_older_order_saves_all_of_it_where_orders_have_tables(): void {
-		$order   = $this->aged( $this->quiet(), 60 );
+	/**
+	 * Developer notes of WooCommerce say that save_meta_data() fires nothing. With order tables this holds only within the second of the
+	 * last change.
+	 */
+	public function test_save_meta_data_updates_an_older_order_where_orders_have_tables(): void {
+		$order   = $this->aged( $this->new_order(), 60 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		$order->update_meta_data( '_some_key', 'value' );
 		$order->save_meta_data();
 		$this->assertSame( self::orders_have_tables(), count( $updates ) > 0 );
 	}
 
-	public function test_a_filter_keeps_save_meta_data_quiet(): void {
-		$order   = $this->aged( $this->quiet(), 60 );
+	public function test_a_filter_suppresses_the_update_of_save_meta_data(): void {
+		$order   = $this->aged( $this->new_order(), 60 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		add_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change', '__return_false' );
 		$order->update_meta_data( '_some_key', 'value' );
@@ -48,8 +51,8 @@ final class OrderMetaTest extends SiteTestCase {
 		$this->assertSame( 'value', wc_get_order( $order->get_id() )->get_meta( '_some_key' ) );
 	}
 
-	public function test_two_first_writes_leave_two_rows(): void {
-		$id     = $this->quiet()->get_id();
+	public function test_two_concurrent_first_writes_leave_two_rows(): void {
+		$id     = $this->new_order()->get_id();
 		$first  = wc_get_order( $id );
 		$second = wc_get_order( $id );
 		foreach ( array( $first, $second ) as $order ) {
@@ -63,8 +66,8 @@ final class OrderMetaTest extends SiteTestCase {
 		$this->assertCount( 2, wc_get_order( $id )->get_meta( '_some_key', false ) );
 	}
 
-	public function test_an_update_after_that_leaves_one(): void {
-		$order = $this->quiet();
+	public function test_an_update_merges_two_rows_into_one(): void {
+		$order = $this->new_order();
 		$order->add_meta_data( '_some_key', 'one' );
 		$order->add_meta_data( '_some_key', 'two' );
 		$order->save_meta_data();
@@ -76,21 +79,21 @@ final class OrderMetaTest extends SiteTestCase {
 		$this->assertSame( array( 'three' ), array_column( array_map( static fn( $meta ) => $meta->get_data(), wc_get_order( $order->get_id() )->get_meta( '_some_key', false ) ), 'value' ) );
 	}
 
-	public function test_post_meta_knows_nothing_where_orders_have_tables(): void {
-		$order = $this->quiet();
+	public function test_post_meta_is_empty_where_orders_have_tables(): void {
+		$order = $this->new_order();
 		$order->update_meta_data( '_some_key', 'value' );
 		$order->save_meta_data();
 		$this->assertSame( self::orders_have_tables() ? '' : 'value', get_post_meta( $order->get_id(), '_some_key', true ) );
 		$this->assertSame( self::orders_have_tables() ? 'shop_order_placehold' : 'shop_order', get_post_type( $order->get_id() ) );
 	}
 
-	public function test_meta_that_is_not_there_is_an_empty_text(): void {
-		$this->assertSame( '', $this->quiet()->get_meta( '_never_written' ) );
-		$this->assertSame( array(), $this->quiet()->get_meta( '_never_written', false ) );
+	public function test_missing_meta_reads_as_an_empty_text(): void {
+		$this->assertSame( '', $this->new_order()->get_meta( '_never_written' ) );
+		$this->assertSame( array(), $this->new_order()->get_meta( '_never_written', false ) );
 	}
 
-	public function test_deleted_meta_is_gone(): void {
-		$order = $this->quiet();
+	public function test_deleted_meta_no_longer_exists(): void {
+		$order = $this->new_order();
 		$order->update_meta_data( '_some_key', 'value' );
 		$order->save_meta_data();
 		$order->delete_meta_data( '_some_key' );
@@ -99,17 +102,17 @@ final class OrderMetaTest extends SiteTestCase {
 		$this->assertFalse( wc_get_order( $order->get_id() )->meta_exists( '_some_key' ) );
 	}
 
-	public function test_only_keys_with_an_underscore_are_out_of_the_custom_fields_box(): void {
+	public function test_only_keys_with_an_underscore_are_hidden_from_the_custom_fields_box(): void {
 		$this->assertTrue( is_protected_meta( '_some_key', 'post' ) );
 		$this->assertFalse( is_protected_meta( 'some_key', 'post' ) );
 	}
 
-	public function test_the_names_of_screens_are_known_in_wp_admin_only(): void {
+	public function test_the_screen_id_function_exists_in_wp_admin_only(): void {
 		$this->assertFalse( function_exists( 'wc_get_page_screen_id' ) );
 	}
 
-	public function test_a_note_is_told_to_nobody_as_an_update(): void {
-		$order   = $this->aged( $this->quiet(), 60 );
+	public function test_an_order_note_fires_no_update(): void {
+		$order   = $this->aged( $this->new_order(), 60 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		$id      = $order->add_order_note( 'A note' );
 		$this->assertGreaterThan( 0, $id );

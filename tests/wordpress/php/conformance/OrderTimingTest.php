@@ -8,9 +8,9 @@ use Tillsync\Tests\SiteTestCase;
 use TypeError;
 use WC_Order;
 
-/** When the facts of an order are final, and what happens to those who listen. */
+/** Covers when the facts of an order are final, and what an exception in a callback does to later callbacks. */
 final class OrderTimingTest extends SiteTestCase {
-	public function test_an_order_made_with_a_status_tells_it_before_it_has_a_buyer(): void {
+	public function test_an_order_created_with_a_status_fires_it_before_it_has_a_buyer(): void {
 		$seen = array();
 		add_action(
 			'woocommerce_order_status_changed',
@@ -26,7 +26,7 @@ final class OrderTimingTest extends SiteTestCase {
 		$this->assertSame( array( array( 'pending', 'processing', 0, '' ) ), $seen );
 	}
 
-	public function test_a_draft_of_a_checkout_has_no_email_and_becomes_new_when_it_is_pending(): void {
+	public function test_a_checkout_draft_has_no_email_and_is_new_when_it_becomes_pending(): void {
 		$new   = $this->calls_of( 'woocommerce_new_order' );
 		$draft = new WC_Order();
 		$draft->set_status( 'checkout-draft' );
@@ -38,7 +38,7 @@ final class OrderTimingTest extends SiteTestCase {
 		$this->assertCount( 1, $new );
 	}
 
-	public function test_the_change_of_status_is_told_after_the_order_is_stored_with_its_final_facts(): void {
+	public function test_a_change_of_status_fires_after_the_order_is_stored(): void {
 		$stored = array();
 		add_action(
 			'woocommerce_order_status_changed',
@@ -52,7 +52,7 @@ final class OrderTimingTest extends SiteTestCase {
 		$this->assertSame( array( array( 'processing', 'ada@example.test' ) ), $stored );
 	}
 
-	public function test_an_exception_is_swallowed_and_those_after_are_skipped(): void {
+	public function test_an_exception_is_caught_and_later_callbacks_are_skipped(): void {
 		$order = $this->order( 'pending', 0, array( 'email' => 'ada@example.test' ) );
 		add_action(
 			'woocommerce_order_status_changed',
@@ -74,7 +74,7 @@ final class OrderTimingTest extends SiteTestCase {
 		$this->assertSame( 'processing', wc_get_order( $order->get_id() )->get_status() );
 	}
 
-	public function test_a_type_error_is_not_swallowed(): void {
+	public function test_a_type_error_is_not_caught(): void {
 		$order = $this->order( 'pending', 0, array( 'email' => 'ada@example.test' ) );
 		add_action(
 			'woocommerce_order_status_changed',
@@ -93,7 +93,7 @@ final class OrderTimingTest extends SiteTestCase {
 		$this->assertSame( array( 'processing', 'completed' ), array_column( $changes->getArrayCopy(), 2 ) );
 	}
 
-	public function test_a_status_that_does_not_change_is_not_told(): void {
+	public function test_saving_the_same_status_fires_no_change(): void {
 		$order   = $this->order( 'processing' );
 		$changes = $this->calls_of( 'woocommerce_order_status_changed' );
 		$order->update_status( 'processing' );

@@ -6,19 +6,19 @@ namespace Tillsync\Tests\Conformance;
 use Tillsync\Tests\SiteTestCase;
 use WC_Customer;
 
-/** Users, their meta and their roles. */
+/** Covers users, their meta and their roles. */
 final class PeopleTest extends SiteTestCase {
-	public function test_meta_of_a_missing_user_is_written_and_called_a_success(): void {
+	public function test_writing_meta_of_a_missing_user_succeeds(): void {
 		global $wpdb;
 		$this->assertNotFalse( update_user_meta( 999999, 'some_key', 'value' ) );
 		$this->assertSame( '1', (string) $wpdb->get_var( "SELECT COUNT(*) FROM $wpdb->usermeta WHERE user_id = 999999" ) );
 	}
 
-	public function test_a_missing_customer_has_the_id_0_and_throws_nothing(): void {
+	public function test_a_missing_customer_has_the_id_0(): void {
 		$this->assertSame( 0, ( new WC_Customer( 999999 ) )->get_id() );
 	}
 
-	public function test_a_customer_is_saved_with_its_names(): void {
+	public function test_saving_a_customer_stores_names_and_billing_fields(): void {
 		$user     = $this->user( 'customer', 'ada@example.test' );
 		$customer = new WC_Customer( $user );
 		$saved    = $this->calls_of( 'woocommerce_update_customer' );
@@ -31,7 +31,7 @@ final class PeopleTest extends SiteTestCase {
 		$this->assertSame( array( 'Ada', '01632 960001' ), array( ( new WC_Customer( $user ) )->get_first_name(), get_user_meta( $user, 'billing_phone', true ) ) );
 	}
 
-	/** @return array<string, mixed> the top-level properties that change; the parts of an address count as one */
+	/** @return array<string, mixed> The top-level properties that change. The parts of an address count as one. */
 	private function changes( WC_Customer $customer ): array {
 		$changes = array();
 		foreach ( $customer->get_changes() as $name => $value ) {
@@ -40,7 +40,7 @@ final class PeopleTest extends SiteTestCase {
 		return $changes;
 	}
 
-	public function test_the_same_value_is_no_change(): void {
+	public function test_setting_the_same_value_is_no_change(): void {
 		$user = $this->user( 'customer', 'ada@example.test' );
 		update_user_meta( $user, 'first_name', 'Ada' );
 		$customer = new WC_Customer( $user );
@@ -74,7 +74,7 @@ final class PeopleTest extends SiteTestCase {
 		$this->assertNotContains( 'no_such_role', get_user_by( 'id', $id )->roles );
 	}
 
-	public function test_a_removed_role_is_regained_when_it_returns(): void {
+	public function test_users_regain_a_role_that_is_added_again(): void {
 		add_role( 'gold', 'Gold', array( 'read' => true ) );
 		$id = $this->user( 'customer' );
 		get_user_by( 'id', $id )->add_role( 'gold' );

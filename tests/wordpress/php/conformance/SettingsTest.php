@@ -6,7 +6,7 @@ namespace Tillsync\Tests\Conformance;
 use Tillsync\Tests\SiteTestCase;
 use WC_Integration;
 
-/** Integrations and their settings. */
+/** Covers integrations and their settings. */
 final class SettingsTest extends SiteTestCase {
 	private function integration(): WC_Integration {
 		return new class() extends WC_Integration {
@@ -21,7 +21,7 @@ final class SettingsTest extends SiteTestCase {
 		};
 	}
 
-	public function test_defaults_stand_until_something_is_stored(): void {
+	public function test_defaults_are_returned_until_settings_are_stored(): void {
 		$this->assertSame( 'yes', $this->integration()->get_option( 'points' ) );
 		$this->assertSame( 'as it was', $this->integration()->get_option( 'text' ) );
 	}
@@ -36,12 +36,12 @@ final class SettingsTest extends SiteTestCase {
 		$this->assertStringNotContainsString( '<script>', $stored['text'] );
 	}
 
-	public function test_an_integration_is_made_once_on_init(): void {
+	public function test_integrations_are_loaded_on_init(): void {
 		$this->assertGreaterThan( 0, did_action( 'woocommerce_init' ) );
 		$this->assertIsArray( WC()->integrations->get_integrations() );
 	}
 
-	public function test_the_settings_page_belongs_to_those_who_manage_the_shop(): void {
+	public function test_shop_managers_have_manage_woocommerce_and_customers_do_not(): void {
 		wp_set_current_user( $this->user( 'shop_manager' ) );
 		$this->assertTrue( current_user_can( 'manage_woocommerce' ) );
 		wp_set_current_user( $this->user( 'customer' ) );

@@ -16,7 +16,7 @@ use Tillsync\Bridge\Services;
 
 require_once __DIR__ . '/FakeService.php';
 
-/** The bridge in its site, connected to a scripted service, with a clock that tests set. */
+/** Base of tests of the bridge inside a site. The bridge calls a scripted service, and tests set its clock. */
 abstract class BridgeTestCase extends SiteTestCase {
 	protected const SECRET = 'c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n';
 	protected Services $services;
@@ -53,7 +53,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 		return $connection;
 	}
 
-	protected function pass( int $seconds ): void {
+	protected function advance( int $seconds ): void {
 		$this->clock->now += $seconds;
 	}
 
@@ -67,7 +67,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 		return $row;
 	}
 
-	/** An order whose row is due. */
+	/** Creates an order and adds its outbox row. */
 	protected function due_order( int $customer_id = 0, array $billing = array( 'email' => 'ada@example.test' ) ): \WC_Order {
 		$order = $this->order( 'processing', $customer_id, $billing );
 		$this->assertTrue( $this->services->get( Outbox::class )->add( $order->get_id() ) );

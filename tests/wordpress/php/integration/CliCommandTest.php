@@ -3,7 +3,7 @@ declare( strict_types=1 );
 
 namespace {
 	if ( ! class_exists( 'WP_CLI', false ) ) {
-		/** What the command uses of WP-CLI: lines are kept, error() ends the command as an exit would. */
+		/** The part of WP-CLI that the command uses. It collects lines, and error() throws where the real one exits. */
 		final class WP_CLI {
 			/** @var string[] */
 			public static array $lines = array();
@@ -44,12 +44,12 @@ namespace Tillsync\Tests {
 	use Tillsync\Bridge\Service\ServiceError;
 	use Tillsync\Bridge\Services;
 
-	/** `wp tillsync …` */
+	/** Covers `wp tillsync …`. */
 	final class CliCommandTest extends SiteTestCase {
 
 		private Services $services;
 		private TillsyncCommand $command;
-		/** @var array<string, mixed> Method: answer. */
+		/** @var array<string, mixed> Answers by method. */
 		public static array $answers = array();
 
 		protected function setUp(): void {
@@ -78,7 +78,7 @@ namespace Tillsync\Tests {
 			return json_decode( implode( "\n", \WP_CLI::$lines ), true, 16, JSON_THROW_ON_ERROR );
 		}
 
-		public function test_status_in_both_forms_without_a_secret(): void {
+		public function test_status_is_printed_as_json_and_as_a_table_without_a_secret(): void {
 			$this->services->get( Outbox::class )->add( 5 );
 			$this->command->status( array(), array( 'format' => 'json' ) );
 			$this->assertTrue( self::json()['connected'] );
@@ -88,7 +88,7 @@ namespace Tillsync\Tests {
 			$this->assertStringNotContainsString( 'tls_secret', implode( '', \WP_CLI::$lines ) );
 		}
 
-		public function test_drain_sends_and_says_what_hinders_it(): void {
+		public function test_drain_sends_orders_and_prints_what_hinders_it(): void {
 			self::$answers['BatchMatchOrderCustomers'] = static fn( array $message ) => array( 'results' => array_map( static fn( array $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e1', 'state' => 'ENTRY_STATE_PROCESSED' ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '7' ) ), $message['orders'] ) );
 			$order = $this->order();
 			$this->services->get( Outbox::class )->request_match( $order->get_id() );
@@ -99,7 +99,7 @@ namespace Tillsync\Tests {
 			$this->command->drain( array(), array() );
 		}
 
-		public function test_match_shows_the_answer_of_one_order(): void {
+		public function test_match_prints_the_answer_of_one_order(): void {
 			self::$answers['BatchMatchOrderCustomers'] = array( 'results' => array( array( 'ok' => array( 'entry' => array( 'entryId' => 'e1', 'state' => 'ENTRY_STATE_PROCESSED' ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '7' ) ) ) );
 			$order = $this->order();
 			$this->command->match( array( (string) $order->get_id() ), array( 'format' => 'json' ) );
@@ -108,20 +108,20 @@ namespace Tillsync\Tests {
 			$this->command->match( array( '999999' ), array() );
 		}
 
-		public function test_queue_lists_and_tries_what_a_number_may_be(): void {
-			$asked                      = array();
-			self::$answers['ListQueue'] = static function ( array $message ) use ( &$asked ): array {
-				$asked[] = $message;
+		public function test_queue_tries_a_number_as_order_text_and_till_customer(): void {
+			$requests                      = array();
+			self::$answers['ListQueue'] = static function ( array $message ) use ( &$requests ): array {
+				$requests[] = $message;
 				return isset( $message['eposCustomerId'] ) ? array( 'entries' => array( array( 'entryId' => 'e1', 'kind' => 'ENTRY_KIND_ORDER_CUSTOMER', 'state' => 'ENTRY_STATE_HELD', 'outcome' => 'OUTCOME_DUPLICATE_EMAIL', 'comment' => 'verbatim', 'orderNumber' => 'A-7' ) ) ) : array();
 			};
 			$this->command->queue( array( 'orders' ), array( 'search' => '#77', 'state' => 'held', 'format' => 'json' ) );
-			$this->assertSame( array( 'orderId', 'text', 'eposCustomerId' ), array_map( static fn( array $message ) => key( array_diff_key( $message, array_flip( array( 'queue', 'pageSize', 'states' ) ) ) ), $asked ) );
+			$this->assertSame( array( 'orderId', 'text', 'eposCustomerId' ), array_map( static fn( array $message ) => key( array_diff_key( $message, array_flip( array( 'queue', 'pageSize', 'states' ) ) ) ), $requests ) );
 			$this->assertSame( array( 'id' => 'e1', 'subject' => 'Order A-7', 'state' => 'held', 'comment' => 'verbatim', 'attempts' => 0, 'updated' => '' ), self::json()[0] );
 			$this->expectExceptionMessage( 'orders or customers' );
 			$this->command->queue( array( 'everything' ), array() );
 		}
 
-		public function test_connection_steps_and_the_end_with_an_error(): void {
+		public function test_test_connection_prints_failed_steps_and_ends_with_an_error(): void {
 			self::$answers['CheckAccount'] = array( 'steps' => array( array( 'side' => 'SIDE_TILL', 'text' => 'HTTP 401', 'remedy' => 'Set the key.' ) ) );
 			try {
 				$this->command->test_connection( array(), array() );

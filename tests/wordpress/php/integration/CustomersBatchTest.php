@@ -13,7 +13,7 @@ use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Services;
 use WC_Customer;
 
-/** customers/batch below the signature: statuses by position, versions, tombstones, names, time. */
+/** Covers customers/batch behind the signature check: statuses by position, versions, tombstones, names, time limits. */
 final class CustomersBatchTest extends SiteTestCase {
 
 	private const AS_OF = '2026-01-02T03:04:05Z';
@@ -38,7 +38,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		return $this->services->get( CustomerWriter::class )->write( $items, INF );
 	}
 
-	public function test_a_newer_version_is_applied_and_an_older_one_is_answered_with_what_is_there(): void {
+	public function test_a_newer_version_is_applied_and_an_older_one_is_stale(): void {
 		$user = $this->user();
 		$this->assertSame( array( array( 'user_id' => $user, 'status' => 'updated' ) ), $this->write( self::item( $user, '100' ) ) );
 		$this->assertSame( array( array( 'user_id' => $user, 'status' => 'stale', 'version' => '100' ) ), $this->write( self::item( $user, '99', '77' ) ) );
@@ -48,7 +48,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( PHP_INT_MAX, $row->version );
 	}
 
-	public function test_the_same_version_again_is_unchanged_and_with_other_values_stale(): void {
+	public function test_the_same_version_is_unchanged_with_equal_values_and_stale_with_others(): void {
 		$user = $this->user();
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'unchanged', $this->write( self::item( $user, '100' ) )[0]['status'] );
@@ -56,7 +56,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( '10', $this->services->get( CustomerTable::class )->find( $user )->points );
 	}
 
-	public function test_same_values_with_a_newer_version_move_the_version_and_not_the_time(): void {
+	public function test_equal_values_with_a_newer_version_raise_the_version_and_keep_the_time(): void {
 		$user = $this->user();
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'unchanged', $this->write( self::item( $user, '101', '10', array( 'as_of' => '2026-02-02T00:00:00Z' ) ) )[0]['status'] );
@@ -64,7 +64,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( 101, self::AS_OF ), array( $row->version, $row->values()['as_of'] ) );
 	}
 
-	public function test_a_removal_leaves_a_tombstone_that_keeps_older_writes_out(): void {
+	public function test_a_removal_leaves_a_tombstone_that_refuses_older_writes(): void {
 		$user = $this->user();
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'updated', $this->write( array( 'user_id' => $user, 'version' => '200', 'remove' => true ) )[0]['status'] );
@@ -75,7 +75,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( self::AS_OF, $this->services->get( CustomerTable::class )->find( $user )->values()['as_of'] );
 	}
 
-	public function test_a_removal_where_nothing_is_changes_nothing_and_is_remembered(): void {
+	public function test_a_removal_without_a_row_is_unchanged_and_leaves_a_tombstone(): void {
 		$user  = $this->user();
 		$calls = $this->calls_of( 'tillsync_customer_updated' );
 		$this->assertSame( 'unchanged', $this->write( array( 'user_id' => $user, 'version' => '200', 'remove' => true ) )[0]['status'] );
@@ -83,7 +83,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertCount( 0, $calls );
 	}
 
-	public function test_bad_items_are_named_and_their_neighbours_go_on(): void {
+	public function test_bad_items_are_named_and_the_others_are_applied(): void {
 		$user    = $this->user();
 		$bad     = array(
 			'user_id'    => array( 7, array( 1 ), array( 'version' => '1' ), self::item( 0, '1' ), array( 'user_id' => '12' ) + self::item( 12, '1' ), array( 'user_id' => true ) + self::item( 12, '1' ), array( 'user_id' => 12.0 ) + self::item( 12, '1' ) ),
@@ -106,29 +106,29 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'invalid', 'field' => 'points' ), $this->write( array( 'user_id' => $user, 'version' => '60', 'remove' => true, 'points' => '1' ) )[0] );
 	}
 
-	public function test_what_the_service_leaves_out_stays_as_it_is_stored(): void {
+	public function test_fields_that_an_item_leaves_out_stay_as_stored(): void {
 		$user = $this->user();
 		$this->write( array( 'type_id' => 7 ) + self::item( $user, '1', '120' ) );
-		$rest = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
-		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
+		$without_points = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $without_points )[0]['status'] );
 		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( '120', '9.00', 7 ), array( $row->points, $row->credit, $row->type_id ) );
-		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'] );
-		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'], 'the same again' );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $without_points )[0]['status'] );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $without_points )[0]['status'], 'the same again' );
 	}
 
-	public function test_points_that_were_never_known_are_not_shown_as_none(): void {
+	public function test_unknown_points_are_not_shown_as_zero(): void {
 		$user = $this->user();
-		$rest = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
-		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
+		$without_points = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $without_points )[0]['status'] );
 		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ) );
 		$this->assertSame( '–', PointsText::points( $this->services->get( CustomerTable::class )->find( $user )->points ) );
 		$this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true ) );
-		$this->write( array( 'version' => '3' ) + $rest );
+		$this->write( array( 'version' => '3' ) + $without_points );
 		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ), 'nor after a removal' );
 	}
 
-	public function test_a_field_that_a_newer_service_sends_is_passed_over(): void {
+	public function test_an_unknown_field_of_a_newer_service_is_ignored(): void {
 		$user  = $this->user();
 		$email = get_userdata( $user )->user_email;
 		$this->assertSame( 'updated', $this->write( array( 'email' => 'other@example.test', 'role' => 'administrator', 'tier' => array( 'name' => 'Gold' ) ) + self::item( $user, '1', '12' ) )[0]['status'] );
@@ -137,7 +137,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( 'updated', $this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true, 'why' => 'unlinked' ) )[0]['status'] );
 	}
 
-	public function test_a_user_who_is_not_there_gets_no_row(): void {
+	public function test_a_missing_user_gets_no_row(): void {
 		global $wpdb;
 		$results = $this->write( self::item( 999999, '1' ) );
 		$this->assertSame( array( array( 'user_id' => 999999, 'status' => 'not_found' ) ), $results );
@@ -145,7 +145,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( '0', (string) $wpdb->get_var( "SELECT COUNT(*) FROM {$wpdb->usermeta} WHERE user_id = 999999" ) );
 	}
 
-	public function test_one_customer_twice_in_a_batch_is_done_in_order(): void {
+	public function test_two_items_of_one_customer_are_applied_in_order(): void {
 		$user    = $this->user();
 		$results = $this->write( self::item( $user, '10', '1' ), self::item( $user, '12', '3' ), self::item( $user, '11', '2' ) );
 		$this->assertSame( array( 'updated', 'updated', 'stale' ), array_column( $results, 'status' ) );
@@ -170,7 +170,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( $other => array( '20', '20' ) ), $seen );
 	}
 
-	public function test_names_go_through_woocommerce_and_only_when_they_differ(): void {
+	public function test_names_are_written_through_woocommerce_only_when_they_differ(): void {
 		$user  = $this->user();
 		$names = array( 'first_name' => 'Ada', 'last_name' => '<b>Byron</b>', 'phone' => '+44 (0)20 7946 0000' );
 		$saved = $this->calls_of( 'woocommerce_update_customer' );
@@ -195,7 +195,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		remove_role( 'trade' );
 	}
 
-	public function test_names_that_the_shop_refuses_are_invalid_and_cost_the_others_nothing(): void {
+	public function test_refused_names_are_invalid_and_the_other_items_are_applied(): void {
 		list( $one, $other ) = array( $this->user(), $this->user() );
 		add_action(
 			'woocommerce_update_customer',
@@ -209,13 +209,13 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( 'invalid', 'last_name', 'updated' ), array( $results[0]['status'], $results[0]['field'], $results[1]['status'] ) );
 	}
 
-	public function test_whoever_is_overtaken_while_names_are_written_is_stale(): void {
+	public function test_an_item_overtaken_while_its_names_are_written_is_stale(): void {
 		$user = $this->user();
 		add_action( 'woocommerce_update_customer', fn() => $this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 9, false, '99' ) ), 'other' ) );
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'stale', 'version' => '9' ), $this->write( self::item( $user, '1', '10', array( 'first_name' => 'Ada' ) ) )[0] );
 	}
 
-	public function test_what_is_not_begun_in_time_is_not_done(): void {
+	public function test_items_that_are_not_begun_in_time_are_not_done(): void {
 		$clock = new class() extends Clock {
 			public float $at = 0.0;
 			public function monotonic(): float {
@@ -231,7 +231,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		);
 		$this->assertSame( array( 'updated', 'not_done', 'updated', 'invalid' ), array_column( $results, 'status' ) );
 		$this->assertSame( array( 'not_done', 'not_found' ), array_column( $this->services->get( CustomerWriter::class )->write( array( self::item( $third, '2' ), self::item( 999999, '2' ) ), 10.0 ), 'status' ) );
-		// Nothing is told of names that were not written.
+		// No action fires for names that were not written.
 		$calls = $this->calls_of( 'tillsync_customer_updated' );
 		$late  = $this->services->get( CustomerWriter::class );
 		add_filter( 'query', static function ( $sql ) use ( $clock ) {
@@ -242,13 +242,13 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( 'not_done', $late->write( array( self::item( $third, '3', '10', array( 'first_name' => 'Joan' ) ) ), 10.0 )[0]['status'] );
 		remove_all_filters( 'query' );
 		$this->assertCount( 0, $calls );
-		// Sent again above the version that is there, it is done.
+		// The item is applied when the service sends it again above the stored version.
 		$clock->at = 0.0;
 		$this->assertSame( 'updated', $this->services->get( CustomerWriter::class )->write( array( self::item( $other, '2', '10', array( 'first_name' => 'Grace' ) ) ), 10.0 )[0]['status'] );
 	}
 
 	/** @group catches:older-customer-versions-change-nothing */
-	public function test_a_store_of_older_versions_changes_nothing_whatever_was_read_before(): void {
+	public function test_storing_an_older_version_changes_nothing(): void {
 		$user = $this->user();
 		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 7, false, '7', '0', 3, 700 ) ), 'first' );
 		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 6, false, '6', '1', 4, 600 ) ), 'second' );
@@ -256,7 +256,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( 7, '7', '0', 3, 700, 'first' ), array( $row->version, $row->points, $row->credit, $row->type_id, $row->as_of, $row->write_token ) );
 	}
 
-	public function test_a_deleted_user_takes_the_row_along(): void {
+	public function test_deleting_a_user_deletes_the_row(): void {
 		global $wpdb;
 		$user = $this->user();
 		$this->write( self::item( $user, '1' ) );
@@ -264,7 +264,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( '0', (string) $wpdb->get_var( "SELECT COUNT(*) FROM {$wpdb->prefix}tillsync_customer" ) );
 	}
 
-	public function test_five_hundred_customers_take_a_few_statements(): void {
+	public function test_five_hundred_customers_need_a_few_statements(): void {
 		global $wpdb;
 		$users  = array_map( fn() => $this->user(), range( 1, 20 ) );
 		$before = $wpdb->num_queries;

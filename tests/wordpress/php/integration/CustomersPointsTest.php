@@ -12,7 +12,7 @@ use Tillsync\Bridge\Rest\ShopperPointsRoute;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Points where shoppers see them: places without values, a route that answers each only with their own. */
+/** Covers points in the shop: places without values in the page, and a route that returns only the shopper's own points. */
 final class CustomersPointsTest extends SiteTestCase {
 
 	private const AS_OF = 1767323045;
@@ -24,17 +24,17 @@ final class CustomersPointsTest extends SiteTestCase {
 		return $user;
 	}
 
-	private function ask(): WP_REST_Response {
+	private function request(): WP_REST_Response {
 		return rest_get_server()->dispatch( new WP_REST_Request( 'POST', '/' . ShopperPointsRoute::ADDRESS ) );
 	}
 
-	public function test_a_shopper_gets_their_own_points_in_words_of_the_shop(): void {
+	public function test_a_shopper_gets_their_own_points_as_text(): void {
 		$this->customer( '99' );
 		$this->customer();
 		update_option( 'timezone_string', 'Europe/Berlin' );
 		update_option( 'date_format', 'j.n.Y' );
 		update_option( 'time_format', 'H:i' );
-		$answer = $this->ask();
+		$answer = $this->request();
 		$this->assertSame( 200, $answer->get_status() );
 		$this->assertSame( 'no-store, private, max-age=0', $answer->get_headers()['Cache-Control'] );
 		$this->assertSame( array( '1234.50', '2026-01-02T03:04:05Z' ), array( $answer->get_data()['points'], $answer->get_data()['as_of'] ) );
@@ -42,14 +42,14 @@ final class CustomersPointsTest extends SiteTestCase {
 		$this->assertStringContainsString( '<time datetime="2026-01-02T03:04:05Z">2.1.2026 04:04</time>', $answer->get_data()['html'] );
 	}
 
-	public function test_strangers_get_nothing(): void {
-		$this->assertSame( 401, $this->ask()->get_status() );
+	public function test_visitors_without_a_login_get_no_points(): void {
+		$this->assertSame( 401, $this->request()->get_status() );
 		$this->assertSame( '', do_shortcode( '[tillsync_points]' ) );
 	}
 
-	public function test_whoever_the_till_does_not_know_gets_an_empty_answer(): void {
+	public function test_a_user_without_a_till_customer_gets_an_empty_answer(): void {
 		wp_set_current_user( $this->user() );
-		$data = $this->ask()->get_data();
+		$data = $this->request()->get_data();
 		$this->assertSame( array( null, null, '' ), array( $data['points'], $data['as_of'], trim( $data['html'] ) ) );
 	}
 
@@ -65,30 +65,30 @@ final class CustomersPointsTest extends SiteTestCase {
 		$this->assertTrue( wp_script_is( 'tillsync-points' ) );
 	}
 
-	public function test_the_merchant_can_switch_it_off(): void {
+	public function test_the_merchant_can_switch_points_off(): void {
 		$this->customer();
 		Plugin::services()->get( PointsSwitch::class )->set( false );
-		$this->assertSame( 403, $this->ask()->get_status() );
+		$this->assertSame( 403, $this->request()->get_status() );
 		$this->assertSame( '', do_shortcode( '[tillsync_points]' ) );
 		Plugin::services()->get( PointsSwitch::class )->set( true );
-		$this->assertSame( 200, $this->ask()->get_status() );
+		$this->assertSame( 200, $this->request()->get_status() );
 	}
 
-	public function test_a_theme_can_bring_its_own_template(): void {
+	public function test_a_theme_can_override_the_template(): void {
 		$this->customer();
 		$folder = get_stylesheet_directory() . '/tillsync-bridge';
 		$file   = "{$folder}/tillsync-points.php";
 		wp_mkdir_p( $folder );
 		file_put_contents( $file, '<?php echo "<b>" . esc_html( $points ) . " stars</b>";' );
 		try {
-			$this->assertSame( '<b>1,234.5 stars</b>', $this->ask()->get_data()['html'] );
+			$this->assertSame( '<b>1,234.5 stars</b>', $this->request()->get_data()['html'] );
 		} finally {
 			unlink( $file );
 			rmdir( $folder );
 		}
 	}
 
-	public function test_numbers_are_written_as_people_write_them(): void {
+	public function test_points_drop_trailing_zeros_and_credit_has_at_least_two_decimals(): void {
 		$this->assertSame( array( '10', '1,000', '12.5', '-3', '0' ), array_map( array( PointsText::class, 'points' ), array( '10', '1000.000', '12.50', '-3', '0' ) ) );
 		$this->assertSame( array( '10.00', '3.50', '-1,234.125' ), array_map( array( PointsText::class, 'credit' ), array( '10', '3.5', '-1234.125' ) ) );
 	}

@@ -13,13 +13,13 @@ use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** The till on a user's profile, and the routes behind its buttons. */
+/** Covers the till panel on a user's profile, and the routes of its buttons. */
 final class CustomersProfileTest extends SiteTestCase {
 
-	/** @var array<int, array{0: string, 1: array<string, mixed>}> Calls to the service: method and message. */
+	/** @var array<int, array{0: string, 1: array<string, mixed>}> Method and message of each call to the service. */
 	private array $calls = array();
 
-	/** @var array<string, array{0: int, 1: array<string, mixed>}> Its answers by method: status and body. */
+	/** @var array<string, array{0: int, 1: array<string, mixed>}> Status and body of the service's answer, by method. */
 	private array $answers = array();
 
 	protected function setUp(): void {
@@ -46,7 +46,7 @@ final class CustomersProfileTest extends SiteTestCase {
 	}
 
 	/** @param array<string, mixed> $body */
-	private function ask( string $method, int $user, array $body = array() ): WP_REST_Response {
+	private function request( string $method, int $user, array $body = array() ): WP_REST_Response {
 		$request = new WP_REST_Request( $method, "/tillsync-bridge/v1/customers/{$user}/link" );
 		if ( array() !== $body ) {
 			$request->set_header( 'Content-Type', 'application/json' );
@@ -59,7 +59,7 @@ final class CustomersProfileTest extends SiteTestCase {
 		wp_set_current_user( $this->user( $role ) );
 	}
 
-	public function test_values_are_shown_without_asking_the_service(): void {
+	public function test_values_are_shown_without_a_call_to_the_service(): void {
 		$this->act_as( 'administrator' );
 		$user = $this->user();
 		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, '1234.50', '-3.5', 7, 1767323045 ) ), 'x' );
@@ -71,60 +71,60 @@ final class CustomersProfileTest extends SiteTestCase {
 		$this->assertSame( array(), $this->calls );
 	}
 
-	public function test_only_who_may_manage_the_shop_and_edit_the_user_sees_it(): void {
+	public function test_only_managers_who_may_edit_the_user_see_the_panel(): void {
 		$user = $this->user();
 		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, '5', '0', null, 1 ) ), 'x' );
 		foreach ( array( 'customer' => 403, 'editor' => 403, 'administrator' => 200 ) as $role => $status ) {
 			$this->act_as( $role );
 			$this->assertSame( 200 === $status, '' !== $this->panel( $user ), $role );
-			$this->assertSame( $status, $this->ask( 'GET', $user )->get_status(), $role );
+			$this->assertSame( $status, $this->request( 'GET', $user )->get_status(), $role );
 			foreach ( array( 'POST', 'DELETE' ) as $method ) {
 				if ( 200 !== $status ) {
-					$this->assertSame( $status, $this->ask( $method, $user, array( 'epos_customer_id' => '8' ) )->get_status(), "$role $method" );
+					$this->assertSame( $status, $this->request( $method, $user, array( 'epos_customer_id' => '8' ) )->get_status(), "$role $method" );
 				}
 			}
 		}
 		wp_set_current_user( 0 );
-		$this->assertSame( 401, $this->ask( 'GET', $user )->get_status() );
+		$this->assertSame( 401, $this->request( 'GET', $user )->get_status() );
 	}
 
-	public function test_a_shop_manager_may_not_touch_an_administrator(): void {
+	public function test_a_shop_manager_may_not_link_an_administrator(): void {
 		$admin = $this->user( 'administrator' );
 		$user  = $this->user();
 		$this->act_as( 'shop_manager' );
-		// The real WooCommerce lets its managers edit customers only; whoever may not edit the administrator may not link them.
+		// The real WooCommerce lets shop managers edit customers only. A manager who may not edit the administrator may not link them.
 		if ( ! current_user_can( 'edit_user', $admin ) ) {
-			$this->assertSame( 403, $this->ask( 'DELETE', $admin )->get_status() );
+			$this->assertSame( 403, $this->request( 'DELETE', $admin )->get_status() );
 		}
 		add_filter( 'map_meta_cap', static fn( $caps, $cap, $by, $args ) => 'edit_user' === $cap && (int) ( $args[0] ?? 0 ) === $admin ? array( 'do_not_allow' ) : $caps, 20, 4 );
-		$this->assertSame( 403, $this->ask( 'DELETE', $admin )->get_status() );
-		$this->assertSame( 403, $this->ask( 'POST', $admin, array( 'epos_customer_id' => '8' ) )->get_status() );
+		$this->assertSame( 403, $this->request( 'DELETE', $admin )->get_status() );
+		$this->assertSame( 403, $this->request( 'POST', $admin, array( 'epos_customer_id' => '8' ) )->get_status() );
 		$this->assertSame( array(), array_filter( $this->calls, static fn( array $call ) => (string) $admin === ( $call[1]['wooCustomerId'] ?? '' ) ) );
-		$this->assertSame( 200, $this->ask( 'GET', $user )->get_status() );
+		$this->assertSame( 200, $this->request( 'GET', $user )->get_status() );
 	}
 
-	public function test_linking_and_unlinking_go_through_the_service(): void {
+	public function test_linking_and_unlinking_call_the_service(): void {
 		$this->act_as( 'administrator' );
 		$user          = $this->user();
 		$link          = array( 'eposCustomerId' => '8', 'wooCustomerId' => (string) $user, 'usable' => true, 'origin' => 'LINK_ORIGIN_BY_HAND', 'createTime' => '2026-01-02T03:04:05Z' );
-		$this->assertNull( $this->ask( 'GET', $user )->get_data()['link'] );
+		$this->assertNull( $this->request( 'GET', $user )->get_data()['link'] );
 		$this->answers = array(
 			'CreateLink'          => array( 200, array( 'link' => $link, 'releasedOrderCount' => 2 ) ),
 			'GetLink'             => array( 200, array( 'link' => $link ) ),
 			'SearchEposCustomers' => array( 200, array( 'customers' => array( array( 'eposCustomerId' => '8', 'name' => 'Ada B.' ) ) ) ),
 			'DeleteLink'          => array( 200, array( 'link' => $link ) ),
 		);
-		$made = $this->ask( 'POST', $user, array( 'epos_customer_id' => '8' ) )->get_data();
+		$made = $this->request( 'POST', $user, array( 'epos_customer_id' => '8' ) )->get_data();
 		$this->assertSame( array( '8', true, 'Ada B.' ), array( $made['link']['epos_customer_id'], $made['link']['usable'], $made['link']['customer']['name'] ) );
 		$this->assertStringContainsString( '2 held orders', $made['said'] );
 		$this->assertContains( array( 'CreateLink', array( 'wooCustomerId' => (string) $user, 'eposCustomerId' => '8', 'accountId' => 'corner-shop' ) ), $this->calls );
-		$this->assertNull( $this->ask( 'DELETE', $user )->get_data()['link'] );
+		$this->assertNull( $this->request( 'DELETE', $user )->get_data()['link'] );
 		$this->assertSame( 'DeleteLink', end( $this->calls )[0] );
 		$this->answers['SearchEposCustomers'] = array( 503, array( 'code' => 'unavailable', 'message' => 'the till cannot be read' ) );
-		$this->assertSame( array( '8', null ), array( $this->ask( 'GET', $user )->get_data()['link']['epos_customer_id'], $this->ask( 'GET', $user )->get_data()['link']['customer'] ) );
+		$this->assertSame( array( '8', null ), array( $this->request( 'GET', $user )->get_data()['link']['epos_customer_id'], $this->request( 'GET', $user )->get_data()['link']['customer'] ) );
 	}
 
-	public function test_a_link_of_the_person_who_had_the_number_before_shows_nothing_of_its_till_customer(): void {
+	public function test_a_link_of_the_previous_person_of_a_user_id_shows_no_till_customer(): void {
 		$this->act_as( 'administrator' );
 		$user          = $this->user();
 		$order         = $this->order( 'processing', $user );
@@ -133,7 +133,7 @@ final class CustomersProfileTest extends SiteTestCase {
 		foreach ( array( null, get_userdata( $user )->user_registered . ' UTC', '2001-02-03T04:05:06Z' ) as $registered ) {
 			$time                     = null === $registered ? array() : array( 'wooRegisteredTime' => gmdate( 'Y-m-d\TH:i:s\Z', strtotime( $registered ) ) );
 			$this->answers['GetLink'] = array( 200, array( 'link' => array( 'eposCustomerId' => '8', 'wooCustomerId' => (string) $user, 'usable' => true ) + $time ) );
-			$profile                  = $this->ask( 'GET', $user )->get_data()['link'];
+			$profile                  = $this->request( 'GET', $user )->get_data()['link'];
 			$panel                    = rest_get_server()->dispatch( new WP_REST_Request( 'GET', "/tillsync-bridge/v1/orders/{$order->get_id()}/link" ) )->get_data()['link'];
 			$seen[]                   = array( $profile['usable'], $profile['customer']['name'] ?? null, $panel['usable'], $panel['customer']['name'] ?? null );
 		}
@@ -141,15 +141,15 @@ final class CustomersProfileTest extends SiteTestCase {
 		$this->assertSame( array( $own, $own, array( false, null, false, null ) ), $seen );
 	}
 
-	public function test_what_the_service_refuses_is_said_and_not_stored(): void {
+	public function test_a_refused_link_is_reported_and_not_stored(): void {
 		$this->act_as( 'administrator' );
 		$user          = $this->user();
 		$this->answers = array( 'CreateLink' => array( 409, array( 'code' => 'already_exists', 'message' => 'till customer 8 is linked to shop customer 5' ) ) );
-		$answer        = $this->ask( 'POST', $user, array( 'epos_customer_id' => '8' ) );
+		$answer        = $this->request( 'POST', $user, array( 'epos_customer_id' => '8' ) );
 		$this->assertSame( 409, $answer->get_status() );
 		$this->assertStringContainsString( 'is linked to shop customer 5', $answer->get_data()['message'] );
-		$this->assertSame( 400, $this->ask( 'POST', $user, array( 'epos_customer_id' => '8; DROP' ) )->get_status() );
-		$this->assertSame( 409, $this->ask( 'POST', 999999, array( 'epos_customer_id' => '8' ) )->get_status() );
-		$this->assertNull( $this->ask( 'DELETE', $user )->get_data()['link'], 'somebody else was quicker' );
+		$this->assertSame( 400, $this->request( 'POST', $user, array( 'epos_customer_id' => '8; DROP' ) )->get_status() );
+		$this->assertSame( 409, $this->request( 'POST', 999999, array( 'epos_customer_id' => '8' ) )->get_status() );
+		$this->assertNull( $this->request( 'DELETE', $user )->get_data()['link'], 'somebody else was quicker' );
 	}
 }

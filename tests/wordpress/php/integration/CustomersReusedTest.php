@@ -16,7 +16,10 @@ use Tillsync\Bridge\Types\RoleRun;
 use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 
-/** A number is not a person: what is stored of a user is neither shown to nor used for somebody else who got the number. */
+/**
+ * A user id can be given to another person, so a user id is no person. Values stored for the previous person are neither shown to nor used
+ * for the new one.
+ */
 final class CustomersReusedTest extends SiteTestCase {
 
 	private const LATER = '2026-05-01 09:30:00';
@@ -34,8 +37,8 @@ final class CustomersReusedTest extends SiteTestCase {
 		wp_roles()->for_site();
 	}
 
-	/** By SQL, as a restored backup or an import does it: no hook of WordPress runs, and meta data stays. */
-	private function hand_to_somebody_else( int $user_id, string $registered = self::LATER ): void {
+	/** Changes the user by SQL, as a restored backup or an import does. No hook of WordPress runs, and meta data stays. */
+	private function hand_to_another_person( int $user_id, string $registered = self::LATER ): void {
 		global $wpdb;
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->users} WHERE ID = %d", $user_id ) );
 		$row = array( 'ID' => $user_id, 'user_login' => 'stranger', 'user_pass' => 'x', 'user_nicename' => 'stranger', 'user_email' => 'stranger@example.test', 'user_registered' => $registered, 'display_name' => 'Stranger' );
@@ -61,13 +64,13 @@ final class CustomersReusedTest extends SiteTestCase {
 	}
 
 	/** @group catches:values-are-shown-to-their-person-only */
-	public function test_a_stranger_with_the_number_sees_no_points_at_any_place(): void {
+	public function test_another_person_with_the_user_id_sees_no_points_at_any_place(): void {
 		$user = $this->user();
 		$this->registered( $user, '2024-05-01 09:30:00' );
 		Plugin::services()->get( TypeTable::class )->store( new CustomerType( 3, 1, false, 'Trade', '10', '' ) );
 		$this->write( $user, array( 'type_id' => 3 ) );
 		$this->assertSame( '1234', $this->points( $user ) );
-		$this->hand_to_somebody_else( $user );
+		$this->hand_to_another_person( $user );
 		$this->assertNull( $this->points( $user ) );
 		$this->assertSame( '0', apply_filters( 'tillsync_customer_type_discount', '0', $user ) );
 		$this->assertNull( Plugin::services()->get( ShopPerson::class )->values( 'stranger@example.test' ) );
@@ -77,12 +80,12 @@ final class CustomersReusedTest extends SiteTestCase {
 		$this->assertStringNotContainsString( '1,234', (string) ob_get_clean() );
 	}
 
-	public function test_a_stranger_who_inherits_capabilities_loses_the_role_that_we_gave(): void {
+	public function test_another_person_with_the_user_id_loses_the_role_that_the_plugin_gave(): void {
 		RoleMap::of( array( 3 => array( 'role' => 'trade' ) ) )->save();
 		$user = $this->user();
 		$this->write( $user, array( 'type_id' => 3 ) );
 		$this->assertSame( array( 'customer', 'trade' ), array_values( get_userdata( $user )->roles ) );
-		$this->hand_to_somebody_else( $user, '2026-12-24 00:00:00' );
+		$this->hand_to_another_person( $user, '2026-12-24 00:00:00' );
 		$this->assertSame( array( 'customer', 'trade' ), array_values( get_userdata( $user )->roles ) );
 		Plugin::services()->get( RoleRun::class )->check_all();
 		Plugin::services()->get( RoleRun::class )->run();
@@ -90,7 +93,7 @@ final class CustomersReusedTest extends SiteTestCase {
 		$this->assertSame( array( 'customer' ), array_values( get_userdata( $user )->roles ) );
 	}
 
-	public function test_a_row_of_before_counts_unless_its_user_registered_after_it(): void {
+	public function test_a_row_without_a_registration_time_counts_unless_its_user_registered_later(): void {
 		global $wpdb;
 		$user  = $this->user();
 		$table = Plugin::services()->get( Tables::class )->customer();
@@ -103,17 +106,17 @@ final class CustomersReusedTest extends SiteTestCase {
 			$seen[] = $this->points( $user );
 		}
 		$this->assertSame( array( '1234', '1234', null ), $seen );
-		// The next write says whose they are, and is no change of values.
-		$told = $this->calls_of( 'tillsync_customer_updated' );
+		// The next write stores the registration time and is no change of values.
+		$calls = $this->calls_of( 'tillsync_customer_updated' );
 		$this->registered( $user, '2024-05-01 09:30:00' );
 		$this->assertSame( 'unchanged', $this->write( $user ) );
-		$this->assertCount( 0, $told );
+		$this->assertCount( 0, $calls );
 		$this->assertSame( (string) gmmktime( 9, 30, 0, 5, 1, 2024 ), (string) $wpdb->get_var( "SELECT registered FROM {$table} WHERE user_id = {$user}" ) );
-		$this->hand_to_somebody_else( $user );
+		$this->hand_to_another_person( $user );
 		$this->assertNull( $this->points( $user ) );
 	}
 
-	public function test_a_user_without_a_time_sees_what_is_stored(): void {
+	public function test_a_user_without_a_registration_time_sees_the_stored_values(): void {
 		$user = $this->user();
 		$this->write( $user );
 		global $wpdb;
@@ -125,10 +128,10 @@ final class CustomersReusedTest extends SiteTestCase {
 
 	/**
 	 * @group catches:values-never-reach-another-person
-	 * @dataProvider said
-	 * @param array<string, string> $fields What the item says.
+	 * @dataProvider named_persons
+	 * @param array<string, string> $fields Fields of the item.
 	 */
-	public function test_values_are_written_for_the_person_only_who_is_meant( array $fields, string $status ): void {
+	public function test_values_are_written_only_for_the_person_that_the_item_names( array $fields, string $status ): void {
 		$user = $this->user();
 		$this->registered( $user, '2024-05-01 09:30:00' );
 		$this->assertSame( $status, $this->write( $user, $fields + array( 'first_name' => 'Ada' ) ) );
@@ -136,7 +139,7 @@ final class CustomersReusedTest extends SiteTestCase {
 	}
 
 	/** @return array<string, array{0: array<string, string>, 1: string}> */
-	public function said(): array {
+	public function named_persons(): array {
 		return array(
 			'that second'        => array( array( 'registered' => '2024-05-01T09:30:00Z' ), 'updated' ),
 			'in another zone'    => array( array( 'registered' => '2024-05-01T11:30:00.5+02:00' ), 'updated' ),
@@ -151,7 +154,7 @@ final class CustomersReusedTest extends SiteTestCase {
 		);
 	}
 
-	public function test_the_field_that_is_no_time_is_named(): void {
+	public function test_an_invalid_time_field_is_named(): void {
 		$user = $this->user();
 		foreach ( array( 'registered', 'registered_before' ) as $field ) {
 			$item = array( 'user_id' => $user, 'version' => '1', 'points' => '1', 'credit' => '0', 'type_id' => null, 'as_of' => '2026-01-02T03:04:05Z', $field => null );
@@ -159,7 +162,7 @@ final class CustomersReusedTest extends SiteTestCase {
 		}
 	}
 
-	public function test_values_go_from_whoever_has_the_number(): void {
+	public function test_a_removal_deletes_values_of_any_person_with_the_user_id(): void {
 		$user = $this->user();
 		$this->write( $user );
 		$item = array( 'user_id' => $user, 'version' => (string) ++$this->version, 'remove' => true, 'registered' => 'yesterday', 'registered_before' => '2001-01-01T00:00:00Z' );
@@ -167,27 +170,27 @@ final class CustomersReusedTest extends SiteTestCase {
 		$this->assertNull( $this->points( $user ) );
 	}
 
-	public function test_what_an_item_leaves_out_is_not_taken_from_the_person_before(): void {
+	public function test_fields_left_out_are_not_taken_from_the_previous_person(): void {
 		$user = $this->user();
 		$this->write( $user, array( 'type_id' => 3 ) );
-		$this->hand_to_somebody_else( $user );
-		$told = $this->calls_of( 'tillsync_customer_updated' );
+		$this->hand_to_another_person( $user );
+		$calls = $this->calls_of( 'tillsync_customer_updated' );
 		$item = array( 'user_id' => $user, 'version' => (string) ++$this->version, 'credit' => '7', 'as_of' => '2026-06-02T03:04:05Z' );
 		$this->assertSame( 'updated', Plugin::services()->get( CustomerWriter::class )->write( array( $item ), INF )[0]['status'] );
 		$row = Plugin::services()->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( '', '7', null ), array( $row->points, $row->credit, $row->type_id ) );
-		$this->assertCount( 1, $told );
+		$this->assertCount( 1, $calls );
 	}
 
-	public function test_equal_values_of_another_person_are_news(): void {
+	public function test_equal_values_of_another_person_are_an_update(): void {
 		$user = $this->user();
 		$this->write( $user );
-		$this->hand_to_somebody_else( $user );
+		$this->hand_to_another_person( $user );
 		$this->assertSame( 'updated', $this->write( $user ) );
 		$this->assertSame( '1234', $this->points( $user ) );
 	}
 
-	public function test_until_the_tables_are_this_plugins_values_are_stored_as_before(): void {
+	public function test_values_are_stored_while_the_tables_are_not_updated(): void {
 		$user = $this->user();
 		Plugin::services()->get( Tables::class )->forget_version();
 		$this->assertSame( 'updated', $this->write( $user ) );

@@ -12,7 +12,7 @@ use Tillsync\Bridge\Health\Alert;
 use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Services;
 
-/** The mail: each alert once, at most one an hour, in three forms, edited and switched off like any other of WooCommerce's. */
+/** Covers the email: each alert once, at most one an hour, three forms, and settings like those of WooCommerce's other emails. */
 final class EmailsDigestTest extends SiteTestCase {
 
 	private Services $services;
@@ -60,14 +60,14 @@ final class EmailsDigestTest extends SiteTestCase {
 		return $this->services->get( Digest::class )->send_due();
 	}
 
-	public function test_it_is_among_woocommerces_emails_and_the_block_editors(): void {
+	public function test_the_email_is_listed_by_woocommerce_and_by_the_block_editor(): void {
 		$this->assertSame( Digest::EMAIL_ID, $this->email()->id );
 		$this->assertFalse( $this->email()->is_customer_email() );
 		$this->assertContains( Digest::EMAIL_ID, apply_filters( 'woocommerce_transactional_emails_for_block_editor', array( 'new_order' ) ) );
 		$this->assertSame( array( 'enabled', 'recipient' ), array_slice( array_keys( $this->email()->get_form_fields() ), 0, 2 ) );
 	}
 
-	public function test_each_alert_is_told_once_and_at_most_one_mail_an_hour(): void {
+	public function test_each_alert_is_mailed_once_and_at_most_one_mail_is_sent_an_hour(): void {
 		$order = $this->order( 'processing', 0 )->get_id();
 		$this->alerts()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order );
 		$this->assertFalse( $this->due(), 'what closes itself at once is not told' );
@@ -98,13 +98,13 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertTrue( $this->due(), 'an alert that came back is told again' );
 	}
 
-	public function test_two_processes_at_once_send_one_mail(): void {
+	public function test_two_concurrent_processes_send_one_mail(): void {
 		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time += 100;
 		$other = new Services();
 		$other->set( Clock::class, $this->clock );
 		$sent  = 0;
-		// The other one comes between this one's look and its mail.
+		// The other process sends its mail after this process's check and before its mail.
 		add_filter(
 			'pre_option_tillsync_bridge_mail',
 			static function ( $value ) use ( $other, &$sent ) {
@@ -118,7 +118,7 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertCount( 1, $this->mails );
 	}
 
-	public function test_switched_off_nothing_goes_out_and_the_hour_is_not_used(): void {
+	public function test_a_disabled_email_sends_nothing_and_uses_no_hour(): void {
 		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time     += 100;
 		$this->email()->enabled = 'no';
@@ -141,7 +141,7 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertTrue( $this->due() );
 	}
 
-	public function test_all_templates_hold_the_same_and_escape_it(): void {
+	public function test_all_templates_have_the_same_content_and_escape_it(): void {
 		$alert = new Alert( Alert::REFUSED, Alert::REFUSED, '<b onclick=x>said</b> & more', 0, array(), 1 );
 		$email = $this->email();
 		foreach ( array( 'html', 'plain', 'multipart' ) as $type ) {

@@ -13,7 +13,7 @@ use Tillsync\Bridge\Orders\SilentQueries;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Services;
 
-/** events below the signature: only newer ones count, and what they are about becomes due. */
+/** Covers events behind the signature check: only newer events are stored, and their orders become due. */
 final class EventsTest extends SiteTestCase {
 
 	private Services $services;
@@ -35,25 +35,25 @@ final class EventsTest extends SiteTestCase {
 	 * @param mixed ...$events
 	 * @return array<int, array<string, mixed>>
 	 */
-	private function take( ...$events ): array {
+	private function store_events( ...$events ): array {
 		return $this->services->get( EventIntake::class )->store( $events, INF );
 	}
 
-	public function test_only_newer_events_count_and_the_same_again_is_no_error(): void {
-		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'updated' ) ), $this->take( self::event( 'order:1042', '7' ) ) );
-		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'unchanged' ) ), $this->take( self::event( 'order:1042', '7' ) ) );
-		$this->assertSame( array( array( 'event_id' => 'order:1042-6', 'status' => 'stale', 'version' => '7' ) ), $this->take( self::event( 'order:1042', '6' ) ) );
-		$this->assertSame( array( 'updated', 'stale', 'updated', 'unchanged', 'updated' ), array_column( $this->take( self::event( 'order:1042', '8' ), self::event( 'order:1042', '5' ), self::event( 'order:1', '1' ), self::event( 'order:1042', '8' ), self::event( 'order:1042', '9' ) ), 'status' ) );
+	public function test_only_newer_events_are_stored_and_a_repeated_event_is_unchanged(): void {
+		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'updated' ) ), $this->store_events( self::event( 'order:1042', '7' ) ) );
+		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'unchanged' ) ), $this->store_events( self::event( 'order:1042', '7' ) ) );
+		$this->assertSame( array( array( 'event_id' => 'order:1042-6', 'status' => 'stale', 'version' => '7' ) ), $this->store_events( self::event( 'order:1042', '6' ) ) );
+		$this->assertSame( array( 'updated', 'stale', 'updated', 'unchanged', 'updated' ), array_column( $this->store_events( self::event( 'order:1042', '8' ), self::event( 'order:1042', '5' ), self::event( 'order:1', '1' ), self::event( 'order:1042', '8' ), self::event( 'order:1042', '9' ) ), 'status' ) );
 	}
 
 	/** @group catches:events-make-their-order-due */
-	public function test_the_order_is_looked_at_again(): void {
+	public function test_an_event_makes_its_order_due(): void {
 		$outbox = $this->services->get( Outbox::class );
 		$order  = $this->order( 'completed' );
 		$outbox->add( $order->get_id() );
 		$row = $outbox->claim( OutboxRow::WAITING, 10, 60 );
 		$outbox->add( 5 );
-		$this->take( self::event( 'order:5', '1' ), self::event( 'order:6', '1', array( 'type' => 'decision.needed', 'held_count' => 4 ) ) );
+		$this->store_events( self::event( 'order:5', '1' ), self::event( 'order:6', '1', array( 'type' => 'decision.needed', 'held_count' => 4 ) ) );
 		$this->assertSame( OutboxRow::WAITING, $outbox->find( 5 )->state, 'what still waits is sent anyway' );
 		$this->assertSame( OutboxRow::SENT, $outbox->find( 6 )->state );
 		$this->assertLessThanOrEqual( time(), $outbox->find( 6 )->due_at );
@@ -62,33 +62,33 @@ final class EventsTest extends SiteTestCase {
 	}
 
 	/** @group catches:older-events-change-nothing */
-	public function test_an_old_event_moves_nothing(): void {
-		$this->take( self::event( 'order:6', '9' ) );
+	public function test_an_older_event_changes_no_row(): void {
+		$this->store_events( self::event( 'order:6', '9' ) );
 		$before = $this->services->get( Outbox::class )->find( 6 );
-		$this->take( self::event( 'order:6', '8', array( 'held_count' => 99 ) ), self::event( 'order:6', '9', array( 'held_count' => 99 ) ) );
+		$this->store_events( self::event( 'order:6', '8', array( 'held_count' => 99 ) ), self::event( 'order:6', '9', array( 'held_count' => 99 ) ) );
 		$this->assertEquals( $before, $this->services->get( Outbox::class )->find( 6 ) );
 		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
 	}
 
-	public function test_bad_events_are_named_and_their_neighbours_go_on(): void {
+	public function test_bad_events_are_named_and_the_others_are_stored(): void {
 		foreach ( array( 'event_id' => 5, 'subject' => '', 'sequence' => 7, 'type' => 'order.lost', 'held_count' => -1, 'state' => null, 'outcome' => 4, 'entry_id' => 4 ) as $field => $value ) {
-			$results = $this->take( array( $field => $value ) + self::event( 'order:6', '1' ), self::event( 'order:7', '1' ) );
+			$results = $this->store_events( array( $field => $value ) + self::event( 'order:6', '1' ), self::event( 'order:7', '1' ) );
 			$this->assertSame( array( 'invalid', $field ), array( $results[0]['status'], $results[0]['field'] ) );
 			$this->assertContains( $results[1]['status'], array( 'updated', 'unchanged' ) );
 		}
-		$this->assertSame( array( 'event_id' => '', 'status' => 'invalid', 'field' => 'event_id' ), $this->take( 'nonsense' )[0] );
+		$this->assertSame( array( 'event_id' => '', 'status' => 'invalid', 'field' => 'event_id' ), $this->store_events( 'nonsense' )[0] );
 		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
-		$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1', array( 'extra' => array( 'of' => 'a newer service' ) ) ) )[0]['status'] );
+		$this->assertSame( 'updated', $this->store_events( self::event( 'order:6', '1', array( 'extra' => array( 'of' => 'a newer service' ) ) ) )[0]['status'] );
 		$this->assertNotNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
-	public function test_subjects_of_other_kinds_are_kept_and_touch_no_order(): void {
-		$this->assertSame( 'updated', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
-		$this->assertSame( 'unchanged', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
+	public function test_events_of_other_subjects_are_stored_and_change_no_order(): void {
+		$this->assertSame( 'updated', $this->store_events( self::event( 'customer:6', '1' ) )[0]['status'] );
+		$this->assertSame( 'unchanged', $this->store_events( self::event( 'customer:6', '1' ) )[0]['status'] );
 		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
-	public function test_what_is_not_begun_in_time_is_told_again(): void {
+	public function test_events_that_are_not_begun_in_time_are_not_done(): void {
 		$clock = new class() extends Clock {
 			public function monotonic(): float {
 				return 20.0;
@@ -100,25 +100,25 @@ final class EventsTest extends SiteTestCase {
 		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
-	public function test_an_event_whose_order_could_not_be_noted_is_not_taken(): void {
+	public function test_an_event_is_not_stored_when_its_order_cannot_be_made_due(): void {
 		$this->services->set( Outbox::class, new class( $GLOBALS['wpdb'], $this->services->get( SilentQueries::class ), $this->services->get( Tables::class ), $this->services->get( Clock::class ) ) extends Outbox {
 			public function request_poll( int $order_id ): bool {
 				return false;
 			}
 		} );
 		try {
-			$this->take( self::event( 'order:6', '1' ) );
+			$this->store_events( self::event( 'order:6', '1' ) );
 			$this->fail( 'taken' );
 		} catch ( DatabaseError $error ) {
 			$this->services->set( Outbox::class, ( new Services() )->get( Outbox::class ) );
-			$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1' ) )[0]['status'] );
+			$this->assertSame( 'updated', $this->store_events( self::event( 'order:6', '1' ) )[0]['status'] );
 		}
 	}
 
-	public function test_others_hear_of_new_events(): void {
+	public function test_an_action_fires_for_new_events(): void {
 		$calls = $this->calls_of( 'tillsync_events_taken' );
-		$this->take( self::event( 'order:6', '1' ), self::event( 'order:6', '2', array( 'type' => 'decision.closed' ) ) );
-		$this->take( self::event( 'order:6', '1' ) );
+		$this->store_events( self::event( 'order:6', '1' ), self::event( 'order:6', '2', array( 'type' => 'decision.closed' ) ) );
+		$this->store_events( self::event( 'order:6', '1' ) );
 		$this->assertCount( 1, $calls );
 		$this->assertSame( array( array( 'order_id' => 6, 'type' => 'decision.closed', 'state' => 'PROCESSED', 'outcome' => 'MATCHED_EMAIL', 'held_count' => 3 ) ), $calls[0][0] );
 	}

@@ -4,14 +4,14 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 /**
- * The service at the end of wp_remote_post: scripted answers, and what was asked. Without a script an order is accepted as pending and
- * stays so.
+ * Replaces the service behind wp_remote_post with scripted answers, and records its calls. Without a script an order is accepted and stays
+ * pending.
  */
 final class FakeService {
 	/** @var array<int, array{method: string, url: string, message: array<string, mixed>, arguments: array<string, mixed>}> */
 	public array $calls = array();
 
-	/** Which messages it says it reads; empty: an earlier service, which does not say. */
+	/** API version of the messages that the service reads, sent as a header. Empty for an earlier service, which sends no header. */
 	public string $api = '';
 
 	/** @var array<string, array<int, mixed>> */
@@ -22,9 +22,9 @@ final class FakeService {
 	}
 
 	/**
-	 * Answers of a method, in turn; the last one stays.
+	 * Sets the answers of a method, which are used in turn. The last one is repeated.
 	 *
-	 * @param mixed ...$answers A message (200), a \WP_Error, a list(status, body, headers), or a Closure that gets the message and gives one.
+	 * @param mixed ...$answers A message (200), a \WP_Error, a list(status, body, headers), or a Closure that takes the message and returns one of these.
 	 */
 	public function script( string $method, ...$answers ): void {
 		$this->scripts[ $method ] = $answers;
@@ -50,7 +50,7 @@ final class FakeService {
 		$method = (string) substr( $url, (int) strrpos( $url, '/' ) + 1 );
 		$message = json_decode( (string) $arguments['body'], true, 64, JSON_THROW_ON_ERROR );
 		$this->calls[] = array( 'method' => $method, 'url' => $url, 'message' => $message, 'arguments' => $arguments );
-		$answer = $this->next( $method );
+		$answer = $this->next_answer( $method );
 		$answer = $answer instanceof \Closure ? $answer( $message ) : $answer;
 		if ( $answer instanceof \WP_Error ) {
 			return $answer;
@@ -60,7 +60,7 @@ final class FakeService {
 	}
 
 	/** @return mixed */
-	private function next( string $method ) {
+	private function next_answer( string $method ) {
 		if ( isset( $this->scripts[ $method ] ) ) {
 			return count( $this->scripts[ $method ] ) > 1 ? array_shift( $this->scripts[ $method ] ) : $this->scripts[ $method ][0];
 		}

@@ -16,7 +16,7 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
-/** Site Health and the debug information: what is wrong, in one sentence, and no secret. */
+/** Covers Site Health and the debug information: each fault in one sentence, and no secret. */
 final class HealthSiteTest extends SiteTestCase {
 
 	private const TOKEN  = 'tls_token-that-nobody-may-see';
@@ -41,7 +41,7 @@ final class HealthSiteTest extends SiteTestCase {
 	}
 
 	/** @param array<string, mixed>|ServiceError $answer */
-	private function service_says( $answer ): void {
+	private function script_service( $answer ): void {
 		$this->services->set(
 			ServiceClient::class,
 			new class( $this->services, $answer ) extends ServiceClient {
@@ -68,7 +68,7 @@ final class HealthSiteTest extends SiteTestCase {
 	}
 
 	/** @return array<string, mixed> */
-	private function asked(): array {
+	private function service_test_result(): array {
 		wp_set_current_user( $this->user( 'administrator' ) );
 		$tests = apply_filters( 'site_status_tests', array( 'direct' => array(), 'async' => array() ) );
 		$this->assertTrue( $tests['async']['tillsync_service']['has_rest'] );
@@ -76,7 +76,7 @@ final class HealthSiteTest extends SiteTestCase {
 		return rest_do_request( new \WP_REST_Request( 'GET', $route ) )->get_data();
 	}
 
-	public function test_the_connection(): void {
+	public function test_the_connection_result_is_critical_for_a_copy_and_for_a_refusal(): void {
 		$this->assertSame( 'recommended', $this->result( 'connected' )['status'] );
 		$this->connect( 'https://elsewhere.example.test' );
 		$this->assertSame( 'critical', $this->result( 'connected' )['status'] );
@@ -87,7 +87,7 @@ final class HealthSiteTest extends SiteTestCase {
 		$this->assertStringContainsString( 'unknown token', $this->result( 'connected' )['description'] );
 	}
 
-	public function test_depth_age_missed_orders_and_cron(): void {
+	public function test_old_rows_missed_orders_and_overdue_cron_are_reported(): void {
 		$this->connect();
 		$this->assertSame( 'good', $this->result( 'outbox' )['status'] );
 		$this->services->get( Outbox::class )->add( 5 );
@@ -106,18 +106,18 @@ final class HealthSiteTest extends SiteTestCase {
 		$this->assertSame( 'critical', $this->result( 'cron' )['status'], 'an event that is overdue is not run' );
 	}
 
-	public function test_the_service_is_asked_apart_and_its_words_are_escaped(): void {
-		$this->assertSame( 'recommended', $this->asked()['status'] );
+	public function test_the_service_test_reports_failed_steps_with_escaped_texts(): void {
+		$this->assertSame( 'recommended', $this->service_test_result()['status'] );
 		$this->connect();
-		$this->service_says( new ServiceError( ServiceError::TRANSPORT, 0, 'not reached: DNS' ) );
-		$this->assertSame( 'critical', $this->asked()['status'] );
-		$this->assertStringContainsString( 'not reached: DNS', $this->asked()['description'] );
-		$this->service_says( array( 'ok' => true, 'steps' => array( array( 'side' => 'SIDE_TILL', 'ok' => true, 'text' => 'fine' ) ) ) );
-		$this->assertSame( 'good', $this->asked()['status'] );
-		$this->service_says( array( 'steps' => array( array( 'side' => 'SIDE_TILL', 'ok' => true, 'text' => 'fine' ), array( 'side' => 'SIDE_SHOP', 'text' => '<b>HTML</b> instead of JSON', 'remedy' => 'Look at the firewall.' ) ) ) );
-		$this->assertSame( 'critical', $this->asked()['status'] );
-		$this->assertStringContainsString( '&lt;b&gt;HTML', $this->asked()['description'] );
-		$this->assertStringNotContainsString( 'fine', $this->asked()['description'] );
+		$this->script_service( new ServiceError( ServiceError::TRANSPORT, 0, 'not reached: DNS' ) );
+		$this->assertSame( 'critical', $this->service_test_result()['status'] );
+		$this->assertStringContainsString( 'not reached: DNS', $this->service_test_result()['description'] );
+		$this->script_service( array( 'ok' => true, 'steps' => array( array( 'side' => 'SIDE_TILL', 'ok' => true, 'text' => 'fine' ) ) ) );
+		$this->assertSame( 'good', $this->service_test_result()['status'] );
+		$this->script_service( array( 'steps' => array( array( 'side' => 'SIDE_TILL', 'ok' => true, 'text' => 'fine' ), array( 'side' => 'SIDE_SHOP', 'text' => '<b>HTML</b> instead of JSON', 'remedy' => 'Look at the firewall.' ) ) ) );
+		$this->assertSame( 'critical', $this->service_test_result()['status'] );
+		$this->assertStringContainsString( '&lt;b&gt;HTML', $this->service_test_result()['description'] );
+		$this->assertStringNotContainsString( 'fine', $this->service_test_result()['description'] );
 	}
 
 	public function test_debug_information_holds_no_secret_and_keeps_the_address_private(): void {

@@ -17,7 +17,7 @@ use Tillsync\Bridge\Service\ServiceError;
 
 require_once __DIR__ . '/BridgeTestCase.php';
 
-/** What the service holds of this shop from before it was connected; and a shop that changes its account. */
+/** Covers orders that the service already holds when this shop connects, and a shop that changes its account. */
 final class HeldOrdersTest extends BridgeTestCase {
 	private static function connect_string( string $account = 'corner-shop' ): string {
 		return 'tillsync1.' . rtrim( strtr( base64_encode( (string) json_encode( array( 'url' => 'https://service.example.test', 'account_id' => $account, 'token' => 'token-of-tests' ) ) ), '+/', '-_' ), '=' );
@@ -29,15 +29,15 @@ final class HeldOrdersTest extends BridgeTestCase {
 	}
 
 	/** @param array<int, array<string, mixed>> $entries QueueEntries. */
-	private function holds( array $entries, int $count ): void {
+	private function script_held_entries( array $entries, int $count ): void {
 		$this->service->script( 'ListQueue', array( 'entries' => $entries, 'stateCounts' => array( array( 'state' => 'ENTRY_STATE_PENDING', 'count' => 4 ), array( 'state' => 'ENTRY_STATE_HELD', 'count' => $count ) ) ) );
 	}
 
-	public function test_a_shop_that_connects_is_told_what_waits_and_fetches_it(): void {
+	public function test_connecting_fetches_the_held_orders_of_the_shop(): void {
 		$user  = $this->user();
 		$order = $this->order( 'processing', $user, array( 'email' => 'ada@example.test' ) );
 		$other = $this->order( 'processing', 0, array( 'email' => 'grace@example.test' ) );
-		$this->holds( array( self::entry( $order->get_id(), (string) $order->get_order_number() ), self::entry( $other->get_id(), 'of another shop' ), self::entry( 999999, '999999' ) ), 3 );
+		$this->script_held_entries( array( self::entry( $order->get_id(), (string) $order->get_order_number() ), self::entry( $other->get_id(), 'of another shop' ), self::entry( 999999, '999999' ) ), 3 );
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
@@ -45,17 +45,17 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
 		$this->assertNull( $this->services->get( Outbox::class )->find( $other->get_id() ), 'another order of that id' );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
-		$this->pass( 1 );
+		$this->advance( 1 );
 		$this->assertSame( array( 1, 0 ), array( $this->drain()->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
 		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Alert $alert ) => $alert->key, $this->services->get( Alerts::class )->all() ) );
 	}
 
-	public function test_a_service_that_does_not_say_so_hinders_no_connect_and_is_asked_by_the_hour(): void {
+	public function test_a_failed_list_of_held_orders_hinders_no_connect_and_is_retried_hourly(): void {
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->service->script( 'ListQueue', new \WP_Error( 'http_request_failed', 'cURL error 28' ) );
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertNotNull( $this->services->get( ConnectionStore::class )->current() );
-		$this->holds( array(), 2 );
+		$this->script_held_entries( array(), 2 );
 		do_action( 'tillsync_bridge_hourly' );
 		$this->assertSame( 2, $this->services->get( HeldCount::class )->get() );
 		$this->service->script( 'DisconnectShop', array() );
@@ -63,15 +63,15 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( 0, $this->services->get( HeldCount::class )->get() );
 	}
 
-	public function test_an_order_with_a_row_is_left_as_it_is(): void {
+	public function test_a_held_order_with_a_row_is_not_changed(): void {
 		$this->connect();
 		$order = $this->due_order();
-		$this->holds( array( self::entry( $order->get_id(), (string) $order->get_order_number() ) ), 1 );
+		$this->script_held_entries( array( self::entry( $order->get_id(), (string) $order->get_order_number() ) ), 1 );
 		do_action( 'tillsync_bridge_hourly' );
 		$this->assertSame( array( 'waiting', 1 ), array( $this->row( $order->get_id() )->state, $this->row( $order->get_id() )->revision ) );
 	}
 
-	public function test_connecting_ends_the_wait_for_a_service_that_was_away(): void {
+	public function test_connecting_closes_the_breaker(): void {
 		$this->connect();
 		$breaker = $this->services->get( Breaker::class );
 		foreach ( range( 1, 8 ) as $try ) {
@@ -83,7 +83,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( 0, $breaker->open_until() );
 	}
 
-	public function test_another_account_gets_nothing_of_the_one_before(): void {
+	public function test_another_account_gets_nothing_of_the_previous_one(): void {
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$user  = $this->user();
@@ -91,12 +91,12 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
 		$this->services->get( Alerts::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
 		$this->services->get( Backfill::class )->start( 30 );
-		// again to the same account: everything stays
+		// Reconnecting to the same account keeps everything.
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		$this->assertSame( '120', $this->services->get( CustomerTable::class )->find( $user )->points );
 		$this->assertNotNull( $this->services->get( Backfill::class )->added_count() );
-		// also after the shop has left meanwhile
+		// Disconnecting in between makes no difference.
 		$this->services->get( Connector::class )->disconnect();
 		$this->services->get( Connector::class )->connect( self::connect_string( 'other-shop' ) );
 		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
@@ -104,7 +104,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertNull( $this->services->get( CustomerTable::class )->find( $user ) );
 		$this->assertSame( array(), $this->services->get( Alerts::class )->all() );
 		$this->assertNull( $this->services->get( Backfill::class )->added_count(), 'older orders were asked for of the account before' );
-		$this->pass( 100 );
+		$this->advance( 100 );
 		$this->drain();
 		$this->assertSame( array(), $this->service->messages( 'BatchMatchOrderCustomers' ) );
 	}

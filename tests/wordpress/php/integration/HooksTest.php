@@ -5,13 +5,13 @@ namespace Tillsync\Tests;
 
 require_once __DIR__ . '/BridgeTestCase.php';
 
-/** Every callback of ours, found by looking at the hooks and not from a list, fired with nothing and with nonsense: none of them throws. */
+/** Finds every callback of the plugin in WordPress's hooks and calls it without arguments and with invalid ones. No callback throws. */
 final class HooksTest extends BridgeTestCase {
-	/** The first end the request by themselves: who may use them, and how, is looked at over HTTP. The others belong to the beginning of a request. */
+	/** The first ones end the request, and HTTP tests check their permissions. The others belong to the beginning of a request. */
 	private const ENDS = '/^(?:admin_post_.*|before_woocommerce_init|plugins_loaded)$/D';
 
 	/** @return array<int, array{0: string, 1: callable}> Hook and callback. */
-	private static function ours(): array {
+	private static function plugin_callbacks(): array {
 		$root  = dirname( \Tillsync\Bridge\PLUGIN_FILE );
 		$found = array();
 		foreach ( $GLOBALS['wp_filter'] as $hook => $of_hook ) {
@@ -43,7 +43,7 @@ final class HooksTest extends BridgeTestCase {
 
 	/**
 	 * @dataProvider arguments
-	 * @param array<int, mixed> $arguments Of the hook.
+	 * @param array<int, mixed> $arguments Arguments of the hook.
 	 */
 	public function test_no_callback_throws( array $arguments ): void {
 		wp_set_current_user( $this->user( 'administrator' ) );
@@ -54,9 +54,9 @@ final class HooksTest extends BridgeTestCase {
 			$order     = $this->order();
 			$arguments = array( $order->get_id(), 'pending', 'processing', $order );
 		}
-		$ours = self::ours();
-		$this->assertGreaterThan( 40, count( $ours ) );
-		foreach ( $ours as list( $hook, $callback ) ) {
+		$callbacks = self::plugin_callbacks();
+		$this->assertGreaterThan( 40, count( $callbacks ) );
+		foreach ( $callbacks as list( $hook, $callback ) ) {
 			ob_start();
 			try {
 				$callback( ...$arguments );
@@ -70,7 +70,7 @@ final class HooksTest extends BridgeTestCase {
 		}
 	}
 
-	public function test_a_failure_in_our_code_is_told_to_the_service_as_the_shops(): void {
+	public function test_a_failure_in_the_plugins_code_is_answered_with_500(): void {
 		$connection = $this->connect();
 		$services   = \Tillsync\Bridge\Plugin::services();
 		add_filter(

@@ -18,12 +18,12 @@ use Tillsync\Bridge\Types\TypeWriter;
 
 require_once __DIR__ . '/BridgeTestCase.php';
 
-/** Callbacks of others on our hooks that throw: our work is done all the same, and our own callbacks have had their turn. */
+/** Covers callbacks of other plugins that throw on this plugin's hooks. The plugin still does its work, and its own callbacks have run. */
 final class ListenersTest extends BridgeTestCase {
 	private int $thrown = 0;
 
 	private function throw_on( string $hook ): void {
-		// Before everybody else's priority but our own.
+		// This priority is before all others except the plugin's own.
 		add_filter(
 			$hook,
 			function (): void {
@@ -42,7 +42,7 @@ final class ListenersTest extends BridgeTestCase {
 		return $this->services->get( Alerts::class );
 	}
 
-	public function test_on_connecting_and_leaving(): void {
+	public function test_connecting_and_disconnecting_finish_when_a_listener_throws(): void {
 		$this->throw_on( 'tillsync_connected' );
 		$this->throw_on( 'tillsync_disconnected' );
 		$this->alerts()->open( Alert::REFUSED, 'before' );
@@ -56,17 +56,17 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( 2, $this->thrown );
 	}
 
-	public function test_on_a_refusal_and_its_end(): void {
+	public function test_pausing_and_resuming_the_outbox_finish_when_a_listener_throws(): void {
 		$this->connect();
 		$this->throw_on( 'tillsync_outbox_paused' );
 		$this->throw_on( 'tillsync_outbox_resumed' );
 		$order = $this->due_order();
-		$this->pass( 60 );
+		$this->advance( 60 );
 		$this->service->script( 'BatchMatchOrderCustomers', FakeService::error( 401, 'unauthenticated' ) );
 		$this->assertSame( 'paused', $this->drain()->stopped_by );
 		$this->assertSame( array( '', 'waiting' ), array( $this->row( $order->get_id() )->claim_token, $this->row( $order->get_id() )->state ) );
 		$this->assertSame( array( Alert::REFUSED ), array_map( static fn( Alert $alert ) => $alert->key, $this->alerts()->all() ) );
-		$this->pass( 3700 );
+		$this->advance( 3700 );
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', 7 ) ) ) ) );
 		$this->assertSame( 1, $this->drain()->ended );
 		$this->assertSame( 0, $this->services->get( OutboxPause::class )->since() );
@@ -74,23 +74,23 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( 2, $this->thrown );
 	}
 
-	public function test_on_an_answer(): void {
+	public function test_an_answer_is_stored_when_a_listener_throws(): void {
 		$this->connect();
 		$this->throw_on( 'tillsync_order_answered' );
 		$order = $this->due_order( $this->user() );
-		$this->pass( 60 );
+		$this->advance( 60 );
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
 		$this->drain();
 		$this->assertSame( 'ENTRY_STATE_HELD', $this->row( $order->get_id() )->entry_state, 'the answer is kept at once' );
 		$this->assertCount( 1, $this->alerts()->all() );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_LINK', 'Matched to the linked customer', 7 ) ) ) ) );
-		$this->pass( 400 );
+		$this->advance( 400 );
 		$this->assertSame( 1, $this->drain()->ended );
 		$this->assertSame( array(), $this->alerts()->all() );
 		$this->assertSame( 2, $this->thrown );
 	}
 
-	public function test_on_what_the_service_writes(): void {
+	public function test_writes_of_the_service_are_stored_when_a_listener_throws(): void {
 		foreach ( array( 'tillsync_customer_updated', 'tillsync_customer_type_updated', 'tillsync_events_taken' ) as $hook ) {
 			$this->throw_on( $hook );
 		}
@@ -105,7 +105,7 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( 4, $this->thrown );
 	}
 
-	public function test_slow_callbacks_are_said_in_the_log(): void {
+	public function test_slow_callbacks_are_logged(): void {
 		$log = new class() extends \Tillsync\Bridge\Log {
 			/** @var string[] */
 			public array $warnings = array();
@@ -126,7 +126,7 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertStringContainsString( '3.0 s for 1 customers', $log->warnings[0] );
 	}
 
-	public function test_on_our_filters(): void {
+	public function test_the_plugins_filters_keep_their_value_when_a_callback_throws(): void {
 		foreach ( array( 'tillsync_show_points', 'tillsync_role_capabilities_allowed' ) as $hook ) {
 			$this->throw_on( $hook );
 		}
@@ -135,12 +135,12 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( 2, $this->thrown );
 	}
 
-	public function test_every_hook_of_ours_is_guarded(): void {
+	public function test_every_hook_of_the_plugin_is_guarded(): void {
 		$bare = array();
 		foreach ( new \RecursiveIteratorIterator( new \RecursiveDirectoryIterator( dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/src' ) ) as $file ) {
 			$lines = 'php' === $file->getExtension() ? file( $file->getPathname() ) : array();
 			foreach ( $lines as $number => $line ) {
-				// Fired inside SafeCall::run, whose second argument is the hook's name; the facts of an order are read inside a guard of their own.
+				// SafeCall::run fires it, and its second argument is the hook's name. Reading the facts of an order has a guard of its own.
 				if ( preg_match( "/(?:do_action|apply_filters)\\(\\s*'(tillsync_\\w+)'/", $line, $found ) && 'tillsync_unlinked_products' !== $found[1]
 					&& ! str_starts_with( ltrim( $line ), '*' ) && ! str_contains( implode( '', array_slice( $lines, max( 0, $number - 15 ), 15 ) ), "'{$found[1]}'" ) ) {
 					$bare[] = $file->getFilename() . ':' . ( $number + 1 );

@@ -5,9 +5,9 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Schedule;
 
-/** However often and for whatever times an action is wanted: one waits, for the earliest. */
+/** Schedule keeps one pending action a hook, at the earliest requested time. */
 final class ScheduleTest extends SiteTestCase {
-	/** @return array{0: int, 1: int|bool} How many wait, and when the next one is due. */
+	/** @return array{0: int, 1: int|bool} Number of pending actions, and the time of the next one. */
 	private static function waiting( string $hook = Schedule::DRAIN ): array {
 		$ids = as_get_scheduled_actions( array( 'hook' => $hook, 'group' => Schedule::GROUP, 'status' => 'pending', 'per_page' => 50 ), 'ids' );
 		return array( count( $ids ), as_next_scheduled_action( $hook, array(), Schedule::GROUP ) );
@@ -26,7 +26,7 @@ final class ScheduleTest extends SiteTestCase {
 		}
 	}
 
-	public function test_other_hooks_and_groups_are_left_alone(): void {
+	public function test_actions_of_other_hooks_and_groups_are_not_changed(): void {
 		$now = time();
 		as_schedule_single_action( $now + 100, Schedule::DRAIN, array(), 'of-another-plugin' );
 		Schedule::at( $now + 200, Schedule::ROLES );
@@ -37,7 +37,7 @@ final class ScheduleTest extends SiteTestCase {
 		$this->assertSame( $now + 100, as_next_scheduled_action( Schedule::DRAIN, array(), 'of-another-plugin' ) );
 	}
 
-	public function test_an_action_schedules_its_next_while_it_runs(): void {
+	public function test_an_action_can_schedule_its_next_run_while_it_runs(): void {
 		$now = time();
 		remove_all_actions( Schedule::DRAIN );
 		add_action( Schedule::DRAIN, static fn() => Schedule::at( $now + 30, Schedule::DRAIN ) );
@@ -46,9 +46,9 @@ final class ScheduleTest extends SiteTestCase {
 		$this->assertSame( array( 1, $now + 30 ), self::waiting() );
 	}
 
-	public function test_of_two_that_were_asked_for_at_the_same_moment_the_earlier_stays(): void {
+	public function test_the_earlier_of_two_concurrently_scheduled_actions_stays(): void {
 		$now = time();
-		// what another process schedules between our look and our action
+		// Another process schedules this between the check and the action of this one.
 		$other = static function ( $pre, $time ) use ( &$other, $now ) {
 			remove_filter( 'pre_as_schedule_single_action', $other );
 			as_schedule_single_action( $now + 5, Schedule::DRAIN, array(), Schedule::GROUP );

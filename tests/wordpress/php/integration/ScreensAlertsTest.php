@@ -17,7 +17,7 @@ use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 use WC_Order;
 
-/** What waits for the merchant: one alert a person or account, opened and closed by what the drain brings. */
+/** Covers alerts for the merchant: one a person or account, opened and closed by the answers of a drain. */
 final class ScreensAlertsTest extends SiteTestCase {
 
 	private Services $services;
@@ -37,7 +37,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		do_action( 'tillsync_order_answered', $order->get_id(), $answer->to_stored() );
 	}
 
-	public function test_a_person_is_one_alert_however_many_orders_wait(): void {
+	public function test_a_person_has_one_alert_for_all_waiting_orders(): void {
 		$user   = $this->user();
 		$orders = array( $this->order( 'processing', $user ), $this->order( 'processing', $user ), $this->order( 'processing', $user ) );
 		foreach ( $orders as $order ) {
@@ -58,7 +58,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertSame( array(), $this->alerts()->all() );
 	}
 
-	public function test_guests_are_told_apart_by_their_email_which_is_not_kept(): void {
+	public function test_guests_are_distinguished_by_their_email_which_is_not_stored(): void {
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'Ada@Example.test' ) ), Answer::HELD );
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) ), Answer::HELD );
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'grace@example.test' ) ), Answer::HELD );
@@ -68,7 +68,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertStringContainsString( 'a guest', AlertTexts::title( $all[0] ) );
 	}
 
-	public function test_settings_and_products_are_alerts_of_the_account(): void {
+	public function test_settings_and_products_have_alerts_of_the_account(): void {
 		$this->services->get( SiteSettings::class )->store( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '0' ) ) );
 		$guest = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_CUSTOMER_NOT_MATCHED' );
@@ -77,7 +77,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$shopper = $this->user();
 		$this->answer( $this->order( 'processing', $shopper ), Answer::HELD, 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED', array( 'OUTCOME_DUPLICATE_EMAIL' ) );
 		$this->assertSame( array( 'default_customer', 'products', "user:{$shopper}" ), self::sorted( $this->alerts()->all() ) );
-		// The setting is made: the same orders are held for something else, or not at all.
+		// The merchant has made the setting. The same orders are held for another cause, or are no longer held.
 		$this->services->get( SiteSettings::class )->store( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '7' ) ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_DUPLICATE_EMAIL' );
 		$default = $this->alerts()->find( Alert::DEFAULT_CUSTOMER );
@@ -85,7 +85,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertCount( 1, $default->order_ids, 'an order stands under one alert' );
 	}
 
-	public function test_refusals_and_problems_of_the_account_open_and_close(): void {
+	public function test_refusals_and_problems_of_the_account_open_and_close_alerts(): void {
 		$this->services->get( OutboxPause::class )->pause( new ServiceError( 'unauthenticated', 401, 'unknown token' ) );
 		$this->assertSame( array( Alert::REFUSED ), self::sorted( $this->alerts()->all() ) );
 		$this->assertStringContainsString( 'unknown token', $this->alerts()->all()[0]->text );
@@ -107,7 +107,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertSame( array(), $this->alerts()->all(), 'throttling ends by itself' );
 	}
 
-	public function test_the_hourly_look_releases_what_waits_no_longer(): void {
+	public function test_the_hourly_check_closes_alerts_of_orders_that_no_longer_wait(): void {
 		$gone  = $this->order( 'processing', $this->user() );
 		$stays = $this->order( 'processing', $this->user() );
 		$ended = $this->order( 'processing', $this->user() );
@@ -122,7 +122,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertSame( array( array( $stays->get_id() ) ), array_map( static fn( Alert $alert ) => $alert->order_ids, $this->alerts()->all() ) );
 	}
 
-	public function test_the_menus_number_is_counted_after_answers_without_asking(): void {
+	public function test_the_menu_count_is_updated_after_answers_without_a_call(): void {
 		foreach ( array( Answer::HELD, Answer::HELD, Answer::PENDING ) as $state ) {
 			$order = $this->order( 'processing', $this->user() );
 			$this->services->get( Outbox::class )->add( $order->get_id() );
@@ -134,7 +134,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$this->assertNotFalse( has_action( 'shutdown', array( $this->services->get( AlertTracker::class ), 'count_held' ) ) );
 	}
 
-	public function test_leaving_the_service_leaves_no_alert(): void {
+	public function test_disconnecting_deletes_all_alerts(): void {
 		$this->answer( $this->order( 'processing', $this->user() ), Answer::HELD );
 		do_action( 'tillsync_disconnected' );
 		$this->assertSame( array(), $this->alerts()->all() );

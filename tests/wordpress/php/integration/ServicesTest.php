@@ -10,21 +10,21 @@ use Tillsync\Bridge\Services;
 
 require_once __DIR__ . '/BridgeTestCase.php';
 
-/** Needs itself. */
-final class Turning {
-	public function __construct( public readonly Turning $other ) {}
+/** Has itself as its constructor's argument. */
+final class NeedsItself {
+	public function __construct( public readonly NeedsItself $other ) {}
 }
 
-/** Needs no class. */
-final class Counting {
+/** Has a number as its constructor's argument. */
+final class NeedsNumber {
 	public function __construct( public readonly int $number ) {}
 }
 
-/** The container. */
+/** Covers the container. */
 final class ServicesTest extends BridgeTestCase {
 
-	public function test_every_class_that_needs_classes_only_can_be_made(): void {
-		$made = 0;
+	public function test_every_class_that_needs_only_classes_can_be_built(): void {
+		$built = 0;
 		$root = dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/src/';
 		foreach ( new \RecursiveIteratorIterator( new \RecursiveDirectoryIterator( $root, \FilesystemIterator::SKIP_DOTS ) ) as $file ) {
 			$name = 'Tillsync\Bridge\\' . str_replace( '/', '\\', substr( $file->getPathname(), strlen( $root ), -4 ) );
@@ -38,12 +38,12 @@ final class ServicesTest extends BridgeTestCase {
 				continue;
 			}
 			$this->assertInstanceOf( $name, ( new Services() )->get( $name ) );
-			++$made;
+			++$built;
 		}
-		$this->assertGreaterThan( 70, $made );
+		$this->assertGreaterThan( 70, $built );
 	}
 
-	public function test_an_object_is_made_once_and_anew_after_a_replacement(): void {
+	public function test_an_object_is_built_once_and_again_after_a_replacement(): void {
 		$services = new Services();
 		$drain    = $services->get( Drain::class );
 		$outbox   = $services->get( Outbox::class );
@@ -60,13 +60,13 @@ final class ServicesTest extends BridgeTestCase {
 		$this->assertSame( 5, $services->get( Outbox::class )->find( 77 )->created_at );
 	}
 
-	public function test_what_cannot_be_made_is_said(): void {
-		foreach ( array( Turning::class => 'needs itself', Counting::class => 'number is no class' ) as $name => $said ) {
+	public function test_a_class_that_cannot_be_built_is_named(): void {
+		foreach ( array( NeedsItself::class => 'needs itself', NeedsNumber::class => 'number is no class' ) as $name => $expected ) {
 			try {
 				( new Services() )->get( $name );
 				$this->fail( 'made' );
 			} catch ( \LogicException $error ) {
-				$this->assertStringContainsString( $said, $error->getMessage() );
+				$this->assertStringContainsString( $expected, $error->getMessage() );
 			}
 		}
 	}

@@ -11,7 +11,7 @@ use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 
-/** customer-types/{id} below the signature, and what other plugins hear of it. */
+/** Covers customer-types/{id} behind the signature check, and the actions that it fires. */
 final class TypesWireTest extends SiteTestCase {
 
 	private const PUT = array( 'name' => 'Trade', 'discount' => '10', 'description' => "For\nresellers" );
@@ -30,7 +30,7 @@ final class TypesWireTest extends SiteTestCase {
 		return ( 'PUT' === $method ? $route->put( $request ) : $route->delete( $request ) )->get_data();
 	}
 
-	public function test_versions_order_the_writes_and_a_tombstone_stays(): void {
+	public function test_older_writes_are_refused_and_a_tombstone_stays(): void {
 		$this->assertSame( array( 'id' => 7, 'status' => 'updated' ), $this->send( 'PUT', 7, array( 'version' => '10' ) + self::PUT ) );
 		$this->assertSame( array( 'id' => 7, 'status' => 'unchanged' ), $this->send( 'PUT', 7, array( 'version' => '10' ) + self::PUT ) );
 		$this->assertSame( array( 'id' => 7, 'status' => 'unchanged' ), $this->send( 'PUT', 7, array( 'version' => '11' ) + self::PUT ) );
@@ -45,7 +45,7 @@ final class TypesWireTest extends SiteTestCase {
 		$this->assertNull( Plugin::services()->get( TypeTable::class )->read( 66 ) );
 	}
 
-	public function test_bad_fields_are_named(): void {
+	public function test_invalid_fields_are_named(): void {
 		foreach ( array( 'version' => array( 'version' => 10 ), 'name' => array( 'version' => '1', 'name' => 5 ), 'discount' => array( 'version' => '1', 'discount' => 10 ), 'description' => array( 'version' => '1', 'description' => null ) ) as $field => $body ) {
 			$this->assertSame( array( 'id' => 7, 'status' => 'invalid', 'field' => $field ), $this->send( 'PUT', 7, $body + self::PUT ) );
 		}
@@ -53,7 +53,7 @@ final class TypesWireTest extends SiteTestCase {
 		$this->assertSame( array( 'id' => 7, 'status' => 'updated' ), $this->send( 'PUT', 7, array( 'version' => '1', 'role' => 'of a newer service' ) + self::PUT ) );
 	}
 
-	public function test_long_and_unusual_texts_are_stored_as_far_as_they_fit(): void {
+	public function test_long_names_are_cut_and_tags_are_removed(): void {
 		$long = str_repeat( 'ä', 300 );
 		$this->assertSame( 'updated', $this->send( 'PUT', 7, array( 'version' => '1', 'name' => $long ) + self::PUT )['status'] );
 		$this->assertSame( 255, mb_strlen( Plugin::services()->get( TypeTable::class )->read( 7 )->name ) );
@@ -62,7 +62,7 @@ final class TypesWireTest extends SiteTestCase {
 		$this->assertSame( "Gold \u{1F451} x", Plugin::services()->get( TypeTable::class )->read( 7 )->name );
 	}
 
-	public function test_others_hear_of_changes_only(): void {
+	public function test_the_action_fires_for_changes_only(): void {
 		$calls = $this->calls_of( 'tillsync_customer_type_updated' );
 		$this->send( 'PUT', 7, array( 'version' => '10' ) + self::PUT );
 		$this->send( 'PUT', 7, array( 'version' => '11' ) + self::PUT );
@@ -70,7 +70,7 @@ final class TypesWireTest extends SiteTestCase {
 		$this->assertSame( array( array( 7, false ), array( 7, true ) ), array_map( static fn( array $call ) => array( $call[0], $call[1]['removed'] ), $calls->getArrayCopy() ) );
 	}
 
-	public function test_the_discount_is_answered_and_applied_to_nothing(): void {
+	public function test_the_discount_is_stored_and_applied_to_nothing(): void {
 		list( $member, $other ) = array( $this->user(), $this->user() );
 		$this->send( 'PUT', 7, array( 'version' => '10', 'discount' => '7.5' ) + self::PUT );
 		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $member, 1, false, '1', '0', 7, 1 ), new CustomerItem( $other, 1, false, '1', '0', 9, 1 ) ), 'x' );

@@ -9,9 +9,9 @@ use Tillsync\Bridge\Service\Breaker;
 
 require_once __DIR__ . '/../integration/Orders/DrainTestCase.php';
 
-/** More orders than one call takes. */
+/** Covers more orders than one call takes. */
 final class DrainBatchesTest extends DrainTestCase {
-	public function test_many_orders_go_in_batches_of_a_hundred(): void {
+	public function test_many_orders_are_sent_in_batches_of_a_hundred(): void {
 		$this->due_orders( 120 );
 		$report = $this->drain();
 		$this->assertSame( array( 100, 20 ), array_map( static fn( $message ) => count( $message['orders'] ), $this->service->messages( 'BatchMatchOrderCustomers' ) ) );
@@ -29,12 +29,12 @@ final class DrainBatchesTest extends DrainTestCase {
 		$this->assertSame( 'breaker', $this->drain()->stopped_by );
 		$this->assertCount( $calls, $this->service->calls );
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
-		$this->pass( 70 );
+		$this->advance( 70 );
 		$this->assertSame( 120, $this->drain()->ended );
 		$this->assertSame( 0, $this->services->get( Breaker::class )->failures() );
 	}
 
-	public function test_stops_in_time_and_gives_back_what_it_has_not_sent(): void {
+	public function test_a_drain_stops_in_time_and_releases_unsent_rows(): void {
 		$this->due_orders( 120 );
 		$this->service->script(
 			'BatchMatchOrderCustomers',
@@ -46,12 +46,12 @@ final class DrainBatchesTest extends DrainTestCase {
 		$report = $this->drain();
 		$this->assertSame( array( 'time', 100 ), array( $report->stopped_by, $report->ended ) );
 		$this->assertSame( 20, $this->drain()->ended );
-		$this->assertSame( 'memory', ( new DrainLimitsOfNoMemory( $this->clock ) )->reason_to_stop() );
+		$this->assertSame( 'memory', ( new DrainLimitsWithoutMemory( $this->clock ) )->reason_to_stop() );
 	}
 }
 
-/** A host without memory to spare. */
-final class DrainLimitsOfNoMemory {
+/** Limits of a host without free memory. */
+final class DrainLimitsWithoutMemory {
 	private DrainLimits $limits;
 
 	public function __construct( \Tillsync\Bridge\Clock $clock ) {

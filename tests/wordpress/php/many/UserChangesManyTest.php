@@ -9,7 +9,7 @@ use Tillsync\Bridge\Users\UserChanges;
 
 require_once __DIR__ . '/../integration/BridgeTestCase.php';
 
-/** More changes, and more held orders, than one call takes. */
+/** Covers more changes, and more held orders, than one call takes. */
 final class UserChangesManyTest extends BridgeTestCase {
 	protected function setUp(): void {
 		parent::setUp();
@@ -18,7 +18,7 @@ final class UserChangesManyTest extends BridgeTestCase {
 		$this->services->get( ServiceApi::class )->store( '2' );
 	}
 
-	public function test_many_go_a_hundred_a_call_oldest_first(): void {
+	public function test_changes_are_reported_a_hundred_a_call_oldest_first(): void {
 		for ( $number = 1; $number <= 230; $number++ ) {
 			$this->services->get( UserChanges::class )->add( 100000 + $number, UserChanges::DELETED, 0 );
 		}
@@ -27,7 +27,7 @@ final class UserChangesManyTest extends BridgeTestCase {
 		$this->assertSame( array_map( 'strval', range( 100001, 100230 ) ), array_column( array_merge( ...array_column( $this->service->messages( 'ReportShopUsers' ), 'changes' ) ), 'wooCustomerId' ) );
 	}
 
-	public function test_of_many_held_orders_the_newest_fifty_are_sent_again(): void {
+	public function test_the_newest_fifty_held_orders_are_sent_again(): void {
 		global $wpdb;
 		$user   = $this->user();
 		$orders = array();
@@ -42,7 +42,7 @@ final class UserChangesManyTest extends BridgeTestCase {
 		$this->assertSame( array_map( 'strval', array_slice( $orders, 3 ) ), array_column( array_column( $this->service->messages( 'BatchMatchOrderCustomers' )[0]['orders'], 'order' ), 'orderId' ) );
 	}
 
-	public function test_the_oldest_beyond_the_limit_are_dropped_every_hour(): void {
+	public function test_the_oldest_changes_beyond_the_limit_are_deleted_hourly(): void {
 		global $wpdb;
 		$rows = array();
 		for ( $number = 1; $number <= UserChanges::LIMIT + 3; $number++ ) {

@@ -1,7 +1,7 @@
 <?php
 /**
- * Action Scheduler: one table, a runner that claims. `unique` refuses while one of the same hook and group waits or runs; nothing is tried
- * again by itself; nothing starts by itself but by cron.
+ * Action Scheduler with one table and a runner that claims actions. `unique` refuses an action while one of the same hook and group is
+ * pending or running. A failed action is not retried. Only cron starts the runner.
  */
 
 final class ActionScheduler {
@@ -36,7 +36,7 @@ abstract class ActionScheduler_Store {
 }
 
 final class ActionScheduler_DBStore extends ActionScheduler_Store {
-	/** Whatever its state is; one that does not exist passes in silence. */
+	/** Cancels an action in any state. An action that does not exist is no error. */
 	public function cancel_action( $action_id ) {
 		global $wpdb;
 		$wpdb->update( "{$wpdb->prefix}actionscheduler_actions", array( 'status' => self::STATUS_CANCELED ), array( 'action_id' => $action_id ) );
@@ -49,7 +49,7 @@ final class ActionScheduler_QueueRunner {
 		return $one ?? $one = new self();
 	}
 
-	/** Runs what is due, one claim. */
+	/** Claims and runs due actions once. */
 	public function run( $context = 'WP Cron' ) {
 		global $wpdb;
 		$table = "{$wpdb->prefix}actionscheduler_actions";
@@ -138,7 +138,7 @@ function wc_find_actions( $hook, $args, $group, array $statuses ) {
 	return $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}actionscheduler_actions WHERE " . implode( ' AND ', $where ) . ' ORDER BY scheduled_date_gmt, action_id' ); // phpcs:ignore
 }
 
-/** Cancels the next one; of args given as an empty array the real one matches exactly that. */
+/** Cancels the next action. With an empty array as args, the real one matches only actions without arguments. */
 function as_unschedule_action( $hook, $args = array(), $group = '' ) {
 	global $wpdb;
 	if ( ! ActionScheduler::is_initialized( __FUNCTION__ ) ) {
@@ -156,14 +156,14 @@ function as_unschedule_all_actions( $hook, $args = array(), $group = '' ) {
 	if ( ! ActionScheduler::is_initialized( __FUNCTION__ ) ) {
 		return;
 	}
-	// without arguments: all of the hook, or of the group
+	// An empty array stands for all actions of the hook or of the group.
 	$args = empty( $args ) ? null : $args;
 	while ( wc_find_actions( (string) $hook, $args, $group, array( 'pending' ) ) ) {
 		as_unschedule_action( (string) $hook, $args, $group );
 	}
 }
 
-/** The next time; true while one runs; false where none is. */
+/** Returns the time of the next action, true while one runs, and false if there is none. */
 function as_next_scheduled_action( $hook, $args = null, $group = '' ) {
 	if ( ! ActionScheduler::is_initialized( __FUNCTION__ ) ) {
 		return false;

@@ -1,7 +1,7 @@
 <?php
 /**
- * Two checkouts that place an order of no goods: `?wc-ajax=checkout` (the classic one) and `wc/store/v1/checkout` (the block one).
- * An Exception of a listener is swallowed where the status changes; an Error is nobody's: HTTP 500.
+ * Two checkouts that place an order without goods: `?wc-ajax=checkout` (the classic one) and `wc/store/v1/checkout` (the block one). An
+ * Exception of a callback is caught where the status changes. An Error is not caught, and answers HTTP 500.
  */
 
 function wc_place_order( WC_Order $order, array $billing ) {
@@ -42,7 +42,7 @@ add_action(
 	'rest_api_init',
 	static function () {
 		$draft = static function () {
-			// a draft by default: no change of status is told
+			// The default status makes it a draft, so no change of status fires.
 			$as_draft = static fn() => 'checkout-draft';
 			add_filter( 'woocommerce_default_order_status', $as_draft );
 			$order = new WC_Order();
@@ -56,7 +56,7 @@ add_action(
 			'/checkout',
 			array(
 				array(
-					// opening the checkout makes a draft, whose email is still empty
+					// Opening the checkout creates a draft, whose email is still empty.
 					'methods'             => 'GET',
 					'permission_callback' => '__return_true',
 					'callback'            => static function () use ( $draft ) {

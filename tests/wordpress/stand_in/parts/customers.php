@@ -1,10 +1,10 @@
 <?php
-/** Customers are users; their billing data is user meta. */
+/** Customers are users. Their billing data is user meta. */
 
 class WC_Customer extends WC_Data {
 	protected $data = array( 'email' => '', 'first_name' => '', 'last_name' => '', 'display_name' => '', 'role' => 'customer', 'username' => '', 'billing_first_name' => '', 'billing_last_name' => '', 'billing_company' => '', 'billing_phone' => '', 'billing_email' => '' );
 
-	/** Of a user that is not there: id 0, no exception. */
+	/** A missing user gives the id 0 and no exception. */
 	public function __construct( $data = 0, $is_session = false ) {
 		$user = get_user_by( 'id', absint( $data instanceof self ? $data->get_id() : $data ) );
 		if ( $user ) {
@@ -111,7 +111,7 @@ class WC_Customer extends WC_Data {
 		if ( ! $this->id ) {
 			return 0;
 		}
-		// the role goes through wp_update_user, which is set_role: second roles are lost whenever it is among the changes
+		// The role is written by wp_update_user, which calls set_role. A change that includes the role removes second roles.
 		$user = array( 'ID' => $this->id, 'user_email' => $this->get_email(), 'display_name' => $this->get_display_name() );
 		if ( array_key_exists( 'role', $this->changes ) ) {
 			$user['role'] = $this->changes['role'];
@@ -141,7 +141,7 @@ function wc_create_new_customer( $email, $username = '', $password = '', $args =
 	return $id;
 }
 
-/** Gives a new customer the orders placed before as guest: told only by woocommerce_update_order. */
+/** Links a new customer's earlier guest orders to the customer. Only woocommerce_update_order fires. */
 function wc_update_new_customer_past_orders( $customer_id ) {
 	$user   = get_user_by( 'id', $customer_id );
 	$linked = 0;
@@ -153,7 +153,7 @@ function wc_update_new_customer_past_orders( $customer_id ) {
 	return $linked;
 }
 
-/** The orders of a deleted user keep their billing email. */
+/** Orders of a deleted user keep their billing email. */
 add_action(
 	'deleted_user',
 	static function ( $user_id ) {

@@ -55,7 +55,7 @@ abstract class WC_Data {
 	protected $data        = array();
 	protected $changes     = array();
 	protected $object_read = false;
-	/** @var WC_Meta_Data[]|null not read yet */
+	/** @var WC_Meta_Data[]|null Null until it is read. */
 	protected $meta_data = null;
 
 	public function get_id() {

@@ -1,5 +1,5 @@
 <?php
-/** Loaded by the first WC()->mailer() only: before that there is no WC_Email to extend. */
+/** The first WC()->mailer() loads this file. Before that WC_Email does not exist and cannot be extended. */
 
 class WC_Email extends WC_Settings_API {
 	public $title          = '';

@@ -1,5 +1,5 @@
 <?php
-/** Names of the real one's namespaces that plugins speak to. */
+/** Names of WooCommerce's namespaces that plugins use. */
 
 namespace Automattic\WooCommerce\Utilities {
 
@@ -66,7 +66,7 @@ namespace {
 		};
 	}
 
-	// as with the real one, there only in wp-admin
+	// The real function exists in wp-admin only, too.
 	if ( is_admin() ) {
 		function wc_get_page_screen_id( $for ) {
 			if ( 'shop-order' !== str_replace( '_', '-', $for ) ) {

@@ -1,5 +1,5 @@
 <?php
-/** Log lines are kept in a file, one JSON a line, where tests can read them. */
+/** Writes log lines to a file that tests read, one JSON object a line. */
 
 interface WC_Logger_Interface {
 	public function log( $level, $message, $context = array() );

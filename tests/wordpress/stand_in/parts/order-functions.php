@@ -31,7 +31,7 @@ function wc_get_order_types( $for = '' ) {
 	return 'view-orders' === $for ? array( 'shop_order' ) : array( 'shop_order', 'shop_order_refund' );
 }
 
-/** A refund for a refund's id; false where there is no order. */
+/** Returns a refund for the id of a refund, and false if there is no order. */
 function wc_get_order( $the_order = false ) {
 	if ( $the_order instanceof WC_Abstract_Order ) {
 		return $the_order;
@@ -44,7 +44,7 @@ function wc_get_order( $the_order = false ) {
 	return 'shop_order_refund' === $row['type'] ? new WC_Order_Refund( $id ) : new WC_Order( $id );
 }
 
-/** Knows only some of the arguments of the real one, and says so. */
+/** Throws LogicException for an argument that the stand-in does not implement. */
 function wc_get_orders( $args ) {
 	$known = array( 'type', 'status', 'limit', 'page', 'offset', 'paginate', 'return', 'orderby', 'order', 'customer', 'customer_id', 'billing_email', 'date_created', 'date_modified', 'exclude', 'parent' );
 	if ( array_diff( array_keys( $args ), $known ) ) {
@@ -72,7 +72,7 @@ function wc_get_orders( $args ) {
 	return $args['paginate'] ? (object) array( 'orders' => $found, 'total' => $total, 'max_num_pages' => $limit > 0 ? (int) ceil( $total / $limit ) : 1 ) : $found;
 }
 
-/** `>time`, `>=time`, `<time`, `<=time`, `from...to`; times as numbers are to the second, dates cover their whole day. */
+/** Accepts `>time`, `>=time`, `<time`, `<=time` and `from...to`. Numeric times are exact to the second. Dates cover their whole day. */
 function wc_time_conditions( $given ) {
 	if ( '' === $given || null === $given ) {
 		return array();
@@ -89,7 +89,7 @@ function wc_time_conditions( $given ) {
 	return array( '>=' => $seconds( $given ), '<=' => $seconds( $given ) + ( is_numeric( $given ) ? 0 : DAY_IN_SECONDS - 1 ) );
 }
 
-/** Saves before anybody can set an email: its status change is told with customer 0 and no email. */
+/** Saves before a caller can set an email, so its status change fires with customer 0 and no email. */
 function wc_create_order( $args = array() ) {
 	try {
 		$order = new WC_Order( $args['order_id'] ?? 0 );

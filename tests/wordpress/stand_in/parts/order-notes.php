@@ -1,5 +1,5 @@
 <?php
-/** Notes of orders are comments, kept out of every other list. */
+/** Notes of orders are comments that all other lists of comments leave out. */
 
 function wc_store_order_note( WC_Order $order, $note, $for_customer, $by_user ) {
 	$user = $by_user && is_user_logged_in() ? wp_get_current_user() : null;

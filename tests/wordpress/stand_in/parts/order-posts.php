@@ -1,5 +1,5 @@
 <?php
-/** Orders as posts, with post meta: the older store. */
+/** Stores orders as posts with post meta. This is WooCommerce's older store. */
 
 final class WC_Order_Posts {
 	private static $keys = array( 'customer_id' => '_customer_user', 'order_key' => '_order_key', 'created_via' => '_created_via', 'payment_method' => '_payment_method', 'currency' => '_order_currency', 'total' => '_order_total', 'date_paid' => '_date_paid', 'date_completed' => '_date_completed' );
@@ -107,7 +107,7 @@ final class WC_Order_Posts {
 	}
 
 	public function ids( array $query ) {
-		$asked = array(
+		$arguments = array(
 			'post_type'        => $query['type'],
 			'post_status'      => $query['status'],
 			'posts_per_page'   => -1,
@@ -120,19 +120,19 @@ final class WC_Order_Posts {
 			'suppress_filters' => true,
 		);
 		if ( null !== $query['parent'] ) {
-			$asked['post_parent'] = $query['parent'];
+			$arguments['post_parent'] = $query['parent'];
 		}
 		foreach ( array( 'customer_id' => '_customer_user', 'billing_email' => '_billing_email' ) as $name => $key ) {
 			if ( null !== $query[ $name ] ) {
-				$asked['meta_query'][] = array( 'key' => $key, 'value' => (string) $query[ $name ] );
+				$arguments['meta_query'][] = array( 'key' => $key, 'value' => (string) $query[ $name ] );
 			}
 		}
 		foreach ( array( 'date_created' => 'post_date_gmt', 'date_modified' => 'post_modified_gmt' ) as $name => $column ) {
 			foreach ( $query[ $name ] as $operator => $time ) {
-				$asked['date_query'][] = array( 'column' => $column, ( '>' === $operator[0] ? 'after' : 'before' ) => gmdate( 'Y-m-d H:i:s', $time ), 'inclusive' => '=' === substr( $operator, -1 ) );
+				$arguments['date_query'][] = array( 'column' => $column, ( '>' === $operator[0] ? 'after' : 'before' ) => gmdate( 'Y-m-d H:i:s', $time ), 'inclusive' => '=' === substr( $operator, -1 ) );
 			}
 		}
-		return array_map( 'intval', get_posts( $asked ) );
+		return array_map( 'intval', get_posts( $arguments ) );
 	}
 }
 

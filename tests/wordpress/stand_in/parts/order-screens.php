@@ -1,5 +1,5 @@
 <?php
-/** The list of orders and one order in wp-admin, where orders have tables. With posts, WordPress's own screens serve. */
+/** The list of orders and the page of one order in wp-admin, for the table store. With the post store WordPress's own screens are used. */
 
 add_action(
 	'admin_menu',
@@ -101,7 +101,7 @@ function wc_output_orders_page() {
 	echo '</tbody></table></form></div>';
 }
 
-/** With posts: their statuses are not public, so the list asks for them by name. */
+/** With the post store the list names the statuses, because they are not public. */
 add_filter(
 	'request',
 	static function ( $query ) {
@@ -112,7 +112,7 @@ add_filter(
 	}
 );
 
-/** With posts: order actions and their saving on WordPress's own screen, as the real one has them. */
+/** With the post store, adds order actions and saves them on WordPress's own screen, as the real one does. */
 add_action(
 	'add_meta_boxes_shop_order',
 	static function ( $post ) {

@@ -1,5 +1,5 @@
 <?php
-/** Orders in tables of their own. wp_posts keeps only a placeholder, so that ids stay unique. */
+/** Stores orders in their own tables. wp_posts has only a placeholder, so that ids stay unique. */
 
 final class WC_Order_Tables {
 	const PLACEHOLDER = 'shop_order_placehold';
@@ -96,7 +96,7 @@ final class WC_Order_Tables {
 		wp_delete_post( $id, true );
 	}
 
-	/** Tells no status change. */
+	/** Fires no status change. */
 	public function trash( WC_Abstract_Order $order ) {
 		global $wpdb;
 		do_action( 'woocommerce_before_trash_order', $order->get_id(), $order );
@@ -107,7 +107,7 @@ final class WC_Order_Tables {
 		return true;
 	}
 
-	/** Tells trash → what it was before. */
+	/** Fires a status change from trash to the previous status. */
 	public function untrash( WC_Order $order ) {
 		if ( 'trash' !== $order->get_status() ) {
 			return false;
@@ -140,7 +140,7 @@ final class WC_Order_Tables {
 		$wpdb->delete( "{$wpdb->prefix}wc_orders_meta", array( 'id' => $meta_id ) );
 	}
 
-	/** Ids that fit, newest first. The conditions are those of wc_get_orders, checked there. */
+	/** Returns matching ids, newest first. The conditions are those of wc_get_orders, which checks them. */
 	public function ids( array $query ) {
 		global $wpdb;
 		$where = array( '1 = 1' );

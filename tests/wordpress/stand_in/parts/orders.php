@@ -1,5 +1,5 @@
 <?php
-/** Orders. The store is chosen at each access, as the option says. */
+/** Orders. Each access chooses the store by the option. */
 
 abstract class WC_Abstract_Order extends WC_Data {
 	protected $data = array(
@@ -93,7 +93,7 @@ abstract class WC_Abstract_Order extends WC_Data {
 		return array();
 	}
 
-	/** All properties as they will be, for the store. */
+	/** Returns all properties with the unsaved changes, for the store. */
 	public function props() {
 		return array_replace( $this->data, $this->changes );
 	}
@@ -143,7 +143,7 @@ abstract class WC_Abstract_Order extends WC_Data {
 		}
 	}
 
-	/** Into the bin, or for good. */
+	/** Moves the order to the bin, or deletes it permanently. */
 	public function delete( $force_delete = false ) {
 		$id = $this->id;
 		if ( $force_delete ) {
@@ -159,7 +159,7 @@ abstract class WC_Abstract_Order extends WC_Data {
 	}
 
 	protected function after_meta_change() {
-		// the table store saves the whole order once its time of change is not of this second
+		// The table store saves the whole order if the order was last changed before this second.
 		if ( $this->store() instanceof WC_Order_Tables && $this->get_date_modified() && $this->get_date_modified()->getTimestamp() < time() && ! $this->changes && apply_filters( 'woocommerce_orders_table_datastore_should_save_after_meta_change', true ) ) {
 			$this->set_date_modified( time() );
 			$this->save();
@@ -329,12 +329,12 @@ class WC_Order extends WC_Abstract_Order {
 		return wc_get_endpoint_url( 'view-order', $this->id, wc_get_page_permalink( 'myaccount' ) );
 	}
 
-	/** Only goods that are not downloaded do; no order of the stand-in has goods. */
+	/** Only goods that are not downloads need processing. No order of the stand-in has goods. */
 	public function needs_processing() {
 		return false;
 	}
 
-	/** Dated when the status is the one that follows a payment, or is beyond it. */
+	/** Sets the date if the status is the one that follows a payment, or a later one. */
 	public function maybe_set_date_paid() {
 		$after_payment = apply_filters( 'woocommerce_payment_complete_order_status', $this->needs_processing() ? 'processing' : 'completed', $this->id, $this );
 		if ( ! $this->get_date_paid() && ( $this->has_status( $after_payment ) || ( 'processing' === $after_payment && $this->has_status( 'completed' ) ) ) ) {
@@ -400,7 +400,7 @@ class WC_Order extends WC_Abstract_Order {
 		}
 	}
 
-	/** An Exception of a listener ends the others' turn and is swallowed; an Error goes up to the checkout. */
+	/** An Exception of a callback is caught, and later callbacks are skipped. An Error reaches the checkout. */
 	private function status_transition() {
 		$change                  = $this->status_transition;
 		$this->status_transition = false;

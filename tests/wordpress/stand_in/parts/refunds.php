@@ -1,5 +1,5 @@
 <?php
-/** Refunds are orders without a buyer: no get_billing_email, get_customer_id or get_order_number. */
+/** Refunds are orders without a buyer. They have no get_billing_email, get_customer_id or get_order_number. */
 
 class WC_Order_Refund extends WC_Abstract_Order {
 	protected $data = array(
@@ -32,7 +32,7 @@ function wc_create_refund( $args = array() ) {
 	$refund->save();
 	$refunded = array_sum( array_map( static fn( $one ) => (float) $one->get_total(), wc_get_orders( array( 'type' => 'shop_order_refund', 'parent' => $order->get_id(), 'limit' => -1 ) ) ) );
 	if ( (float) $order->get_total() + $refunded <= 0 ) {
-		// also an order of nothing, of which nothing was refunded
+		// This includes an order of zero, of which nothing was refunded.
 		do_action( 'woocommerce_order_fully_refunded', $order->get_id(), $refund->get_id() );
 		$order->update_status( 'refunded' );
 	}

@@ -1,5 +1,5 @@
 <?php
-/** Settings: the API of settings forms, integrations, and the page WooCommerce → Settings. */
+/** The API of settings forms, integrations, and the page WooCommerce → Settings. */
 
 abstract class WC_Settings_API {
 	public $plugin_id   = 'woocommerce_';
@@ -158,18 +158,18 @@ final class WC_Integrations {
 }
 
 class WC_Admin_Settings {
-	private static $said = array( 'updated' => array(), 'error' => array() );
+	private static $notices = array( 'updated' => array(), 'error' => array() );
 
 	public static function add_message( $text ) {
-		self::$said['updated'][] = $text;
+		self::$notices['updated'][] = $text;
 	}
 
 	public static function add_error( $text ) {
-		self::$said['error'][] = $text;
+		self::$notices['error'][] = $text;
 	}
 
 	public static function show_messages() {
-		foreach ( self::$said as $class => $texts ) {
+		foreach ( self::$notices as $class => $texts ) {
 			foreach ( $texts as $text ) {
 				echo '<div id="message" class="' . esc_attr( $class ) . ' inline"><p><strong>' . esc_html( $text ) . '</strong></p></div>';
 			}
@@ -208,8 +208,8 @@ class WC_Admin_Settings {
 	}
 }
 
-// As the script of WooCommerce's settings page: once a field was changed, leaving the page asks, unless by a button inside of ".submit".
-// Only fields and buttons that are there when the page is ready count.
+// This matches the script of WooCommerce's settings page. After a field was changed, leaving the page asks for confirmation, except by a
+// button inside ".submit". Only fields and buttons that exist when the page is ready count.
 add_action(
 	'admin_print_footer_scripts',
 	static function () {

@@ -1,5 +1,5 @@
 <?php
-/** My account: the page, its dashboard and the details of the account. */
+/** My account: the page, its dashboard and the account details. */
 
 function wc_get_page_id( $page ) {
 	return (int) get_option( "woocommerce_{$page}_page_id", -1 );

@@ -1,5 +1,5 @@
 <?php
-/** Templates, and small functions beside them. */
+/** Templates and small functions. */
 
 function wc_locate_template( $name, $template_path = '', $default_path = '' ) {
 	$template_path = $template_path ? $template_path : WC()->template_path();

@@ -15,7 +15,7 @@ use WP_User;
 
 require_once dirname( __DIR__ ) . '/BridgeTestCase.php';
 
-/** What confirms an email, what makes it a claim again, and what orders say of it. */
+/** Covers what confirms an email, what makes an email unconfirmed again, and which confirmation orders send. */
 final class ConfirmationsTest extends BridgeTestCase {
 
 	private function person( string $email = 'ada@example.test' ): WP_User {
@@ -32,11 +32,11 @@ final class ConfirmationsTest extends BridgeTestCase {
 		wp_update_user( array( 'ID' => $user->ID, 'user_email' => $email ) );
 	}
 
-	public function test_a_registration_is_a_claim(): void {
+	public function test_a_registration_leaves_the_email_unconfirmed(): void {
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $this->person() ) );
 	}
 
-	public function test_a_password_set_through_a_mailed_link_confirms(): void {
+	public function test_setting_a_password_through_a_mailed_link_confirms_the_email(): void {
 		$user = $this->person();
 		$key  = get_password_reset_key( $user );
 		$this->assertIsString( $key );
@@ -47,7 +47,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 	}
 
 	/** @group catches:only-a-mailed-key-confirms */
-	public function test_a_password_set_without_a_mailed_link_confirms_nothing(): void {
+	public function test_setting_a_password_without_a_mailed_link_confirms_nothing(): void {
 		$user = $this->person();
 		reset_password( $user, 'another-password-of-the-tests' );
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
@@ -56,7 +56,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
 	}
 
-	public function test_a_key_mailed_to_the_email_of_before_confirms_nothing(): void {
+	public function test_a_key_mailed_to_the_previous_email_confirms_nothing(): void {
 		$user = $this->person( 'eve@example.test' );
 		$key  = get_password_reset_key( $user );
 		$this->change_email( $user, 'ada@example.test' );
@@ -65,7 +65,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::CHANGED, $this->state( $user ) );
 	}
 
-	public function test_a_changed_email_is_a_claim_again_and_the_confirmed_one_is_remembered(): void {
+	public function test_a_changed_email_is_unconfirmed_and_the_confirmed_one_is_remembered(): void {
 		$user = $this->person();
 		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_ADMIN );
 		$this->change_email( $user, 'other@example.test' );
@@ -74,7 +74,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::CONFIRMED, $this->state( $user ), 'capitals make no other email, as WordPress has it' );
 	}
 
-	public function test_an_unconfirmed_email_that_changes_is_told_from_the_registered_one(): void {
+	public function test_a_changed_unconfirmed_email_differs_from_the_registered_one(): void {
 		$user = $this->person();
 		wp_update_user( array( 'ID' => $user->ID, 'first_name' => 'Ada' ) );
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
@@ -83,7 +83,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::CHANGED, $this->state( $user ) );
 	}
 
-	public function test_woocommerces_word_counts_while_it_is_given(): void {
+	public function test_woocommerces_filter_confirms_an_email_while_it_is_set(): void {
 		$user = $this->person();
 		add_filter( 'woocommerce_customer_email_is_verified', static fn( $is, $id = 0 ) => $id === $user->ID, 10, 2 );
 		$this->assertSame( Confirmations::CONFIRMED, $this->state( $user ) );
@@ -98,7 +98,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
 	}
 
-	public function test_nothing_of_a_deleted_user_stays(): void {
+	public function test_deleting_a_user_deletes_the_confirmation(): void {
 		$user = $this->person();
 		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_MAIL );
 		require_once ABSPATH . 'wp-admin/includes/user.php';
@@ -106,7 +106,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertNull( $this->services->get( ConfirmationTable::class )->find( $user->ID ) );
 	}
 
-	public function test_the_email_is_kept_as_a_keyed_hash_only(): void {
+	public function test_the_email_is_stored_as_a_keyed_hash_only(): void {
 		global $wpdb;
 		$user = $this->person();
 		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_MAIL );
@@ -118,7 +118,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 	}
 
 	/** @group catches:confirmation-links-are-signed */
-	public function test_a_link_is_of_one_user_one_email_and_two_days(): void {
+	public function test_a_link_is_valid_for_one_user_and_one_email_for_two_days(): void {
 		$links = $this->services->get( ConfirmationLink::class );
 		$user  = $this->person();
 		$other = $this->person( 'ben@example.test' );
@@ -131,32 +131,32 @@ final class ConfirmationsTest extends BridgeTestCase {
 		foreach ( array( '', 'x', '1-2-3', $token . '0', strtoupper( $token ) ) as $wrong ) {
 			$this->assertFalse( $links->is_valid( $wrong, $user ) );
 		}
-		$this->pass( 2 * DAY_IN_SECONDS - 1 );
+		$this->advance( 2 * DAY_IN_SECONDS - 1 );
 		$this->assertTrue( $links->is_valid( $token, $user ) );
-		$this->pass( 1 );
+		$this->advance( 1 );
 		$this->assertFalse( $links->is_valid( $token, $user ) );
-		$this->pass( -3600 );
+		$this->advance( -3600 );
 		$this->change_email( $user, 'other@example.test' );
 		$this->assertFalse( $links->is_valid( $token, get_userdata( $user->ID ) ) );
 	}
 
-	public function test_mails_are_few(): void {
+	public function test_a_user_gets_at_most_five_mails_a_day(): void {
 		$table = $this->services->get( ConfirmationTable::class );
 		$user  = $this->person();
 		$sent  = 0;
 		for ( $minute = 0; $minute < 120; $minute++ ) {
 			$sent += $table->claim_mail( $user->ID ) ? 1 : 0;
-			$this->pass( 60 );
+			$this->advance( 60 );
 		}
 		$this->assertSame( 5, $sent, 'of 120 requests in two hours' );
-		$this->pass( DAY_IN_SECONDS );
+		$this->advance( DAY_IN_SECONDS );
 		$this->assertTrue( $table->claim_mail( $user->ID ) );
 		$this->assertFalse( $table->claim_mail( $user->ID ) );
 		$this->assertTrue( $table->claim_mail( $this->person( 'ben@example.test' )->ID ) );
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
 	}
 
-	public function test_an_order_says_it_to_a_service_that_knows_and_to_no_other(): void {
+	public function test_an_order_has_the_confirmation_only_for_a_service_that_reads_it(): void {
 		$user  = $this->person();
 		$order = $this->order( 'processing', $user->ID, array( 'email' => 'ada@example.test' ) );
 		$facts = OrderFacts::of( $order, 0, $this->services->get( Confirmations::class ) );
@@ -173,7 +173,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( array(), array_intersect( array( 'emailConfirmation', 'wooRegisteredTime' ), array_keys( $guest ) ) );
 	}
 
-	public function test_confirming_asks_for_the_newest_order_once_more(): void {
+	public function test_confirming_requests_a_rerun_of_the_newest_order(): void {
 		$this->connect();
 		$user   = $this->person();
 		$older  = $this->due_order( $user->ID );
@@ -189,7 +189,7 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertTrue( $this->row( $newest->get_id() )->rerun );
 	}
 
-	public function test_an_erased_person_is_not_sent_again_and_is_confirmed_no_more(): void {
+	public function test_erasing_a_person_removes_the_confirmation_and_sends_no_order_again(): void {
 		$this->connect();
 		$user  = $this->person();
 		$order = $this->due_order( $user->ID );

@@ -23,12 +23,12 @@ final class ConnectorTest extends BridgeTestCase {
 		return $this->services->get( Connector::class );
 	}
 
-	public function test_introduces_the_shop_and_keeps_what_the_service_says(): void {
+	public function test_connecting_sends_the_shop_and_stores_the_services_settings(): void {
 		$pending = null;
 		$this->service->script(
 			'ConnectShop',
 			function ( array $message ) use ( &$pending ): array {
-				// the service calls back now, signed with this secret
+				// The real service calls the shop at this moment, signed with this secret.
 				$pending = $this->services->get( ConnectionStore::class )->pending_secret();
 				$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 				return array( 'accountName' => 'Corner Shop', 'settings' => self::SETTINGS, 'etag' => 'e1' );
@@ -49,7 +49,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertGreaterThanOrEqual( 60, $arguments['timeout'] );
 	}
 
-	public function test_a_refused_connect_leaves_everything_as_it_was(): void {
+	public function test_a_refused_connect_changes_nothing(): void {
 		$before = $this->connect();
 		$this->service->script( 'ConnectShop', FakeService::error( 400, 'failed_precondition', 'the shop answers with a firewall page: allow /wp-json/' ) );
 		try {
@@ -63,7 +63,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertNull( $this->services->get( ConnectionStore::class )->pending_secret() );
 	}
 
-	public function test_connecting_again_rotates_the_secret_and_keeps_which_orders_are_old(): void {
+	public function test_reconnecting_to_the_same_account_rotates_the_secret_and_keeps_orders_since(): void {
 		$before = $this->connect();
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$after = $this->connector()->connect( self::connect_string() );
@@ -73,7 +73,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertSame( $this->clock->now, $other->orders_since );
 	}
 
-	public function test_neither_token_nor_secret_is_autoloaded_and_the_hook_needs_no_query(): void {
+	public function test_the_active_flag_is_autoloaded_and_token_and_secret_are_not(): void {
 		$this->connect();
 		wp_cache_flush();
 		$loaded = wp_load_alloptions();
@@ -83,7 +83,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertSame( '1', $loaded[ ConnectionStore::ACTIVE ] );
 	}
 
-	public function test_disconnecting_tells_the_service_first(): void {
+	public function test_disconnecting_calls_the_service_first(): void {
 		$this->connect();
 		$this->service->script( 'DisconnectShop', new \WP_Error( 'http_request_failed', 'no route' ), array( 'tokenRevoked' => true ) );
 		try {
@@ -97,24 +97,24 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertSame( '', get_option( ConnectionStore::ACTIVE ) );
 	}
 
-	public function test_disconnecting_with_a_token_that_is_revoked_already_succeeds(): void {
+	public function test_disconnecting_with_a_revoked_token_succeeds(): void {
 		$this->connect();
 		$this->service->script( 'DisconnectShop', FakeService::error( 401, 'unauthenticated' ) );
 		$this->connector()->disconnect();
 		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 	}
 
-	public function test_the_service_not_reached_may_be_left_here_only(): void {
+	public function test_a_shop_can_disconnect_while_the_service_is_unreachable(): void {
 		$this->connect();
 		$this->service->script( 'DisconnectShop', new \WP_Error( 'http_request_failed', 'no route' ) );
 		$this->connector()->disconnect( true );
 		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 	}
 
-	public function test_a_copy_sends_nothing_and_forgets_the_connection_when_it_is_told_so(): void {
+	public function test_a_copy_sends_nothing_and_become_copy_forgets_the_connection(): void {
 		$this->connect( 'https://live.example.test' );
 		$order = $this->due_order();
-		$this->pass( 31 );
+		$this->advance( 31 );
 		$this->assertSame( 'not_connected', $this->drain()->stopped_by );
 		$this->assertTrue( $this->services->get( CopyGuard::class )->must_choose() );
 		$this->assertSame( array(), $this->service->calls );
@@ -125,7 +125,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertSame( array(), $this->service->calls );
 	}
 
-	public function test_a_shop_that_moved_is_introduced_from_where_it_is_now(): void {
+	public function test_a_moved_shop_connects_with_its_new_address(): void {
 		$before = $this->connect( 'https://live.example.test' );
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$after = $this->connector()->reconnect();
@@ -134,13 +134,13 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->assertFalse( $this->services->get( CopyGuard::class )->must_choose() );
 	}
 
-	public function test_another_environment_type_makes_a_copy_too(): void {
+	public function test_another_environment_type_makes_a_copy(): void {
 		$this->connect( '', 'staging' );
 		$this->assertTrue( $this->services->get( CopyGuard::class )->must_choose() );
 		$this->assertNull( $this->services->get( CopyGuard::class )->usable() );
 	}
 
-	public function test_a_changed_setting_carries_its_mask_and_the_etag_of_what_was_shown(): void {
+	public function test_a_changed_setting_is_sent_with_its_mask_and_the_shown_etag(): void {
 		$this->connect();
 		$settings = $this->services->get( SiteSettings::class );
 		$settings->store( array( 'settings' => self::SETTINGS, 'etag' => 'e1' ) );

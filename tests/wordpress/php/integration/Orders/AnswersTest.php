@@ -25,7 +25,7 @@ final class AnswersTest extends BridgeTestCase {
 		return array_map( static fn( $note ) => $note->content, wc_get_order_notes( array( 'order_id' => $order_id ) ) );
 	}
 
-	public function test_is_kept_with_the_order_and_told_once(): void {
+	public function test_an_answer_is_stored_with_the_order_and_noted_once(): void {
 		$order  = $this->order();
 		$before = count( self::notes( $order->get_id() ) );
 		foreach ( array( 1, 2, 3 ) as $again ) {
@@ -46,14 +46,14 @@ final class AnswersTest extends BridgeTestCase {
 		$this->assertCount( $before, self::notes( $order->get_id() ) );
 	}
 
-	public function test_fires_no_update_of_the_order(): void {
+	public function test_storing_an_answer_fires_no_update_of_the_order(): void {
 		$order   = $this->aged( $this->order(), 600 );
 		$updates = $this->calls_of( 'woocommerce_update_order' );
 		$this->answers()->store( $order->get_id(), self::answer() );
 		$this->assertCount( 0, $updates );
 	}
 
-	public function test_an_answer_that_was_copied_from_another_order_is_none(): void {
+	public function test_an_answer_that_was_copied_from_another_order_is_ignored(): void {
 		$order = $this->order();
 		$this->answers()->store( $order->get_id(), self::answer() );
 		$renewal = $this->order();
@@ -65,7 +65,7 @@ final class AnswersTest extends BridgeTestCase {
 		$this->assertCount( 1, wc_get_order( $renewal->get_id() )->get_meta( Answers::META, false ) );
 	}
 
-	public function test_two_rows_of_two_first_writes_become_one(): void {
+	public function test_storing_an_answer_merges_two_rows_of_concurrent_first_writes(): void {
 		$id = $this->order()->get_id();
 		foreach ( array( wc_get_order( $id ), wc_get_order( $id ) ) as $object ) {
 			$object->add_meta_data( Answers::META, array( 'order_id' => $id, 'state' => 'ENTRY_STATE_PENDING' ), false );
@@ -77,12 +77,12 @@ final class AnswersTest extends BridgeTestCase {
 		$this->assertEquals( self::answer(), $this->answers()->of( wc_get_order( $id ) ) );
 	}
 
-	public function test_an_order_that_is_gone_keeps_nothing(): void {
+	public function test_no_answer_is_stored_for_a_deleted_order(): void {
 		$this->answers()->store( 987654, self::answer() );
 		$this->assertFalse( wc_get_order( 987654 ) );
 	}
 
-	public function test_the_panel_shows_the_comment_word_by_word_and_escaped(): void {
+	public function test_the_panel_shows_the_comment_unchanged_and_escaped(): void {
 		$order = $this->order();
 		$this->connect();
 		$panel = $this->services->get( OrderPanel::class );
@@ -97,7 +97,7 @@ final class AnswersTest extends BridgeTestCase {
 		$this->assertStringContainsString( 'Waits for you', $html );
 	}
 
-	public function test_the_column_stands_in_both_lists_for_managers_only(): void {
+	public function test_both_order_lists_have_the_column_for_managers_only(): void {
 		foreach ( array( 'manage_edit-shop_order_columns', 'manage_woocommerce_page_wc-orders_columns' ) as $filter ) {
 			wp_set_current_user( $this->user( 'customer' ) );
 			$this->assertArrayNotHasKey( 'tillsync', apply_filters( $filter, array( 'order_status' => 'Status', 'order_total' => 'Total' ) ) );

@@ -12,7 +12,7 @@ use Tillsync\Bridge\Service\ServiceApi;
 require_once __DIR__ . '/DrainTestCase.php';
 
 final class DrainTest extends DrainTestCase {
-	public function test_sends_facts_as_they_are_when_sending(): void {
+	public function test_a_drain_sends_the_facts_of_the_moment_of_sending(): void {
 		$user  = $this->user( 'customer', 'account@example.test' );
 		$order = $this->due_order();
 		$order->set_customer_id( $user );
@@ -20,7 +20,7 @@ final class DrainTest extends DrainTestCase {
 			$order->{"set_billing_$name"}( $value );
 		}
 		$order->save();
-		$this->pass( 31 );
+		$this->advance( 31 );
 		$this->assertSame( 1, $this->drain()->sent );
 		$sent = $this->service->messages( 'BatchMatchOrderCustomers' )[0];
 		$this->assertSame( 'corner-shop', $sent['accountId'] );
@@ -50,7 +50,7 @@ final class DrainTest extends DrainTestCase {
 		return end( $messages )['orders'][0]['order'];
 	}
 
-	public function test_a_service_that_passes_over_new_fields_is_told_when_the_user_registered(): void {
+	public function test_the_registration_time_is_sent_to_a_service_that_ignores_unknown_fields(): void {
 		global $wpdb;
 		$user = $this->user( 'customer', 'account@example.test' );
 		$sent = array();
@@ -61,36 +61,36 @@ final class DrainTest extends DrainTestCase {
 			$wpdb->update( $wpdb->users, array( 'user_registered' => $registered ), array( 'ID' => $user ) );
 			clean_user_cache( $user );
 			$this->due_order( $user );
-			$this->pass( 31 );
+			$this->advance( 31 );
 			$this->drain();
 			$sent[] = $this->last_sent()['wooRegisteredTime'] ?? null;
 		}
 		$this->assertSame( array( null, '2024-05-01T09:30:00Z', null ), $sent );
 	}
 
-	public function test_an_update_sends_no_held_order_again_and_another_person_of_the_number_does(): void {
+	public function test_a_held_order_is_sent_again_for_another_person_and_not_after_an_update_of_the_service(): void {
 		global $wpdb;
 		$user  = $this->user( 'customer', 'account@example.test' );
 		$order = $this->due_order( $user );
-		$this->pass( 31 );
+		$this->advance( 31 );
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided( 'ENTRY_STATE_HELD' ) );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'We could not auto-link' ) ) ) ) );
 		$this->drain();
 		$this->assertArrayNotHasKey( 'wooRegisteredTime', $this->last_sent() );
 		$this->service->api = '2';
-		$this->pass( 301 );
+		$this->advance( 301 );
 		$this->assertSame( 1, $this->drain()->polled );
 		$this->assertSame( 2, $this->services->get( ServiceApi::class )->version() );
-		$this->pass( 30000 );
+		$this->advance( 30000 );
 		$this->assertSame( 1, $this->drain()->polled, 'the service was updated' );
 		$this->assertCount( 1, $this->service->messages( 'BatchMatchOrderCustomers' ) );
-		// asked for again by a person: the time is sent
+		// A person requests a match, so the registration time is sent.
 		$this->services->get( Outbox::class )->request_match( $order->get_id() );
 		$this->drain();
 		$this->assertArrayHasKey( 'wooRegisteredTime', $this->last_sent() );
 		$wpdb->update( $wpdb->users, array( 'user_registered' => '2025-01-01 00:00:00' ), array( 'ID' => $user ) );
 		clean_user_cache( $user );
-		$this->pass( 30000 );
+		$this->advance( 30000 );
 		$this->drain();
 		$this->assertSame( '2025-01-01T00:00:00Z', $this->last_sent()['wooRegisteredTime'] );
 		$this->assertCount( 3, $this->service->messages( 'BatchMatchOrderCustomers' ) );
@@ -100,7 +100,7 @@ final class DrainTest extends DrainTestCase {
 		$order = $this->due_order( 999999 );
 		$order->set_order_key( '' );
 		$order->save();
-		$this->pass( 31 );
+		$this->advance( 31 );
 		$this->drain();
 		$sent = $this->service->messages( 'BatchMatchOrderCustomers' )[0]['orders'][0]['order'];
 		$stored = wc_get_order( $order->get_id() );
@@ -117,13 +117,13 @@ final class DrainTest extends DrainTestCase {
 	}
 
 	/** @group catches:rows-end-with-the-final-answer */
-	public function test_a_row_is_closed_only_at_an_end_and_polled_until_then(): void {
+	public function test_a_row_is_polled_until_it_ends_with_the_final_answer(): void {
 		$order = $this->due_orders( 1 )[0];
 		$id    = $order->get_id();
 		$this->drain();
 		$this->assertSame( array( 'sent', 'ENTRY_STATE_PENDING' ), array( $this->row( $id )->state, $this->row( $id )->entry_state ) );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $id, 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'We could not auto-link' ) ) ) ) );
-		$this->pass( 6 );
+		$this->advance( 6 );
 		$this->drain();
 		$this->assertSame( array( 'sent', 'ENTRY_STATE_HELD' ), array( $this->row( $id )->state, $this->row( $id )->entry_state ) );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $id, 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_LINK', 'Matched to the linked customer', 9 ) ) ) ) );
@@ -131,13 +131,13 @@ final class DrainTest extends DrainTestCase {
 		$this->services->get( Outbox::class )->request_poll( $id );
 		$this->assertSame( 1, $this->drain()->ended );
 		$this->assertSame( 'done', $this->row( $id )->state );
-		$this->pass( 100000 );
+		$this->advance( 100000 );
 		$this->assertSame( 0, $this->drain()->polled );
 		$this->assertCount( 1, $this->service->messages( 'BatchMatchOrderCustomers' ) );
 	}
 
-	/** @dataProvider not_sent */
-	public function test_an_order_that_is_gone_before_it_was_sent_is_closed_with_a_reason( string $how, string $says ): void {
+	/** @dataProvider unsendable_orders */
+	public function test_an_order_cancelled_or_deleted_before_it_is_sent_is_closed_with_a_reason( string $how, string $says ): void {
 		$order = $this->due_orders( 1 )[0];
 		$id    = $order->get_id();
 		'deleted' === $how ? $order->delete( true ) : $order->update_status( $how );
@@ -147,11 +147,11 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( array(), $this->service->calls );
 	}
 
-	public function not_sent(): array {
+	public function unsendable_orders(): array {
 		return array( array( 'cancelled', 'Cancelled' ), array( 'trash', 'trash' ), array( 'deleted', 'deleted' ) );
 	}
 
-	public function test_one_bad_order_fails_alone_with_the_reason(): void {
+	public function test_only_the_bad_order_of_a_batch_fails_with_the_reason(): void {
 		$orders = $this->due_orders( 3 );
 		$bad    = $orders[1]->get_id();
 		$this->service->script(
@@ -172,7 +172,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertStringContainsString( 'billing_email: at most 254', $this->row( $bad )->reason );
 	}
 
-	public function test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_bad_one_stands_alone(): void {
+	public function test_a_refused_batch_is_halved_until_only_the_bad_order_fails(): void {
 		$orders = $this->due_orders( 7 );
 		$bad    = (string) $orders[4]->get_id();
 		$this->service->script(
@@ -185,7 +185,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( 0, $this->services->get( Breaker::class )->failures() );
 	}
 
-	public function test_an_item_the_service_cannot_take_yet_stays_due(): void {
+	public function test_an_order_that_the_service_postpones_stays_due(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'error' => array( 'code' => 8, 'message' => 'too many waiting' ) ) ) ) );
 		$this->assertSame( 1, $this->drain()->postponed );
@@ -202,7 +202,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( 'paused', $this->drain()->stopped_by );
 		$this->assertCount( 1, $this->service->calls );
 		$this->assertSame( array( 'waiting', 0 ), array( $this->row( $order->get_id() )->state, $this->row( $order->get_id() )->attempts ) );
-		$this->pass( 3601 );
+		$this->advance( 3601 );
 		$this->drain();
 		$this->assertCount( 2, $this->service->calls, 'once an hour it tries' );
 		$this->assertCount( 1, $notices );
@@ -216,18 +216,18 @@ final class DrainTest extends DrainTestCase {
 		return array( array( 401, 'unauthenticated' ), array( 403, 'permission_denied' ) );
 	}
 
-	public function test_throttling_waits_as_long_as_was_asked_and_charges_nobody(): void {
+	public function test_throttling_waits_for_retry_after_and_counts_no_attempt(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '40' ) ), self::decided() );
 		$this->assertSame( 'throttled', $this->drain()->stopped_by );
 		$this->assertSame( 0, $this->row( $order->get_id() )->attempts );
-		$this->pass( 39 );
+		$this->advance( 39 );
 		$this->assertSame( 'breaker', $this->drain()->stopped_by );
-		$this->pass( 1 );
+		$this->advance( 1 );
 		$this->assertSame( 1, $this->drain()->ended );
 	}
 
-	public function test_an_order_that_cannot_be_read_keeps_no_other_back(): void {
+	public function test_an_unreadable_order_does_not_delay_others(): void {
 		$orders = $this->due_orders( 3 );
 		$poison = $orders[0]->get_id();
 		add_filter( 'tillsync_unlinked_products', static fn( $products, $order ) => $order->get_id() === $poison ? intdiv( 1, 0 ) : $products, 10, 2 );
@@ -236,7 +236,7 @@ final class DrainTest extends DrainTestCase {
 		$this->assertStringContainsString( 'DivisionByZeroError', $this->row( $poison )->reason );
 	}
 
-	public function test_whoever_fails_while_the_answer_is_stored_loses_no_answer(): void {
+	public function test_an_answer_is_polled_again_when_storing_it_fails(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
 		$fail = static function (): void {
@@ -247,11 +247,11 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
 		remove_action( 'woocommerce_order_note_added', $fail );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', 41 ) ) ) ) );
-		$this->pass( 70 );
+		$this->advance( 70 );
 		$this->assertSame( 1, $this->drain()->ended );
 	}
 
-	public function test_an_order_that_arrives_during_the_last_send_is_looked_at(): void {
+	public function test_an_order_that_becomes_due_during_the_last_send_is_sent(): void {
 		$this->due_orders( 1 );
 		$late = null;
 		$this->service->script(
@@ -274,30 +274,30 @@ final class DrainTest extends DrainTestCase {
 		$this->drain();
 		$order->set_billing_phone( '1' );
 		$order->save();
-		$this->pass( 301 );
+		$this->advance( 301 );
 		$this->assertSame( 1, $this->drain()->polled, 'a phone decides nothing' );
 		$order->set_billing_email( 'right@example.test' );
 		$order->save();
-		$this->pass( 30000 );
+		$this->advance( 30000 );
 		$this->drain();
 		$sent = $this->service->messages( 'BatchMatchOrderCustomers' );
 		$this->assertCount( 2, $sent );
 		$this->assertSame( 'right@example.test', $sent[1]['orders'][0]['order']['billingEmail'] );
 	}
 
-	public function test_an_order_the_service_does_not_know_any_more_is_sent_again(): void {
+	public function test_an_order_that_the_service_no_longer_has_is_sent_again(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->drain();
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'error' => array( 'code' => 5, 'message' => 'never asked for' ) ) ) ) );
-		$this->pass( 6 );
+		$this->advance( 6 );
 		$this->drain();
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
-		$this->pass( 70 );
+		$this->advance( 70 );
 		$this->drain();
 		$this->assertCount( 2, $this->service->messages( 'BatchMatchOrderCustomers' ) );
 	}
 
-	public function test_match_again_asks_for_a_rerun_once(): void {
+	public function test_match_again_requests_one_rerun(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
 		$this->drain();
@@ -309,7 +309,7 @@ final class DrainTest extends DrainTestCase {
 	}
 
 	/** @group catches:failed-calls-keep-orders-waiting */
-	public function test_an_answer_of_another_length_is_not_taken_for_one(): void {
+	public function test_an_answer_with_another_number_of_results_counts_as_a_failed_call(): void {
 		$this->due_orders( 2 );
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => array() ) ) ) );
 		$report = $this->drain();

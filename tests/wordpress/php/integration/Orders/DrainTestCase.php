@@ -5,7 +5,7 @@ namespace Tillsync\Tests;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
 
-/** A connected shop with orders that are due. */
+/** Base of tests with a connected shop and due orders. */
 abstract class DrainTestCase extends BridgeTestCase {
 	protected function setUp(): void {
 		parent::setUp();
@@ -18,12 +18,12 @@ abstract class DrainTestCase extends BridgeTestCase {
 		for ( $i = 0; $i < $count; $i++ ) {
 			$orders[] = $this->due_order( 0, array( 'email' => "person$i@example.test" ) );
 		}
-		// the plugin's own hook has noted them first, by the real clock
+		// The plugin's own hook has already added them, by the real clock.
 		$this->clock->now = max( $this->clock->now, time() ) + 31;
 		return $orders;
 	}
 
-	/** Accepts all, and has decided at once. */
+	/** Answers every order as decided. */
 	protected static function decided( string $state = 'ENTRY_STATE_PROCESSED' ): \Closure {
 		return static fn( array $message ) => array( 'results' => array_map( static fn( $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e' . $order['order']['orderId'], 'state' => $state ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '41' ) ), $message['orders'] ) );
 	}

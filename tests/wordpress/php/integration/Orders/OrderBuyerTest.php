@@ -6,11 +6,11 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Orders\OrderFacts;
 use WC_Order;
 
-/** A number can be given to another person: the orders of the one before are not the new one's. */
+/** A user id can be given to another person. Orders of the previous person do not belong to the new one. */
 final class OrderBuyerTest extends SiteTestCase {
 
 	/** @dataProvider orders */
-	public function test_an_older_order_with_another_email_is_of_the_person_before( int $older_seconds, string $billing_email, bool $is_own ): void {
+	public function test_an_older_order_with_another_email_belongs_to_the_previous_person( int $older_seconds, string $billing_email, bool $is_own ): void {
 		$user  = $this->user();
 		$order = new WC_Order();
 		$order->set_customer_id( $user );

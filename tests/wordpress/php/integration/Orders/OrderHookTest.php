@@ -9,9 +9,9 @@ use Tillsync\Bridge\Schema\Tables;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
 
-/** The plugin's own hook, as the site has registered it. */
+/** Covers the plugin's own hook, as the site has registered it. */
 final class OrderHookTest extends BridgeTestCase {
-	private function own_callback(): \Closure {
+	private function plugin_callback(): \Closure {
 		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
 			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
 			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'LazyHooks.php' ) ) {
@@ -21,12 +21,12 @@ final class OrderHookTest extends BridgeTestCase {
 		$this->fail( 'the plugin has not registered its hook' );
 	}
 
-	public function test_one_insert_and_nothing_else(): void {
+	public function test_the_hook_runs_one_insert_and_no_other_query(): void {
 		global $wpdb;
 		$this->connect();
 		wp_load_alloptions();
 		$order    = $this->order( 'pending' );
-		$callback = $this->own_callback();
+		$callback = $this->plugin_callback();
 		$queries = array();
 		add_filter(
 			'query',
@@ -43,7 +43,7 @@ final class OrderHookTest extends BridgeTestCase {
 		unset( $wpdb );
 	}
 
-	public function test_only_chosen_statuses_of_a_connected_shop(): void {
+	public function test_the_hook_adds_orders_of_chosen_statuses_in_a_connected_shop_only(): void {
 		$unconnected = $this->order( 'processing' );
 		$this->assertNull( $this->services->get( Outbox::class )->find( $unconnected->get_id() ) );
 		$this->connect();
@@ -59,15 +59,15 @@ final class OrderHookTest extends BridgeTestCase {
 		$this->assertSame( ChosenStatuses::DEFAULT, ChosenStatuses::get() );
 	}
 
-	/** @dataProvider nonsense */
-	public function test_bears_whatever_the_hook_is_fired_with( array $arguments ): void {
+	/** @dataProvider arguments */
+	public function test_the_hook_accepts_any_arguments( array $arguments ): void {
 		$this->connect();
-		// WooCommerce's own callbacks do not bear all of it
-		( $this->own_callback() )( ...$arguments );
+		// Only the plugin's callback is called, because WooCommerce's own callbacks throw on some of these arguments.
+		( $this->plugin_callback() )( ...$arguments );
 		$this->assertSame( array(), $this->services->get( Outbox::class )->depth() );
 	}
 
-	public function nonsense(): array {
+	public function arguments(): array {
 		return array(
 			'nothing'      => array( array() ),
 			'null'         => array( array( null, null, null, null ) ),
@@ -79,7 +79,7 @@ final class OrderHookTest extends BridgeTestCase {
 		);
 	}
 
-	public function test_refunds_and_subscriptions_are_none_of_ours(): void {
+	public function test_the_hook_ignores_refunds_and_subscriptions(): void {
 		$this->connect();
 		$subscription = new class() extends \WC_Order {
 			public function get_type() {

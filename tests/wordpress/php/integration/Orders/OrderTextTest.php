@@ -9,7 +9,7 @@ use Tillsync\Bridge\Orders\OrderText;
 final class OrderTextTest extends SiteTestCase {
 
 	/** @dataProvider texts */
-	public function test_a_text_is_one_plain_line( string $text, string $tidy ): void {
+	public function test_a_text_becomes_one_plain_line( string $text, string $tidy ): void {
 		$this->assertSame( $tidy, OrderText::tidied( $text, 255 ) );
 	}
 

@@ -10,14 +10,14 @@ use Tillsync\Bridge\Orders\Sweep;
 require_once __DIR__ . '/../BridgeTestCase.php';
 
 final class SweepTest extends BridgeTestCase {
-	/** An order that the hook does not see, since nobody is connected yet; created that many seconds ago. */
-	private function unseen( int $age, string $status = 'processing' ): int {
+	/** Creates an order, that many seconds old, which the hook ignores because the shop is not connected yet. */
+	private function missed_order( int $age, string $status = 'processing' ): int {
 		global $wpdb;
 		$order = new \WC_Order();
 		$order->set_date_created( time() - $age );
 		$order->save();
 		$order->update_status( $status );
-		// the change of status dates it today
+		// The change of status sets the dates to now.
 		$then = time() - $age;
 		if ( self::orders_have_tables() ) {
 			$gmt = gmdate( 'Y-m-d H:i:s', $then );
@@ -35,9 +35,9 @@ final class SweepTest extends BridgeTestCase {
 		return $this->services->get( Sweep::class )->run();
 	}
 
-	public function test_finds_orders_the_hook_missed_and_only_once(): void {
-		$missed = array( $this->unseen( 60 ), $this->unseen( 120, 'completed' ) );
-		$this->unseen( 60, 'on-hold' );
+	public function test_the_sweep_finds_orders_that_the_hook_missed_once(): void {
+		$missed = array( $this->missed_order( 60 ), $this->missed_order( 120, 'completed' ) );
+		$this->missed_order( 60, 'on-hold' );
 		$this->connect();
 		$this->assertSame( 2, $this->sweep() );
 		$this->assertSame( 0, $this->sweep() );
@@ -47,8 +47,8 @@ final class SweepTest extends BridgeTestCase {
 		$this->assertSame( 2, $this->services->get( Sweep::class )->missed() );
 	}
 
-	public function test_sends_nothing_from_before_the_shop_was_connected_even_when_it_is_edited_now(): void {
-		$old = $this->unseen( 90000 );
+	public function test_the_sweep_ignores_edited_orders_from_before_the_connection(): void {
+		$old = $this->missed_order( 90000 );
 		$this->connect();
 		$order = wc_get_order( $old );
 		$order->set_customer_note( 'edited today' );
@@ -56,10 +56,10 @@ final class SweepTest extends BridgeTestCase {
 		$this->assertSame( 0, $this->sweep() );
 	}
 
-	public function test_finds_an_old_order_that_was_paid_only_now(): void {
-		// of goods that are sent
+	public function test_the_sweep_finds_an_old_order_that_was_paid_after_connecting(): void {
+		// Goods are shipped, so a processing order has a paid date.
 		add_filter( 'woocommerce_payment_complete_order_status', static fn() => 'processing' );
-		$old = $this->unseen( 90000, 'on-hold' );
+		$old = $this->missed_order( 90000, 'on-hold' );
 		$order = wc_get_order( $old );
 		$order->update_status( 'processing' );
 		$this->connect();
@@ -68,7 +68,7 @@ final class SweepTest extends BridgeTestCase {
 	}
 
 	public function test_refunds_are_not_swept(): void {
-		$order_id = $this->unseen( 60 );
+		$order_id = $this->missed_order( 60 );
 		$order    = wc_get_order( $order_id );
 		$order->set_total( 10 );
 		$order->save();
@@ -77,14 +77,14 @@ final class SweepTest extends BridgeTestCase {
 		$this->assertSame( 1, $this->sweep() );
 	}
 
-	public function test_does_nothing_on_a_copy(): void {
-		$this->unseen( 60 );
+	public function test_the_sweep_does_nothing_on_a_copy(): void {
+		$this->missed_order( 60 );
 		$this->connect( 'https://live.example.test' );
 		$this->assertSame( 0, $this->sweep() );
 	}
 
-	public function test_older_orders_are_counted_first_and_then_put_in_oldest_first(): void {
-		$ids = array( $this->unseen( 5 * DAY_IN_SECONDS ), $this->unseen( 4 * DAY_IN_SECONDS, 'completed' ), $this->unseen( 40 * DAY_IN_SECONDS ), $this->unseen( DAY_IN_SECONDS, 'cancelled' ) );
+	public function test_a_backfill_counts_older_orders_and_adds_them_oldest_first(): void {
+		$ids = array( $this->missed_order( 5 * DAY_IN_SECONDS ), $this->missed_order( 4 * DAY_IN_SECONDS, 'completed' ), $this->missed_order( 40 * DAY_IN_SECONDS ), $this->missed_order( DAY_IN_SECONDS, 'cancelled' ) );
 		$this->connect();
 		$backfill = $this->services->get( Backfill::class );
 		$this->assertSame( array( 'orders' => 2, 'new' => 2, 'capped' => false ), $backfill->preview( 30 ) );
@@ -98,14 +98,14 @@ final class SweepTest extends BridgeTestCase {
 		$this->assertNull( $this->services->get( Outbox::class )->find( $ids[2] ) );
 	}
 
-	public function test_a_run_that_was_left_alone_goes_on_by_cron(): void {
-		$this->unseen( DAY_IN_SECONDS );
+	public function test_cron_resumes_a_stalled_backfill(): void {
+		$this->missed_order( DAY_IN_SECONDS );
 		$this->connect();
 		$backfill = $this->services->get( Backfill::class );
 		$backfill->start( 30 );
 		$backfill->resume_stalled();
 		$this->assertSame( 0, $backfill->added_count() );
-		$this->pass( 301 );
+		$this->advance( 301 );
 		$backfill->resume_stalled();
 		$this->assertNull( $backfill->added_count() );
 	}

@@ -27,7 +27,7 @@ final class SignedRequestTest extends BridgeTestCase {
 		return true === $answer ? 'ok' : $answer->get_error_code() . ' ' . $answer->get_error_data()['status'];
 	}
 
-	public function test_the_signature_is_the_contracts(): void {
+	public function test_the_signature_matches_the_contract(): void {
 		$this->assertSame(
 			'v1=' . hash_hmac( 'sha256', "v1\n1700000000\nPOST\n/wc-tillsync/v1/events\n" . hash( 'sha256', '{"events":[]}' ), 'key' ),
 			SignedRequest::signature( 'key', '1700000000', 'POST', '/wc-tillsync/v1/events', '{"events":[]}' )
@@ -35,7 +35,7 @@ final class SignedRequestTest extends BridgeTestCase {
 	}
 
 	/** @group catches:signatures-are-verified */
-	public function test_opens_for_the_right_signature_only(): void {
+	public function test_only_the_right_signature_is_accepted(): void {
 		$this->connect();
 		$this->assertSame( 'ok', $this->code( $this->signed( self::SECRET ) ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( new WP_REST_Request( 'GET', self::ROUTE ) ) );
@@ -49,12 +49,12 @@ final class SignedRequestTest extends BridgeTestCase {
 	}
 
 	/** @group catches:recorded-requests-expire */
-	public function test_a_recorded_request_is_of_no_use_after_five_minutes(): void {
+	public function test_a_recorded_request_is_refused_after_five_minutes(): void {
 		$this->connect();
 		$request = $this->signed( self::SECRET );
-		$this->pass( 300 );
+		$this->advance( 300 );
 		$this->assertSame( 'ok', $this->code( $request ) );
-		$this->pass( 1 );
+		$this->advance( 1 );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $request ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( self::SECRET, 'GET', self::ROUTE, '', $this->clock->now + 301 ) ) );
 		foreach ( array( '', 'now', '-5', '1e9', '1234567890123', "1700000000\n" ) as $stamp ) {
@@ -64,20 +64,20 @@ final class SignedRequestTest extends BridgeTestCase {
 		}
 	}
 
-	public function test_nobody_gets_in_while_the_shop_is_not_connected(): void {
+	public function test_every_request_is_refused_while_the_shop_is_not_connected(): void {
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( '' ) ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( self::SECRET ) ) );
 	}
 
 	/** @group catches:copies-accept-nothing */
-	public function test_a_copy_accepts_nothing_before_the_merchant_has_chosen(): void {
+	public function test_a_copy_refuses_requests_until_the_merchant_has_chosen(): void {
 		$this->connect( 'https://live.example.test' );
 		$this->assertSame( 'tillsync_site_differs 403', $this->code( $this->signed( self::SECRET ) ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( 'another secret' ) ) );
 	}
 
 	/** @group catches:pending-secrets-expire */
-	public function test_the_new_secret_opens_status_alone_while_a_connect_is_under_way(): void {
+	public function test_the_pending_secret_is_accepted_for_status_only_during_a_connect(): void {
 		$this->connect();
 		$new = str_repeat( 'n', 43 );
 		$this->services->get( ConnectionStore::class )->store_pending_secret( $new );
@@ -85,11 +85,11 @@ final class SignedRequestTest extends BridgeTestCase {
 		$this->assertTrue( $gate->status_permission( $this->signed( $new ) ) );
 		$this->assertTrue( $gate->status_permission( $this->signed( self::SECRET ) ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( $new ) ) );
-		$this->pass( 121 );
+		$this->advance( 121 );
 		$this->assertInstanceOf( \WP_Error::class, $gate->status_permission( $this->signed( $new ) ) );
 	}
 
-	public function test_status_says_what_is_here_and_is_never_cached(): void {
+	public function test_status_describes_the_shop_and_is_never_cached(): void {
 		$response = $this->services->get( StatusRoute::class )->answer();
 		$this->assertSame( array( 'bridge_version', 'api', 'apis', 'home_url', 'wordpress', 'woocommerce', 'max_batch', 'price_decimals' ), array_keys( $response->get_data() ) );
 		$this->assertSame( array( 1, array( 1, 2 ), 500, get_option( 'home' ) ), array( $response->get_data()['api'], $response->get_data()['apis'], $response->get_data()['max_batch'], $response->get_data()['home_url'] ) );

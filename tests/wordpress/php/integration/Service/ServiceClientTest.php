@@ -22,7 +22,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->fail( 'no error' );
 	}
 
-	public function test_speaks_connect(): void {
+	public function test_a_call_uses_the_connect_protocol(): void {
 		$this->connect();
 		$this->service->script( 'CheckAccount', array( 'ok' => true ) );
 		$this->assertSame( array( 'ok' => true ), $this->services->get( ServiceClient::class )->call( 'AccountService', 'CheckAccount', array(), 5 ) );
@@ -32,7 +32,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->assertSame( array( 'application/json', '1', '4500' ), array( $call['arguments']['headers']['Content-Type'], $call['arguments']['headers']['Connect-Protocol-Version'], $call['arguments']['headers']['Connect-Timeout-Ms'] ) );
 	}
 
-	public function test_knows_which_messages_the_service_reads(): void {
+	public function test_the_client_stores_which_messages_the_service_reads(): void {
 		$api = $this->services->get( ServiceApi::class );
 		$this->assertSame( 1, $api->version(), 'a service that says nothing refuses unknown fields' );
 		$said = array(
@@ -62,8 +62,8 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->assertFalse( $error->is_transport() );
 	}
 
-	/** @dataProvider of_something_else */
-	public function test_what_is_not_the_service_is_a_failure_of_transport( $answer, string $says ): void {
+	/** @dataProvider foreign_answers */
+	public function test_an_answer_that_is_not_the_services_is_a_transport_error( $answer, string $says ): void {
 		$error = $this->failure( $answer );
 		$this->assertSame( ServiceError::TRANSPORT, $error->connect_code );
 		$this->assertTrue( $error->is_transport() );
@@ -71,7 +71,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->assertFalse( $error->is_bad_message() );
 	}
 
-	public function of_something_else(): array {
+	public function foreign_answers(): array {
 		return array(
 			'not reached'   => array( new \WP_Error( 'http_request_failed', 'cURL error 28: timed out' ), 'timed out' ),
 			'html'          => array( array( 200, '<html>welcome</html>', array( 'content-type' => 'text/html' ) ), 'HTTP 200' ),
@@ -86,11 +86,11 @@ final class ServiceClientTest extends BridgeTestCase {
 	}
 
 	/**
-	 * What WordPress says of each wrong port and protocol of a real service, by both of its transports.
+	 * Rows are WordPress's errors for each wrong port and protocol of a real service, from both of its transports.
 	 *
-	 * @dataProvider of_wrong_addresses
+	 * @dataProvider wrong_addresses
 	 */
-	public function test_a_wrong_address_is_said_with_its_remedy( string $scheme, string $said, string $means ): void {
+	public function test_a_wrong_address_is_reported_with_its_remedy( string $scheme, string $said, string $means ): void {
 		$this->connect();
 		$this->service->script( 'CheckAccount', new \WP_Error( 'http_request_failed', $said ) );
 		try {
@@ -104,7 +104,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		}
 	}
 
-	public function of_wrong_addresses(): array {
+	public function wrong_addresses(): array {
 		$wrong_version = 'error:0A00010B:SSL routines::wrong version number';
 		$no_plain_http = 'TILLSYNC_PUBLIC_URL must begin with https:// where the service has TLS';
 		return array(
@@ -123,7 +123,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		);
 	}
 
-	public function test_unavailable_and_internal_count_as_transport_and_throttling_does_not(): void {
+	public function test_unavailable_and_internal_are_transport_errors_and_throttling_is_not(): void {
 		$this->assertTrue( $this->failure( FakeService::error( 503, 'unavailable' ) )->is_transport() );
 		$this->assertTrue( $this->failure( FakeService::error( 500, 'internal' ) )->is_transport() );
 		$error = $this->failure( array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '17' ) ) );
@@ -132,7 +132,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->assertSame( 17, $error->retry_after );
 	}
 
-	public function test_the_token_shows_in_no_text(): void {
+	public function test_no_text_contains_the_token(): void {
 		$error = $this->failure( array( 400, json_encode( array( 'code' => 'internal', 'message' => "<b>token-of-tests</b>\n was refused" ) ) ) );
 		$this->assertSame( '*** was refused', $error->getMessage() );
 		$this->assertStringNotContainsString( 'token-of-tests', $this->failure( new \WP_Error( 'x', 'Authorization: Bearer token-of-tests' ) )->getMessage() );
@@ -159,7 +159,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		foreach ( array( 60, 120, 240, 480, 960, 1800, 1800 ) as $seconds ) {
 			$breaker->failed( $error );
 			$this->assertSame( $this->clock->now + $seconds, $breaker->open_until() );
-			$this->pass( $seconds );
+			$this->advance( $seconds );
 			$this->assertSame( 0, $breaker->open_until() );
 		}
 		$breaker->succeeded();
