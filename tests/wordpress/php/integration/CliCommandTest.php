@@ -109,7 +109,7 @@ namespace Tillsync\Tests {
 		}
 
 		public function test_queue_tries_a_number_as_order_text_and_till_customer(): void {
-			$requests                      = array();
+			$requests                   = array();
 			self::$answers['ListQueue'] = static function ( array $message ) use ( &$requests ): array {
 				$requests[] = $message;
 				return isset( $message['eposCustomerId'] ) ? array( 'entries' => array( array( 'entryId' => 'e1', 'kind' => 'ENTRY_KIND_ORDER_CUSTOMER', 'state' => 'ENTRY_STATE_HELD', 'outcome' => 'OUTCOME_DUPLICATE_EMAIL', 'comment' => 'verbatim', 'orderNumber' => 'A-7' ) ) ) : array();

@@ -109,22 +109,22 @@ final class CustomersBatchTest extends SiteTestCase {
 	public function test_fields_that_an_item_leaves_out_stay_as_stored(): void {
 		$user = $this->user();
 		$this->write( array( 'type_id' => 7 ) + self::item( $user, '1', '120' ) );
-		$without_points = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
-		$this->assertSame( 'updated', $this->write( $without_points )[0]['status'] );
+		$partial_item = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $partial_item )[0]['status'] );
 		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( '120', '9.00', 7 ), array( $row->points, $row->credit, $row->type_id ) );
-		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $without_points )[0]['status'] );
-		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $without_points )[0]['status'], 'the same again' );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $partial_item )[0]['status'] );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $partial_item )[0]['status'], 'the same again' );
 	}
 
 	public function test_unknown_points_are_not_shown_as_zero(): void {
 		$user = $this->user();
-		$without_points = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
-		$this->assertSame( 'updated', $this->write( $without_points )[0]['status'] );
+		$partial_item = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $partial_item )[0]['status'] );
 		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ) );
 		$this->assertSame( '–', PointsText::points( $this->services->get( CustomerTable::class )->find( $user )->points ) );
 		$this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true ) );
-		$this->write( array( 'version' => '3' ) + $without_points );
+		$this->write( array( 'version' => '3' ) + $partial_item );
 		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ), 'nor after a removal' );
 	}
 
