@@ -20,15 +20,15 @@ from support.service_process import (
     caught_before_the_create,
     everything,
     go_on,
-    has_noticed,
     is_quiet,
     kill,
     lanes,
     lease_token,
     process_environment,
-    somebody_waits_for,
-    stop_still,
+    suspend,
     taken_over,
+    until_blocked_session,
+    until_logged,
 )
 from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
@@ -79,7 +79,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
     with child(["serve"], variables, directory) as victim, child(["worker"], variables, directory) as heir:
         await victim.started()
         await heir.started()
-        await stop_still(heir.process.pid, rows)  # until then all lanes are the victim's
+        await suspend(heir.process.pid, rows)  # until then all lanes are the victim's
         shop = await _shop_with_a_proven_search(idle_world)
         faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
         match moment:
@@ -104,7 +104,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
                 await shop.till.sandbox.wait_for(lambda: shop.till.holders(NOVA))
                 async with caught_at_the_intent(rows, shop, NOVA):
                     held.release()
-                    await somebody_waits_for(rows)
+                    await until_blocked_session(rows)
                     await kill(victim)
         settles_at = await idle_world.intent_settles_at(shop, NOVA)
         assert settles_at is not None, "the intent was committed before anything was sent"
@@ -132,11 +132,11 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
         await sleeper.started()
         await heir.started()
-        await stop_still(heir.process.pid, rows)
+        await suspend(heir.process.pid, rows)
         shop = await _shop_with_a_proven_search(idle_world)
         sent = asyncio.create_task(shop.send(order(NOVA)))
         async with caught_before_the_create(rows, shop, NOVA):
-            await stop_still(sleeper.process.pid, rows)
+            await suspend(sleeper.process.pid, rows)
         await sent
         token = await lease_token(rows, shop)
         go_on(heir)
@@ -148,7 +148,7 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
         before, asked_before = await everything(rows), len(shop.till.sandbox.log)
 
         go_on(sleeper)
-        await has_noticed(sleeper, "lease_lost")
+        await until_logged(sleeper, "lease_lost")
         assert await sleeper.stop() == 0, "it ends what it had begun"
         assert len(shop.till.creates()) == 1
         assert len(shop.till.sandbox.log) == asked_before, "not even a read: it was past them"
@@ -164,7 +164,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
         await sleeper.started()
         await heir.started()
-        await stop_still(heir.process.pid, rows)
+        await suspend(heir.process.pid, rows)
         before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
         on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
         await _points(after_it, 20)
@@ -172,7 +172,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
         await _points(before_it, 20)
         await reads.arrived()
-        await stop_still(sleeper.process.pid, rows)
+        await suspend(sleeper.process.pid, rows)
         reads.release()
         tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
 
@@ -191,7 +191,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         [late] = await after_it.site.log.wait_for(1, ended=True, method="POST", contains='"points":"20"')
         assert late.status == 200, "it was carried out"
         go_on(sleeper)
-        await has_noticed(sleeper, "lease_lost")
+        await until_logged(sleeper, "lease_lost")
         assert await sleeper.stop() == 0
         assert before_it.site.log.count(path="*/customers/batch") == sent_before, "nothing was sent"
         for shop in (before_it, after_it):

@@ -55,7 +55,7 @@ class LinkBench(Protocol):
         """Marks the link's till customer as deleted."""
         ...
 
-    async def mend_link(self, epos: int) -> None:
+    async def renew_link(self, epos: int) -> None:
         """Makes a later, usable link of the same two customers."""
         ...
 

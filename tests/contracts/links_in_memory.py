@@ -45,7 +45,7 @@ class InMemory:
     async def break_link(self, epos: int) -> None:
         self._links.put(replace(self._links.of_epos(epos), epos_gone_at=self._clock.database_now()))
 
-    async def mend_link(self, epos: int) -> None:
+    async def renew_link(self, epos: int) -> None:
         link = self._links.of_epos(epos)
         self._links.put(replace(link, epos_gone_at=None, create_time=link.create_time + AN_HOUR))
 

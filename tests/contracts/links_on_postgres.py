@@ -66,7 +66,7 @@ class OnPostgres:
     async def break_link(self, epos: int) -> None:
         await self.world.fetch("UPDATE link SET epos_gone_at = now() WHERE epos_customer_id = $1 RETURNING 1", epos)
 
-    async def mend_link(self, epos: int) -> None:
+    async def renew_link(self, epos: int) -> None:
         await self.world.fetch(
             "UPDATE link SET epos_gone_at = NULL, create_time = create_time + $2 WHERE epos_customer_id = $1 RETURNING 1", epos, AN_HOUR
         )

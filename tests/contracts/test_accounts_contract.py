@@ -233,7 +233,7 @@ class OnPostgres:
         return None  # the database's clock advances
 
     async def open_problem(self, side: Side) -> None:
-        await self.world.make_ill(SHOP, side, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused")
+        await self.world.open_problem(SHOP, side, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused")
 
 
 class TestFakeAccounts(AccountStoreContract):

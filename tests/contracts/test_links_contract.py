@@ -201,7 +201,7 @@ class OrderLinkerContract:
         await link(bench, lease, entry, 80001)
         await bench.break_link(80001)
         broken = await link_of(bench, 80001)
-        await bench.mend_link(80001)
+        await bench.renew_link(80001)
         assert await link(bench, lease, entry, replaces=broken) is OrderLinkOutcome.CONFLICT
         assert await pairs(bench) == {(80001, 12)}
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from support.engine import EngineWorld
 from support.flow_world import FlowWorld, order_facts, till_account
-from support.links import SHOP, end_all, facts_of, held_orders, put_order
+from support.links import SHOP, complete_all, facts_of, held_orders, put_order
 from tillsync_server.adapters.postgres.engine.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.links.held_orders import held_of_guest
 from tillsync_server.adapters.postgres.maintenance.email_rekey import CHUNK, PostgresEmailRekey
@@ -102,7 +102,7 @@ async def test_held_orders_of_a_guest_are_found_under_both_forms(shop: EngineWor
 async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorld) -> None:
     live, done = facts_of(1, email=EMAIL), facts_of(2, email=EMAIL)
     await put_order(shop, done)
-    await end_all(shop, MATCHED)
+    await complete_all(shop, MATCHED)
     await put_order(shop, live)
     for facts in (live, done):
         await as_stored_before(shop, facts)
@@ -192,7 +192,7 @@ async def test_what_is_stored_comes_to_the_present_form(shop: EngineWorld) -> No
     )
     for facts in (done_now, plain):
         await put_order(shop, facts)
-    await end_all(shop, MATCHED)
+    await complete_all(shop, MATCHED)
     await put_order(shop, live)
     for facts in (live, done_now, plain):
         await as_stored_before(shop, facts)
@@ -262,7 +262,7 @@ async def test_an_order_that_changes_between_reading_and_writing_keeps_what_it_w
 
 async def test_what_was_erased_stays_erased(shop: EngineWorld) -> None:
     await put_order(shop, facts_of(1, email=EMAIL))
-    await end_all(shop, MATCHED)
+    await complete_all(shop, MATCHED)
     await PostgresPrivacy(shop.database, shop.notifications).erase(AccountId(SHOP), Person(emails=email_forms(NOW)))
     await rekey(shop)
     assert await stored_emails(shop, "order_match") == await stored_emails(shop, "entry_history") == {(None, None)}

@@ -139,7 +139,7 @@ async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase
             await transaction.start()
             await connection.execute("SELECT 1 FROM lane WHERE account_id = 'shop-1' FOR UPDATE")
             call = asyncio.create_task(running.client.sync.sync_customer("shop-1", 7))
-            await world.until_locked_out()
+            await world.until_lock_wait()
             stopping = asyncio.create_task(running.service.stop())
             await asyncio.sleep(0)
             await transaction.rollback()

@@ -49,7 +49,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     command: Command
     code: int
     output: str
@@ -105,7 +105,7 @@ async def run_commands(
     prelude: str = "",
     before: Mapping[str, str] | None = None,
     each: Mapping[str, str] | None = None,
-) -> list[Ran]:
+) -> list[CommandResult]:
     """Runs the commands in one bash, with ``directory`` as its working directory.
 
     ``texts`` replaces texts of the document (ports, folders). ``prelude`` is shell code for the beginning. ``before`` is shell code that
@@ -125,11 +125,11 @@ async def run_commands(
     for number, command in enumerate(commands):
         found = re.search(rf"^{_MARK}{number}\n(.*?){_MARK}{number} ended (\d+)$", output, re.MULTILINE | re.DOTALL)
         assert found, f"{command} did not end:\n{output}"
-        ran.append(Ran(command, int(found[2]), found[1]))
+        ran.append(CommandResult(command, int(found[2]), found[1]))
     return ran
 
 
-def check(ran: Sequence[Ran], codes: Mapping[str, int] | None = None) -> None:
+def check(ran: Sequence[CommandResult], codes: Mapping[str, int] | None = None) -> None:
     """Asserts that each command ended with 0, or with the code in ``codes`` for a text in it, and printed the documented output."""
     for each in ran:
         wanted = next((code for text, code in (codes or {}).items() if text in each.command.text), 0)
@@ -142,7 +142,7 @@ def check(ran: Sequence[Ran], codes: Mapping[str, int] | None = None) -> None:
             _assert_lines(shown.text, each)
 
 
-def _assert_lines(shown: str, ran: Ran) -> None:
+def _assert_lines(shown: str, ran: CommandResult) -> None:
     printed = iter(_bare(ran.output).splitlines())
     for line in _bare(shown).splitlines():
         if line == "…":

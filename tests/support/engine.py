@@ -142,7 +142,7 @@ class EngineWorld:
         results = await self.hints.enqueue([NewHint(AccountId(account), EntryKind.CUSTOMER, subject, priority) for subject in subjects])
         assert all(isinstance(result, EnqueueResult) for result in results)
 
-    async def make_ill(
+    async def open_problem(
         self,
         account: str,
         side: Side,
@@ -223,7 +223,7 @@ class EngineWorld:
         """Waits until an entry of this subject is in the history."""
         await until(lambda: self.finished(account, subject_id), self.work)
 
-    async def until_locked_out(self) -> None:
+    async def until_lock_wait(self) -> None:
         """Waits until a statement in this database waits for a lock."""
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         await until(lambda: self.fetch(waiting), self.work)

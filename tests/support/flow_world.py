@@ -33,7 +33,7 @@ def _windows() -> SideWindows:
     return SideWindows(first=1000)
 
 
-async def _just_go(_step: str) -> None:
+async def _no_step(_step: str) -> None:
     await asyncio.sleep(0)
 
 
@@ -42,7 +42,7 @@ class FlowWorld:
     """In-memory dependencies of the order flow. Every fake awaits ``step`` before each answer."""
 
     settings: FlowSettings = field(default_factory=FlowSettings)
-    step: Step = _just_go
+    step: Step = _no_step
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()

@@ -70,7 +70,7 @@ def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict) -> Compl
     return Completion(lease, entry, decision, 0.0)
 
 
-async def end_all(world: EngineWorld, verdict: Verdict, account: str = SHOP) -> list[ClaimedEntry]:
+async def complete_all(world: EngineWorld, verdict: Verdict, account: str = SHOP) -> list[ClaimedEntry]:
     """Leases the lane, claims all due entries, completes them with one verdict, and ends the lease."""
     lease = await lease_of(world, account)
     claimed = await claim(world, lease)
@@ -82,7 +82,7 @@ async def end_all(world: EngineWorld, verdict: Verdict, account: str = SHOP) -> 
 async def held_orders(world: EngineWorld, orders: Sequence[OrderFacts], verdict: Verdict = HELD_DUPLICATE) -> list[EntryId]:
     """Orders that wait for a person, in order of arrival."""
     ids = [await put_order(world, facts) for facts in orders]
-    await end_all(world, verdict)
+    await complete_all(world, verdict)
     return ids
 
 

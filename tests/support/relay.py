@@ -42,7 +42,7 @@ class Relay:
         """Lets later connections pass only user and database of their start-up parameters."""
         self._drops_parameters = True
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Lets later connections pass again."""
         self._is_cut = False
 

@@ -33,7 +33,7 @@ def process_environment(dsn: str, directory: Path) -> dict[str, str]:
     return environment(dsn, TILLSYNC_DATA_DIR=str(directory / "data"), TILLSYNC_ALLOWED_HOSTS="127.0.0.1", **SHORT_TIMES)
 
 
-async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> None:
+async def suspend(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> None:
     """Sends SIGSTOP. Returns when the process is stopped and each session of the database is idle or waits for a lock.
 
     A session that waits for its client inside a transaction keeps its locks until the process continues. PostgreSQL ends such a session
@@ -43,7 +43,7 @@ async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> 
     """
     seen = psutil.Process(pid)
 
-    async def stands_between_statements() -> bool:
+    async def is_between_statements() -> bool:
         seen.suspend()
         await until(lambda: seen.status() == psutil.STATUS_STOPPED, seen.status)
         if await _backends_sleep(database) and not await database.fetchval(_IS_BETWEEN_STEPS):
@@ -51,7 +51,7 @@ async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> 
         seen.resume()
         return False
 
-    await until(stands_between_statements, lambda: sessions(database))
+    await until(is_between_statements, lambda: sessions(database))
 
 
 async def _backends_sleep(database: asyncpg.Connection[asyncpg.Record]) -> bool:
@@ -75,7 +75,7 @@ async def kill(process: Child) -> None:
     await asyncio.to_thread(process.process.wait, HANG_SECONDS)
 
 
-async def has_noticed(process: Child, event: str) -> None:
+async def until_logged(process: Child, event: str) -> None:
     """Waits until the process's log has this event."""
 
     await until(lambda: f'"{event}"' in process.errors, lambda: process.errors)
@@ -90,10 +90,10 @@ async def lease_token(database: asyncpg.Connection[asyncpg.Record], shop: Shop) 
 async def taken_over(database: asyncpg.Connection[asyncpg.Record], shop: Shop, token: int) -> None:
     """Waits until the lane has a later lease than that of this token."""
 
-    async def is_leased_anew() -> bool:
+    async def has_later_lease() -> bool:
         return await lease_token(database, shop) > token
 
-    await until(is_leased_anew, lambda: lanes(database))
+    await until(has_later_lease, lambda: lanes(database))
 
 
 async def lanes(database: asyncpg.Connection[asyncpg.Record]) -> list[str]:
@@ -116,7 +116,7 @@ async def everything(database: asyncpg.Connection[asyncpg.Record]) -> dict[str, 
         return {table: [row[0] for row in await database.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")] for table in _QUIET_TABLES}
 
 
-async def somebody_waits_for(database: asyncpg.Connection[asyncpg.Record]) -> None:
+async def until_blocked_session(database: asyncpg.Connection[asyncpg.Record]) -> None:
     """Waits until a statement of another session waits for a lock of this connection, for at most a second (its lock_timeout)."""
     blocked = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
     await until(lambda: database.fetchval(blocked), lambda: sessions(database))
@@ -143,7 +143,7 @@ async def caught_before_the_create(database: asyncpg.Connection[asyncpg.Record],
     async with database.transaction():
         await database.execute("SELECT FROM till WHERE till_id = $1 FOR NO KEY UPDATE", shop.till_id)
         search.release()
-        await somebody_waits_for(database)
+        await until_blocked_session(database)
         assert await database.fetchval("SELECT EXISTS (SELECT FROM intent WHERE till_id = $1 AND email = $2)", shop.till_id, email)
         yield
 

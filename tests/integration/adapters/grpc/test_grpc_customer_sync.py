@@ -86,7 +86,7 @@ async def test_after_a_coalesced_hint_the_last_outcome_stands(world: EngineWorld
 
 async def test_a_paused_account_says_until_when_and_why(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await world.make_ill("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="Epos Now refuses the key")
+    await world.open_problem("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="Epos Now refuses the key")
     await world.fetch("UPDATE lane SET till_probe_at = '2199-01-01 14:05+00' RETURNING 1")
     async with grpc_world(world) as api:
         answer = await api.call(

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
-from support.links import end_all, epos, facts_of, put_order
+from support.links import complete_all, epos, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2, link_pb2, link_service_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till import EmailMatch, LimitMode
 from tillsync_server.application.use_cases import till_lookup
@@ -45,7 +45,7 @@ async def held(world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (
         await put_order(world, facts_of(order, woo_customer_id=woo_customer_id, account_email="ada@example.test")) for order in orders
     ]
     ids = tuple(epos(each) for each in candidates)
-    await end_all(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "more than one customer has this email", candidate_ids=ids))
+    await complete_all(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "more than one customer has this email", candidate_ids=ids))
     return entries
 
 
@@ -300,7 +300,7 @@ async def test_an_order_is_not_given_to_a_till_customer_that_does_not_exist(api:
 async def test_a_failed_order_gets_a_successor_by_the_decision(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001)
     failed = await put_order(world, facts_of(1001, woo_customer_id=12))
-    await end_all(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: Surname"))
+    await complete_all(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: Surname"))
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(failed), epos_customer_id=90001)
     answer = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.state, answer.entry.retried_from) == (PENDING, str(failed))

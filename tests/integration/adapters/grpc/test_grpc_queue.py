@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
-from support.links import end_all, facts_of, put_order
+from support.links import complete_all, facts_of, put_order
 from support.waiting import HANG_SECONDS
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Role, Side
@@ -40,7 +40,7 @@ async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
 async def orders(world: EngineWorld, verdict: Verdict | None, *numbers: int, email: str = "ada@example.test") -> list[EntryId]:
     entries = [await put_order(world, facts_of(number, woo_customer_id=number, email=email)) for number in numbers]
     if verdict is not None:
-        await end_all(world, verdict)
+        await complete_all(world, verdict)
     return entries
 
 
@@ -196,7 +196,7 @@ async def test_named_entries_are_retried_and_failures_told_by_id(api: ApiHarness
     [failed] = await orders(world, FAILED, 2)
     [processed] = await orders(world, DONE, 3)
     hint = await world.hint("shop-a", 90001, kind=EntryKind.CUSTOMER)
-    await end_all(world, Verdict.finished(Outcome.UPDATED))
+    await complete_all(world, Verdict.finished(Outcome.UPDATED))
     again = await world.hint("shop-a", 90001, kind=EntryKind.CUSTOMER)
     named = [str(each) for each in (held, failed, processed, hint.entry_id)] + ["no id"]
     planned = await retry(api, entry_ids=named, validate_only=True)
@@ -225,7 +225,7 @@ async def test_named_entries_are_retried_and_failures_told_by_id(api: ApiHarness
 async def test_a_filter_is_worked_off_in_chunks_of_five_hundred(api: ApiHarness, world: EngineWorld) -> None:
     await world.hint_many("shop-a", range(1, 1202), Priority.BULK)
     for _ in range(2):  # a thousand at most each time
-        await end_all(world, Verdict.failed(Outcome.WOO_NOT_UPDATED, "refused field: phone"))
+        await complete_all(world, Verdict.failed(Outcome.WOO_NOT_UPDATED, "refused field: phone"))
     chosen = queue_entry_pb2.QueueFilter(queue=CUSTOMERS, outcomes=[V.OUTCOME_WOO_NOT_UPDATED])
     planned = await retry(api, filter=chosen, validate_only=True)
     assert (planned.affected_count, planned.next_continuation_token, len(planned.entries)) == (1201, "", 100)

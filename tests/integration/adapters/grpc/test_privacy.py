@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
-from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, lease_of, match_of, pending_removals, put_order
+from support.links import HELD_DUPLICATE, claim, complete_all, completion, epos, facts_of, lease_of, match_of, pending_removals, put_order
 from tillsync.v1 import privacy_service_pb2, queue_service_pb2
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Role
@@ -77,16 +77,16 @@ async def fill(api: ApiHarness) -> dict[str, EntryId]:
     engine = api.grpc.engine
     made: dict[str, EntryId] = {}
     made["processed"] = await put_order(engine, ada(1))
-    await end_all(engine, MATCHED)
+    await complete_all(engine, MATCHED)
     made["failed"] = await put_order(engine, ada(2))
-    await end_all(engine, FAILED)
+    await complete_all(engine, FAILED)
     await engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) "
         "VALUES ('shop-a', 90001, 12, 2), ('shop-a', 90002, 13, 2) RETURNING 1"
     )
     await engine.hint("shop-a", 90001, priority=Priority.BULK)
     await engine.hint("shop-a", 90002, priority=Priority.BULK)
-    await end_all(engine, UPDATED)
+    await complete_all(engine, UPDATED)
     await engine.fetch("INSERT INTO link_mark (account_id, woo_customer_id) VALUES ('shop-a', 12), ('shop-a', 13) RETURNING 1")
     await engine.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ('shop-a', 12, 90001) RETURNING 1")
     await engine.fetch("INSERT INTO till (till_id) VALUES ('shop-a') ON CONFLICT DO NOTHING")
@@ -97,7 +97,7 @@ async def fill(api: ApiHarness) -> dict[str, EntryId]:
     )
     made["held"] = await put_order(engine, ada(3))
     made["guest"] = await put_order(engine, ada(4, guest=True))
-    await end_all(engine, HELD_DUPLICATE)
+    await complete_all(engine, HELD_DUPLICATE)
     made["live sync"] = (await engine.hint("shop-a", 90001)).entry_id
     return made
 
@@ -124,7 +124,7 @@ def counts(answer: Any) -> dict[str, int]:
 async def removals_done(api: ApiHarness) -> None:
     """As the till customers' entries leave it: our values are out of the shop, and the entries have ended."""
     await api.grpc.engine.fetch("DELETE FROM shop_removal RETURNING 1")
-    await end_all(api.grpc.engine, UPDATED)
+    await complete_all(api.grpc.engine, UPDATED)
 
 
 async def everything(api: ApiHarness) -> dict[str, list[str]]:
@@ -312,7 +312,7 @@ async def test_guests_of_the_default_customer_are_not_the_default_customer(api: 
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "DEFAULT_CUSTOMER")
     engine = api.grpc.engine
     await put_order(engine, facts_of(1, email="guest@example.test"))
-    await end_all(engine, DEFAULT)
+    await complete_all(engine, DEFAULT)
     await engine.fetch("UPDATE account SET default_epos_customer_id = 8 RETURNING 1")  # a former one
     assert await export(api, epos_customer_id=7) == []
     assert counts(await erase(api, epos_customer_id=7)) == {}

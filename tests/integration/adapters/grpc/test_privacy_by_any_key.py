@@ -14,7 +14,7 @@ import pytest_asyncio
 from google.protobuf import field_mask_pb2
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
-from support.links import end_all, epos, facts_of, put_order, woo
+from support.links import complete_all, epos, facts_of, put_order, woo
 from tillsync.v1 import account_pb2, account_service_pb2, privacy_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till.switches import EmailMatch
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
@@ -61,14 +61,14 @@ async def synced(api: ApiHarness, till_customer: int, shop_customer: int, label:
     """A till customer's entry that has ended."""
     await api.grpc.engine.hint("shop-a", till_customer)
     verdict = replace(Verdict.finished(Outcome.UPDATED), epos_customer_id=epos(till_customer), subject_label=label)
-    await end_all(api.grpc.engine, replace(verdict, woo_customer_id=woo(shop_customer)))
+    await complete_all(api.grpc.engine, replace(verdict, woo_customer_id=woo(shop_customer)))
 
 
 async def matched(api: ApiHarness, order_id: int, till_customer: int, *, email: str, shop_customer: int | None = None) -> None:
     """An order that found its till customer."""
     account_email = "" if shop_customer is None else email
     await put_order(api.grpc.engine, facts_of(order_id, woo_customer_id=shop_customer, email=email, account_email=account_email))
-    await end_all(api.grpc.engine, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "found"), epos_customer_id=epos(till_customer)))
+    await complete_all(api.grpc.engine, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "found"), epos_customer_id=epos(till_customer)))
 
 
 async def export(api: ApiHarness, size: int = 0, **person: Any) -> privacy_service_pb2.ExportPersonResponse:
@@ -154,7 +154,7 @@ async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_remove
     await engine.fetch("UPDATE account SET customer_sync_enabled = false RETURNING 1")
     assert "switched off" in (await erase(api, email=ADA)).retained[0].reason
     await engine.fetch("DELETE FROM shop_removal RETURNING 1")
-    await end_all(engine, Verdict.finished(Outcome.UPDATED))
+    await complete_all(engine, Verdict.finished(Outcome.UPDATED))
     assert not (await erase(api, email=ADA)).retained
     assert await count(api, "entry_history") == 0
 

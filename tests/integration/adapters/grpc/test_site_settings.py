@@ -11,7 +11,7 @@ import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
-from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
+from support.links import HELD_DUPLICATE, complete_all, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2
 from tillsync_server.domain.enums import Role
 
@@ -94,7 +94,7 @@ async def test_switching_sync_on_says_how_many_customers_will_be_refreshed_and_t
 async def test_a_default_customer_lets_held_orders_run_again_and_says_so(api: ApiHarness) -> None:
     engine, merchant = api.grpc.engine, await site(api)
     await put_order(engine, facts_of(1042))
-    await end_all(engine, HELD_DUPLICATE)
+    await complete_all(engine, HELD_DUPLICATE)
     asked = await api.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
     assert (asked.effect.requeued_entry_count, list(asked.effect.notes)) == (1, ["1 held order is matched again"])
     await api.call(METHOD, change(default_epos_customer_id=9), merchant)

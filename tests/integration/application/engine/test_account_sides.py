@@ -113,7 +113,7 @@ async def test_both_sides_may_be_ill_and_each_tells_its_problem(world: EngineWor
 
 async def test_a_person_mends_a_side_while_orders_keep_the_lane(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await world.make_ill("shop-a", Side.SHOP)
+    await world.open_problem("shop-a", Side.SHOP)
     accounts = PostgresAccounts(world.database, SecretBox(["a key for these tests of enough characters"]), world.notifications)
     handler = RecordingHandler(Upstream())
     gate = handler.gate(1000)
@@ -222,7 +222,7 @@ async def test_a_lane_that_ends_leaves_the_entries_that_wait_for_another(world: 
 async def test_an_entry_waits_only_for_the_side_that_it_needs(world: EngineWorld) -> None:
     """As the queues show it."""
     await world.add_accounts("shop-a")
-    await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(hours=2), text="the shop is away")
+    await world.open_problem("shop-a", Side.SHOP, probe_in=timedelta(hours=2), text="the shop is away")
     order = await put_order(world, facts_of(1000))
     customer = (await world.hint("shop-a", 1)).entry_id
     found = await PostgresQueueReader(world.database).get(AccountId("shop-a"), [order, customer], with_attempts=False)

@@ -116,7 +116,7 @@ async def test_a_wake_up_racing_with_a_release_is_not_lost(world: EngineWorld, p
             # a release in slow motion: it has locked the lane and found nothing due
             await holder.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
             enqueued = asyncio.create_task(patient.hint("shop-a", 1000 + round_number))
-            await world.until_locked_out()
+            await world.until_lock_wait()
             await holder.execute(
                 "UPDATE lane SET lease_owner = NULL, lease_expires_at = NULL, next_run_at = 'infinity', next_live_at = 'infinity'"
             )

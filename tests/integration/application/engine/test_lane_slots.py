@@ -91,7 +91,7 @@ async def test_a_lane_that_waits_for_a_probe_slot_is_leased_as_soon_as_one_is_fr
     handler = RecordingHandler(decide=lambda entry: Verdict.paused(Outcome.WOO_NOT_UPDATED, problem))
     gates = [handler.gate(1), handler.gate(2)]
     for account, subject in (("shop-a", 1), ("shop-b", 2)):
-        await world.make_ill(account, Side.SHOP, probe_in=timedelta(0))
+        await world.open_problem(account, Side.SHOP, probe_in=timedelta(0))
         await world.hint(account, subject)
     async with world.running(handler, replace(PATIENT, probe_slots=1)):
         await within(found_none.wait())

@@ -143,7 +143,7 @@ async def test_an_order_that_is_answered_already_leases_nothing(world: EngineWor
 async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, what: str, why: str) -> None:
     await world.add_accounts("shop-a")
     if why == "ill":
-        await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(hours=1))
+        await world.open_problem("shop-a", Side.SHOP, probe_in=timedelta(hours=1))
     if why == "put off":
         await world.hint("shop-a", 1)
         await world.fetch("UPDATE entry SET due_at = now() + interval '1 hour', not_before = now() + interval '1 hour' RETURNING 1")

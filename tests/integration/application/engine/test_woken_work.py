@@ -15,7 +15,7 @@ from fakes.queues import FakeQueues
 from fakes.subject_accounts import FakeSubjectAccounts
 from fakes.till import FakeTill, FakeTillGateway
 from support.engine import EngineWorld, engine_world
-from support.links import end_all, epos, facts_of, held_orders, put_order, woo
+from support.links import complete_all, epos, facts_of, held_orders, put_order, woo
 from support.waiting import hang_limit, until, within
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.connections.pool import Database
@@ -173,7 +173,9 @@ async def test_a_link_by_hand_announces_the_events_of_the_orders_that_it_release
 async def test_unlinking_announces_the_notes_on_answered_orders(shop: Shop) -> None:
     await shop.links.create(SHOP, epos(2), woo(12))
     await put_order(shop.world, facts_of(1, woo_customer_id=12))
-    await end_all(shop.world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(2), woo_customer_id=woo(12)))
+    await complete_all(
+        shop.world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(2), woo_customer_id=woo(12))
+    )
     shop.heard.take()
     await shop.links.delete(SHOP, woo_customer_id=woo(12))
     assert shop.heard.take() == {"events"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import support.worker_process
 from support.engine import EngineWorld
-from support.service_process import stop_still
+from support.service_process import suspend
 from support.waiting import HANG_SECONDS
 from support.waiting import until as until_true
 
@@ -91,7 +91,7 @@ async def test_a_stopped_worker_that_wakes_up_late_changes_nothing(world: Engine
         await enqueue_all(world)
         await until(world, "SELECT 1 FROM ran HAVING count(*) > 50")
         connection = await world.database.connect()
-        await stop_still(sleeper.pid, connection)
+        await suspend(sleeper.pid, connection)
         await connection.close()
         with worker_process(world.database.dsn):
             await until(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")

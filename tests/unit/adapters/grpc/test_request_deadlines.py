@@ -11,7 +11,7 @@ from tillsync_server.adapters.grpc.request_deadlines import RequestDeadlines
 
 
 @pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_timer_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_deadlines, "CHECK_SECONDS", 0.01)
 
 

@@ -10,7 +10,7 @@ from tillsync_server.adapters.grpc.turns import COUNT_EVERY_SECONDS, FIRST_COUNT
 
 
 @pytest.fixture(autouse=True)
-def _counting_lasts_until_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def _endless_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "QUIET_SECONDS", 3600.0)
 
 

@@ -81,7 +81,7 @@ class Scripted(pb_grpc.CustomerSyncServiceServicer):
 
 
 @dataclass
-class Door:
+class ScriptedAuthenticator:
     """An Authenticator that accepts every token until the test sets a refusal."""
 
     refusal: Exception | None = None
@@ -103,7 +103,7 @@ class Edge:
     url: str
     session: ClientSession
     servicer: Scripted
-    door: Door
+    door: ScriptedAuthenticator
 
     async def post(
         self, path: str = SYNC, body: bytes | object = b"{}", headers: dict[str, str] | None = None
@@ -137,7 +137,7 @@ async def always() -> bool:
 
 @pytest_asyncio.fixture
 async def edge() -> AsyncIterator[Edge]:
-    servicer, door = unimplemented(Scripted), Door()
+    servicer, door = unimplemented(Scripted), ScriptedAuthenticator()
     calls = ServedCalls(cast(Authenticator, door), cast(KnownAccounts, object()), RecordingMetrics())
     GrpcServer(scripted_services(servicer), calls, GrpcSettings(), database_answers=always)
     for path, unary in calls.unary.items():

@@ -18,7 +18,7 @@ from tillsync_server.domain.ids import AccountId, TillId
 SHOP, TILL, NOBODY = Address(True, "shop-1"), Address(False, "t"), Address(True, "nobody")
 
 
-class Counted:
+class CountingAccounts:
     """FakeAccounts that records its reads and answers when ``go`` is set."""
 
     def __init__(self, accounts: FakeAccounts) -> None:
@@ -49,7 +49,7 @@ class World:
                 epos=EposSettings(api_key="k", api_secret="s", webhook_key="hook", webhook_secret="one"),
             )
         )
-        self.store = Counted(self.accounts)
+        self.store = CountingAccounts(self.accounts)
         self.openers = WebhookOpeners(self.store, self.accounts.wakeups, clock=self.clock)
 
     async def secrets(self, address: Address) -> list[str]:

@@ -53,7 +53,7 @@ async def http() -> AsyncIterator[HttpClient]:
     await http.close()
 
 
-async def told_by_the_till(server: RawServer) -> list[UpstreamError]:
+async def till_errors(server: RawServer) -> list[UpstreamError]:
     new = NewTillCustomer(forename="Leonora", surname="Quimby", email="leonora.quimby@example.test", sign_up_date="2026-01-02T03:04:05")
     told = []
     async with till_world(read_attempts=1) as world:
@@ -72,7 +72,7 @@ async def told_by_the_till(server: RawServer) -> list[UpstreamError]:
     return told
 
 
-async def told_by_the_shop(server: RawServer, http: HttpClient) -> list[UpstreamError]:
+async def shop_errors(server: RawServer, http: HttpClient) -> list[UpstreamError]:
     gateway = WooGateway(http)
     told = []
     settings = (
@@ -99,7 +99,7 @@ def quoted(errors: list[UpstreamError]) -> list[str]:
 async def test_errors_quote_no_body(server: RawServer, http: HttpClient, body: str, status: int) -> None:
     kind = "application/json" if body.startswith("{") else "text/html" if body.startswith("<!") else "application/xml"
     server.answers(http_answer(status, body.encode(), headers=[f"Content-Type: {kind}"]))
-    told = [*await told_by_the_till(server), *await told_by_the_shop(server, http)]
+    told = [*await till_errors(server), *await shop_errors(server, http)]
     assert told
     assert quoted(told) == []
 
@@ -107,7 +107,7 @@ async def test_errors_quote_no_body(server: RawServer, http: HttpClient, body: s
 @pytest.mark.parametrize("status", [200, 500, 503])
 async def test_plain_text_is_kept_only_from_a_till_refusal(server: RawServer, status: int) -> None:
     server.answers(text_answer(BODIES["a plain text"], status))
-    told = await told_by_the_till(server)
+    told = await till_errors(server)
     assert told
     assert quoted(told) == []
 
@@ -115,7 +115,7 @@ async def test_plain_text_is_kept_only_from_a_till_refusal(server: RawServer, st
 @pytest.mark.parametrize("said", SENTENCES.values())
 async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, said: str) -> None:
     server.answers(text_answer(said, 400))
-    assert quoted(await told_by_the_till(server)) == []
+    assert quoted(await till_errors(server)) == []
 
 
 @pytest.mark.parametrize(

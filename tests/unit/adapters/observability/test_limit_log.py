@@ -20,7 +20,7 @@ def lines() -> Iterator[CapturedLines]:
         yield made
 
 
-def told(lines: CapturedLines) -> list[tuple[Any, ...]]:
+def logged_hits(lines: CapturedLines) -> list[tuple[Any, ...]]:
     return [(line["what"], line.get("method"), line["times"]) for line in lines.of("limit_hit")]
 
 
@@ -29,13 +29,13 @@ async def test_first_hit_is_logged_at_once_and_the_others_after_a_minute(lines: 
     log = LimitLog()
     for _ in range(5000):
         log.hit(STREAMS, "SyncCustomer")
-    assert told(lines) == [(STREAMS, "SyncCustomer", 1)]
+    assert logged_hits(lines) == [(STREAMS, "SyncCustomer", 1)]
     [line] = lines.all()
     assert (line["level"], "dropped" in line) == ("warning", False)
     await asyncio.sleep(59)
-    assert len(told(lines)) == 1
+    assert len(logged_hits(lines)) == 1
     await asyncio.sleep(2)
-    assert told(lines)[1:] == [(STREAMS, "SyncCustomer", 4999)]
+    assert logged_hits(lines)[1:] == [(STREAMS, "SyncCustomer", 4999)]
 
 
 @on_virtual_time
@@ -45,8 +45,8 @@ async def test_flood_of_hits_logs_one_line_a_minute(lines: CapturedLines) -> Non
         log.hit(TOKEN)
         await asyncio.sleep(0.5)
     await asyncio.sleep(120)
-    assert 6 <= len(told(lines)) <= 7
-    assert sum(times for *_, times in told(lines)) == 600, "each hit is in one line"
+    assert 6 <= len(logged_hits(lines)) <= 7
+    assert sum(times for *_, times in logged_hits(lines)) == 600, "each hit is in one line"
 
 
 @on_virtual_time
@@ -56,7 +56,7 @@ async def test_limit_without_hits_is_dropped_and_its_next_hit_logged_at_once(lin
     await asyncio.sleep(61)
     assert not log._kinds
     log.hit(TOKEN)
-    assert told(lines) == [(TOKEN, None, 1)] * 2
+    assert logged_hits(lines) == [(TOKEN, None, 1)] * 2
 
 
 @on_virtual_time
@@ -64,11 +64,11 @@ async def test_each_limit_is_counted_separately(lines: CapturedLines) -> None:
     log = LimitLog()
     for what, method in ((STREAMS, None), (TOKEN, "ListQueue"), (TOKEN, "GetOrder"), (TOKEN, "ListQueue")):
         log.hit(what, method)
-    assert told(lines) == [(STREAMS, None, 1), (TOKEN, "ListQueue", 1), (TOKEN, "GetOrder", 1)]
+    assert logged_hits(lines) == [(STREAMS, None, 1), (TOKEN, "ListQueue", 1), (TOKEN, "GetOrder", 1)]
     log.close()
-    assert told(lines)[3:] == [(TOKEN, "ListQueue", 1)], "a stop tells what was counted"
+    assert logged_hits(lines)[3:] == [(TOKEN, "ListQueue", 1)], "a stop tells what was counted"
     await asyncio.sleep(61)
-    assert len(told(lines)) == 4
+    assert len(logged_hits(lines)) == 4
 
 
 @on_virtual_time
@@ -78,4 +78,4 @@ async def test_number_of_counted_kinds_is_bounded(lines: CapturedLines) -> None:
         log.hit(TOKEN, f"Method{number}")
     assert len(log._kinds) == MAX_KINDS + 1
     log.close()
-    assert told(lines)[MAX_KINDS:] == [(TOKEN, None, 1), (TOKEN, None, 10_000 - MAX_KINDS - 1)]
+    assert logged_hits(lines)[MAX_KINDS:] == [(TOKEN, None, 1), (TOKEN, None, 10_000 - MAX_KINDS - 1)]

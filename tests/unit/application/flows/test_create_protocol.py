@@ -49,7 +49,7 @@ CUSTOMER = new_customer(order_facts(), ADA)
 SETTLE = 105.0
 
 
-class Database(Exception):
+class DriverError(Exception):
     """An error of the database driver."""
 
 
@@ -312,7 +312,7 @@ async def test_settled_intent_stays_while_the_search_is_unproven(world: FlowWorl
         ("intents.completed", IntentState.DONE, 1),
     ],
 )
-@pytest.mark.parametrize("stop", [asyncio.CancelledError, Database])
+@pytest.mark.parametrize("stop", [asyncio.CancelledError, DriverError])
 @pytest.mark.catches("stopped-creates-keep-their-intent")
 async def test_stop_at_any_point_keeps_the_intent_and_ends_with_one_customer(
     world: FlowWorld, stopped_at: str, state: IntentState | None, sent: int, stop: type[BaseException]
@@ -343,8 +343,8 @@ async def test_stop_at_any_point_keeps_the_intent_and_ends_with_one_customer(
 
 async def test_failed_clearing_leaves_the_intent_to_settle(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Refused(Side.TILL, "400", status=400), stored_after_seconds=None)]
-    world.intents.faults["clear"] = [Database()]
-    with pytest.raises(Database):
+    world.intents.faults["clear"] = [DriverError()]
+    with pytest.raises(DriverError):
         await protocol(world).find_or_create(CUSTOMER)
     intent = world.intents.of(ADA)
     assert intent is not None

@@ -35,7 +35,9 @@ FETCH_FAILED = "Customer Endpoint Point call api failed"
 NOT_UPDATED = "WooCommerce customer not updated"
 
 
-def is_(verdict: Verdict, outcome: Outcome, comment: str, state: EntryState, disposition: Disposition = Disposition.FINISH) -> None:
+def assert_verdict(
+    verdict: Verdict, outcome: Outcome, comment: str, state: EntryState, disposition: Disposition = Disposition.FINISH
+) -> None:
     assert (verdict.outcome, verdict.comment, verdict.state, verdict.disposition) == (outcome, comment, state, disposition)
     assert comment == comment_of(outcome)
 
@@ -46,7 +48,7 @@ async def test_points_credit_and_type_are_written_and_the_hash_is_stored() -> No
     world.link(1, 12)
     world.till.put(till_customer(1, points=120, type_id=4001))
     verdict = await world.sync(1)
-    is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert (verdict.epos_customer_id, verdict.woo_customer_id, verdict.subject_label, verdict.notes) == (1, 12, "Ada B.", ())
     written = world.shop.stored[12]
     assert written.values is not None
@@ -86,7 +88,7 @@ async def test_unchanged_customer_needs_no_shop_request() -> None:
     world.link(1, 12)
     await world.sync(1)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert verdict.notes == ("unchanged",)
     assert world.shop.requests == 1
 
@@ -113,17 +115,17 @@ async def test_disabled_sync_sends_no_request() -> None:
     world = ShopWorld(customer_sync_enabled=False)
     world.link(1, 12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.SYNC_DISABLED, NOT_ENABLED, EntryState.SKIPPED)
+    assert_verdict(verdict, Outcome.SYNC_DISABLED, NOT_ENABLED, EntryState.SKIPPED)
     assert (world.till.requests, world.shop.requests, world.links.look_ups) == (0, 0, 0)
 
 
 @on_virtual_time
 async def test_customer_without_usable_link_is_skipped_and_a_broken_link_is_noted() -> None:
     world = ShopWorld()
-    is_(await world.sync(1), Outcome.CUSTOMER_NOT_LINKED, NOT_LINKED, EntryState.SKIPPED)
+    assert_verdict(await world.sync(1), Outcome.CUSTOMER_NOT_LINKED, NOT_LINKED, EntryState.SKIPPED)
     world.link(2, 13, epos_gone_at=START)
     verdict = await world.sync(2)
-    is_(verdict, Outcome.CUSTOMER_NOT_LINKED, NOT_LINKED, EntryState.SKIPPED)
+    assert_verdict(verdict, Outcome.CUSTOMER_NOT_LINKED, NOT_LINKED, EntryState.SKIPPED)
     assert verdict.notes == ("the link is broken: the customer is deleted in Epos Now",)
     world.link(3, 14, woo_gone_at=START)
     assert (await world.sync(3)).notes == ("the link is broken: the shop customer is deleted",)
@@ -139,7 +141,7 @@ async def test_proven_deleted_till_customer_fails_at_once_and_breaks_the_link() 
     world.link(1, 12)
     del world.till.customers[EposCustomerId(1)]
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.FAILED)
+    assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.FAILED)
     assert verdict.notes[0] == "deleted in Epos Now"
     assert world.state.gone_epos == [1]
     assert [call[0] for call in world.till.calls] == ["read_customer", "list_customers"]
@@ -151,7 +153,7 @@ async def test_unproven_404_is_a_wrong_address_and_keeps_the_link() -> None:
     world.link(1, 12)
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+    assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (ProblemReason.WRONG_ADDRESS, Side.TILL)
     assert "address" in verdict.problem.text
@@ -176,7 +178,7 @@ async def test_deleted_shop_customer_fails_at_once_and_breaks_the_link() -> None
     world.link(1, 12)
     world.shop.users.clear()
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.FAILED)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.FAILED)
     assert verdict.notes[0].startswith("gone: ")
     assert world.state.gone_woo == [12]
 
@@ -199,7 +201,7 @@ async def test_failed_read_is_charged_and_retried(error: Unanswered, note: str) 
     world.link(1, 12)
     world.till.decide_fault = lambda method, argument: error if method == "read_customer" else None
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.RETRY)
+    assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0] == note
     assert (verdict.side, verdict.upstream_status) == (Side.TILL, error.status)
     assert world.shop.requests == 0
@@ -216,7 +218,7 @@ async def test_account_wide_till_failure_pauses_the_side() -> None:
         world.link(1, 12)
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
         verdict = await world.sync(1)
-        is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+        assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
         assert verdict.problem is not None
         assert (verdict.problem.reason, verdict.problem.side) == (reason, Side.TILL)
 
@@ -226,12 +228,12 @@ async def test_missing_settings_are_an_account_problem_that_names_them() -> None
     world = ShopWorld(epos=EposSettings(base_url="https://till.example.test"))
     world.link(1, 12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+    assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes == ("settings incomplete: set epos.api_key, epos.api_secret of the account",)
     world = ShopWorld(shop=ShopSettings(base_url="https://shop.example.test"))
     world.link(1, 12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes == ("settings incomplete: set shop.consumer_key, shop.consumer_secret of the account",)
 
 
@@ -245,7 +247,7 @@ async def test_refused_field_fails_at_once_and_is_noted() -> None:
     error = Refused(Side.SHOP, "refused field: phone: it is no phone number to WooCommerce", field="phone")
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.INVALID, field="phone", error=error)]
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.FAILED)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.FAILED)
     assert "refused field: phone" in verdict.notes[0]
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.INVALID, field="points")]
     assert (await world.sync(1)).notes[0] == "writing the customer to the shop: refused field: points"
@@ -263,7 +265,7 @@ async def test_unknown_write_result_clears_the_hash_and_is_charged() -> None:
 
     world.shop.answer = lost
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0] == "writing the customer to the shop: no answer within 20 s"
     assert world.links.of_epos(1).content_hash is None
     world.shop.answer = lambda writes: None
@@ -285,7 +287,7 @@ async def test_unreachable_shop_pauses_the_side_and_confirms_nothing() -> None:
 
     world.shop.answer = down
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes[0] == "writing the customer to the shop: not reached: DNS"
     assert world.state.confirmed == before
     assert world.links.of_epos(1).content_hash is None, "taken back with the version that was drawn: the next run writes"
@@ -297,10 +299,10 @@ async def test_5xx_is_charged_if_the_probe_succeeds_and_pauses_if_it_fails() -> 
     world.link(1, 12)
     failure = ServerFailure(Side.SHOP, "the shop failed", status=500)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.ERROR, error=failure)]
-    is_(await world.sync(1), Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
+    assert_verdict(await world.sync(1), Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     world.shop.faults["probe"] = Unanswered(Side.SHOP, "no answer within 20 s")
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.UNREACHABLE
 
@@ -319,7 +321,7 @@ async def test_stale_write_reads_the_till_again_and_sends_a_higher_version() -> 
         return [WriteResult(status=WriteStatus.STALE, version=newer)]
 
     world.shop.answer = newer_first  # type: ignore[assignment]
-    is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert world.till.count("read_customer") == 2
     assert world.shop.stored[12].version == newer + 1
     values = world.shop.stored[12].values
@@ -334,7 +336,7 @@ async def test_stale_rounds_are_bounded_and_store_no_hash() -> None:
     world.link(1, 12)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.STALE, version=writes[0].version + 10)]
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert world.shop.requests == world.services.settings.stale_rounds == 3
     assert world.links.of_epos(1).content_hash is None
 
@@ -345,7 +347,7 @@ async def test_not_done_write_is_postponed_uncharged() -> None:
     world.link(1, 12)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.NOT_DONE)] * len(writes)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.POSTPONE)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.POSTPONE)
     assert verdict.not_before is not None
     assert verdict.not_before > START + timedelta(seconds=10)
 
@@ -359,7 +361,7 @@ async def test_pending_removal_is_written_and_completed() -> None:
     world.links.want_removal(world.account.account_id, 1, 12)
     world.shop.users.add(12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert verdict.notes == ("values removed from the shop",)
     assert world.shop.stored[12].values is None
     assert world.state.removed == [12]
@@ -373,7 +375,7 @@ async def test_a_removal_and_a_new_link_are_both_done() -> None:
     world.links.want_removal(world.account.account_id, 1, 12)
     world.shop.users.add(12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert verdict.notes == ("values removed from the shop",)
     assert world.shop.stored[12].values is None
     assert world.shop.stored[13].values is not None
@@ -384,7 +386,7 @@ async def test_a_removal_and_a_new_link_are_both_done() -> None:
 async def test_removal_from_a_deleted_customer_is_completed() -> None:
     world = ShopWorld()
     world.links.want_removal(world.account.account_id, 1, 12)
-    is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+    assert_verdict(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert world.state.removed == [12]
 
 
@@ -399,7 +401,7 @@ async def test_failed_removal_stays_pending_and_the_new_link_is_written() -> Non
         for write in writes
     ]
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
+    assert_verdict(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0].startswith("removing our values from the shop: server error")
     assert world.state.removed == []
     assert world.links.of_epos(1).content_hash is not None
@@ -430,9 +432,9 @@ async def test_unavailable_database_postpones_uncharged() -> None:
         world.link(1, 12)
         (world.links if method == "stored_customers" else world.state).faults[method] = [DatabaseAway()]
         verdict = await world.sync(1)
-        is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.POSTPONE)
+        assert_verdict(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.POSTPONE)
         assert verdict.not_before is not None
-        is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
+        assert_verdict(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
 
 
 @on_virtual_time

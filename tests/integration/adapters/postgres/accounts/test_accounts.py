@@ -192,7 +192,7 @@ async def test_another_shop_is_known_to_hold_no_types(world: EngineWorld) -> Non
 
 async def paused_lane(world: EngineWorld) -> None:
     await world.hint("shop-a", 1)
-    await world.make_ill("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused", failures=4)
+    await world.open_problem("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused", failures=4)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_other_changes_leave_the_pause_alone(world: EngineWorld) -> None:
 async def test_the_end_of_a_pause_without_work_wakes_nobody(world: EngineWorld) -> None:
     accounts = store(world)
     await accounts.create(PLAIN)
-    await world.make_ill("shop-a", Side.TILL)
+    await world.open_problem("shop-a", Side.TILL)
     await accounts.update(SHOP, setting(epos=EposSettings(api_key="new")))
     assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, probe_limit=1, lease_seconds=30)).seconds_until_due is None
 

@@ -66,7 +66,7 @@ async def test_a_statement_on_a_cut_line_is_given_up_in_time_and_the_next_one_ge
         async with hang_limit("the statement", seconds=ENOUGH_SECONDS):
             with pytest.raises(DATABASE_GONE):
                 await ask(cut_off, in_transaction=in_transaction)
-    relay.mend()
+    relay.restore()
     assert await ask(cut_off, in_transaction=in_transaction) == 1
 
 
@@ -82,7 +82,7 @@ async def test_idle_lines_are_not_each_found_out_by_a_caller(relay: Relay, cut_o
     relay.cut()
     with pytest.raises(DATABASE_GONE):
         await ask(cut_off, in_transaction=False)
-    relay.mend()
+    relay.restore()
     assert await ask(cut_off, in_transaction=False) == 1, "not on the other line of before"
 
 
@@ -100,7 +100,7 @@ async def test_who_asks_right_after_a_silence_is_told_at_once(relay: Relay, cut_
         with pytest.raises(TimeoutError, match="a moment ago"):  # and not after its patience with the line
             await ask(cut_off, in_transaction=False)
     assert relay.opened == lines
-    relay.mend()
+    relay.restore()
     ahead = NEVER_SECONDS
     assert await ask(cut_off, in_transaction=False) == 1
 
@@ -151,7 +151,7 @@ async def test_a_listener_on_a_cut_line_finds_out_and_listens_again(relay: Relay
         await within(notifications.listening.wait())
         relay.cut()
         await until(lambda: not notifications.listening.is_set(), seconds=ENOUGH_SECONDS)
-        relay.mend()
+        relay.restore()
         await within(notifications.listening.wait())
         woken.clear()
         other = await asyncpg.connect(database.dsn)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.engine import EngineWorld
-from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
+from support.links import HELD_DUPLICATE, complete_all, facts_of, put_order
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
@@ -54,7 +54,7 @@ async def test_a_rotation_changes_nothing_but_the_credentials(world: EngineWorld
     await tokens.create(Token(token_id="t1", role=Role.ADMIN, account_id=None, name="", create_time=await now(world)), token_hash(secret))
     facts = facts_of(1, woo_customer_id=12, email="Straße@example.test", account_email="Ada@example.test")
     await put_order(world, facts)
-    await end_all(world, HELD_DUPLICATE)
+    await complete_all(world, HELD_DUPLICATE)
     configuration = (await accounts(OLD).get(SHOP)).till_configuration
     await knowledge.note_search_proven(ACCOUNT.till_id, configuration)
     await knowledge.note_kinds(ACCOUNT.till_id, configuration, {"+"}, proven=True)

@@ -160,7 +160,7 @@ async def test_a_hint_finds_a_lane_that_was_leased_while_it_waited_for_the_lock(
         async with world.database.acquire() as connection, connection.transaction():
             await connection.execute("UPDATE lane SET lease_token = lease_token + 1")
             hint = tasks.create_task(world.hint(SHOP, 1))
-            await world.until_locked_out()
+            await world.until_lock_wait()
         await hint
     [lease] = await leases(world)
     assert await claimed(world, lease) == [1]
@@ -176,7 +176,7 @@ async def test_a_persons_decision_finds_a_lane_that_was_leased_while_it_waited(w
     async with asyncio.TaskGroup() as tasks, hang_limit("the decision"), world.database.acquire() as connection, connection.transaction():
         await connection.execute("UPDATE lane SET lease_token = lease_token + 1")
         tasks.create_task(wake())
-        await world.until_locked_out()
+        await world.until_lock_wait()
     assert len(await leases(world)) == 1
 
 

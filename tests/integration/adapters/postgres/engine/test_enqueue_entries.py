@@ -25,9 +25,9 @@ async def as_read(world: EngineWorld, entry: Entry) -> Entry:
 HOUR = timedelta(hours=1)
 SITUATIONS: dict[str, Callable[[EngineWorld], Awaitable[object]]] = {
     "plain": lambda world: asyncio.sleep(0),
-    "waits for the till": lambda world: world.make_ill("shop-a", Side.TILL),
-    "waits for the shop": lambda world: world.make_ill("shop-a", Side.SHOP, text=None),
-    "waited before": lambda world: world.make_ill("shop-a", Side.TILL, probe_in=-HOUR),
+    "waits for the till": lambda world: world.open_problem("shop-a", Side.TILL),
+    "waits for the shop": lambda world: world.open_problem("shop-a", Side.SHOP, text=None),
+    "waited before": lambda world: world.open_problem("shop-a", Side.TILL, probe_in=-HOUR),
     "held": lambda world: world.fetch(
         "UPDATE entry SET state = 4, outcome = 5, comment = 'WooCommerce customer not updated', notes = E'first\\nsecond', "
         "attempt_count = 3, woo_customer_id = 12, subject_label = 'Ada B.' RETURNING 1"
@@ -39,8 +39,8 @@ SITUATIONS: dict[str, Callable[[EngineWorld], Awaitable[object]]] = {
 
 
 async def both_ill(world: EngineWorld) -> None:
-    await world.make_ill("shop-a", Side.TILL, probe_in=HOUR)
-    await world.make_ill("shop-a", Side.SHOP, probe_in=2 * HOUR, text="the shop is away")
+    await world.open_problem("shop-a", Side.TILL, probe_in=HOUR)
+    await world.open_problem("shop-a", Side.SHOP, probe_in=2 * HOUR, text="the shop is away")
 
 
 SITUATIONS["waits for both"] = both_ill

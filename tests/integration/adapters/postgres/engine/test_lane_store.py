@@ -86,7 +86,7 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
     async with world.database.acquire() as connection, connection.transaction():
         await enqueue_in_transaction(connection, [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)])
         ending = asyncio.create_task(patient.lanes.complete(completions))
-        await world.until_locked_out()
+        await world.until_lock_wait()
     written = dict(zip([each.entry.account_id for each in completions], await within(ending), strict=True))
     assert written == {"shop-a": CompletionResult.MOVED_ON, "shop-b": CompletionResult.DONE}
     row = await world.live("shop-a", 1)
@@ -289,7 +289,7 @@ async def test_an_ill_side_holds_what_needs_it_and_new_work(world: EngineWorld) 
 async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(0), failures=3)
+    await world.open_problem("shop-a", Side.SHOP, probe_in=timedelta(0), failures=3)
     lease = await lease_one(world)
     assert (set(lease.paused_sides), lease.paused_sides[Side.SHOP].failures) == ({Side.SHOP}, 3)
     unchanged = replace(Verdict.finished(Outcome.UPDATED, "unchanged"), sides_met=frozenset({Side.TILL}))
@@ -333,7 +333,7 @@ async def test_the_sweep_repairs_a_lane_that_sleeps_past_its_work(world: EngineW
     for name in ("shop-a", "shop-b", "shop-c"):
         await world.hint(name, 1)
     await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' WHERE account_id = 'shop-b' RETURNING 1")
-    await world.make_ill("shop-c", Side.TILL)
+    await world.open_problem("shop-c", Side.TILL)
     assert await world.lanes.repair_lost_wakeups() == 1
     assert await world.lanes.repair_lost_wakeups() == 0
     leases = (await world.lanes.lease("owner", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from support.engine import EngineWorld
 from support.grpc_server import an_order
-from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, held_orders, lease_of, match_of, put_order, woo
+from support.links import HELD_DUPLICATE, claim, complete_all, completion, epos, facts_of, held_orders, lease_of, match_of, put_order, woo
 from support.postgres import TestDatabase
 from support.service import running_service
 from support.waiting import until
@@ -114,7 +114,7 @@ async def events(world: EngineWorld) -> AsyncIterator[EventWorld]:
 async def test_an_order_that_ends_is_told_once_with_its_outcome(events: EventWorld) -> None:
     entry_id = await put_order(events.engine, facts_of(1042))
     assert await events.rows() == []  # nothing to say yet
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     async with events.sending():
         await events.until(lambda: events.told(1042))
         await events.until_told()
@@ -137,7 +137,7 @@ async def test_a_held_order_needs_a_decision_and_its_release_closes_it(events: E
     assert await events.kinds() == [(1042, 1, NEEDED)]
     await PostgresLinkWriter(events.engine.database, events.engine.notifications).create(SHOP, epos(90001), woo(12))
     assert await events.kinds() == [(1042, 2, CLOSED)]
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     [row] = await events.rows()
     assert (row["sequence"], row["type"], row["entry_id"]) == (3, FINISHED, entry_id)
 
@@ -168,9 +168,9 @@ async def test_every_way_out_of_being_held_is_told(events: EventWorld, way: str)
 async def test_what_is_only_tried_again_is_not_told(events: EventWorld) -> None:
     engine = events.engine
     await put_order(engine, facts_of(1042))
-    await end_all(engine, Verdict.retry(Outcome.CUSTOMER_NOT_MATCHED, "not reached"))
+    await complete_all(engine, Verdict.retry(Outcome.CUSTOMER_NOT_MATCHED, "not reached"))
     await engine.hint(SHOP, 9001)
-    await end_all(engine, Verdict.finished(Outcome.UPDATED))  # a customer: never an event
+    await complete_all(engine, Verdict.finished(Outcome.UPDATED))  # a customer: never an event
     [entry_id] = [EntryId(row["entry_id"]) for row in await engine.fetch("SELECT entry_id FROM entry WHERE kind = 3")]
     await PostgresQueueActions(engine.database, engine.notifications).requeue(SHOP, [entry_id])
     assert await events.rows() == []
@@ -191,7 +191,7 @@ async def test_a_completion_that_is_dropped_tells_nothing(events: EventWorld) ->
 async def test_failed_orders_and_their_dismissal_are_told(events: EventWorld) -> None:
     engine = events.engine
     entry_id = await put_order(engine, facts_of(1042))
-    await end_all(engine, FAILED)
+    await complete_all(engine, FAILED)
     assert await events.kinds() == [(1042, 1, FINISHED)]
     await PostgresQueueActions(engine.database, engine.notifications).dismiss(SHOP, [entry_id], "known")
     assert [(row["sequence"], row["state"]) for row in await events.rows()] == [(2, 6)]
@@ -201,7 +201,7 @@ async def test_accounts_without_a_bridge_have_no_events(events: EventWorld) -> N
     engine = events.engine
     await engine.add_accounts(KEYS)
     await put_order(engine, facts_of(1), KEYS)
-    await end_all(engine, HELD_DUPLICATE, KEYS)
+    await complete_all(engine, HELD_DUPLICATE, KEYS)
     assert await events.rows() == []
 
 
@@ -228,7 +228,7 @@ async def test_a_newer_event_takes_the_place_of_one_not_yet_told(events: EventWo
     engine = events.engine
     await held_orders(engine, [facts_of(1042)])
     await put_order(engine, facts_of(1042, email="grace@example.test"))
-    await end_all(engine, MATCHED)
+    await complete_all(engine, MATCHED)
     async with events.sending():
         await events.until_told()
     assert [(event.sequence, event.type) for event in events.told(1042)] == [(3, "order.finished")]
@@ -262,7 +262,7 @@ async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_oft
     events.shop.switches.trouble = trouble
     events.shop.switches.retry_after_seconds = 0
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     async with events.sending() as sender:
         await until(lambda: sender.counters.failed_tries >= 3, events.rows)
         [row] = await events.engine.fetch("SELECT failures FROM event_delivery")
@@ -291,19 +291,19 @@ async def test_one_shop_that_hangs_delays_neither_another_shop_nor_the_lanes(eve
         slow.switches.latency_seconds = 30
         await events.add(OTHER, slow.origin, slow.switches.bridge_secret)
         await put_order(events.engine, facts_of(7), OTHER)
-        await end_all(events.engine, MATCHED, OTHER)
+        await complete_all(events.engine, MATCHED, OTHER)
         async with events.sending(timeout_seconds=25):
             await slow.log.wait_for(method="POST", path="*/events")
             await put_order(events.engine, facts_of(1042))
-            await end_all(events.engine, MATCHED)  # the engine's statements wait for nobody
+            await complete_all(events.engine, MATCHED)  # the engine's statements wait for nobody
             await put_order(events.engine, facts_of(8), OTHER)
-            await end_all(events.engine, HELD_DUPLICATE, OTHER)
+            await complete_all(events.engine, HELD_DUPLICATE, OTHER)
             await events.until(lambda: events.told(1042))
 
 
 async def test_only_one_sender_an_account_at_a_time(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     claims = await asyncio.gather(*(events.outbox.claim(limit=10, lease_seconds=60) for _ in range(8)))
     [lease] = [lease for claimed in claims for lease in claimed]
     await events.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # not theirs: nothing happens
@@ -319,9 +319,9 @@ async def test_two_senders_and_a_storm_of_changes_tell_each_order_in_order(event
     ids = {order: await put_order(engine, facts_of(order)) for order in range(1, 9)}
     async with events.sending(), events.sending():
         for _ in range(25):
-            await end_all(engine, generator.choice([HELD_DUPLICATE, HELD_DUPLICATE, FAILED]))
+            await complete_all(engine, generator.choice([HELD_DUPLICATE, HELD_DUPLICATE, FAILED]))
             await actions.requeue(SHOP, [ids[order] for order in generator.sample(sorted(ids), 4)])
-        await end_all(engine, MATCHED)
+        await complete_all(engine, MATCHED)
         await events.until_told()
     for order in ids:
         sequences = [event.sequence for event in events.told(order)]
@@ -343,7 +343,7 @@ async def test_an_event_made_while_another_is_on_its_way_is_not_lost(events: Eve
 async def test_a_shop_that_is_ahead_of_a_restored_database_gets_the_event_above_what_it_holds(events: EventWorld) -> None:
     events.shop.store.event_sequences["order:1042"] = 40
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     async with events.sending():
         await events.until(lambda: events.told(1042))
         await events.until_told()
@@ -360,7 +360,7 @@ async def test_an_older_event_that_arrives_late_is_not_made_anew(events: EventWo
 
 async def test_another_shop_is_not_told_what_was_meant_for_the_former(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret="")))
     assert await events.outbox.claim(limit=10, lease_seconds=60) == []
     secret = events.shop.switches.bridge_secret
@@ -371,7 +371,7 @@ async def test_another_shop_is_not_told_what_was_meant_for_the_former(events: Ev
 
 async def test_a_new_secret_is_tried_at_once(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     right, events.shop.switches.bridge_secret = events.shop.switches.bridge_secret, "x" * 43
     slow = replace(QUICK, first_delay_seconds=3600)
     async with events.sending(slow) as sender:
@@ -384,7 +384,7 @@ async def test_a_new_secret_is_tried_at_once(events: EventWorld) -> None:
 async def test_stopping_gives_the_lease_back(events: EventWorld) -> None:
     events.shop.switches.latency_seconds = 30
     await put_order(events.engine, facts_of(1042))
-    await end_all(events.engine, MATCHED)
+    await complete_all(events.engine, MATCHED)
     async with events.sending():
         await events.shop.log.wait_for(method="POST", path="*/events")
     assert len(await events.outbox.claim(limit=10, lease_seconds=60)) == 1

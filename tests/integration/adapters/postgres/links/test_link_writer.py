@@ -13,9 +13,9 @@ from support.engine import UPDATED, EngineWorld, RecordingHandler
 from support.links import (
     SHOP,
     claim,
+    complete_all,
     completion,
     config_version,
-    end_all,
     entry_row,
     epos,
     facts_of,
@@ -124,7 +124,7 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
 async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, by: str) -> None:
     await world.add_accounts("shop-a")
     made = await writer_of(world).create(SHOP, epos(90001), woo(12))
-    await end_all(world, UPDATED)
+    await complete_all(world, UPDATED)
     before = await config_version(world)
     gone = await writer_of(world).delete(
         SHOP, epos_customer_id=None if by == "woo" else epos(90001), woo_customer_id=None if by == "epos" else woo(12)
@@ -188,7 +188,7 @@ async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world
 async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
-    await end_all(world, FAILED)
+    await complete_all(world, FAILED)
     resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
     assert resolved.entry_id != failed
     row = await entry_row(world, resolved.entry_id)
@@ -206,7 +206,7 @@ async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
 async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
-    await end_all(world, FAILED)
+    await complete_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8, woo_customer_id=12)])
     resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=True)
     assert resolved.requeued_order_entries == 1
@@ -217,7 +217,7 @@ async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> Non
 async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7))
-    await end_all(world, FAILED)
+    await complete_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8)])
     resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
     assert resolved.requeued_order_entries == 1
@@ -242,7 +242,7 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
     with pytest.raises(NotFound) as missing:
         await writer.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
     assert missing.value.reason == "ENTRY_NOT_FOUND"
-    await end_all(world, MATCHED)
+    await complete_all(world, MATCHED)
     already = await writer.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
     assert (already.entry_id, already.link, already.requeued_order_entries) == (pending, None, 0)
     for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too

@@ -14,9 +14,9 @@ from support.links import (
     HELD_DUPLICATE,
     SHOP,
     claim,
+    complete_all,
     completion,
     config_version,
-    end_all,
     entry_row,
     epos,
     facts_of,
@@ -236,5 +236,5 @@ async def test_nothing_sleeps_after_a_release(world: EngineWorld) -> None:
     await link(world, lease, entry)
     await world.lanes.complete([completion(lease, entry, MATCHED)])
     await world.lanes.release([lease], clean=[True])
-    assert {each.subject_id for each in await end_all(world, UPDATED)} == {7, 90001}
+    assert {each.subject_id for each in await complete_all(world, UPDATED)} == {7, 90001}
     assert await world.lanes.repair_lost_wakeups() == 0

@@ -211,7 +211,7 @@ async def test_a_locked_lane_delays_no_order_of_another_account(world: EngineWor
         await lock.start()
         await connection.execute("SELECT FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
         waiting = asyncio.create_task(matching.match(NewOrder(account_id=SHOP, facts=FACTS), remaining_seconds=0.0))
-        await world.until_locked_out()
+        await world.until_lock_wait()
         other = await within(matching.match(NewOrder(account_id=AccountId("shop-b"), facts=FACTS), remaining_seconds=0.0))
         assert other.entry is not None
         assert not waiting.done()

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from support.engine import EngineWorld, claim_limits, entries_of
-from support.links import end_all, facts_of, put_order
+from support.links import complete_all, facts_of, put_order
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
 from support.waiting import within
 from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
@@ -97,7 +97,7 @@ async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(sho
     )
     assert (row["waits"], row["sleeps"]) == (True, True)
     await shop.fetch("UPDATE entry SET not_before = NULL RETURNING 1")
-    await shop.make_ill("shop-a", Side.TILL, probe_in=timedelta(hours=5))
+    await shop.open_problem("shop-a", Side.TILL, probe_in=timedelta(hours=5))
     await actions(shop).requeue(SHOP, [limited])
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30)).leases
     await shop.lanes.release([lease], clean=[True])
@@ -114,7 +114,7 @@ async def test_a_retry_ends_a_wait_for_a_proof_and_not_one_for_the_settle_time(s
     settled_at = datetime.now(UTC) + timedelta(seconds=105)
     waits = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "the search is not proven", wait_seconds=300)
     settles = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "a create was not answered", not_before=settled_at)
-    await end_all(shop, waits if at_once else settles)
+    await complete_all(shop, waits if at_once else settles)
     waiting = await entry(shop, entry_id)
     assert waiting.next_attempt_time is not None
     expected = 300 if at_once else 105

@@ -179,7 +179,7 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     assert (entry.state, entry.priority, entry.attempts, entry.finish_time) == (EntryState.PENDING, Priority.LIVE, (), None)
     now = datetime.now(UTC)
     in_time = now.replace(hour=14, minute=5, second=0, microsecond=0) + timedelta(days=1) - now
-    await world.make_ill("shop-a", Side.TILL, probe_in=in_time, text="Epos Now is not reached: DNS", entry_id=entry.entry_id)
+    await world.open_problem("shop-a", Side.TILL, probe_in=in_time, text="Epos Now is not reached: DNS", entry_id=entry.entry_id)
     [paused] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
     assert paused.notes == ("paused until 14:05: Epos Now is not reached: DNS",)
     [problem] = await reader.problems(SHOP)
@@ -218,7 +218,7 @@ async def test_an_entry_is_never_read_with_a_pause_and_without_the_attempt_that_
         monkeypatch.undo()
         ended += 1
         await finish(world, entry_id, Finish(EntryState.PENDING, Outcome.WOO_NOT_UPDATED, comment="a comment"))
-        await world.make_ill("shop-a", Side.TILL)
+        await world.open_problem("shop-a", Side.TILL)
         return rows
 
     monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_and_see_it_end)

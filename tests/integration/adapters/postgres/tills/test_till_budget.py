@@ -146,7 +146,7 @@ async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhi
         await transaction.start()
         await other.execute("UPDATE till SET tokens = tokens - 5 WHERE till_id = $1", TILL)
         taking = asyncio.create_task(budget.reserve(TILL, 5, per_minute=300))
-        await world.until_locked_out()
+        await world.until_lock_wait()
         await transaction.commit()
     wait, elapsed, rate = await within(taking), await clock(world) - began, tokens_per_second(300)
     assert wait >= 5 / rate - elapsed - 1e-6, "five tokens are five tokens, whoever takes them"
@@ -188,7 +188,7 @@ async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld, 
         behind = asyncio.create_task(budget.take_available(TILL, 1, per_minute=6000))
         for _ in range(3):
             assert await within(budget.reserve(OTHER, 1, per_minute=6000)) < 1.0
-        await world.until_locked_out()
+        await world.until_lock_wait()
         assert not held.done()
         await transaction.rollback()
     assert await within(held) == 0.0

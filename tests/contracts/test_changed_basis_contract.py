@@ -25,7 +25,7 @@ def deleted(woo_id: int, registered_at: datetime | None = None, changed_at: date
     return ShopUserChange(woo_customer_id=woo(woo_id), is_deleted=True, registered_at=registered_at, changed_at=changed_at)
 
 
-class ChangedGroundContract:
+class ChangedBasisContract:
     """Every held order here has the till customers 1 and 2 as candidates."""
 
     async def test_candidates_of_held_orders_are_known(self, bench: LinkBench) -> None:
@@ -185,7 +185,7 @@ class ChangedGroundContract:
         assert not await bench.is_queued(77)
 
 
-class TestFakeLinksOnChangedGround(ChangedGroundContract):
+class TestFakeLinksOnChangedBasis(ChangedBasisContract):
     @pytest.fixture
     def bench(self) -> LinkBench:
         return InMemory()
@@ -193,7 +193,7 @@ class TestFakeLinksOnChangedGround(ChangedGroundContract):
 
 @pytest.mark.every_version
 @pytest.mark.integration
-class TestPostgresOnChangedGround(ChangedGroundContract):
+class TestPostgresOnChangedBasis(ChangedBasisContract):
     @pytest_asyncio.fixture
     async def bench(self, world: EngineWorld) -> LinkBench:
         return await on_postgres(world)
