@@ -166,7 +166,7 @@ class _ProblemReason:
 class _ProblemReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProblemReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PROBLEM_REASON_UNSPECIFIED: _ProblemReason.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     PROBLEM_REASON_UNREACHABLE: _ProblemReason.ValueType  # 1
     """DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
     or 5xx or an answer without data. All but the first only where a probe of that side fails too.
@@ -186,7 +186,7 @@ class ProblemReason(_ProblemReason, metaclass=_ProblemReasonEnumTypeWrapper):
     """What kind of failure pauses a whole account."""
 
 PROBLEM_REASON_UNSPECIFIED: ProblemReason.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 PROBLEM_REASON_UNREACHABLE: ProblemReason.ValueType  # 1
 """DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
 or 5xx or an answer without data. All but the first only where a probe of that side fails too.
@@ -210,7 +210,7 @@ class _WarningReason:
 class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     WARNING_REASON_UNSPECIFIED: _WarningReason.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     WARNING_REASON_EVENTS_REFUSED: _WarningReason.ValueType  # 1
     """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
     the shop is connected or tested.
@@ -232,7 +232,7 @@ class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
     """What is wrong with an account without pausing it."""
 
 WARNING_REASON_UNSPECIFIED: WarningReason.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 WARNING_REASON_EVENTS_REFUSED: WarningReason.ValueType  # 1
 """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
 the shop is connected or tested.

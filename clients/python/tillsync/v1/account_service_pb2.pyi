@@ -132,7 +132,7 @@ class ListAccountsRequest(_message.Message):
     page_size: _builtins.int
     """Accounts a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -766,7 +766,7 @@ class ListTokensRequest(_message.Message):
     page_size: _builtins.int
     """Tokens a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,

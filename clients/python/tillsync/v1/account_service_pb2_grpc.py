@@ -121,8 +121,8 @@ class AccountServiceServicer(object):
 
     def UpdateAccount(self, request, context):
         """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
-        customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
+        linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,8 +44,8 @@ class AccountServiceStub:
     """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
-    customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
+    linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
     """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
@@ -97,8 +97,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
-    customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
+    linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]  # type: ignore[assignment]
     """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
@@ -171,8 +171,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
         """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
-        customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
+        linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
         """
 
     @_abc_1.abstractmethod

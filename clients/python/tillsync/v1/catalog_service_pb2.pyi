@@ -27,33 +27,33 @@ class _MessageClass:
 class _MessageClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageClass.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MESSAGE_CLASS_UNSPECIFIED: _MessageClass.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     MESSAGE_CLASS_DONE: _MessageClass.ValueType  # 1
-    """All is well."""
+    """The work is done."""
     MESSAGE_CLASS_SKIPPED: _MessageClass.ValueType  # 2
     """There was nothing to do."""
     MESSAGE_CLASS_WAITING_FOR_PERSON: _MessageClass.ValueType  # 3
-    """Goes on when a person has acted."""
+    """The entry waits for a person."""
     MESSAGE_CLASS_WILL_RETRY: _MessageClass.ValueType  # 4
-    """Is tried again by itself; FAILED when attempts are used up."""
+    """The service tries again. The entry is FAILED when its attempts are used up."""
     MESSAGE_CLASS_FAILED: _MessageClass.ValueType  # 5
-    """Has failed for good."""
+    """The entry failed permanently."""
 
 class MessageClass(_MessageClass, metaclass=_MessageClassEnumTypeWrapper):
-    """What kind of message it is."""
+    """The kind of a message."""
 
 MESSAGE_CLASS_UNSPECIFIED: MessageClass.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 MESSAGE_CLASS_DONE: MessageClass.ValueType  # 1
-"""All is well."""
+"""The work is done."""
 MESSAGE_CLASS_SKIPPED: MessageClass.ValueType  # 2
 """There was nothing to do."""
 MESSAGE_CLASS_WAITING_FOR_PERSON: MessageClass.ValueType  # 3
-"""Goes on when a person has acted."""
+"""The entry waits for a person."""
 MESSAGE_CLASS_WILL_RETRY: MessageClass.ValueType  # 4
-"""Is tried again by itself; FAILED when attempts are used up."""
+"""The service tries again. The entry is FAILED when its attempts are used up."""
 MESSAGE_CLASS_FAILED: MessageClass.ValueType  # 5
-"""Has failed for good."""
+"""The entry failed permanently."""
 Global___MessageClass: _TypeAlias = MessageClass  # noqa: Y015
 
 class _Responsible:
@@ -63,34 +63,34 @@ class _Responsible:
 class _ResponsibleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Responsible.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RESPONSIBLE_UNSPECIFIED: _Responsible.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     RESPONSIBLE_MERCHANT: _Responsible.ValueType  # 1
-    """Who runs the shop and the till: data and links."""
+    """The merchant, who runs the shop and the till: data and links."""
     RESPONSIBLE_SHOP_HOST: _Responsible.ValueType  # 2
-    """Who hosts the shop: server, plugins, firewall."""
+    """The shop's host: server, plugins, firewall."""
     RESPONSIBLE_TILL: _Responsible.ValueType  # 3
     """Epos Now."""
     RESPONSIBLE_SERVICE: _Responsible.ValueType  # 4
-    """Who runs tillsync."""
+    """The operator of tillsync."""
 
 class Responsible(_Responsible, metaclass=_ResponsibleEnumTypeWrapper):
     """Who can act on a message."""
 
 RESPONSIBLE_UNSPECIFIED: Responsible.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 RESPONSIBLE_MERCHANT: Responsible.ValueType  # 1
-"""Who runs the shop and the till: data and links."""
+"""The merchant, who runs the shop and the till: data and links."""
 RESPONSIBLE_SHOP_HOST: Responsible.ValueType  # 2
-"""Who hosts the shop: server, plugins, firewall."""
+"""The shop's host: server, plugins, firewall."""
 RESPONSIBLE_TILL: Responsible.ValueType  # 3
 """Epos Now."""
 RESPONSIBLE_SERVICE: Responsible.ValueType  # 4
-"""Who runs tillsync."""
+"""The operator of tillsync."""
 Global___Responsible: _TypeAlias = Responsible  # noqa: Y015
 
 @_typing.final
 class ListMessagesRequest(_message.Message):
-    """Asks for all messages; there is nothing to choose and no account."""
+    """A request for all messages. It has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -131,7 +131,7 @@ Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
 
 @_typing.final
 class CatalogMessage(_message.Message):
-    """One message and what to make of it."""
+    """One message with its meaning and remedy."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,24 +145,24 @@ class CatalogMessage(_message.Message):
     RESPONSIBLE_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     outcome: _vocabulary_pb2.Outcome.ValueType
-    """Its code."""
+    """The message's code."""
     code: _builtins.str
     """The code as a word, without prefix: "DUPLICATE_EMAIL"."""
     text: _builtins.str
-    """The comment; where text_is_verbatim is false a template of it: "{response from customer type update/delete}"."""
+    """The comment. If text_is_verbatim is false, a template of it: "{response from customer type update/delete}"."""
     text_is_verbatim: _builtins.bool
     """Whether comments equal text character by character. False for TYPE_REQUEST_FAILED only."""
     meaning: _builtins.str
-    """What it means."""
+    """The message's meaning."""
     what_to_do: _builtins.str
-    """What to do about it."""
+    """The remedy."""
     message_class: Global___MessageClass.ValueType
-    """What kind of message it is at first sight. The entry's state decides in the single case."""
+    """The usual kind of the message. The state of an entry decides in the single case."""
     responsible: Global___Responsible.ValueType
     """Who can act on it."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_vocabulary_pb2.EntryState.ValueType]:
-        """The states an entry with this outcome can be in."""
+        """The possible states of an entry with this outcome."""
 
     def __init__(
         self,

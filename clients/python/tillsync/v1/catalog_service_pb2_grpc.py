@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService.
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services.
     """
 
     def __init__(self, channel):
@@ -43,11 +43,12 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService.
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services.
     """
 
     def ListMessages(self, request, context):
-        """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release.
+        """Every message that an entry can have, in ascending order of outcome number. It is the same for all accounts, and changes only with a
+        release.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,7 +71,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService.
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services.
     """
 
     @staticmethod

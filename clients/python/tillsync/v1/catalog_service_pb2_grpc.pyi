@@ -27,25 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService."""
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     ListMessages: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListMessagesRequest, _catalog_service_pb2.ListMessagesResponse]
-    """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
+    """Every message that an entry can have, in ascending order of outcome number. It is the same for all accounts, and changes only with a
+    release.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService."""
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListMessages: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListMessagesRequest, _catalog_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
-    """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
+    """Every message that an entry can have, in ascending order of outcome number. It is the same for all accounts, and changes only with a
+    release.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService."""
+    """The catalogue of messages, as data. CustomerSyncService describes the errors common to all services."""
 
     @_abc_1.abstractmethod
     def ListMessages(
@@ -53,6 +57,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListMessagesResponse, _abc.Awaitable[_catalog_service_pb2.ListMessagesResponse]]:
-        """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
+        """Every message that an entry can have, in ascending order of outcome number. It is the same for all accounts, and changes only with a
+        release.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

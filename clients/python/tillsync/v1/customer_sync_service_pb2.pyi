@@ -576,7 +576,7 @@ class ListQueueRequest(_message.Message):
     may be shorter (it has at most 2 MiB); only an empty next_page_token means the end.
     """
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page. All other fields but page_size and view must stay the same."""
+    """next_page_token of the previous page. Empty: the first page. All other fields but page_size and view must stay the same."""
     view: _queue_entry_pb2.QueueView.ValueType
     """How much of each entry. Default BASIC."""
     with_counts: _builtins.bool

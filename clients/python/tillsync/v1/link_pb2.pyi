@@ -25,13 +25,13 @@ class _LinkGround:
 class _LinkGroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LinkGround.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LINK_GROUND_UNSPECIFIED: _LinkGround.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     LINK_GROUND_NOT_KEPT: _LinkGround.ValueType  # 1
-    """Made before grounds were kept, by an email that nobody may have confirmed."""
+    """The link is older than the record of grounds. It was made by an email that may be unconfirmed."""
     LINK_GROUND_CONFIRMED_EMAIL: _LinkGround.ValueType  # 2
     """The shopper's email was confirmed."""
     LINK_GROUND_TRUSTED_ACCOUNT: _LinkGround.ValueType  # 3
-    """Account.trusted_accounts vouched for the shopper's account."""
+    """Account.trusted_accounts includes the shopper's account."""
     LINK_GROUND_BY_HAND: _LinkGround.ValueType  # 4
     """A person linked the two."""
 
@@ -39,13 +39,13 @@ class LinkGround(_LinkGround, metaclass=_LinkGroundEnumTypeWrapper):
     """Why a link may show a till customer's values to a shopper."""
 
 LINK_GROUND_UNSPECIFIED: LinkGround.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 LINK_GROUND_NOT_KEPT: LinkGround.ValueType  # 1
-"""Made before grounds were kept, by an email that nobody may have confirmed."""
+"""The link is older than the record of grounds. It was made by an email that may be unconfirmed."""
 LINK_GROUND_CONFIRMED_EMAIL: LinkGround.ValueType  # 2
 """The shopper's email was confirmed."""
 LINK_GROUND_TRUSTED_ACCOUNT: LinkGround.ValueType  # 3
-"""Account.trusted_accounts vouched for the shopper's account."""
+"""Account.trusted_accounts includes the shopper's account."""
 LINK_GROUND_BY_HAND: LinkGround.ValueType  # 4
 """A person linked the two."""
 Global___LinkGround: _TypeAlias = LinkGround  # noqa: Y015
@@ -57,25 +57,25 @@ class _LinkOrigin:
 class _LinkOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LinkOrigin.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LINK_ORIGIN_UNSPECIFIED: _LinkOrigin.ValueType  # 0
-    """Not given; never in an answer."""
+    """Not set. Answers never contain it."""
     LINK_ORIGIN_MATCHED_EMAIL: _LinkOrigin.ValueType  # 1
-    """The one till customer with the email of an order."""
+    """Exactly one till customer had the email of an order."""
     LINK_ORIGIN_CREATED: _LinkOrigin.ValueType  # 2
     """The till customer was created for an order."""
     LINK_ORIGIN_BY_HAND: _LinkOrigin.ValueType  # 3
-    """CreateLink or ResolveOrderCustomer."""
+    """By CreateLink or ResolveOrderCustomer."""
 
 class LinkOrigin(_LinkOrigin, metaclass=_LinkOriginEnumTypeWrapper):
-    """How a link came to be."""
+    """How a link was created."""
 
 LINK_ORIGIN_UNSPECIFIED: LinkOrigin.ValueType  # 0
-"""Not given; never in an answer."""
+"""Not set. Answers never contain it."""
 LINK_ORIGIN_MATCHED_EMAIL: LinkOrigin.ValueType  # 1
-"""The one till customer with the email of an order."""
+"""Exactly one till customer had the email of an order."""
 LINK_ORIGIN_CREATED: LinkOrigin.ValueType  # 2
 """The till customer was created for an order."""
 LINK_ORIGIN_BY_HAND: LinkOrigin.ValueType  # 3
-"""CreateLink or ResolveOrderCustomer."""
+"""By CreateLink or ResolveOrderCustomer."""
 Global___LinkOrigin: _TypeAlias = LinkOrigin  # noqa: Y015
 
 @_typing.final
@@ -96,37 +96,37 @@ class Link(_message.Message):
     WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
     GROUND_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """The account the link belongs to."""
+    """The link's account."""
     epos_customer_id: _builtins.int
     """The till customer."""
     woo_customer_id: _builtins.int
     """The shop customer (WordPress user id)."""
     origin: Global___LinkOrigin.ValueType
-    """How it came to be."""
+    """How the link was created."""
     usable: _builtins.bool
-    """Whether both customers are present. An unusable link is not used: the next order matches again and replaces it."""
+    """Whether both customers exist. The next order matches again and replaces an unusable link."""
     ground: Global___LinkGround.ValueType
-    """Why the shopper may see what the till says."""
+    """Why the shopper may see the till customer's values."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """Creation time."""
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """When the till was read for the values the shop now has. Unset: nothing has been written yet."""
+        """Time of the till read whose values the shop now has. Unset: no values were written yet."""
 
     @_builtins.property
     def epos_gone_time(self) -> _timestamp_pb2.Timestamp:
-        """When the till customer was found gone. Unset: present."""
+        """When the till customer was found gone. Unset: it exists."""
 
     @_builtins.property
     def woo_gone_time(self) -> _timestamp_pb2.Timestamp:
-        """When the shop customer was found gone. Unset: present."""
+        """When the shop customer was found gone. Unset: it exists."""
 
     @_builtins.property
     def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
-        """When the shop customer registered. Number and time together are the person. Unset: not known yet; the next order that says it
-        is taken at its word, unless it says a time more than a day after create_time.
+        """When the shop customer registered. Id and time together identify the person. Unset: not known yet. The link then adopts the time of the
+        next order that has one, unless that is more than a day after create_time.
         """
 
     def __init__(
@@ -154,7 +154,7 @@ Global___Link: _TypeAlias = Link  # noqa: Y015
 
 @_typing.final
 class EposCustomer(_message.Message):
-    """A till customer as a person needs it to tell one from another. Read from the till at the time of the call, never stored."""
+    """A till customer with the fields by which people tell customers apart. Read from the till at the time of the call, and never stored."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -175,15 +175,15 @@ class EposCustomer(_message.Message):
     card_number: _builtins.str
     """Loyalty card number as printed. Empty: none."""
     points: _builtins.str
-    """Loyalty points, a decimal string: "120" or "12.5". Empty: what the till serves is no number."""
+    """Loyalty points, a decimal string: "120" or "12.5". Empty: the till's value is no number."""
     balance: _builtins.str
-    """Credit balance in the till's currency, a decimal string with at least two places and the sign as the till serves it: "3.50".
-    Empty: what the till serves is no number.
+    """Credit balance in the till's currency, a decimal string with at least two places and the till's sign: "3.50".
+    Empty: the till's value is no number.
     """
     sign_up_date: _builtins.str
     """As the till serves it, without a time zone: "2024-05-01T09:30:00". Empty: none."""
     linked_woo_customer_id: _builtins.int
-    """The shop customer this till customer is linked to in this account. 0: none. A linked one cannot be chosen for another."""
+    """The shop customer to which this till customer is linked in this account. 0: none. A linked customer cannot be chosen for another one."""
     def __init__(
         self,
         *,

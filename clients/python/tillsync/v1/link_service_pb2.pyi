@@ -45,7 +45,7 @@ class ListLinksRequest(_message.Message):
     page_size: _builtins.int
     """Links a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page. The filters must stay the same."""
+    """next_page_token of the previous page. Empty: the first page. The filters must stay the same."""
     unconfirmed_only: _builtins.bool
     """Only links of ground NOT_KEPT or TRUSTED_ACCOUNT: nobody has confirmed the email they were made by. Default false. Index
     link_unconfirmed.

@@ -63,8 +63,8 @@ class LinkServiceStub:
     """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
     shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
     does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
-    ListCandidates.
+    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
+    one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
     """
     ReportShopUsers: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
     """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
@@ -106,8 +106,8 @@ class LinkServiceAsyncStub(LinkServiceStub):
     """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
     shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
     does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
-    ListCandidates.
+    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
+    one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
     """
     ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]  # type: ignore[assignment]
     """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
@@ -188,8 +188,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
         does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
-        ListCandidates.
+        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
+        one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
         """
 
     @_abc_1.abstractmethod

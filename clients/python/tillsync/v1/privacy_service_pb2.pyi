@@ -22,11 +22,11 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Person(_message.Message):
-    """Who is meant. At least one field must be set; records that match any of them are the person's. The person is resolved first:
-    - A link whose shop customer is not gone brings in the customer on its other side.
-    - An email brings in the till and shop customers that have it today, as till and shop say when asked. A number that only older records
-      join to the email is named and not followed, because the email may have been another person's then.
-    - A till customer brings in its email of today where no other till customer has it and no record joins it to somebody else.
+    """The person of a request. At least one field must be set. Records that match any of them are the person's. The service first resolves the
+    person: - A link whose shop customer is not gone adds the customer on its other side.
+    - An email adds the till and shop customers that have it now, according to till and shop. An id that only older records
+      join to the email is named and not followed, because another person may have had the email then.
+    - A till customer adds its present email if no other till customer has it and no record joins it to another person.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -35,7 +35,7 @@ class Person(_message.Message):
     WOO_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     EPOS_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """Account or billing email, compared after normalising. At most 254 characters. INVALID_ARGUMENT where it is no email address."""
+    """Account or billing email, compared after normalising. At most 254 characters. INVALID_ARGUMENT if it is no email address."""
     woo_customer_id: _builtins.int
     """The shop customer. 0: not given."""
     epos_customer_id: _builtins.int
@@ -57,7 +57,7 @@ Global___Person: _TypeAlias = Person  # noqa: Y015
 
 @_typing.final
 class ExportPersonRequest(_message.Message):
-    """Whose data to export."""
+    """The person whose data to export."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -70,7 +70,7 @@ class ExportPersonRequest(_message.Message):
     page_size: _builtins.int
     """Records a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page. At most 8192 characters."""
+    """next_page_token of the previous page. Empty: the first page. At most 8192 characters."""
     @_builtins.property
     def person(self) -> Global___Person:
         """The person."""
@@ -102,18 +102,18 @@ class ExportPersonResponse(_message.Message):
     ALSO_KNOWN_AS_FIELD_NUMBER: _builtins.int
     SIDES_NOT_ASKED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token of the next page. Empty: there is none. It holds whom the person was resolved to, encrypted."""
+    """Token of the next page. Empty: there is none. It contains the resolved person, encrypted."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRecord]:
-        """The records; none: nothing is kept."""
+        """The records. Empty: nothing is stored."""
 
     @_builtins.property
     def also_known_as(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonAlias]:
-        """Numbers and emails that belong, or may belong, to the person besides those of the request. On the first page only."""
+        """Further ids and emails that belong, or may belong, to the person. Only on the first page."""
 
     @_builtins.property
     def sides_not_asked(self) -> _containers.RepeatedCompositeFieldContainer[Global___SideNotAsked]:
-        """Sides that could not say who has the email. On the first page only."""
+        """Sides that could not be asked for the email. Only on the first page."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ Global___ExportPersonResponse: _TypeAlias = ExportPersonResponse  # noqa: Y015
 
 @_typing.final
 class PersonAlias(_message.Message):
-    """Another name of a person."""
+    """A further id or email of a person."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -144,11 +144,11 @@ class PersonAlias(_message.Message):
     kind: _builtins.str
     """"till_customer", "shop_customer" or "email"."""
     value: _builtins.str
-    """The number, or the masked email."""
+    """The id, or the masked email."""
     followed: _builtins.bool
-    """Its records are part of the answer. False: it is uncertain; ask for it by itself."""
+    """Its records are part of the answer. False: it is uncertain, so request it separately."""
     reason: _builtins.str
-    """One sentence: how it is known, or why it is not followed."""
+    """One sentence that says how it is known, or why it is not followed."""
     def __init__(
         self,
         *,
@@ -176,7 +176,7 @@ class SideNotAsked(_message.Message):
     side: _vocabulary_pb2.Side.ValueType
     """Till or shop."""
     reason: _builtins.str
-    """One sentence: why, and what to do."""
+    """One sentence with the reason and the remedy."""
     def __init__(
         self,
         *,
@@ -203,17 +203,17 @@ class PersonRecord(_message.Message):
     FIELDS_FIELD_NUMBER: _builtins.int
     category: _builtins.str
     """What kind, lower_snake_case: "link", "link_mark" (unlinked by hand), "pending_removal" (values to be removed from the shop),
-    "queue_entry", "order_match" (an order's answer), "event" (told to the shop), "create_intent".
+    "queue_entry", "order_match" (an order's answer), "event" (sent to the shop), "create_intent".
     """
     record_id: _builtins.str
-    """Which one, stable: an entry id, an order id, a customer id, an email."""
+    """The record's stable key: an entry id, an order id, a customer id or an email."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """Creation time."""
 
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRecordField]:
-        """What it holds, in reading order."""
+        """The record's fields in reading order."""
 
     def __init__(
         self,
@@ -240,9 +240,9 @@ class PersonRecordField(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     label: _builtins.str
-    """For people: "Billing email"."""
+    """Label for people, such as "Billing email"."""
     value: _builtins.str
-    """The value as kept."""
+    """The stored value."""
     def __init__(
         self,
         *,
@@ -259,7 +259,7 @@ Global___PersonRecordField: _TypeAlias = PersonRecordField  # noqa: Y015
 
 @_typing.final
 class ErasePersonRequest(_message.Message):
-    """Whose data to erase."""
+    """The person whose data to erase."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -269,7 +269,7 @@ class ErasePersonRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     validate_only: _builtins.bool
-    """Change nothing, answer what would happen. Default false."""
+    """Only return the effect, and change nothing. Default false."""
     @_builtins.property
     def person(self) -> Global___Person:
         """The person."""
@@ -291,7 +291,7 @@ Global___ErasePersonRequest: _TypeAlias = ErasePersonRequest  # noqa: Y015
 
 @_typing.final
 class ErasePersonResponse(_message.Message):
-    """What was erased, or with validate_only would be."""
+    """What was erased, or with validate_only what would be erased."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -305,15 +305,15 @@ class ErasePersonResponse(_message.Message):
 
     @_builtins.property
     def retained(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRetention]:
-        """What has to stay for now, and why."""
+        """Records that must stay for now, with the reason."""
 
     @_builtins.property
     def also_known_as(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonAlias]:
-        """Numbers and emails that belong, or may belong, to the person besides those of the request. What is not followed was not erased."""
+        """Further ids and emails that belong, or may belong, to the person. Records of an id or email that is not followed were not erased."""
 
     @_builtins.property
     def sides_not_asked(self) -> _containers.RepeatedCompositeFieldContainer[Global___SideNotAsked]:
-        """Sides that could not say who has the email. What leads to numbers that only they could prove is retained."""
+        """Sides that could not be asked for the email. Records that lead to ids that only these sides could prove are retained."""
 
     def __init__(
         self,
@@ -359,7 +359,7 @@ Global___PersonRecordCount: _TypeAlias = PersonRecordCount  # noqa: Y015
 
 @_typing.final
 class PersonRetention(_message.Message):
-    """Records that have to stay for now."""
+    """Records that must stay for now."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -372,10 +372,10 @@ class PersonRetention(_message.Message):
     count: _builtins.int
     """How many."""
     reason: _builtins.str
-    """One sentence for the person who asked."""
+    """One sentence for the person of the request."""
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
-        """When erasing them can be tried again. Unset: now."""
+        """When the erasure can be tried again. Unset: now."""
 
     def __init__(
         self,

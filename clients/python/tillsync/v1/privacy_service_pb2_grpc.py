@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class PrivacyServiceStub(object):
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     def __init__(self, channel):
@@ -50,25 +50,25 @@ class PrivacyServiceStub(object):
 
 
 class PrivacyServiceServicer(object):
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     def ExportPerson(self, request, context):
-        """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
-        page, for at most 8 seconds.
+        """Everything that is stored about a person, unmasked. Only this call returns whole email addresses. For the first page it asks till and
+        shop once, for at most 8 seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ErasePerson(self, request, context):
-        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
-        are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-        surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
-        waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
-        done when the call is cut short.
+        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. It first closes the person's live
+        entries (DISMISSED). The result of an order stays with its number, without the person. A create that the till may still store is kept
+        until its settle time has passed. The next write to the shop removes a linked person's values there. The call waits for it for at most
+        5 seconds, and until then the values are retained. Repeat the call until retained is empty. It works in steps, and finished steps stay
+        done if it is cut short.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,9 +96,9 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PrivacyService(object):
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     @staticmethod

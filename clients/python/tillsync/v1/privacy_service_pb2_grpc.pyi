@@ -27,9 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PrivacyServiceStub:
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     @_typing.overload
@@ -37,41 +37,41 @@ class PrivacyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PrivacyServiceAsyncStub: ...
     ExportPerson: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]
-    """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
-    page, for at most 8 seconds.
+    """Everything that is stored about a person, unmasked. Only this call returns whole email addresses. For the first page it asks till and
+    shop once, for at most 8 seconds.
     """
     ErasePerson: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]
-    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
-    are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-    surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
-    waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
-    done when the call is cut short.
+    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. It first closes the person's live
+    entries (DISMISSED). The result of an order stays with its number, without the person. A create that the till may still store is kept
+    until its settle time has passed. The next write to the shop removes a linked person's values there. The call waits for it for at most
+    5 seconds, and until then the values are retained. Repeat the call until retained is empty. It works in steps, and finished steps stay
+    done if it is cut short.
     """
 
 @_typing.type_check_only
 class PrivacyServiceAsyncStub(PrivacyServiceStub):
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExportPerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]  # type: ignore[assignment]
-    """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
-    page, for at most 8 seconds.
+    """Everything that is stored about a person, unmasked. Only this call returns whole email addresses. For the first page it asks till and
+    shop once, for at most 8 seconds.
     """
     ErasePerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]  # type: ignore[assignment]
-    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
-    are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-    surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
-    waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
-    done when the call is cut short.
+    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. It first closes the person's live
+    entries (DISMISSED). The result of an order stays with its number, without the person. A create that the till may still store is kept
+    until its settle time has passed. The next write to the shop removes a linked person's values there. The call waits for it for at most
+    5 seconds, and until then the values are retained. Repeat the call until retained is empty. It works in steps, and finished steps stay
+    done if it is cut short.
     """
 
 class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
-    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
-    Errors common to all services are described at CustomerSyncService.
+    """Exports and erases what tillsync stores about one person, for WordPress' personal data export and erasure. The records of till and shop
+    stay unchanged, but an erasure removes the values that tillsync wrote to the shop. Roles: site, service and admin. CustomerSyncService
+    describes the errors common to all services.
     """
 
     @_abc_1.abstractmethod
@@ -80,8 +80,8 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _privacy_service_pb2.ExportPersonRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_privacy_service_pb2.ExportPersonResponse, _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]]:
-        """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
-        page, for at most 8 seconds.
+        """Everything that is stored about a person, unmasked. Only this call returns whole email addresses. For the first page it asks till and
+        shop once, for at most 8 seconds.
         """
 
     @_abc_1.abstractmethod
@@ -90,11 +90,11 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _privacy_service_pb2.ErasePersonRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_privacy_service_pb2.ErasePersonResponse, _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]]:
-        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
-        are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-        surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
-        waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
-        done when the call is cut short.
+        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. It first closes the person's live
+        entries (DISMISSED). The result of an order stays with its number, without the person. A create that the till may still store is kept
+        until its settle time has passed. The next write to the shop removes a linked person's values there. The call waits for it for at most
+        5 seconds, and until then the values are retained. Repeat the call until retained is empty. It works in steps, and finished steps stay
+        done if it is cut short.
         """
 
 def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

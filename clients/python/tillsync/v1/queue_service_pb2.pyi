@@ -33,7 +33,7 @@ class GetQueueEntryRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     entry_id: _builtins.str
-    """The entry. Anything that is no entry id of this account is NOT_FOUND."""
+    """The entry. A text that is no entry id of this account is NOT_FOUND."""
     def __init__(
         self,
         *,
@@ -74,7 +74,7 @@ Global___GetQueueEntryResponse: _TypeAlias = GetQueueEntryResponse  # noqa: Y015
 
 @_typing.final
 class RetryQueueEntriesRequest(_message.Message):
-    """Which entries to try again. Exactly one of entry_ids and filter must be set."""
+    """The entries to requeue. Exactly one of entry_ids and filter must be set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -86,9 +86,9 @@ class RetryQueueEntriesRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     validate_only: _builtins.bool
-    """Change nothing, answer what would happen. Default false."""
+    """Only return the effect, and change nothing. Default false."""
     continuation_token: _builtins.str
-    """next_continuation_token of the call before, with the same other fields. Empty: begin."""
+    """next_continuation_token of the previous call. The other fields must be the same. Empty: first call."""
     @_builtins.property
     def entry_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """These entries; at most 500."""
@@ -128,20 +128,20 @@ class RetryQueueEntriesResponse(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     NEXT_CONTINUATION_TOKEN_FIELD_NUMBER: _builtins.int
     affected_count: _builtins.int
-    """Entries that run again: live ones, and successors of finished ones. With validate_only counted to at most 10,000 a chunk."""
+    """Entries that run again: live entries, and successors of finished ones. With validate_only a chunk counts at most 10,000."""
     coalesced_count: _builtins.int
-    """Finished entries whose subject has a live entry already: the hint joined that one."""
+    """Finished entries whose subject already has a live entry, to which the hint was added."""
     unchanged_count: _builtins.int
-    """Entries left as they are, such as PROCESSED orders."""
+    """Unchanged entries, such as PROCESSED orders."""
     next_continuation_token: _builtins.str
-    """There is more: call again with it. Empty: done."""
+    """Continue with this token. Empty: the operation is done."""
     @_builtins.property
     def previous_state_counts(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.StateCount]:
-        """affected_count and coalesced_count together, by the state the entries were in before."""
+        """affected_count and coalesced_count together, by the previous state of the entries."""
 
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.QueueEntry]:
-        """Up to 100 of the affected or joined entries, as they are now (with validate_only: as they are). Without attempts."""
+        """Up to 100 of the affected or coalesced entries, as they are now, without attempts. With validate_only they are unchanged."""
 
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueEntryFailure]:
@@ -168,7 +168,7 @@ Global___RetryQueueEntriesResponse: _TypeAlias = RetryQueueEntriesResponse  # no
 
 @_typing.final
 class DismissQueueEntriesRequest(_message.Message):
-    """Which entries to close. Exactly one of entry_ids and filter must be set."""
+    """The entries to close. Exactly one of entry_ids and filter must be set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,11 +181,11 @@ class DismissQueueEntriesRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     reason: _builtins.str
-    """Why, in the caller's words; becomes the first note. At most 200 characters. No personal data. Empty: "closed by hand"."""
+    """The reason in the caller's words, which becomes the first note. At most 200 characters. No personal data. Empty: "closed by hand"."""
     validate_only: _builtins.bool
-    """Change nothing, answer what would happen. Default false."""
+    """Only return the effect, and change nothing. Default false."""
     continuation_token: _builtins.str
-    """next_continuation_token of the call before, with the same other fields. Empty: begin."""
+    """next_continuation_token of the previous call. The other fields must be the same. Empty: first call."""
     @_builtins.property
     def entry_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """These entries; at most 500."""
@@ -225,18 +225,18 @@ class DismissQueueEntriesResponse(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     NEXT_CONTINUATION_TOKEN_FIELD_NUMBER: _builtins.int
     affected_count: _builtins.int
-    """Entries closed. With validate_only counted to at most 10,000 a chunk."""
+    """Closed entries. With validate_only a chunk counts at most 10,000."""
     unchanged_count: _builtins.int
-    """Entries left as they are: PROCESSED, SKIPPED and DISMISSED ones."""
+    """Unchanged entries: PROCESSED, SKIPPED and DISMISSED ones."""
     next_continuation_token: _builtins.str
-    """There is more: call again with it. Empty: done."""
+    """Continue with this token. Empty: the operation is done."""
     @_builtins.property
     def previous_state_counts(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.StateCount]:
-        """affected_count by the state the entries were in before."""
+        """affected_count by the previous state of the entries."""
 
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.QueueEntry]:
-        """Up to 100 of the closed entries, as they are now (with validate_only: as they are). Without attempts."""
+        """Up to 100 of the closed entries, as they are now, without attempts. With validate_only they are unchanged."""
 
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueEntryFailure]:
@@ -262,17 +262,17 @@ Global___DismissQueueEntriesResponse: _TypeAlias = DismissQueueEntriesResponse  
 
 @_typing.final
 class QueueEntryFailure(_message.Message):
-    """One named entry that could not be worked on."""
+    """One named entry on which the action failed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRY_ID_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
-    """The entry id as it was given."""
+    """The entry id as given."""
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """NOT_FOUND: no such entry in this account. FAILED_PRECONDITION: its state does not allow it."""
+        """NOT_FOUND: the account has no such entry. FAILED_PRECONDITION: the entry's state does not allow the action."""
 
     def __init__(
         self,
@@ -290,7 +290,7 @@ Global___QueueEntryFailure: _TypeAlias = QueueEntryFailure  # noqa: Y015
 
 @_typing.final
 class WatchQueueRequest(_message.Message):
-    """What to watch."""
+    """The changes to watch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -334,7 +334,7 @@ class WatchQueueResponse(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     list_again: _builtins.bool
-    """List again: hints may have been missed. Always true, and alone, in the first message of a stream."""
+    """List again, because hints may have been lost. The first message of a stream has only this field, set to true."""
     entry_id: _builtins.str
     """The entry that changed."""
     queue: _vocabulary_pb2.Queue.ValueType

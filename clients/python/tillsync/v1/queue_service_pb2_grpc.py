@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class QueueServiceStub(object):
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     def __init__(self, channel):
@@ -59,38 +59,38 @@ class QueueServiceStub(object):
 
 
 class QueueServiceServicer(object):
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     def GetQueueEntry(self, request, context):
-        """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped.
+        """One entry with its attempts. Errors: NOT_FOUND: the account has no such entry, or its history was dropped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryQueueEntries(self, request, context):
-        """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
-        time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
-        or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
-        MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
+        """Requeues entries with fresh attempts. A live entry runs now, but not before the end of a pause, of a Retry-After, or of the time in
+        which the till may still store an unanswered create. A finished entry is a hint: it is added to the live entry of its subject, or gets
+        a successor (retried_from). The customer of a PROCESSED order does not change. Use MatchOrderCustomer with rerun for that. The call
+        works in chunks: repeat it with next_continuation_token until that is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DismissQueueEntries(self, request, context):
-        """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
-        RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
+        """Closes PENDING, HELD and FAILED entries. They become DISMISSED, with the reason as first note. The call works in chunks, as
+        RetryQueueEntries does. A running attempt is not stopped, but does not change the entry any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchQueue(self, request, context):
-        """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
-        list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
+        """Streams changes as they happen. They are only hints: they may repeat, be merged, or be lost while the connection is down, so list again
+        after each (re)connect. The stream ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,8 +128,8 @@ def add_QueueServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class QueueService(object):
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class QueueServiceStub:
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     @_typing.overload
@@ -36,49 +36,49 @@ class QueueServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> QueueServiceAsyncStub: ...
     GetQueueEntry: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]
-    """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
+    """One entry with its attempts. Errors: NOT_FOUND: the account has no such entry, or its history was dropped."""
     RetryQueueEntries: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]
-    """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
-    time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
-    or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
-    MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
+    """Requeues entries with fresh attempts. A live entry runs now, but not before the end of a pause, of a Retry-After, or of the time in
+    which the till may still store an unanswered create. A finished entry is a hint: it is added to the live entry of its subject, or gets
+    a successor (retried_from). The customer of a PROCESSED order does not change. Use MatchOrderCustomer with rerun for that. The call
+    works in chunks: repeat it with next_continuation_token until that is empty.
     """
     DismissQueueEntries: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]
-    """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
-    RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
+    """Closes PENDING, HELD and FAILED entries. They become DISMISSED, with the reason as first note. The call works in chunks, as
+    RetryQueueEntries does. A running attempt is not stopped, but does not change the entry any more.
     """
     WatchQueue: _grpc.UnaryStreamMultiCallable[_queue_service_pb2.WatchQueueRequest, _queue_service_pb2.WatchQueueResponse]
-    """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
-    list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
+    """Streams changes as they happen. They are only hints: they may repeat, be merged, or be lost while the connection is down, so list again
+    after each (re)connect. The stream ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
     """
 
 @_typing.type_check_only
 class QueueServiceAsyncStub(QueueServiceStub):
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetQueueEntry: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]  # type: ignore[assignment]
-    """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
+    """One entry with its attempts. Errors: NOT_FOUND: the account has no such entry, or its history was dropped."""
     RetryQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]  # type: ignore[assignment]
-    """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
-    time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
-    or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
-    MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
+    """Requeues entries with fresh attempts. A live entry runs now, but not before the end of a pause, of a Retry-After, or of the time in
+    which the till may still store an unanswered create. A finished entry is a hint: it is added to the live entry of its subject, or gets
+    a successor (retried_from). The customer of a PROCESSED order does not change. Use MatchOrderCustomer with rerun for that. The call
+    works in chunks: repeat it with next_continuation_token until that is empty.
     """
     DismissQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]  # type: ignore[assignment]
-    """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
-    RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
+    """Closes PENDING, HELD and FAILED entries. They become DISMISSED, with the reason as first note. The call works in chunks, as
+    RetryQueueEntries does. A running attempt is not stopped, but does not change the entry any more.
     """
     WatchQueue: _aio.UnaryStreamMultiCallable[_queue_service_pb2.WatchQueueRequest, _queue_service_pb2.WatchQueueResponse]  # type: ignore[assignment]
-    """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
-    list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
+    """Streams changes as they happen. They are only hints: they may repeat, be merged, or be lost while the connection is down, so list again
+    after each (re)connect. The stream ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
     """
 
 class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
-    are described at CustomerSyncService.
+    """A person's actions on entries of the queues. CustomerSyncService.ListQueue lists them. CustomerSyncService describes the errors common to
+    all services.
     """
 
     @_abc_1.abstractmethod
@@ -87,7 +87,7 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.GetQueueEntryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.GetQueueEntryResponse, _abc.Awaitable[_queue_service_pb2.GetQueueEntryResponse]]:
-        """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
+        """One entry with its attempts. Errors: NOT_FOUND: the account has no such entry, or its history was dropped."""
 
     @_abc_1.abstractmethod
     def RetryQueueEntries(
@@ -95,10 +95,10 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.RetryQueueEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.RetryQueueEntriesResponse, _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]]:
-        """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
-        time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
-        or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
-        MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
+        """Requeues entries with fresh attempts. A live entry runs now, but not before the end of a pause, of a Retry-After, or of the time in
+        which the till may still store an unanswered create. A finished entry is a hint: it is added to the live entry of its subject, or gets
+        a successor (retried_from). The customer of a PROCESSED order does not change. Use MatchOrderCustomer with rerun for that. The call
+        works in chunks: repeat it with next_continuation_token until that is empty.
         """
 
     @_abc_1.abstractmethod
@@ -107,8 +107,8 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.DismissQueueEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.DismissQueueEntriesResponse, _abc.Awaitable[_queue_service_pb2.DismissQueueEntriesResponse]]:
-        """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
-        RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
+        """Closes PENDING, HELD and FAILED entries. They become DISMISSED, with the reason as first note. The call works in chunks, as
+        RetryQueueEntries does. A running attempt is not stopped, but does not change the entry any more.
         """
 
     @_abc_1.abstractmethod
@@ -117,8 +117,8 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.WatchQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_queue_service_pb2.WatchQueueResponse], _abc.AsyncIterator[_queue_service_pb2.WatchQueueResponse]]:
-        """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
-        list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
+        """Streams changes as they happen. They are only hints: they may repeat, be merged, or be lost while the connection is down, so list again
+        after each (re)connect. The stream ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
         """
 
 def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,10 +25,10 @@ class _TokenRole:
 class _TokenRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenRole.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TOKEN_ROLE_UNSPECIFIED: _TokenRole.ValueType  # 0
-    """Not given: refused with INVALID_ARGUMENT."""
+    """Not set. Requests with it get INVALID_ARGUMENT."""
     TOKEN_ROLE_SITE: _TokenRole.ValueType  # 1
     """One account only: sync, match, queue read, retry, dismiss, links, candidates, messages, explain, CheckAccount,
-    UpdateSiteSettings, ConnectShop, DisconnectShop and PrivacyService. What a shop's bridge holds.
+    UpdateSiteSettings, ConnectShop, DisconnectShop and PrivacyService. A shop's bridge has such a token.
     """
     TOKEN_ROLE_SERVICE: _TokenRole.ValueType  # 2
     """The same verbs on all accounts. For order systems and other services."""
@@ -38,13 +38,13 @@ class _TokenRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenRole.V
     """Everything."""
 
 class TokenRole(_TokenRole, metaclass=_TokenRoleEnumTypeWrapper):
-    """What a bearer token may do. A call on a foreign account is PERMISSION_DENIED whether that account exists or not."""
+    """The rights of a bearer token. A call on a foreign account is PERMISSION_DENIED whether that account exists or not."""
 
 TOKEN_ROLE_UNSPECIFIED: TokenRole.ValueType  # 0
-"""Not given: refused with INVALID_ARGUMENT."""
+"""Not set. Requests with it get INVALID_ARGUMENT."""
 TOKEN_ROLE_SITE: TokenRole.ValueType  # 1
 """One account only: sync, match, queue read, retry, dismiss, links, candidates, messages, explain, CheckAccount,
-UpdateSiteSettings, ConnectShop, DisconnectShop and PrivacyService. What a shop's bridge holds.
+UpdateSiteSettings, ConnectShop, DisconnectShop and PrivacyService. A shop's bridge has such a token.
 """
 TOKEN_ROLE_SERVICE: TokenRole.ValueType  # 2
 """The same verbs on all accounts. For order systems and other services."""
@@ -56,7 +56,7 @@ Global___TokenRole: _TypeAlias = TokenRole  # noqa: Y015
 
 @_typing.final
 class Token(_message.Message):
-    """A bearer token, without its secret: that is stored hashed and shown once, by CreateToken."""
+    """A bearer token without its secret. The service stores a hash of the secret. Only CreateToken's answer has the secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -70,23 +70,23 @@ class Token(_message.Message):
     token_id: _builtins.str
     """Opaque; names the token for RevokeToken. Not the secret."""
     role: Global___TokenRole.ValueType
-    """What it may do."""
+    """The token's rights."""
     account_id: _builtins.str
-    """The one account a SITE token may touch. Empty: other roles."""
+    """The only account that a SITE token may touch. Empty for other roles."""
     name: _builtins.str
-    """For people: whose it is."""
+    """Name for people, for example the token's owner."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """Creation time."""
 
     @_builtins.property
     def last_used_time(self) -> _timestamp_pb2.Timestamp:
-        """About when it was last used. Unset: never."""
+        """Approximate time of the last use. Unset: never used."""
 
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was revoked. Unset: valid. A revoked token is refused everywhere within 5 seconds (DisconnectShop answers it, and does
-        nothing).
+        """Time of the revocation. Unset: valid. Every process refuses a revoked token within 5 seconds. Only DisconnectShop answers it, and
+        changes nothing.
         """
 
     def __init__(
