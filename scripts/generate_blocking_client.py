@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write the blocking client, ``tillsync_client/blocking``, from the asynchronous one: the same methods without ``await``.
+"""Generates the blocking client, ``tillsync_client/blocking``, from the asynchronous one. It has the same methods without ``await``.
 
-    python scripts/generate_blocking_client.py           write it
-    python scripts/generate_blocking_client.py --check   compare only; exit 1 and name the stale files
+    python scripts/generate_blocking_client.py           writes the files
+    python scripts/generate_blocking_client.py --check   compares only; exits with 1 and names the stale files
 
-Only ``blocking/connection.py`` is written by hand. Addresses, errors and requests are shared or derived, so no logic exists twice.
+Only ``blocking/connection.py`` is handwritten. Addresses, errors and requests are shared or generated, so no logic exists twice.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def main() -> int:
     only_check = parser.parse_args().check
     stale = []
     for name in DERIVED:
-        path, wanted = BLOCKING / f"{name}.py", blocking_form(name)
-        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+        path, generated = BLOCKING / f"{name}.py", blocking_form(name)
+        if not path.exists() or path.read_text(encoding="utf-8") != generated:
             stale.append(path.relative_to(CLIENT.parent.parent.parent).as_posix())
             if not only_check:
-                path.write_text(wanted, encoding="utf-8")
+                path.write_text(generated, encoding="utf-8")
     if only_check and stale:
         print(*(f"{name}: out of date" for name in stale), "run: python scripts/generate_blocking_client.py", sep="\n", file=sys.stderr)  # noqa: T201
         return 1

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Generate ``docs/messages.md``, ``docs/api-reference.md``, and the tables of settings and metrics in ``docs/operating/``.
+"""Generates ``docs/messages.md``, ``docs/api-reference.md``, and the tables of settings and metrics in ``docs/operating/``.
 
-    python scripts/generate_docs.py            write what is out of date
-    python scripts/generate_docs.py --check    compare only; exit 1 and name the stale files
+    python scripts/generate_docs.py            writes outdated pages
+    python scripts/generate_docs.py --check    compares only; exits with 1 and names the stale files
 
 The pages in ``docs/operating/`` are written by hand. This script writes only the lines between ``<!-- settings -->`` and
 ``<!-- /settings -->`` of ``settings.md``, and those between ``<!-- metrics -->`` and ``<!-- /metrics -->`` of ``monitoring.md``.
@@ -56,7 +56,7 @@ _RESPONSIBLE = {
 
 
 def messages_page() -> str:
-    """The whole of ``docs/messages.md``."""
+    """The text of ``docs/messages.md``."""
     lines = [
         "# The comments, and what to do",
         "",
@@ -128,7 +128,7 @@ def metrics_table() -> list[str]:
 
 
 def all_metrics() -> Metrics:
-    """As `tillsync serve` with TLS and a worker registers them."""
+    """The metrics that `tillsync serve` with TLS and a worker registers."""
     metrics = Metrics("0")
     metrics.watch_worker(WorkerCounters())
     metrics.watch_events(EventCounters())

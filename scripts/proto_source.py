@@ -1,4 +1,4 @@
-"""The source of a proto from its descriptor, for packages that carry the descriptor alone."""
+"""Writes the source of a proto from its descriptor, for packages that have only the descriptor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LABELS = {
 
 
 def proto_source(file: FileDescriptorProto) -> str:
-    """A proto2 file with the messages, enums and extensions of ``file``. Comments and options are left out: who compiles against it needs
-    names, types and numbers. ValueError: the file has what this cannot write."""
+    """A proto2 file with the messages, enums and extensions of ``file``. It has no comments and options, because a compiler needs only
+    types and numbers. Raises ValueError if ``file`` has something that this function cannot write."""
     if file.syntax not in ("", "proto2") or file.service:
         raise ValueError(f"{file.name}: only proto2 files without services can be written")
     lines = ['syntax = "proto2";', f"package {file.package};", ""]
@@ -30,7 +30,7 @@ def proto_source(file: FileDescriptorProto) -> str:
 
 
 def _indented(lines: list[str]) -> str:
-    """As ``buf format`` leaves it."""
+    """Formats the source as ``buf format`` does."""
     text, depth = "", 0
     for line in lines:
         depth -= line == "}"

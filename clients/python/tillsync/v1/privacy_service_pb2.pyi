@@ -22,8 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Person(_message.Message):
-    """The person of a request. At least one field must be set. Records that match any of them are the person's. The service first resolves the
-    person: - A link whose shop customer is not gone adds the customer on its other side.
+    """The person of a request. At least one field must be set. Records that match any of them are the person's.
+    The service first resolves the person:
+    - A link whose shop customer is not gone adds the customer on its other side.
     - An email adds the till and shop customers that have it now, according to till and shop. An id that only older records
       join to the email is named and not followed, because another person may have had the email then.
     - A till customer adds its present email if no other till customer has it and no record joins it to another person.
