@@ -182,7 +182,7 @@ class OrderLinkerContract:
         assert await link(bench, lease, entry, replaces=await link_of(bench, 80001)) is OrderLinkOutcome.LINKED
         assert await pairs(bench) == {(90001, 12)}
         removals = await pending_removals(bench.reader, 70001, 80001)
-        assert removals == {}, "its values are written anew, nothing is to be removed"
+        assert removals == {}, "the values are written again, so none are removed"
 
     async def test_broken_links_of_both_customers_are_replaced(self, bench: LinkBench) -> None:
         """The till customer exists again, and its former shop customer still has its values."""

@@ -70,4 +70,4 @@ def test_environment_is_remade_only_for_another_requested_python(environment: Pa
         refused = make(environment, "unit", *arguments)
         assert refused.returncode != 0
         assert said in refused.stdout
-        assert (environment / ".venv" / ".installed").exists(), "an interpreter that cannot be used costs nobody the environment"
+        assert (environment / ".venv" / ".installed").exists(), "an unusable interpreter keeps the environment"

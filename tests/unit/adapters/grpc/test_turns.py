@@ -87,7 +87,7 @@ async def test_crowd_gets_few_turns_once_counted() -> None:
     sender = Sender(TurnLimit(many=8, few=2, crowd=10))
     sender.send(8)
     await settle()
-    assert sender.working == 8, "nothing tells of a crowd yet: the others are within gRPC"
+    assert sender.working == 8, "the crowd is not visible yet, because the others are inside gRPC"
     sender.now += FIRST_COUNT_SECONDS
     await sender.end()
     sender.send()  # gRPC passes on the next call

@@ -37,7 +37,7 @@ def lines() -> Iterator[CapturedLines]:
 @pytest.fixture(autouse=True)
 def nothing_leaks(lines: CapturedLines) -> Iterator[None]:
     yield
-    assert lines.all(), "something is told"
+    assert lines.all(), "at least one line is logged"
     for value in ("Ada", "Byron", "example.test", "203.0.113", "%s", "%r", "{}"):
         assert value not in lines.text
     assert not [line for line in lines.all() if "dropped" in line]

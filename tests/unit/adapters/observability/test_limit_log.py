@@ -66,7 +66,7 @@ async def test_each_limit_is_counted_separately(lines: CapturedLines) -> None:
         log.hit(what, method)
     assert logged_hits(lines) == [(STREAMS, None, 1), (TOKEN, "ListQueue", 1), (TOKEN, "GetOrder", 1)]
     log.close()
-    assert logged_hits(lines)[3:] == [(TOKEN, "ListQueue", 1)], "a stop tells what was counted"
+    assert logged_hits(lines)[3:] == [(TOKEN, "ListQueue", 1)], "a stop logs the counted hits"
     await asyncio.sleep(61)
     assert len(logged_hits(lines)) == 4
 

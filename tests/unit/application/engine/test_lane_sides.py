@@ -71,7 +71,7 @@ def test_both_sides_are_probed_together() -> None:
 def test_probes_of_a_process_are_bounded() -> None:
     harness = Harness(probes=1, shop=0)
     other = harness.lease(shop=0)
-    assert harness.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
+    assert harness.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "no probe is running yet"
     assert harness.sides.try_start(WorkClass.LIVE, ())
     assert other.room(WorkClass.LIVE, 50, ()) == 0
     assert not other.try_start(WorkClass.LIVE, ())

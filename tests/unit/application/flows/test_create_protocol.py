@@ -163,7 +163,7 @@ async def test_unproven_search_creates_nothing_and_notes_the_reason(world: FlowW
     assert isinstance(verdict, Verdict)
     assert (verdict.disposition, verdict.outcome) == (Disposition.POSTPONE, Outcome.CUSTOMER_NOT_MATCHED)
     assert verdict.notes[0].startswith("no customer is created: Epos Now's search")
-    assert (verdict.not_before, verdict.wait_seconds) == (None, 300), "it waits by itself, and a person may have it tried at once"
+    assert (verdict.not_before, verdict.wait_seconds) == (None, 300), "the order retries after the delay, or when a person requeues it"
     assert (world.till.count("create_customer"), world.intents.rows) == (0, {})
     world.till.match = EmailMatch.CONTAINS
     assert len((await run_until_answered(world, verdict)).customer_ids) == 1
@@ -335,7 +335,7 @@ async def test_stop_at_any_point_keeps_the_intent_and_ends_with_one_customer(
     again = await protocol(world, lane=world.lane(ACCOUNT, token=2)).find_or_create(CUSTOMER)
     if state is IntentState.OPEN and not sent:
         assert isinstance(again, Verdict)
-        assert again.not_before == world.clock.now() + timedelta(seconds=SETTLE), "one of its own that was broken off: nobody ends it"
+        assert again.not_before == world.clock.now() + timedelta(seconds=SETTLE), "no run ends an interrupted intent of its own account"
     answer = await run_until_answered(world, again)
     assert answer.customer_ids == tuple(world.till.with_email(ADA))
     assert len(answer.customer_ids) == 1
@@ -459,7 +459,7 @@ async def test_old_created_customer_is_confirmed_by_the_list(world: FlowWorld) -
     again = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(again, Holders)
     assert again.created is not None
-    assert again.created not in answer.customer_ids, "a deleted customer that is still served by id is nobody's"
+    assert again.created not in answer.customer_ids, "a deleted customer that is still served by id is not used"
 
 
 async def test_deleted_or_renamed_created_customer_is_created_again(world: FlowWorld) -> None:

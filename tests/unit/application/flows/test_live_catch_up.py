@@ -23,7 +23,7 @@ async def test_fifty_live_reads_of_one_batch_cost_three_pages_and_no_single_read
     began = world.clock()
     assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
     assert (world.till.count("list_customers"), world.till.count("read_customer")) == (3, 0)
-    assert world.till.called_at == [began] * 3, "a live crowd waits for nobody"
+    assert world.till.called_at == [began] * 3, "a live crowd does not wait"
     await reader.close()
 
 

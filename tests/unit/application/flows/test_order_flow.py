@@ -127,7 +127,7 @@ async def test_customer_chosen_by_hand_is_used_without_a_link(world: FlowWorld) 
         assert verdict.notes[0].startswith("chosen by hand; ")
     assert world.links.pairs() == set()
     world.links.add(ACCOUNT.account_id, ada, 12)
-    assert (await match(world, chosen=twin)).epos_customer_id == twin, "the choice stands above a link to somebody else"
+    assert (await match(world, chosen=twin)).epos_customer_id == twin, "the choice overrides a link to another customer"
     assert_answer(await match(world, chosen=ada), Outcome.MATCHED_LINK, "Matched to the linked customer", ada)
 
 

@@ -114,7 +114,7 @@ async def test_waiting_orders_go_first_and_every_tenth_request_is_of_the_lowest_
     await asyncio.gather(*waiting, return_exceptions=True)
     assert upstream.most == 1
     first, later = upstream.served[0], upstream.served[1:]
-    assert first is RequestClass.BULK, "nobody else waited yet"
+    assert first is RequestClass.BULK, "no other request was waiting yet"
     assert later[:9] == [RequestClass.ORDER] * 9
     assert later[9] is RequestClass.BULK
     assert [each for each in later[:40] if each is not RequestClass.ORDER] == [

@@ -93,7 +93,7 @@ async def test_entry_that_ends_between_read_and_wait_is_not_missed() -> None:
     answer = await within(matching.match(order(), remaining_seconds=60))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
-    assert not harness.orders.polls, "told, not polled"
+    assert not harness.orders.polls, "notified, not polled"
     await matching.close()
 
 
