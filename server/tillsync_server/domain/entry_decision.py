@@ -1,4 +1,4 @@
-"""Decides from a verdict what is stored of its entry. Only this module counts attempts (invariant 8)."""
+"""Decides an entry's state from the verdict of a run. Only this module counts attempts (invariant 8)."""
 
 from __future__ import annotations
 
