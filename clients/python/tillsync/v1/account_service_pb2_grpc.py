@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccountServiceStub(object):
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services.
     """
 
     def __init__(self, channel):
@@ -93,7 +93,7 @@ class AccountServiceStub(object):
 
 
 class AccountServiceServicer(object):
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services.
     """
 
     def CreateAccount(self, request, context):
@@ -259,7 +259,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountService(object):
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService.
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccountServiceStub:
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService."""
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -83,7 +83,7 @@ class AccountServiceStub:
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService."""
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
@@ -135,7 +135,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService."""
+    """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services."""
 
     @_abc_1.abstractmethod
     def CreateAccount(

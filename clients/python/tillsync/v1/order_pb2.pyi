@@ -29,39 +29,37 @@ class _EmailConfirmation:
 class _EmailConfirmationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailConfirmation.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     EMAIL_CONFIRMATION_UNSPECIFIED: _EmailConfirmation.ValueType  # 0
-    """The caller does not say: callers without a bridge, and bridges older than this field. Account.trusted_accounts decides."""
+    """The caller does not say. It has no bridge, or a bridge older than this field. Account.trusted_accounts decides."""
     EMAIL_CONFIRMATION_UNCONFIRMED: _EmailConfirmation.ValueType  # 1
-    """A claim: whoever registers types it. Account.trusted_accounts decides."""
+    """Unconfirmed, as entered at the registration. Account.trusted_accounts decides."""
     EMAIL_CONFIRMATION_CONFIRMED: _EmailConfirmation.ValueType  # 2
-    """The person has shown that mail to it arrives, or somebody who manages the shop said so."""
+    """The person proved that mail to it arrives, or a manager of the shop confirmed it."""
     EMAIL_CONFIRMATION_CHANGED: _EmailConfirmation.ValueType  # 3
-    """A claim, typed after the account was registered: an account trusted for its age is not trusted for this email."""
+    """Unconfirmed, and entered after the registration. An account that is trusted for its age is not trusted for this email."""
 
 class EmailConfirmation(_EmailConfirmation, metaclass=_EmailConfirmationEnumTypeWrapper):
-    """What a shop knows of the email of a shop customer's account."""
+    """Whether the email of a shop customer's account is confirmed."""
 
 EMAIL_CONFIRMATION_UNSPECIFIED: EmailConfirmation.ValueType  # 0
-"""The caller does not say: callers without a bridge, and bridges older than this field. Account.trusted_accounts decides."""
+"""The caller does not say. It has no bridge, or a bridge older than this field. Account.trusted_accounts decides."""
 EMAIL_CONFIRMATION_UNCONFIRMED: EmailConfirmation.ValueType  # 1
-"""A claim: whoever registers types it. Account.trusted_accounts decides."""
+"""Unconfirmed, as entered at the registration. Account.trusted_accounts decides."""
 EMAIL_CONFIRMATION_CONFIRMED: EmailConfirmation.ValueType  # 2
-"""The person has shown that mail to it arrives, or somebody who manages the shop said so."""
+"""The person proved that mail to it arrives, or a manager of the shop confirmed it."""
 EMAIL_CONFIRMATION_CHANGED: EmailConfirmation.ValueType  # 3
-"""A claim, typed after the account was registered: an account trusted for its age is not trusted for this email."""
+"""Unconfirmed, and entered after the registration. An account that is trusted for its age is not trusted for this email."""
 Global___EmailConfirmation: _TypeAlias = EmailConfirmation  # noqa: Y015
 
 @_typing.final
 class Order(_message.Message):
-    """The facts of a web order that its customer is matched by. What decides: order_key, woo_customer_id, woo_registered_time, both
+    """The facts of a web order, by which its customer is matched. The deciding facts are order_key, woo_customer_id, woo_registered_time, both
     emails (normalised), names, company, email_confirmation and the unlinked products. When one of these changes, a HELD or FAILED order
-    runs again;
-    order_number, create_time and phone do not count.
+    runs again. order_number, create_time and phone do not count.
 
-    Emails are compared normalised: Unicode NFC, without blanks at the ends and without characters that have no width
-    (zero-width spaces, byte-order and direction marks); ASCII capitals do not count; a domain is the same in Unicode and in
-    Punycode (IDNA, UTS 46). Letters outside ASCII, dots and plus-tags tell mailboxes apart. A till customer whose email contains
-    the order's without being equal ("mailto:…", "Ada <…>", two in one field, a dot behind) is never matched: the order is HELD
-    with it as a candidate.
+    Emails are compared normalised: in Unicode NFC, without blanks at the ends and without zero-width characters (zero-width spaces,
+    byte-order and direction marks). ASCII capitals do not count. A domain is the same in Unicode and in Punycode (IDNA, UTS 46). Letters
+    outside ASCII, dots and plus-tags distinguish mailboxes. A till customer whose email contains the order's without being equal
+    ("mailto:…", "Ada <…>", two in one field, a dot at the end) is never matched. The order is HELD with it as a candidate.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -82,17 +80,19 @@ class Order(_message.Message):
     order_id: _builtins.int
     """WooCommerce's order id; greater than 0."""
     order_key: _builtins.str
-    """64 hex digits: sha256, made by the caller, of WooCommerce's order key, or of the creation time where that is empty. It
-    tells an order from another one under the same id (database restored, ids reused). Never logged, never returned.
+    """64 hex digits: the caller's sha256 of WooCommerce's order key, or of the creation time if that is empty. It distinguishes two orders
+    with the same id (database restored, ids reused). Never logged, never returned.
     """
     order_number: _builtins.str
-    """The number the shopper sees. Default: order_id. At most 100 characters."""
+    """The number that the shopper sees. Default: order_id. At most 100 characters."""
     woo_customer_id: _builtins.int
     """The shop customer (WordPress user). 0: a guest, or a user deleted since."""
     account_email: _builtins.str
-    """The email of the shop customer's account. Empty for guests. At most 254 characters; over 50 the till cannot store it: HELD."""
+    """The email of the shop customer's account. Empty for guests. At most 254 characters. The till cannot store more than 50: then the order
+    is HELD.
+    """
     billing_email: _builtins.str
-    """The email typed at the checkout: unverified input. At most 254 characters."""
+    """The email entered at the checkout, which is unverified. At most 254 characters."""
     first_name: _builtins.str
     """Billing first name. At most 255 characters: more is cut. A customer created at the till gets the first 50, with a note."""
     last_name: _builtins.str
@@ -100,20 +100,20 @@ class Order(_message.Message):
     company: _builtins.str
     """Billing company. At most 255 characters."""
     phone: _builtins.str
-    """Billing phone, used only for a customer that is created, then forgotten. At most 100 characters."""
+    """Billing phone. Used only to create a customer, and then removed. At most 100 characters."""
     email_confirmation: Global___EmailConfirmation.ValueType
-    """Whether the account email is known to be the shop customer's. Without it an order finds its till customer all the same, but
-    the two are not linked, so the shop shows nothing, unless Account.trusted_accounts vouches for the account.
+    """Whether the account email is confirmed to be the shop customer's. Without a confirmation the order still finds its till customer. But
+    the two are not linked, and the shop shows nothing, unless Account.trusted_accounts includes the account.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When the order was placed; becomes the sign-up date of a created customer."""
+        """When the order was placed. A created customer gets it as sign-up date."""
 
     @_builtins.property
     def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
-        """When the shop customer registered: WordPress' user_registered, in whole seconds. Unset: not known; then the shop is asked, where a
-        link depends on it. A shop user's number can be given to another person (restored backup), so a link belongs to the number and this
-        time together: an equal time is the same person whatever the email, another time is another person.
+        """When the shop customer registered: WordPress' user_registered, in whole seconds. Unset: not known. The service then asks the shop if a
+        link depends on it. A shop may reuse a user's id for another person (restored backup), so a link belongs to id and time together. An
+        equal time is the same person, whatever the email. Another time is another person.
         """
 
     def __init__(
@@ -143,7 +143,7 @@ Global___Order: _TypeAlias = Order  # noqa: Y015
 
 @_typing.final
 class UnlinkedProduct(_message.Message):
-    """A product of the order that has no link to a till product, from callers that know the product links."""
+    """A product of the order without a link to a till product, from callers that know the product links."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -195,15 +195,15 @@ class OrderMatch(_message.Message):
     order_id: _builtins.int
     """WooCommerce's order id."""
     entry_id: _builtins.str
-    """The entry that stands for the order now; GetQueueEntry answers NOT_FOUND once its history has been dropped."""
+    """The order's current entry. GetQueueEntry answers NOT_FOUND once its history was dropped."""
     state: _vocabulary_pb2.EntryState.ValueType
-    """How far that entry is. PENDING: the rest is how the last attempt ended."""
+    """The state of that entry. PENDING: the other fields are the result of the last attempt."""
     outcome: _vocabulary_pb2.Outcome.ValueType
-    """How the order stands. UNSPECIFIED: no attempt has ended yet."""
+    """The outcome of the order. UNSPECIFIED: no attempt has ended yet."""
     comment: _builtins.str
     """The exact text of the outcome."""
     epos_customer_id: _builtins.int
-    """The till customer the order belongs to. 0: none (yet)."""
+    """The order's till customer. 0: none (yet)."""
     woo_customer_id: _builtins.int
     """The shop customer of the order. 0: guest."""
     @_builtins.property
@@ -216,7 +216,7 @@ class OrderMatch(_message.Message):
 
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.EposCustomer]:
-        """HELD with customers to choose from: only epos_customer_id is filled; ListCandidates reads the rest from the till."""
+        """The candidates of a HELD order. Only epos_customer_id is set. ListCandidates reads the other fields from the till."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
