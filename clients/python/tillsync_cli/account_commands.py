@@ -13,7 +13,7 @@ from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
 from tillsync_client import PermissionDeniedError, TillsyncClient
 
 from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TrustedAccounts, TypeField, enum_name
-from tillsync_cli.output import console, counted, entries_counted, print_json, table, when, word
+from tillsync_cli.output import code_name, console, counted, entries_counted, print_json, table, when, word
 from tillsync_cli.problems import problems_of
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, secret_value, talk
 
@@ -219,13 +219,13 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
     else:
         shown = table("Side", "Step", "", "Found and what to do", title=f"Check of {account}")
         for step in found.steps:
-            side = word(vocabulary_pb2.Side.Name(step.side), "SIDE").replace("unspecified", "settings")
+            side = word(code_name(vocabulary_pb2.Side, step.side), "SIDE").replace("unspecified", "settings")
             shown.add_row(
                 *(side, step.name, Text("ok", "green") if step.ok else Text("wrong", "bold red")),
                 _with_remedy(step.text, step.remedy),
             )
         for warning in found.warnings:
-            side = word(vocabulary_pb2.Side.Name(warning.side), "SIDE").replace("unspecified", "settings")
+            side = word(code_name(vocabulary_pb2.Side, warning.side), "SIDE").replace("unspecified", "settings")
             shown.add_row(side, warning.name, Text("look", "yellow"), _with_remedy(warning.text, warning.remedy))
         console.print(shown)
         console.print("everything works" if found.ok else "something is wrong: see above", style="bold")
@@ -313,8 +313,8 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("name", account.name),
         ("customer sync", _on(account.customer_sync_enabled)),
         ("default till customer", str(account.default_epos_customer_id or "-")),
-        ("matched email", word(account_pb2.MatchEmail.Name(account.match_email), "MATCH_EMAIL")),
-        ("guest orders", word(account_pb2.GuestPolicy.Name(account.guest_policy), "GUEST_POLICY")),
+        ("matched email", word(code_name(account_pb2.MatchEmail, account.match_email), "MATCH_EMAIL")),
+        ("guest orders", word(code_name(account_pb2.GuestPolicy, account.guest_policy), "GUEST_POLICY")),
         ("automatic links", _on(account.auto_link)),
         ("names travel", _on(account.sync_names)),
         ("phone travels", _on(account.sync_phone)),
@@ -347,7 +347,7 @@ def _problem_lines(account: account_pb2.Account) -> list[str]:
 
 
 def _trusted(account: account_pb2.Account) -> str:
-    said = word(account_pb2.TrustedAccounts.Name(account.trusted_accounts), "TRUSTED_ACCOUNTS")
+    said = word(code_name(account_pb2.TrustedAccounts, account.trusted_accounts), "TRUSTED_ACCOUNTS")
     return f"{said} {when(account.trusted_before_time)}" if account.HasField("trusted_before_time") else said
 
 

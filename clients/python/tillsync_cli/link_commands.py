@@ -9,7 +9,7 @@ import typer
 from tillsync.v1 import link_pb2
 from tillsync_client import TillsyncClient
 
-from tillsync_cli.output import console, counted, print_json, table, when, word
+from tillsync_cli.output import code_name, console, counted, print_json, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="List, make and remove links; choose the customer of a held order.")
@@ -62,8 +62,8 @@ def list_links(
             str(link.epos_customer_id),
             str(link.woo_customer_id),
             when(link.create_time),
-            word(link_pb2.LinkOrigin.Name(link.origin), "LINK_ORIGIN"),
-            word(link_pb2.LinkGround.Name(link.ground), "LINK_GROUND"),
+            word(code_name(link_pb2.LinkOrigin, link.origin), "LINK_ORIGIN"),
+            word(code_name(link_pb2.LinkGround, link.ground), "LINK_GROUND"),
             when(link.as_of, empty="not written yet"),
             _state(link),
         )

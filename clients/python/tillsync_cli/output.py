@@ -72,6 +72,15 @@ def table(*columns: str | tuple[str, dict[str, Any]], title: str | None = None) 
     return made
 
 
+def code_name(enum: Any, number: int) -> str:
+    """Returns the contract's name of an enum value, or the number itself: a newer service knows values that this client does not."""
+    try:
+        name: str = enum.Name(number)
+    except ValueError:
+        return str(number)
+    return name
+
+
 def state_text(state: str) -> Text:
     """``ENTRY_STATE_HELD`` or ``HELD``, in its colour."""
     word = state.removeprefix("ENTRY_STATE_")

@@ -13,7 +13,7 @@ from tillsync_client import TillsyncClient
 from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import Queue, State, enum_name
-from tillsync_cli.output import comment_cell, console, entries_counted, parse_time, print_json, state_text, table, when, word
+from tillsync_cli.output import code_name, comment_cell, console, entries_counted, parse_time, print_json, state_text, table, when, word
 from tillsync_cli.problems import problems_of
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
@@ -97,7 +97,7 @@ def list_entries(
         _print_problem(problem)
     print_entries(found.entries, title=f"{queue.value.capitalize()} Queue of {account}")
     counts = ", ".join(
-        f"{each.count}{'+' if each.capped else ''} {vocabulary_pb2.EntryState.Name(each.state).removeprefix('ENTRY_STATE_').lower()}"
+        f"{each.count}{'+' if each.capped else ''} {code_name(vocabulary_pb2.EntryState, each.state).removeprefix('ENTRY_STATE_').lower()}"
         for each in found.state_counts
         if each.count
     )
@@ -118,7 +118,7 @@ def show(
 
     async def work(client: TillsyncClient) -> tuple[queue_entry_pb2.QueueEntry, catalog_service_pb2.CatalogMessage | None]:
         entry_found = await client.queue.get_entry(account, entry)
-        code = vocabulary_pb2.Outcome.Name(entry_found.outcome).removeprefix("OUTCOME_")
+        code = code_name(vocabulary_pb2.Outcome, entry_found.outcome).removeprefix("OUTCOME_")
         return entry_found, next((message for message in await client.catalog.list_messages() if message.code == code), None)
 
     found, message = talk(address, token, work)
@@ -130,7 +130,7 @@ def show(
     if message is not None:
         facts.add_row("what it means", message.meaning)
         facts.add_row("what to do", message.what_to_do)
-        facts.add_row("who can", word(catalog_service_pb2.Responsible.Name(message.responsible), "RESPONSIBLE"))
+        facts.add_row("who can", word(code_name(catalog_service_pb2.Responsible, message.responsible), "RESPONSIBLE"))
     facts.add_row("created", when(found.create_time))
     facts.add_row("next attempt", when(found.next_attempt_time, empty="-"))
     facts.add_row("finished", when(found.finish_time, empty="-"))
@@ -252,7 +252,7 @@ def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str, 
     for entry in rows:
         shown.add_row(
             f"{subject(entry)}\n{when(entry.update_time)}\n{entry.entry_id}",
-            state_text(vocabulary_pb2.EntryState.Name(entry.state)),
+            state_text(code_name(vocabulary_pb2.EntryState, entry.state)),
             comment_cell(entry.comment, entry.notes),
         )
     console.print(shown if rows else f"{title}: no entries")

@@ -11,7 +11,7 @@ from tillsync_client import TillsyncClient, TillsyncError
 from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import TypeAction, enum_name
-from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, word
+from tillsync_cli.output import code_name, comment_cell, console, parse_time, print_json, state_text, table, word
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk, tell
 
 app = typer.Typer(no_args_is_help=True, help="Ask for a till customer or customer type to be looked at again.")
@@ -121,7 +121,7 @@ def match(
     candidates = ", ".join(str(candidate.epos_customer_id) for candidate in answer.candidates)
     shown.add_row(
         number or str(order),
-        state_text(vocabulary_pb2.EntryState.Name(answer.entry.state)),
+        state_text(code_name(vocabulary_pb2.EntryState, answer.entry.state)),
         str(answer.epos_customer_id or "-"),
         comment_cell(answer.comment, [*answer.notes, *([f"candidates: {candidates}"] if candidates else [])]),
     )
@@ -141,6 +141,6 @@ def messages(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", 
             message.code,
             message.text,
             f"{message.meaning}\n→ {message.what_to_do}",
-            word(catalog_service_pb2.Responsible.Name(message.responsible), "RESPONSIBLE"),
+            word(code_name(catalog_service_pb2.Responsible, message.responsible), "RESPONSIBLE"),
         )
     console.print(shown)

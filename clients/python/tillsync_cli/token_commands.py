@@ -9,7 +9,7 @@ from tillsync.v1 import account_service_pb2, token_pb2
 from tillsync_client import TillsyncClient
 
 from tillsync_cli.choices import Role, enum_name
-from tillsync_cli.output import console, print_json, table, when, word
+from tillsync_cli.output import code_name, console, print_json, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke bearer tokens.")
@@ -64,7 +64,7 @@ def list_tokens(
         return
     shown = table("Token", "Created", "Last used", "Revoked", title="Tokens")
     for each in tokens:
-        role = word(token_pb2.TokenRole.Name(each.role), "TOKEN_ROLE")
+        role = word(code_name(token_pb2.TokenRole, each.role), "TOKEN_ROLE")
         times = (when(each.create_time), when(each.last_used_time, empty="never"), when(each.revoke_time, empty="-"))
         shown.add_row(f"{each.token_id}\n{role}{f', {each.name}' if each.name else ''}", *(time.replace(" ", "\n") for time in times))
     console.print(shown if tokens else "no tokens")

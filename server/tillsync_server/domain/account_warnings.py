@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import assert_never
 
-from tillsync_server.domain.enums import Side, WarningReason
+from tillsync_server.domain.enums import Side, StoredCode, WarningReason
 
 
-class StrayKind(IntEnum):
+class StrayKind(StoredCode):
     """Kinds of output around the data of a shop's answer. The numbers are stored."""
 
     MARKS_BEFORE = 1
@@ -33,6 +32,8 @@ _STRAY_OUTPUT = {
         "Exclude /wp-json/ from caches and from plugins that print at the end of every page.",
     ),
 }
+_UNKNOWN_STRAY_OUTPUT = ("other text stands around the data", "Update the plugin that prints.")
+"""For a kind that a later release stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class AccountWarning:
             case WarningReason.STRAY_OUTPUT:
                 stray = StrayOutput.of_detail(self.detail)
                 named = f" (it names {stray.plugin})" if stray.plugin else ""
-                return f"The shop's answers are not only data: {_STRAY_OUTPUT[stray.kind][0]}{named}. They are read all the same."
+                found = _STRAY_OUTPUT.get(stray.kind, _UNKNOWN_STRAY_OUTPUT)[0]
+                return f"The shop's answers are not only data: {found}{named}. They are read all the same."
             case WarningReason.TILL_BUSY:
                 limit, _, until = self.detail.partition(" ")
                 return (
@@ -110,7 +112,7 @@ class AccountWarning:
             case WarningReason.ROWS_UNREADABLE:
                 return "Correct the customer in Epos Now, then check the account; where it looks right there, report it to Epos Now."
             case WarningReason.STRAY_OUTPUT:
-                return _STRAY_OUTPUT[StrayOutput.of_detail(self.detail).kind][1]
+                return _STRAY_OUTPUT.get(StrayOutput.of_detail(self.detail).kind, _UNKNOWN_STRAY_OUTPUT)[1]
             case WarningReason.TILL_BUSY:
                 return "Nothing has to be done. If it comes back, lower requests_per_minute, or ask who else uses the API of this company."
             case _:

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Self
+
+
+class StoredCode(IntEnum):
+    """A code of a database column to which a later release may add values.
+
+    Two releases share a database while processes are replaced, and after a step back. A number that this release does not know becomes a
+    member with the number as its name, equal to no member of this release. It is shown as it is: nothing is decided by it.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            return None
+        code = int.__new__(cls, value)
+        code._name_, code._value_ = str(value), value
+        return code
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows the code."""
+        return self._name_ in type(self).__members__
 
 
 class Queue(IntEnum):
@@ -12,7 +34,7 @@ class Queue(IntEnum):
     ORDERS = 2
 
 
-class EntryKind(IntEnum):
+class EntryKind(StoredCode):
     """The kind of an entry's subject. It decides the queue and the flow."""
 
     CUSTOMER = 1
@@ -24,7 +46,7 @@ class EntryKind(IntEnum):
         return Queue.ORDERS if self is EntryKind.ORDER_CUSTOMER else Queue.CUSTOMERS
 
 
-class EntryState(IntEnum):
+class EntryState(StoredCode):
     """PENDING and HELD entries are live. All others are finished."""
 
     PENDING = 1
@@ -39,7 +61,7 @@ class EntryState(IntEnum):
         return self in (EntryState.PENDING, EntryState.HELD)
 
 
-class Priority(IntEnum):
+class Priority(StoredCode):
     """LIVE: a caller or shopper waits. BULK: a sweep. Lower sorts first."""
 
     LIVE = 1
@@ -69,7 +91,7 @@ class GuestPolicy(IntEnum):
     MATCH_OR_CREATE = 3
 
 
-class Outcome(IntEnum):
+class Outcome(StoredCode):
     """The stable code of an entry's status. :mod:`tillsync_server.domain.catalogue` has the exact comment of each."""
 
     UPDATED = 1
@@ -88,14 +110,14 @@ class Outcome(IntEnum):
     DEFAULT_CUSTOMER = 14
 
 
-class Side(IntEnum):
+class Side(StoredCode):
     """An outside system of an account."""
 
     TILL = 1
     SHOP = 2
 
 
-class ProblemReason(IntEnum):
+class ProblemReason(StoredCode):
     """Account-wide failures. They pause their side of the account and charge no attempt."""
 
     UNREACHABLE = 1
@@ -181,7 +203,7 @@ class TrustedAccounts(IntEnum):
     ALL = 3
 
 
-class LinkGround(IntEnum):
+class LinkGround(StoredCode):
     """Why a link may show a till customer's values to a shopper."""
 
     NOT_KEPT = 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 
-from tillsync_server.domain.enums import LinkGround
+from tillsync_server.domain.enums import LinkGround, StoredCode
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 
 
-class LinkOrigin(IntEnum):
+class LinkOrigin(StoredCode):
     MATCHED_EMAIL = 1
     CREATED = 2
     BY_HAND = 3
