@@ -65,7 +65,7 @@ test: $(STAMP) system-packages  ## runs every test (PYTEST_ARGS="-k word": some 
 unit: $(STAMP)  ## runs the unit tests: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## runs the linters of Python, protos, shell, JavaScript, containers and licences; checks types, layers, generated code, documents, locks, and breaking changes of the protos
+check: $(STAMP)  ## runs the linters of Python, protos, SQL revisions, shell, JavaScript, containers and licences; checks types, layers, generated code, documents, locks, and breaking changes of the protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -74,6 +74,7 @@ check: $(STAMP)  ## runs the linters of Python, protos, shell, JavaScript, conta
 	$(BIN)/python scripts/generate_blocking_client.py --check
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python scripts/lock.py --check
+	$(BIN)/python scripts/lint_migrations.py
 	REUSE_ENCODING_MODULE=charset_normalizer $(BIN)/reuse lint --quiet
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code

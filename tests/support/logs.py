@@ -37,7 +37,7 @@ def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
     """Captures the log of this process inside the block, formatted as `serve` formats it."""
     root = logging.getLogger()
     handlers, root_level = list(root.handlers), root.level
-    chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc", "alembic")}
+    chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc")}
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     made = CapturedLines()
     configure_logging(level, stream=made.stream)

@@ -53,7 +53,7 @@ def migrate() -> None:
     async def work() -> list[str]:
         from tillsync_server.composition.storage import migrate_database
 
-        return await migrate_database(settings)
+        return await migrate_database(settings, progress=lambda line: console.print(line, style="dim", soft_wrap=True))
 
     applied = run_here(work)
     console.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: the schema is up to date")

@@ -11,7 +11,7 @@ from tillsync_server.adapters.postgres.accounts.account_store import PostgresAcc
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretKeyError
 from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, QueueSample
-from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, require_current
+from tillsync_server.adapters.postgres.migrations import SchemaError, require_current
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.settings import ServiceSettings
 from tillsync_server.composition.storage import Storage, database_problem
@@ -42,7 +42,7 @@ async def database_status(settings: ServiceSettings) -> QueueSample:
         finally:
             await connection.close(timeout=2)
         return await DatabaseHealth(database).sample()
-    except SchemaOutdatedError as error:
+    except SchemaError as error:
         raise StartError(str(error)) from error
     except (asyncpg.PostgresError, ValueError, *DATABASE_GONE) as error:
         raise StartError(f"the database cannot be asked: {database_problem(error)}") from error

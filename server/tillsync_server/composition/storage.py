@@ -4,6 +4,7 @@ schema."""
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -16,7 +17,7 @@ from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Da
 from tillsync_server.adapters.postgres.connections.session_settings import UnusableDatabaseError
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
-from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, migrate, require_current
+from tillsync_server.adapters.postgres.migrations import MigrationBlockedError, SchemaError, migrate, require_current
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private
 from tillsync_server.composition.settings import ServiceSettings
@@ -46,7 +47,7 @@ class Storage:
             dsn = await database_dsn(self._settings, self._embedded)
             await self._prepare_schema(dsn)
             await self.database.open()
-        except (SecretKeyError, EmbeddedPostgresError, SchemaOutdatedError) as error:
+        except (SecretKeyError, EmbeddedPostgresError, SchemaError, MigrationBlockedError) as error:
             raise StartError(str(error)) from error
         except _REFUSALS as error:
             raise StartError(f"the database cannot be used: {database_problem(error)}") from error
@@ -55,7 +56,7 @@ class Storage:
     async def _prepare_schema(self, dsn: str) -> None:
         settings = self._settings
         if settings.is_embedded:
-            applied = await migrate(dsn, schema=settings.db_schema)
+            applied = await migrate(dsn, schema=settings.db_schema, progress=_log_progress)
             if applied:
                 _LOG.info("database_migrated", revisions=applied)
         self.database = MeasuredDatabase(self._metrics, dsn, schema=settings.db_schema, max_size=settings.db_pool_size)
@@ -78,22 +79,26 @@ class Storage:
             self._embedded = None
 
 
-async def migrate_database(settings: ServiceSettings) -> list[str]:
-    """Migrates the database for `tillsync migrate`. Returns the revisions that it applied. Raises StartError."""
+async def migrate_database(settings: ServiceSettings, progress: Callable[[str], None] = lambda _line: None) -> list[str]:
+    """Runs `tillsync migrate`. Returns the revisions applied now. ``progress`` receives lines for the operator. Raises StartError."""
     embedded = _embedded(settings) if settings.is_embedded else None
     try:
         dsn = await database_dsn(settings, embedded)
         # invariant: migrate-needs-own-sessions
         if embedded is None:
             await Database(dsn, schema=settings.db_schema).require_own_sessions()
-        return await migrate(dsn, schema=settings.db_schema)
-    except EmbeddedPostgresError as error:
+        return await migrate(dsn, schema=settings.db_schema, progress=progress)
+    except (EmbeddedPostgresError, SchemaError, MigrationBlockedError) as error:
         raise StartError(str(error)) from error
     except _REFUSALS as error:
         raise StartError(f"the database cannot be migrated: {database_problem(error)}") from error
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+def _log_progress(line: str) -> None:
+    _LOG.info("migration_progress", what=line)
 
 
 def _embedded(settings: ServiceSettings) -> EmbeddedPostgres:

@@ -258,5 +258,5 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
     log_uncaught_exceptions()
     # gRPC's core writes its own lines to stderr, one for each failed handshake, and some have a caller's address
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    for chatty in ("asyncio", "aiohttp", "grpc", "alembic"):
+    for chatty in ("asyncio", "aiohttp", "grpc"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import logging
 import subprocess
 import sys
@@ -184,11 +183,6 @@ def test_asyncpg_pool_close_warning_is_logged(lines: CapturedLines) -> None:
     pool: Any = asyncpg.pool.Pool
     pool._warn_on_long_close(None)
     assert lines.all()[0]["event"].startswith("Pool.close() is taking over 60 seconds to complete.")
-
-
-def test_alembic_record_is_logged_with_its_words(lines: CapturedLines) -> None:
-    importlib.import_module("alembic.util.messaging").log.warning("Revision %s of %s is present more than once", 7, NAME)
-    assert lines.all()[0]["event"] == "Revision 7 of … is present more than once"
 
 
 # loops: asyncio's own and uvloop
