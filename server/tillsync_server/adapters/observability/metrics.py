@@ -173,5 +173,11 @@ class _QueueGauges(Collector):
                 "1: transactions of all roles are seen. 0: the database's role lacks pg_read_all_stats, so that one may be open unseen.",
                 value=float(sample.sees_all_sessions),
             ),
+            GaugeMetricFamily(
+                "tillsync_history_weeks_ahead",
+                "Weeks after this one that have a partition for finished entries. Maintenance keeps 5 to 9. "
+                "0: results go into the partition for later, and the log says why no week is made.",
+                value=sample.history_weeks_ahead,
+            ),
             lanes,
         ]

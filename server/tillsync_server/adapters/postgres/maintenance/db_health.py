@@ -14,6 +14,7 @@ from tillsync_server.domain.foreign_transactions import ForeignTransaction
 _ANSWERS = load("maintenance/answers")
 _LANES = load("maintenance/lane_gauges")
 _ENTRIES = load("maintenance/entry_estimate")
+_WEEKS_AHEAD = load("maintenance/weeks_ahead")
 _FOREIGN = load("maintenance/oldest_foreign_transaction")
 _ANSWER_SECONDS = 2.0
 
@@ -31,6 +32,8 @@ class QueueSample:
     oldest_ready_seconds: float
     """How long the most overdue lane has waited for a worker. This is the figure to alert on."""
     oldest_foreign: ForeignTransaction | None = None
+    history_weeks_ahead: int = 0
+    """Weeks after this one that have a partition of their own. Maintenance keeps five to nine."""
     sees_all_sessions: bool = True
     """False: the role cannot see transactions of other roles, so one may be open."""
 
@@ -52,6 +55,7 @@ class DatabaseHealth:
         async with self._database.acquire() as connection:
             lanes = await connection.fetchrow(_LANES)
             entries = await connection.fetchval(_ENTRIES)
+            weeks_ahead = await connection.fetchval(_WEEKS_AHEAD)
             oldest_foreign, sees_all_sessions = await oldest_foreign_transaction(connection)
         assert lanes is not None
         return QueueSample(
@@ -63,6 +67,7 @@ class DatabaseHealth:
             with_problem=lanes["with_problem"],
             oldest_ready_seconds=float(lanes["oldest_ready_seconds"]),
             oldest_foreign=oldest_foreign,
+            history_weeks_ahead=weeks_ahead,
             sees_all_sessions=sees_all_sessions,
         )
 

@@ -60,7 +60,13 @@ async def test_several_processes_may_do_it_at_once(world: EngineWorld) -> None:
     await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=30))
     await asyncio.gather(*(PostgresHistory(world.database).maintain() for _ in range(4)))
     await PostgresHistory(world.database).maintain()
-    assert len(await partitions(world)) == 2 * 6 + 1, "the long partition of that old week is still in its time"
+    weeks = {f"entry_history_{kind}{week(datetime.now(UTC) + timedelta(weeks=ahead))}" for kind in ("short", "long") for ahead in range(10)}
+    later = {"entry_history_short_later", "entry_history_long_later"}
+    kept = {f"entry_history_long{week(datetime.now(UTC) - timedelta(days=30))}"}
+    assert weeks | later | kept <= await partitions(world), "the long partition of that old week is still in its time"
+    assert await partitions(world) - weeks - later - kept <= {
+        f"entry_history_{kind}{week(datetime.now(UTC) - timedelta(weeks=ago))}" for kind in ("short", "long") for ago in range(1, 5)
+    }, "each week since then has one partition"
     assert not await world.fetch("SELECT 1 FROM entry_history")
 
 

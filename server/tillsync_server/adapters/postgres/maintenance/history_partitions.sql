@@ -1,0 +1,35 @@
+-- name: try_history_lock
+-- Takes the lock of the history's partitions for this session, if no other session has it. $1 its key.
+SELECT pg_try_advisory_lock($1)
+
+-- name: release_history_lock
+-- Releases the lock. $1 its key.
+SELECT pg_advisory_unlock($1)
+
+-- name: make_weeks
+-- Makes the weekly partitions of the parent $1 until $3 weeks after this one, if fewer than $2 are there. Returns the names of the new ones.
+-- Locks: the parent, exclusively, for milliseconds; 55P03 if that would take longer than 300 ms.
+SELECT make_history_weeks($1, $2, $3) AS name
+
+-- name: history_weeks
+-- Returns the weekly tables of the history: parent, name, whether the table is attached, whether a detach was begun and not finished, and
+-- whether the days that its parent keeps ($1 of entry_history_short, $2 of entry_history_long) are over.
+SELECT p.relname AS parent, c.relname AS name, i.inhrelid IS NOT NULL AS is_attached,
+  coalesce(i.inhdetachpending, false) AS is_detaching,
+  (to_date(right(c.relname, 7), 'IYYY"w"IW') + 7)::timestamp AT TIME ZONE 'UTC'
+    + make_interval(days => CASE p.relname WHEN 'entry_history_short' THEN $1::int ELSE $2::int END) <= now() AS is_over
+FROM pg_class p
+JOIN pg_class c ON c.relnamespace = p.relnamespace AND c.relkind = 'r' AND c.relname ~ ('^' || p.relname || '_\d{4}w\d{2}$')
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE p.oid IN (to_regclass('entry_history_short'), to_regclass('entry_history_long'))
+ORDER BY p.relname, c.relname
+
+-- name: weeks_ahead
+-- Counts the weeks after this one that have a partition of their own, of the parent that has fewer. 0: new results go into the partition
+-- for later soon, or do already.
+SELECT greatest(coalesce(min(ahead), 0), 0)::int FROM (
+  SELECT floor(extract(epoch FROM max((to_date(right(c.relname, 7), 'IYYY"w"IW') + 7)::timestamp AT TIME ZONE 'UTC')
+    - date_trunc('week', now(), 'UTC')) / 604800) - 1 AS ahead
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE i.inhparent IN (to_regclass('entry_history_short'), to_regclass('entry_history_long')) AND c.relname ~ '\d{4}w\d{2}$'
+  GROUP BY i.inhparent) AS parents
