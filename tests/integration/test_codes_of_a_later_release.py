@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
-from support.links import end_all, facts_of, put_order
+from support.links import complete_all, facts_of, put_order
 from support.queues import add_finished
 from tillsync.v1 import (
     account_service_pb2,
@@ -37,7 +37,7 @@ async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
     async with api_harness(world) as made:
         await made.add_account()
         entry_id = await put_order(world, facts_of(ORDER, woo_customer_id=12, email="ada@example.test"))
-        await end_all(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "customers 1 and 2 have this email"))
+        await complete_all(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "customers 1 and 2 have this email"))
         await add_finished(world, "shop-a", 7)
         await world.fetch("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 31, 12, 1)")
         await drop_checks(world)
