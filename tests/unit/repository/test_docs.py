@@ -160,8 +160,8 @@ def test_code_cites_only_texts_of_the_repository() -> None:
 
 
 def test_every_till_switch_and_setting_is_documented() -> None:
-    told = set(_CODE.findall(EPOS_NOW.read_text(encoding="utf-8")))
-    assert {field.name for field in dataclasses.fields(TillSwitches)} - told == set()
+    documented = set(_CODE.findall(EPOS_NOW.read_text(encoding="utf-8")))
+    assert {field.name for field in dataclasses.fields(TillSwitches)} - documented == set()
     credentials = {"api_key", "api_secret", "webhook_key", "webhook_secret"}
     settings = {field.name for field in dataclasses.fields(EposSettings)} - credentials
-    assert {f"epos.{name}" for name in settings} - told == set()
+    assert {f"epos.{name}" for name in settings} - documented == set()

@@ -22,8 +22,8 @@ def test_server_closed_during_a_connect_leaves_no_open_transport(turns: int) -> 
                 await asyncio.sleep(0)
             await runner.cleanup()
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         asyncio.run(connect_and_close())
         gc.collect()
-    assert not [str(one.message) for one in told]
+    assert not [str(one.message) for one in warned]

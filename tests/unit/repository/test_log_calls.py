@@ -208,7 +208,7 @@ def test_loggers_are_used_only_by_calls_of_their_levels() -> None:
 
 
 def test_service_writes_only_through_its_log() -> None:
-    """No record of logging, no warning, no traceback and no print of the service; people are told by the command line's console."""
+    """The service uses no logging record, warning, traceback or print. Only the command line's console writes for people."""
     strays = []
     for name, module in sources():
         if OBSERVABILITY in name:

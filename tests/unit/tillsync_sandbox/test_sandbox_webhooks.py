@@ -56,8 +56,8 @@ async def test_till_change_sends_a_webhook_in_the_recorded_form(till: SandboxTil
     till.change_customer(customer_id, points=25, balance="-3.50")
     till.add_type(4001)
     await till.webhooks.wait_for(3)
-    told = [(headers["Epos-Object"], headers["Epos-Action"]) for headers in receiver.headers]
-    assert told == [("Customer", "Create"), ("Customer", "Update"), ("CustomerType", "Create")]
+    sent = [(headers["Epos-Object"], headers["Epos-Action"]) for headers in receiver.headers]
+    assert sent == [("Customer", "Create"), ("Customer", "Update"), ("CustomerType", "Create")]
     assert receiver.headers[0]["Authorization"] == encode_basic_auth("hook-key", "hook-secret")
     assert receiver.headers[0]["Content-Type"] == "application/json"
     assert len(receiver.bodies[0]) == 18
@@ -86,14 +86,14 @@ async def test_delete_webhook_body_follows_the_switch(till: SandboxTill, receive
 
 
 @pytest.mark.parametrize(
-    ("which", "told"), [("customer", ["Customer"]), ("transaction", ["Transaction"]), ("both", ["Customer", "Transaction"])]
+    ("which", "sent"), [("customer", ["Customer"]), ("transaction", ["Transaction"]), ("both", ["Customer", "Transaction"])]
 )
-async def test_sale_sends_the_switched_on_webhooks(till: SandboxTill, receiver: Receiver, which: str, told: list[str]) -> None:
+async def test_sale_sends_the_switched_on_webhooks(till: SandboxTill, receiver: Receiver, which: str, sent: list[str]) -> None:
     customer_id = till.add_customer(points=1)
     till.switches.update({"sale_webhooks": which})
     sale = till.sell(customer_id, points=5)
-    await till.webhooks.wait_for(1 + len(told))
-    assert [headers["Epos-Object"] for headers in receiver.headers[1:]] == told
+    await till.webhooks.wait_for(1 + len(sent))
+    assert [headers["Epos-Object"] for headers in receiver.headers[1:]] == sent
     for headers, body in zip(receiver.headers[1:], receiver.bodies[1:], strict=True):
         if headers["Epos-Object"] == "Customer":
             assert (headers["Epos-Action"], body["CurrentPoints"]) == ("Update", 5)

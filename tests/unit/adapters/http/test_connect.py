@@ -343,9 +343,9 @@ async def test_big_message_is_parsed_in_a_thread(edge: Edge, monkeypatch: pytest
     threads: list[bool] = []
     original = _Codec.read
 
-    def noting(self: _Codec, body: bytes, message: Any, **told: Any) -> None:
+    def noting(self: _Codec, body: bytes, message: Any, **options: Any) -> None:
         threads.append(threading.current_thread() is threading.main_thread())
-        original(self, body, message, **told)
+        original(self, body, message, **options)
 
     monkeypatch.setattr(_Codec, "read", noting)
     for account_id in ("shop-1", "x" * BIG_BYTES):

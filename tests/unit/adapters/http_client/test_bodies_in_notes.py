@@ -55,7 +55,7 @@ async def http() -> AsyncIterator[HttpClient]:
 
 async def till_errors(server: RawServer) -> list[UpstreamError]:
     new = NewTillCustomer(forename="Leonora", surname="Quimby", email="leonora.quimby@example.test", sign_up_date="2026-01-02T03:04:05")
-    told = []
+    errors = []
     async with till_world(read_attempts=1) as world:
         client = world.client(server.url)
         for ask in (
@@ -68,13 +68,13 @@ async def till_errors(server: RawServer) -> list[UpstreamError]:
             try:
                 await ask()
             except UpstreamError as error:
-                told.append(error)
-    return told
+                errors.append(error)
+    return errors
 
 
 async def shop_errors(server: RawServer, http: HttpClient) -> list[UpstreamError]:
     gateway = WooGateway(http)
-    told = []
+    errors = []
     settings = (
         ShopSettings(base_url=server.url, bridge_secret="a-secret-of-the-bridge"),
         ShopSettings(base_url=server.url, consumer_key="ck_0123456789", consumer_secret="cs_0123456789"),
@@ -85,8 +85,8 @@ async def shop_errors(server: RawServer, http: HttpClient) -> list[UpstreamError
             try:
                 await ask()
             except UpstreamError as error:
-                told.append(error)
-    return told
+                errors.append(error)
+    return errors
 
 
 def quoted(errors: list[UpstreamError]) -> list[str]:
@@ -99,17 +99,17 @@ def quoted(errors: list[UpstreamError]) -> list[str]:
 async def test_errors_quote_no_body(server: RawServer, http: HttpClient, body: str, status: int) -> None:
     kind = "application/json" if body.startswith("{") else "text/html" if body.startswith("<!") else "application/xml"
     server.answers(http_answer(status, body.encode(), headers=[f"Content-Type: {kind}"]))
-    told = [*await till_errors(server), *await shop_errors(server, http)]
-    assert told
-    assert quoted(told) == []
+    errors = [*await till_errors(server), *await shop_errors(server, http)]
+    assert errors
+    assert quoted(errors) == []
 
 
 @pytest.mark.parametrize("status", [200, 500, 503])
 async def test_plain_text_is_kept_only_from_a_till_refusal(server: RawServer, status: int) -> None:
     server.answers(text_answer(BODIES["a plain text"], status))
-    told = await till_errors(server)
-    assert told
-    assert quoted(told) == []
+    errors = await till_errors(server)
+    assert errors
+    assert quoted(errors) == []
 
 
 @pytest.mark.parametrize("said", SENTENCES.values())
@@ -119,7 +119,7 @@ async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, sa
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("sentence", "kept_text"),
     [
         ("Invalid field value for CustomerType: CustomerTypeID", "Invalid field value for CustomerType: CustomerTypeID"),
         ("Surname - the value 'Quimby' isn't short", "Surname - the value … isn't short"),
@@ -128,12 +128,12 @@ async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, sa
         ("x" * 201, ""),
     ],
 )
-def test_error_sentence_loses_values_and_identifiers(said: str, told: str) -> None:
-    assert error_sentence(said) == told
+def test_error_sentence_loses_values_and_identifiers(sentence: str, kept_text: str) -> None:
+    assert error_sentence(sentence) == kept_text
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "description"),
     [
         (ROW, "JSON object with CustomerID, Title, Forename, Surname, BusinessName and 9 more keys"),
         ("[1,2]", "JSON array of 2"),
@@ -144,8 +144,8 @@ def test_error_sentence_loses_values_and_identifiers(said: str, told: str) -> No
         (" \ufeff\n", "no text"),
     ],
 )
-def test_body_is_described_by_kind_and_length(body: str, told: str) -> None:
-    assert describe_body(body, is_page=False).startswith(told)
+def test_body_is_described_by_kind_and_length(body: str, description: str) -> None:
+    assert describe_body(body, is_page=False).startswith(description)
     assert describe_body("<html>", is_page=True) == "HTML page of 6 characters"
 
 

@@ -158,15 +158,15 @@ def test_callers_end_when_the_loop_ends_during_a_flush() -> None:
 async def test_failing_caller_callback_does_not_block_other_callers() -> None:
     flushes = Flushes()
     batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
-    told: list[int | BaseException] = []
+    answered: list[int | BaseException] = []
 
     def fails(_result: int | BaseException) -> None:
         raise RuntimeError("a fault of the caller")
 
     batcher.put(1, fails)
-    batcher.put(2, told.append)
+    batcher.put(2, answered.append)
     assert len(batcher) == 2
     assert await batcher.submit(3) == await batcher.submit(3)
-    assert len(told) == 1
-    assert not isinstance(told[0], BaseException)
+    assert len(answered) == 1
+    assert not isinstance(answered[0], BaseException)
     assert len(batcher) == 0

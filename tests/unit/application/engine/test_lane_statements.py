@@ -19,15 +19,15 @@ class _Away:
 
 async def test_failed_claim_reports_that_no_claim_waits() -> None:
     """The worker leases no bulk lanes while claims wait for the database. It resumes only on this report."""
-    told: list[bool] = []
+    reported: list[bool] = []
 
     class Signal(LeaseSignal):
         def database_caught_up(self) -> None:
-            told.append(statements.are_behind)
+            reported.append(statements.are_behind)
 
     statements = LaneStatements(cast(LaneStore, _Away()), WorkerCounters(), (OSError,), Signal())
     request = ClaimRequest(LaneLease(AccountId("shop-a"), "worker-1", 7, lapses=0, paused_sides={}), {}, ())
     with pytest.raises(ConnectionError):
         await statements.claim(request)
     await statements.stop()
-    assert told == [False]
+    assert reported == [False]
