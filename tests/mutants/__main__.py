@@ -1,4 +1,4 @@
-"""`make mutants`: every mutant, or those named, each on a copy of its tree; all must be caught by the tests that say so."""
+"""`make mutants` runs every mutant, or the named ones, each on a copy of its tree. A test that names the mutant must fail."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 from mutants.catalogue import MUTANTS
 from mutants.markers import marked
 from mutants.mutant import Mutant
-from mutants.runs import Fate, Result, red_without_mutant, run, tests_by_name
+from mutants.runs import Fate, Result, failures_without_mutant, run_mutant, tests_by_name
 from support.postgres import GIVEN, GIVEN_URL_VARIABLE, given_url, running_cluster
 from wordpress.harness.kinds import KINDS, PHPCS, PHPUNIT
 
 _SLOW = ("tests/wordpress/", "tests/acceptance/", "tests/integration/")
-"""The slowest first: these begin first, so that none of them is left at the end."""
+"""Slowest tests first. They start first, so that no slow test runs alone at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,20 +48,20 @@ def report(mutants: Sequence[Mutant], *, jobs: int) -> int:
     with one_database(tests, running) as environment, ThreadPoolExecutor(jobs) as pool:
         every_test = sorted({test for name in names for test in tests.get(name, [])})
         kinds = groupby(sorted(every_test, key=lambda test: _rank([test])), key=lambda test: _rank([test]))
-        unchanged = [pool.submit(red_without_mutant, names, list(of_kind), environment) for _, of_kind in kinds]
-        waiting = {pool.submit(run, mutant, found, tests.get(mutant.name, []), environment): mutant for mutant in running}
+        unchanged = [pool.submit(failures_without_mutant, names, list(of_kind), environment) for _, of_kind in kinds]
+        waiting = {pool.submit(run_mutant, mutant, found, tests.get(mutant.name, []), environment): mutant for mutant in running}
         for done in as_completed(waiting):
             result = done.result()
             caught += result.fate is Fate.CAUGHT
             print(_line(waiting[done], result), flush=True)
-        red = "\n".join(filter(None, (each.result() for each in unchanged)))
-    if red:
-        print(f"RED WITHOUT A MUTANT, so that nothing is shown:\n{red}")
+        failures = "\n".join(filter(None, (each.result() for each in unchanged)))
+    if failures:
+        print(f"TESTS FAIL WITHOUT A MUTANT, so the results prove nothing:\n{failures}")
     if left_out:
-        print(f"NOT RUN: {len(left_out)} mutants of the bridge: {missing_programs()} (scripts/install_system_packages.sh brings it)")
+        print(f"NOT RUN: {len(left_out)} mutants of the bridge: {missing_programs()} (run scripts/install_system_packages.sh)")
     counts = f"{caught} caught, {len(running) - caught} not, {len(left_out)} not run"
     print(f"mutants: {counts}, in {time.monotonic() - began:.0f} s")
-    return 1 if red or caught < len(running) else 0
+    return 1 if failures or caught < len(running) else 0
 
 
 def _line(mutant: Mutant, result: Result) -> str:
@@ -74,7 +74,7 @@ def _rank(tests: Sequence[str]) -> int:
 
 
 def missing_programs() -> str:
-    """Why tests/wordpress is not collected; empty: it is."""
+    """Returns why tests/wordpress is not collected, or an empty text."""
     missing = [str(program) for program in (PHPUNIT, PHPCS) if not program.exists()]
     if not any(kind.available for kind in KINDS):
         missing.append("a WordPress with its PHP")
@@ -83,7 +83,7 @@ def missing_programs() -> str:
 
 @contextmanager
 def one_database(tests: Mapping[str, list[str]], mutants: Sequence[Mutant]) -> Iterator[dict[str, str]]:
-    """One PostgreSQL for all runs, but for the one that is given or where none needs it."""
+    """Starts one PostgreSQL for all runs, unless one is given or no run needs it. Yields the environment variables that name it."""
     needed = any(GIVEN in test for mutant in mutants for test in tests.get(mutant.name, []))
     if given_url() is not None or not needed:
         yield {}

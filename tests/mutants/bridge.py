@@ -1,25 +1,25 @@
-"""The plugin's invariants: who gets in, that nothing old overwrites what is newer, that no order is lost."""
+"""Mutants of the plugin. They concern access, the order of versions, and the loss of orders."""
 
 from __future__ import annotations
 
 from mutants.mutant import Mutant, condition, drop, value
 
 BRIDGE = [
-    # the service's requests
-    Mutant("signatures-are-verified", "any signature opens the routes of the service", condition("true")),
-    Mutant("recorded-requests-expire", "a recorded request is accepted at any time", condition("false")),
-    Mutant("copies-accept-nothing", "a copy of the shop accepts what is meant for the shop", condition("false")),
-    Mutant("pending-secrets-expire", "the secret of a broken-off connect opens status for ever", condition("true")),
+    # requests of the service
+    Mutant("signatures-are-verified", "a request with any signature may use the service's routes", condition("true")),
+    Mutant("recorded-requests-expire", "the plugin accepts a recorded request at any time", condition("false")),
+    Mutant("copies-accept-nothing", "a copy of the shop accepts requests for the original shop", condition("false")),
+    Mutant("pending-secrets-expire", "the secret of an unfinished connect never expires", condition("true")),
     Mutant("older-customer-versions-change-nothing", "an older version overwrites a customer's values", value("'1 = 1'")),
-    Mutant("values-never-reach-another-person", "a number's new user gets the values of the old one", value("true")),
-    Mutant("values-are-shown-to-their-person-only", "a number's new user sees what the old one left", value("true")),
-    Mutant("older-events-change-nothing", "an older event is acted on", value("0")),
-    Mutant("events-make-their-order-due", "an event is taken although its order is not made due", condition("false")),
+    Mutant("values-never-reach-another-person", "a new user with a reused id gets the values of the former user", value("true")),
+    Mutant("values-are-shown-to-their-person-only", "a new user with a reused id sees the values of the former user", value("true")),
+    Mutant("older-events-change-nothing", "the plugin applies an older event", value("0")),
+    Mutant("events-make-their-order-due", "the plugin accepts an event although its order did not become due", condition("false")),
     # the outbox
     Mutant("rows-end-with-the-final-answer", "an order leaves the outbox before its final answer", condition("true")),
-    Mutant("failed-calls-keep-orders-waiting", "orders whose call failed are not put off, and say nothing", drop()),
+    Mutant("failed-calls-keep-orders-waiting", "a failed call does not postpone its orders, and they show no error", drop()),
     # wp-admin
-    Mutant("admin-routes-need-the-right", "everybody may use the routes of the screens", condition("true")),
-    Mutant("admin-actions-need-the-right", "everybody who is logged in may change the settings", condition("false")),
-    Mutant("admin-actions-check-their-nonce", "another site's page can post an action", drop()),
+    Mutant("admin-routes-need-the-right", "every visitor may use the routes of the screens", condition("true")),
+    Mutant("admin-actions-need-the-right", "every logged-in user may change the settings", condition("false")),
+    Mutant("admin-actions-check-their-nonce", "a page of another site can post an action", drop()),
 ]

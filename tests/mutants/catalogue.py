@@ -1,4 +1,4 @@
-"""All mutants: for each invariant a small change that takes its mechanism out. What each list promises stands in its module."""
+"""Lists all mutants. Each removes the mechanism of one invariant."""
 
 from __future__ import annotations
 

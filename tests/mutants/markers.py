@@ -1,6 +1,7 @@
-"""The markers in the source: ``# invariant: NAME`` in Python, ``// invariant: NAME`` in PHP, a pair of block comments in SQL.
+"""Finds the markers in the source and applies mutants there.
 
-They are found wherever they stand below ``server/`` and ``wp-bridge/``. Each stands beside the mechanism and moves with it.
+A marker is ``# invariant: NAME`` in Python, ``// invariant: NAME`` in PHP, and a pair of block comments in SQL. Any file below ``server/``
+and ``wp-bridge/`` may have markers.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ _ANY = re.compile(r"(?<!/)invariant:", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Source:
-    """``path`` from the root of the repository."""
+    """``path`` is relative to the root of the repository."""
 
     path: Path
     text: str
 
 
 def sources(root: Path = ROOT) -> list[Source]:
-    """All files with markers."""
+    """Returns all files with markers."""
     found = []
     for tree in TREES:
         for path in sorted((root / tree).rglob("*")):
@@ -47,7 +48,7 @@ def sources(root: Path = ROOT) -> list[Source]:
 
 
 def names_in(source: Source) -> list[str]:
-    """Raises DoesNotApply for a comment that was meant as a marker and is none."""
+    """Returns the names of the markers. Raises DoesNotApply for a malformed marker."""
     names = _WELL_FORMED[source.path.suffix].findall(source.text)
     if len(names) != len(_ANY.findall(source.text)):
         raise DoesNotApply(f"{source.path}: a comment says `invariant:` and is no marker (tests/mutants/markers.py says what one is)")
@@ -55,7 +56,7 @@ def names_in(source: Source) -> list[str]:
 
 
 def marked(root: Path = ROOT) -> Mapping[str, list[Source]]:
-    """Where each name stands."""
+    """Returns the files of each marker, by its name."""
     found: defaultdict[str, list[Source]] = defaultdict(list)
     for source in sources(root):
         for name in names_in(source):
@@ -64,11 +65,11 @@ def marked(root: Path = ROOT) -> Mapping[str, list[Source]]:
 
 
 def mutated(mutant: Mutant, found: Mapping[str, list[Source]]) -> Source:
-    """The file with the mutant's change. Raises DoesNotApply."""
+    """Returns the file with the mutant's change. Raises DoesNotApply."""
     places = found.get(mutant.name, [])
     if len(places) != 1:
         where = ", ".join(str(place.path) for place in places) or "nowhere"
-        raise DoesNotApply(f"its marker must stand once, and stands {len(places)} times: {where}")
+        raise DoesNotApply(f"its marker must appear once, but appears {len(places)} times: {where}")
     (source,) = places
     match source.path.suffix:
         case ".py":

@@ -1,7 +1,7 @@
-"""What a mutant is: the name of an invariant, and the change that takes its mechanism out.
+"""Defines a mutant: the name of an invariant, and the change that removes its mechanism.
 
-The name stands once as a marker beside the mechanism (``markers.py``) and once or more on tests (``@pytest.mark.catches``). A change says
-what becomes of the marked thing. It names no file, function or variable, and knows nothing of the layout of lines.
+One marker beside the mechanism has the name (``markers.py``), and so do one or more tests (``@pytest.mark.catches``). The change replaces
+the marked code. It names no file, function or variable, and does not depend on the layout of lines.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from enum import Enum, auto
 
 
 class Part(Enum):
-    """Of the marked thing, what is replaced."""
+    """The part of the marked code that a change replaces."""
 
     WHOLE = auto()
     CONDITION = auto()
-    """Of an `if`, `while`, guard or conditional expression."""
+    """The condition of an `if`, `while`, guard or conditional expression."""
     VALUE = auto()
-    """What is returned, yielded, assigned or passed."""
+    """The value that is returned, yielded, assigned or passed."""
     CAUGHT = auto()
     """The exceptions of an `except`."""
     ENTRY = auto()
-    """Before the first statement inside a `with`."""
+    """The place before the first statement inside a `with`."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """``code`` in the marked file's language; None: the part goes. Placeholders in it are for ``python.py``, and `IT` for all."""
+    """``code`` is in the marked file's language. None removes the part. Every language has the placeholder `IT`; ``python.py`` has more."""
 
     part: Part
     code: str | None
@@ -35,14 +35,14 @@ class Change:
 @dataclass(frozen=True)
 class Mutant:
     name: str
-    """Of the invariant, in kebab-case: what the marker and the tests say."""
+    """Name of the invariant in kebab-case, as in the marker and the tests."""
     what: str
-    """What happens in the mutant."""
+    """What happens without the mechanism."""
     change: Change
 
 
 def drop() -> Change:
-    """The statement, element or conjunct goes."""
+    """Removes the statement, element or conjunct."""
     return Change(Part.WHOLE, None)
 
 
@@ -67,4 +67,4 @@ def begins_with(code: str) -> Change:
 
 
 class DoesNotApply(Exception):
-    """The marker is missing or doubled, or what follows it is not what the change is for."""
+    """The marker is missing or appears twice, or the code after it does not fit the change."""

@@ -1,4 +1,4 @@
-"""Changes of PHP. The marked thing is the statement that follows the marker, up to its ``;`` or the end of its blocks."""
+"""Applies changes to PHP. The marked code is the statement after the marker, up to its ``;`` or the end of its blocks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BLOCKS = {"if", "foreach", "for", "while", "switch", "try"}
-_GO_ON = {"else", "elseif", "catch", "finally"}
+_CONTINUES = {"else", "elseif", "catch", "finally"}
 Token = tuple[int, str, int]
-"""Where it begins, its text, and how deep in brackets it stands."""
+"""Its position, its text, and the number of brackets around it."""
 
 
 def mutated(text: str, marker: str, change: Change) -> str:
-    """``marker``: the comment as it stands on its line."""
+    """Returns ``text`` with the change. ``marker`` is the whole comment with its newline. Raises DoesNotApply."""
     statement = _statement(text, text.index(marker) + len(marker))
     begin, end = _span(statement, change.part)
     code = "" if change.code is None else f" {change.code.replace('IT', text[begin:end].strip())} "
@@ -26,7 +26,7 @@ def mutated(text: str, marker: str, change: Change) -> str:
 
 
 def _tokens(text: str, begin: int) -> Iterator[Token]:
-    """Without spaces and comments."""
+    """Yields the tokens, without spaces and comments."""
     depth = 0
     for token in _TOKEN.finditer(text, begin):
         if token[0] == "<<<":
@@ -42,7 +42,7 @@ def _statement(text: str, begin: int) -> list[Token]:
     for token in _tokens(text, begin):
         _, word, depth = token
         has_blocks = bool(found) and found[0][1] in _BLOCKS
-        if depth < 0 or (found and has_blocks and _ends_a_block(found[-1]) and word not in _GO_ON):
+        if depth < 0 or (found and has_blocks and _ends_a_block(found[-1]) and word not in _CONTINUES):
             break
         found.append(token)
         if word == ";" and depth == 0:

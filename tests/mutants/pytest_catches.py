@@ -1,7 +1,7 @@
-"""The pytest plugin of a run of mutants (`-p mutants.pytest_catches`).
+"""Pytest plugin for the runs of mutants (`-p mutants.pytest_catches`).
 
-``TILLSYNC_CATCHES_FILE``: write there which tests catch which invariant (JSON, name: node ids) after the collection.
-``TILLSYNC_MUTATED``: the mutated copy of the server. The run ends at once where another one is imported.
+``TILLSYNC_CATCHES_FILE``: after the collection the plugin writes the tests of each invariant to this file, as JSON (name: node ids).
+``TILLSYNC_MUTATED``: path of the mutated copy of the server. The run ends at once if another copy is imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def pytest_sessionstart() -> None:
     mutated = os.environ.get("TILLSYNC_MUTATED")
     assert tillsync_server.__file__ is not None
     if mutated and not Path(tillsync_server.__file__).is_relative_to(mutated):
-        pytest.exit(f"not the mutant but {tillsync_server.__file__} is imported", returncode=pytest.ExitCode.INTERNAL_ERROR)
+        pytest.exit(f"{tillsync_server.__file__} is imported instead of the mutant", returncode=pytest.ExitCode.INTERNAL_ERROR)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -37,7 +37,7 @@ def _found(items: list[pytest.Item]) -> dict[str, list[str]]:
     for item in items:
         for marker in item.iter_markers("catches"):
             (name,) = marker.args
-            # where a test runs in several shops, one is enough: the quickest
+            # a test that runs in several shops needs only one of them, so the quickest is chosen
             case = _SHOP.sub("", item.nodeid)
             found[name][case] = min(found[name].get(case, item.nodeid), item.nodeid, key=_slowness)
     return {name: list(cases.values()) for name, cases in found.items()}

@@ -1,6 +1,6 @@
-"""Changes of Python. The marked thing is the outermost node that begins on the first line of code after the marker.
+"""Applies changes to Python. The marked code is the outermost node that begins on the first line of code after the marker.
 
-That is a statement, an `elif`, `case` or `except`, or one element, argument or operand that stands on a line of its own.
+The node is a statement, an `elif`, `case` or `except`, or one element, argument or operand on a line of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mutants.mutant import Change, DoesNotApply, Part
 
 
 def mutated(text: str, marker: str, change: Change) -> str:
-    """``marker``: the comment as it stands on its line."""
+    """Returns ``text`` with the change. ``marker`` is the comment without its indentation. Raises DoesNotApply."""
     tree = ast.parse(text)
     node = _marked(tree, text, marker)
     old: ast.AST = node
@@ -37,8 +37,8 @@ def _marked(tree: ast.AST, text: str, marker: str) -> ast.AST:
     at = next(number for number, line in enumerate(lines) if line.strip() == marker)
     after = next((number for number in range(at, len(lines)) if lines[number].strip() and not lines[number].lstrip().startswith("#")), at)
     if _indentation(lines[after]) != _indentation(lines[at]):
-        raise DoesNotApply("the marker does not stand at the same depth as what follows it")
-    for node in ast.walk(tree):  # breadth first: the outermost one comes first
+        raise DoesNotApply("the marker is not at the same depth as the code after it")
+    for node in ast.walk(tree):  # breadth first, so the outermost node comes first
         if _first_line(node) == after + 1:
             return node
     raise DoesNotApply("nothing begins on the line after the marker")
@@ -49,7 +49,7 @@ def _indentation(line: str) -> int:
 
 
 def _first_line(node: ast.AST) -> int | None:
-    if isinstance(node, ast.match_case):  # has no position of its own
+    if isinstance(node, ast.match_case):  # a match_case has no position of its own
         return node.pattern.lineno
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return decorators[0].lineno if decorators else getattr(node, "lineno", None)
@@ -86,7 +86,7 @@ def _new(change: Change, old: ast.AST, node: ast.AST) -> list[ast.AST]:
     code: list[ast.AST]
     if isinstance(old, ast.stmt):
         code = [*ast.parse(change.code).body]
-    else:  # in a list a starred one is an expression too
+    else:  # a starred expression is valid only inside a list
         listed = ast.parse(f"[{change.code}]", mode="eval").body
         assert isinstance(listed, ast.List)
         code = [*listed.elts]
@@ -95,8 +95,11 @@ def _new(change: Change, old: ast.AST, node: ast.AST) -> list[ast.AST]:
 
 
 class _Placeholders(ast.NodeTransformer):
-    """IT: the part that is replaced. LEFT: the left side of a marked comparison. ITERATED: what a marked `for` goes through. BOUND: the
-    name that a marked `with` or assignment binds; NAME_BOUND: that name as a text."""
+    """Replaces the placeholders in a change.
+
+    IT is the replaced part. LEFT is the left side of a marked comparison. ITERATED is the iterable of a marked `for`. BOUND is the name
+    that a marked `with` or assignment binds, and NAME_BOUND is that name as a string.
+    """
 
     def __init__(self, old: ast.AST, node: ast.AST) -> None:
         self._old, self._node = old, node

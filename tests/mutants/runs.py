@@ -1,4 +1,4 @@
-"""One mutant's run: a copy of the source with its change, and the tests that must go red there, by a failure and not by an error."""
+"""Runs the tests of a mutant on a copy of the source with its change. A test must fail there. An error does not count."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from mutants.mutant import DoesNotApply, Mutant
 from support.postgres import GIVEN_URL_VARIABLE
 
 _SECONDS, _ALL_SECONDS = 180, 900
-"""Of the tests of one mutant, and of all of a kind on the unchanged copy."""
+"""Time limits for the tests of one mutant, and for all tests of one kind on the unchanged copy."""
 _HANG_SECONDS, _TEST_SECONDS = 15, 60
-"""Many a mutant shows in a wait that does not end. The same tests on the unchanged copy have the same limits of a wait and of a test."""
-_TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
+"""Limits of one wait and of one test. Many mutants cause an endless wait. The tests on the unchanged copy have the same limits."""
+_TESTS_FAILED = 1  # pytest's exit code. 2 to 5 are errors of the run, and prove nothing.
 _PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "mutants.pytest_catches"),
     *("-o", f"timeout={_TEST_SECONDS}"),
-    *("-o", "addopts=--strict-markers --strict-config"),  # neither parallel nor tried again, whatever the project's own options say
+    *("-o", "addopts=--strict-markers --strict-config"),  # overrides the project's options: no parallel runs and no retries
 ]
 _NAMED = {
     ".py": re.compile(r"\bmark\.catches\(\s*\"([a-z0-9-]+)\""),
     ".php": re.compile(r"@group catches:([a-z0-9-]+)"),
 }
 _PHP_SUITES = ROOT / "tests/wordpress/test_php_suites.py"
-"""The file by which pytest runs what is named in PHP."""
+"""The file through which pytest runs the PHP tests."""
 _BROKEN = re.compile(
     r"\b(NameError|\w*SyntaxError|Undefined(?:Column|Table|Function|Parameter|Object)Error|IndeterminateDatatypeError"
     r"|AmbiguousParameterError|DatatypeMismatchError|PHP (?:Parse|Fatal) error\b.*|No tests executed)"
 )
-"""A change that leaves no sound program: what goes red then shows nothing of the invariant."""
+"""Output of a program that the change has broken. A failure then proves nothing about the invariant."""
 
 
 class Fate(Enum):
@@ -55,7 +55,7 @@ class Result:
 
 
 def _named() -> dict[Path, list[str]]:
-    """What the tests name, by file; without pytest, so that it costs nothing."""
+    """Returns the invariants that each test file names. Reads the files without pytest, which is faster."""
     paths = [path for suffix in _NAMED for path in sorted((ROOT / "tests").rglob(f"*{suffix}"))]
     found = {path: _NAMED[path.suffix].findall(path.read_text(encoding="utf-8")) for path in paths}
     return {path: names for path, names in found.items() if names}
@@ -66,13 +66,13 @@ def names_in_tests() -> set[str]:
 
 
 def tests_by_name(directory: Path) -> dict[str, list[str]]:
-    """Node ids, by the invariant they catch; one collection, of the files alone that say so."""
+    """Returns the node ids of the tests, by the invariant that they catch. One pytest process collects the files that name one."""
     files = sorted({path if path.suffix == ".py" else _PHP_SUITES for path in _named()})
     found = directory / "catches.json"
     run = subprocess.run(
         [*_PYTEST, "--collect-only", *map(str, files)],
         cwd=ROOT,
-        # a test with a database is collected once, and connects to nothing yet
+        # with a given database each test is collected once; collection opens no connection
         env={GIVEN_URL_VARIABLE: "postgresql://not-asked", **os.environ, "TILLSYNC_CATCHES_FILE": str(found)},
         capture_output=True,
         text=True,
@@ -85,14 +85,14 @@ def tests_by_name(directory: Path) -> dict[str, list[str]]:
     return names
 
 
-def run(mutant: Mutant, found: Mapping[str, list[Source]], tests: Sequence[str], environment: Mapping[str, str]) -> Result:
+def run_mutant(mutant: Mutant, found: Mapping[str, list[Source]], tests: Sequence[str], environment: Mapping[str, str]) -> Result:
     began = time.monotonic()
     try:
         source = mutated(mutant, found)
     except DoesNotApply as error:
         return Result(Fate.NOT_CAUGHT, 0.0, str(error))
     if not tests:
-        return Result(Fate.NOT_CAUGHT, 0.0, "no test says that it catches it")
+        return Result(Fate.NOT_CAUGHT, 0.0, "no test has its catches marker")
     try:
         done = _pytest_on_copy([source], [mutant.name], tests, environment)
     except subprocess.TimeoutExpired:
@@ -101,8 +101,8 @@ def run(mutant: Mutant, found: Mapping[str, list[Source]], tests: Sequence[str],
     return Result(fate, time.monotonic() - began, reason)
 
 
-def red_without_mutant(names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The same tests on an unchanged copy. Empty: they are green, as they must be; a test that is red anyway catches nothing."""
+def failures_without_mutant(names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Runs the tests on an unchanged copy. Returns the output of failures, or an empty text. A test that fails there catches no mutant."""
     try:
         done = _pytest_on_copy([], names, tests, environment, seconds=_ALL_SECONDS)
     except subprocess.TimeoutExpired:
@@ -115,7 +115,7 @@ def _pytest_on_copy(
 ) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="tillsync-mutant-") as directory:
         copy = Path(directory)
-        copy.chmod(0o755)  # a shop's web server reads it too
+        copy.chmod(0o755)  # the web server of a shop reads it under another user
         for tree in TREES:
             shutil.copytree(ROOT / tree, copy / tree, ignore=shutil.ignore_patterns("__pycache__"))
         for source in changed:
@@ -141,10 +141,10 @@ def _pytest_on_copy(
 
 def verdict(code: int, output: str, errors: str) -> tuple[Fate, str]:
     if broken := _BROKEN.search(output):
-        return Fate.NOT_CAUGHT, f"the change is no program: {broken[0]}"
+        return Fate.NOT_CAUGHT, f"the change breaks the program: {broken[0]}"
     if code == _TESTS_FAILED and re.search(r"\b\d+ failed\b", output):
         return Fate.CAUGHT, ""
     if code == 0:
         last = (output.strip().splitlines() or [""])[-1]
-        return Fate.NOT_CAUGHT, f"the tests stayed green: {last}"
+        return Fate.NOT_CAUGHT, f"the tests passed: {last}"
     return Fate.NOT_CAUGHT, f"pytest ended with {code}: {output[-500:]}{errors[-500:]}"

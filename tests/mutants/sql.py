@@ -1,4 +1,4 @@
-"""Changes of SQL. The marked thing stands between two comments: ``/* invariant: NAME */ … /* /invariant: NAME */``."""
+"""Applies changes to SQL. The marked code is between two comments: ``/* invariant: NAME */ … /* /invariant: NAME */``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ _PARAMETER = re.compile(r"\$\d+(::\w+(\[\])?)?")
 
 
 def mutated(text: str, name: str, change: Change) -> str:
+    """Returns ``text`` with the change. Raises DoesNotApply."""
     if change.part is not Part.WHOLE:
         raise DoesNotApply("of SQL only the whole region can change")
     begins, ends = ([*re.finditer(rf"/\*\s*{kind}:\s*{name}\s*\*/", text)] for kind in ("invariant", "/invariant"))
@@ -21,10 +22,10 @@ def mutated(text: str, name: str, change: Change) -> str:
 
 
 def _without(region: str) -> str:
-    """PostgreSQL refuses a statement that does not use a parameter it is given, so those of a dropped conjunct stay."""
+    """Returns the region without its conjunct. It keeps the parameters, because PostgreSQL refuses a statement with an unused parameter."""
     parameters = list(_PARAMETER.finditer(region))
     if not parameters:
         return ""
     if not re.match(r"\s*AND\b", region) or not all(parameter[1] for parameter in parameters):
-        raise DoesNotApply("a region with parameters can be dropped where it begins with AND and says their types")
+        raise DoesNotApply("a region with parameters can be dropped only if it begins with AND and says their types")
     return f"AND num_nulls({', '.join(parameter[0] for parameter in parameters)}) >= 0"
