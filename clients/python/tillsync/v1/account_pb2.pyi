@@ -32,17 +32,17 @@ class _MatchEmailEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchEmail
     MATCH_EMAIL_ACCOUNT: _MatchEmail.ValueType  # 1
     """The email of the shop customer's account."""
     MATCH_EMAIL_BILLING: _MatchEmail.ValueType  # 2
-    """The billing email. Matches that order, but links only when it equals the account email: it is unverified input."""
+    """The billing email. It matches that order, but links only if it equals the account email, because it is unverified input."""
 
 class MatchEmail(_MatchEmail, metaclass=_MatchEmailEnumTypeWrapper):
-    """Which of an order's two emails is compared with the till."""
+    """The email of an order that is compared with the till."""
 
 MATCH_EMAIL_UNSPECIFIED: MatchEmail.ValueType  # 0
 """Not given: ACCOUNT on creation."""
 MATCH_EMAIL_ACCOUNT: MatchEmail.ValueType  # 1
 """The email of the shop customer's account."""
 MATCH_EMAIL_BILLING: MatchEmail.ValueType  # 2
-"""The billing email. Matches that order, but links only when it equals the account email: it is unverified input."""
+"""The billing email. It matches that order, but links only if it equals the account email, because it is unverified input."""
 Global___MatchEmail: _TypeAlias = MatchEmail  # noqa: Y015
 
 class _GuestPolicy:
@@ -54,11 +54,15 @@ class _GuestPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GuestPoli
     GUEST_POLICY_UNSPECIFIED: _GuestPolicy.ValueType  # 0
     """Not given: DEFAULT_CUSTOMER on creation."""
     GUEST_POLICY_DEFAULT_CUSTOMER: _GuestPolicy.ValueType  # 1
-    """The default customer, always."""
+    """The order always gets the default customer."""
     GUEST_POLICY_MATCH_ONLY: _GuestPolicy.ValueType  # 2
-    """The one till customer with the billing email; none or several found: the default customer, noted. No link."""
+    """The order gets the one till customer with the billing email. If none or several have it, the order gets the default customer, with a
+    note. No link is made.
+    """
     GUEST_POLICY_MATCH_OR_CREATE: _GuestPolicy.ValueType  # 3
-    """The one till customer with the billing email, a new one when there is none; several: HELD. No link."""
+    """The order gets the one till customer with the billing email, or a new one if none has it. If several have it, the order is HELD. No
+    link is made.
+    """
 
 class GuestPolicy(_GuestPolicy, metaclass=_GuestPolicyEnumTypeWrapper):
     """What happens to an order without a shop customer."""
@@ -66,11 +70,15 @@ class GuestPolicy(_GuestPolicy, metaclass=_GuestPolicyEnumTypeWrapper):
 GUEST_POLICY_UNSPECIFIED: GuestPolicy.ValueType  # 0
 """Not given: DEFAULT_CUSTOMER on creation."""
 GUEST_POLICY_DEFAULT_CUSTOMER: GuestPolicy.ValueType  # 1
-"""The default customer, always."""
+"""The order always gets the default customer."""
 GUEST_POLICY_MATCH_ONLY: GuestPolicy.ValueType  # 2
-"""The one till customer with the billing email; none or several found: the default customer, noted. No link."""
+"""The order gets the one till customer with the billing email. If none or several have it, the order gets the default customer, with a
+note. No link is made.
+"""
 GUEST_POLICY_MATCH_OR_CREATE: GuestPolicy.ValueType  # 3
-"""The one till customer with the billing email, a new one when there is none; several: HELD. No link."""
+"""The order gets the one till customer with the billing email, or a new one if none has it. If several have it, the order is HELD. No
+link is made.
+"""
 Global___GuestPolicy: _TypeAlias = GuestPolicy  # noqa: Y015
 
 class _TrustedAccounts:
@@ -82,23 +90,23 @@ class _TrustedAccountsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trust
     TRUSTED_ACCOUNTS_UNSPECIFIED: _TrustedAccounts.ValueType  # 0
     """Not given: CONFIRMED_ONLY on creation."""
     TRUSTED_ACCOUNTS_CONFIRMED_ONLY: _TrustedAccounts.ValueType  # 1
-    """None."""
+    """No account."""
     TRUSTED_ACCOUNTS_REGISTERED_BEFORE: _TrustedAccounts.ValueType  # 2
-    """Those registered before this was set, with the email they had then. Needs Order.woo_registered_time."""
+    """Accounts registered before this value was set, with the email that they had then. Needs Order.woo_registered_time."""
     TRUSTED_ACCOUNTS_ALL: _TrustedAccounts.ValueType  # 3
     """Every account."""
 
 class TrustedAccounts(_TrustedAccounts, metaclass=_TrustedAccountsEnumTypeWrapper):
-    """Which shop accounts an order may link although their email is not confirmed. Whoever registers with somebody else's email, and is
-    trusted, sees that person's points, credit and type.
+    """The shop accounts that an order may link without a confirmed email. A person can register with another person's email. If that shop
+    account is trusted, it shows the other person's points, credit and type.
     """
 
 TRUSTED_ACCOUNTS_UNSPECIFIED: TrustedAccounts.ValueType  # 0
 """Not given: CONFIRMED_ONLY on creation."""
 TRUSTED_ACCOUNTS_CONFIRMED_ONLY: TrustedAccounts.ValueType  # 1
-"""None."""
+"""No account."""
 TRUSTED_ACCOUNTS_REGISTERED_BEFORE: TrustedAccounts.ValueType  # 2
-"""Those registered before this was set, with the email they had then. Needs Order.woo_registered_time."""
+"""Accounts registered before this value was set, with the email that they had then. Needs Order.woo_registered_time."""
 TRUSTED_ACCOUNTS_ALL: TrustedAccounts.ValueType  # 3
 """Every account."""
 Global___TrustedAccounts: _TypeAlias = TrustedAccounts  # noqa: Y015
@@ -117,7 +125,7 @@ class _TillApiVersionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TillAp
     """/api/v4/."""
 
 class TillApiVersion(_TillApiVersion, metaclass=_TillApiVersionEnumTypeWrapper):
-    """A version of the till's REST API. The numbers are the versions'."""
+    """A version of the till's REST API. Each value has the number of its version."""
 
 TILL_API_VERSION_UNSPECIFIED: TillApiVersion.ValueType  # 0
 """Not given: V2 on creation."""
@@ -136,7 +144,7 @@ class _TillTypeFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TillTyp
     TILL_TYPE_FIELD_UNSPECIFIED: _TillTypeField.ValueType  # 0
     """Not given: AUTO on creation."""
     TILL_TYPE_FIELD_AUTO: _TillTypeField.ValueType  # 1
-    """The first of TypeId, CustomerTypeId and Type that is there."""
+    """The first of TypeId, CustomerTypeId and Type that is present."""
     TILL_TYPE_FIELD_TYPE_ID: _TillTypeField.ValueType  # 2
     """TypeId only."""
     TILL_TYPE_FIELD_CUSTOMER_TYPE_ID: _TillTypeField.ValueType  # 3
@@ -145,12 +153,12 @@ class _TillTypeFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TillTyp
     """Type only."""
 
 class TillTypeField(_TillTypeField, metaclass=_TillTypeFieldEnumTypeWrapper):
-    """Which field of a V4 customer names its type: the vendor's documents do not agree."""
+    """The field of a V4 customer that names its type. The vendor's documents do not agree on it."""
 
 TILL_TYPE_FIELD_UNSPECIFIED: TillTypeField.ValueType  # 0
 """Not given: AUTO on creation."""
 TILL_TYPE_FIELD_AUTO: TillTypeField.ValueType  # 1
-"""The first of TypeId, CustomerTypeId and Type that is there."""
+"""The first of TypeId, CustomerTypeId and Type that is present."""
 TILL_TYPE_FIELD_TYPE_ID: TillTypeField.ValueType  # 2
 """TypeId only."""
 TILL_TYPE_FIELD_CUSTOMER_TYPE_ID: TillTypeField.ValueType  # 3
@@ -168,37 +176,41 @@ class _ProblemReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Problem
     PROBLEM_REASON_UNSPECIFIED: _ProblemReason.ValueType  # 0
     """Not set. Answers never contain it."""
     PROBLEM_REASON_UNREACHABLE: _ProblemReason.ValueType  # 1
-    """DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
-    or 5xx or an answer without data. All but the first only where a probe of that side fails too.
+    """A DNS, connect or TLS failure. If a probe of the side fails too, also a 5xx, an answer without data, or an answer of another program in
+    the side's place, such as a bot check, a firewall or a page of the host.
     """
     PROBLEM_REASON_CREDENTIALS_REFUSED: _ProblemReason.ValueType  # 2
     """The side refuses the credentials."""
     PROBLEM_REASON_THROTTLED: _ProblemReason.ValueType  # 3
     """The side limits requests."""
     PROBLEM_REASON_WRONG_ADDRESS: _ProblemReason.ValueType  # 4
-    """Address or API version wrong: redirects, an HTML 404, or a 404 that is no proof of a missing customer, where a probe fails too."""
+    """The address or the API version is wrong. The side answers with a redirect, an HTML 404, or a 404 that does not prove a missing
+    customer, and a probe fails too.
+    """
     PROBLEM_REASON_BRIDGE_MISSING: _ProblemReason.ValueType  # 5
-    """The account has a bridge secret but the shop's plugin does not answer."""
+    """The account has a bridge secret, but the shop's plugin does not answer."""
     PROBLEM_REASON_SETTINGS_INCOMPLETE: _ProblemReason.ValueType  # 6
     """Credentials or addresses that the work needs are not set."""
 
 class ProblemReason(_ProblemReason, metaclass=_ProblemReasonEnumTypeWrapper):
-    """What kind of failure pauses a whole account."""
+    """The kind of failure that pauses one side of an account."""
 
 PROBLEM_REASON_UNSPECIFIED: ProblemReason.ValueType  # 0
 """Not set. Answers never contain it."""
 PROBLEM_REASON_UNREACHABLE: ProblemReason.ValueType  # 1
-"""DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
-or 5xx or an answer without data. All but the first only where a probe of that side fails too.
+"""A DNS, connect or TLS failure. If a probe of the side fails too, also a 5xx, an answer without data, or an answer of another program in
+the side's place, such as a bot check, a firewall or a page of the host.
 """
 PROBLEM_REASON_CREDENTIALS_REFUSED: ProblemReason.ValueType  # 2
 """The side refuses the credentials."""
 PROBLEM_REASON_THROTTLED: ProblemReason.ValueType  # 3
 """The side limits requests."""
 PROBLEM_REASON_WRONG_ADDRESS: ProblemReason.ValueType  # 4
-"""Address or API version wrong: redirects, an HTML 404, or a 404 that is no proof of a missing customer, where a probe fails too."""
+"""The address or the API version is wrong. The side answers with a redirect, an HTML 404, or a 404 that does not prove a missing
+customer, and a probe fails too.
+"""
 PROBLEM_REASON_BRIDGE_MISSING: ProblemReason.ValueType  # 5
-"""The account has a bridge secret but the shop's plugin does not answer."""
+"""The account has a bridge secret, but the shop's plugin does not answer."""
 PROBLEM_REASON_SETTINGS_INCOMPLETE: ProblemReason.ValueType  # 6
 """Credentials or addresses that the work needs are not set."""
 Global___ProblemReason: _TypeAlias = ProblemReason  # noqa: Y015
@@ -212,48 +224,48 @@ class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Warning
     WARNING_REASON_UNSPECIFIED: _WarningReason.ValueType  # 0
     """Not set. Answers never contain it."""
     WARNING_REASON_EVENTS_REFUSED: _WarningReason.ValueType  # 1
-    """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
-    the shop is connected or tested.
+    """The shop's bridge refuses order events, because it is older than the service. The service keeps the events. It resends them every hour,
+    and when the shop is connected or tested.
     """
     WARNING_REASON_ROWS_UNREADABLE: _WarningReason.ValueType  # 2
-    """Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
-    names up to five by their customer id.
+    """Rows of Epos Now's customer list cannot be read. The search for an order's customer by email skips them. The text names up to five of
+    them by customer id.
     """
     WARNING_REASON_STRAY_OUTPUT: _WarningReason.ValueType  # 3
-    """Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
-    same. It ends with the next answer that is nothing but data.
+    """The shop's answers have other output around the data: byte-order marks, a PHP message, or a comment. The service reads the data all the
+    same. The warning ends with the next answer that is only data.
     """
     WARNING_REASON_TILL_BUSY: _WarningReason.ValueType  # 4
-    """Epos Now refuses requests although the service's part of requests_per_minute is not used up: another app of the company is busy.
-    Half of that part is taken for an hour after the last refusal; then the warning ends.
+    """Epos Now refuses requests although the service has not used up its part of requests_per_minute. Another app of the company is busy. For
+    an hour after the last refusal the service uses half of its part. Then the warning ends.
     """
 
 class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
-    """What is wrong with an account without pausing it."""
+    """The kind of a warning, which does not pause the account."""
 
 WARNING_REASON_UNSPECIFIED: WarningReason.ValueType  # 0
 """Not set. Answers never contain it."""
 WARNING_REASON_EVENTS_REFUSED: WarningReason.ValueType  # 1
-"""The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
-the shop is connected or tested.
+"""The shop's bridge refuses order events, because it is older than the service. The service keeps the events. It resends them every hour,
+and when the shop is connected or tested.
 """
 WARNING_REASON_ROWS_UNREADABLE: WarningReason.ValueType  # 2
-"""Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
-names up to five by their customer id.
+"""Rows of Epos Now's customer list cannot be read. The search for an order's customer by email skips them. The text names up to five of
+them by customer id.
 """
 WARNING_REASON_STRAY_OUTPUT: WarningReason.ValueType  # 3
-"""Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
-same. It ends with the next answer that is nothing but data.
+"""The shop's answers have other output around the data: byte-order marks, a PHP message, or a comment. The service reads the data all the
+same. The warning ends with the next answer that is only data.
 """
 WARNING_REASON_TILL_BUSY: WarningReason.ValueType  # 4
-"""Epos Now refuses requests although the service's part of requests_per_minute is not used up: another app of the company is busy.
-Half of that part is taken for an hour after the last refusal; then the warning ends.
+"""Epos Now refuses requests although the service has not used up its part of requests_per_minute. Another app of the company is busy. For
+an hour after the last refusal the service uses half of its part. Then the warning ends.
 """
 Global___WarningReason: _TypeAlias = WarningReason  # noqa: Y015
 
 @_typing.final
 class Account(_message.Message):
-    """One shop joined to one Epos Now account: the tenant, by which everything is keyed."""
+    """One shop joined to one Epos Now account. It is the tenant: every key begins with account_id or till_id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -279,48 +291,48 @@ class Account(_message.Message):
     TRUSTED_BEFORE_TIME_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """A slug: 1 to 64 of a-z, 0-9 and inner hyphens. Set by CreateAccountRequest.account_id, never changed; in requests leave it
-    empty or give the same.
+    """A slug: 1 to 64 characters of a-z, 0-9 and inner hyphens. CreateAccountRequest.account_id sets it, and it never changes. In requests
+    leave it empty or give the same value.
     """
     name: _builtins.str
-    """For people. At most 100 characters."""
+    """Display name of the account, for example the shop's name. At most 100 characters."""
     customer_sync_enabled: _builtins.bool
-    """The main switch. Default true. Off: customer and type entries are SKIPPED, orders go to the default customer, no links
-    are made. Switching it on queues every linked customer and known type at BULK, because hints were lost meanwhile.
+    """The main switch. Default true. While it is off, customer and type entries are SKIPPED, orders go to the default customer, and no links
+    are made. Switching it on enqueues every linked customer and known type at BULK, because hints had no effect while it was off.
     """
     default_epos_customer_id: _builtins.int
-    """The till customer that guest orders go to. 0: none set, such orders are HELD. It cannot be a linked customer."""
+    """The till customer that guest orders go to. It cannot be a linked customer. 0: none is set, and such orders are HELD."""
     match_email: Global___MatchEmail.ValueType
-    """Which of an order's emails is compared. Default ACCOUNT."""
+    """The email of an order that is compared with the till. Default ACCOUNT."""
     guest_policy: Global___GuestPolicy.ValueType
     """What happens to orders of guests. Default DEFAULT_CUSTOMER."""
     auto_link: _builtins.bool
-    """Whether orders may make links by themselves. Default true. Off: orders without a link are HELD with candidates."""
+    """Whether orders create links automatically. Default true. Off: orders without a link are HELD with candidates."""
     sync_names: _builtins.bool
-    """Whether first and last name travel to the shop. Default false."""
+    """Whether the service writes first and last name to the shop. Default false."""
     sync_phone: _builtins.bool
-    """Whether the phone travels to the shop. Default false."""
+    """Whether the service writes the phone to the shop. Default false."""
     till_id: _builtins.str
-    """A slug like account_id for the Epos Now company: accounts of one company share its request budget, its create intents and
-    its webhooks (a customer's reach every account that has a link to it). Default: the account_id.
+    """A slug, as account_id, for the Epos Now company. Accounts of one company share its request budget, its create intents and its webhooks.
+    A webhook about a customer reaches every account that has a link to that customer. Default: the account_id.
     """
     shared_till: _builtins.bool
-    """Must be true to use a till_id that another account uses: says that both really are one Epos Now company. Default false."""
+    """Must be true to use a till_id that another account uses. It confirms that both accounts belong to one Epos Now company. Default false."""
     etag: _builtins.str
-    """Changes with every change of settings or of links made by hand. Give it to UpdateAccount to refuse to overwrite a change
-    you have not seen. Opaque.
+    """Opaque. Every change of the settings changes it, and so does every link that a person creates or deletes. Give it to UpdateAccount, so
+    that the call does not overwrite a change that you have not seen.
     """
     trusted_accounts: Global___TrustedAccounts.ValueType
-    """Which shop accounts are linked although nobody has confirmed their email. Default CONFIRMED_ONLY; accounts made before this
-    setting have ALL.
+    """The shop accounts that are linked without a confirmed email. Default CONFIRMED_ONLY. Accounts from before this setting existed have
+    ALL.
     """
     @_builtins.property
     def epos(self) -> Global___EposSettings:
-        """How to reach the till."""
+        """Settings of the till."""
 
     @_builtins.property
     def shop(self) -> Global___ShopSettings:
-        """How to reach the shop."""
+        """Settings of the shop."""
 
     @_builtins.property
     def problem(self) -> Global___AccountProblem:
@@ -328,24 +340,24 @@ class Account(_message.Message):
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When the account was made."""
+        """Creation time."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """The last change of its settings."""
+        """Time of the last change of the settings."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountWarning]:
-        """What is wrong without pausing the account. Given by GetAccount and ListAccounts."""
+        """What is wrong without pausing the account. Only GetAccount and ListAccounts fill it."""
 
     @_builtins.property
     def trusted_before_time(self) -> _timestamp_pb2.Timestamp:
-        """With REGISTERED_BEFORE: when that was set. Accounts registered earlier are trusted."""
+        """With REGISTERED_BEFORE: the time at which that value was set. Shop accounts registered earlier are trusted."""
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountProblem]:
-        """Why entries wait: at most one problem for each side, the oldest first. Orders need only the till; customers and customer types need
-        both sides.
+        """Why entries wait. At most one problem for each side, oldest first. Orders need only the till. Customers and customer types need both
+        sides.
         """
 
     def __init__(
@@ -390,7 +402,7 @@ Global___Account: _TypeAlias = Account  # noqa: Y015
 
 @_typing.final
 class EposSettings(_message.Message):
-    """How to reach Epos Now. Keys and secrets are stored encrypted and never returned: the has_ fields say what is set."""
+    """Settings of the till. Keys and secrets are stored encrypted and never returned. The has_ fields say which are set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -408,30 +420,30 @@ class EposSettings(_message.Message):
     HAS_WEBHOOK_KEY_FIELD_NUMBER: _builtins.int
     HAS_WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
     base_url: _builtins.str
-    """Origin of the till's API, https, without a path. Default "https://api.eposnowhq.com". At most 2,048 characters. Changing
-    the origin needs api_key and api_secret again in the same call.
+    """Origin of the till's API: https, without a path. Default "https://api.eposnowhq.com". At most 2,048 characters. A call that changes the
+    origin must give api_key and api_secret again.
     """
     api_key: _builtins.str
     """API key of the Epos Now API device. At most 512 characters, ASCII."""
     api_secret: _builtins.str
     """API secret of the Epos Now API device. At most 512 characters, ASCII."""
     customer_api_version: Global___TillApiVersion.ValueType
-    """The API version customers are read, searched and created with. Default V2."""
+    """The API version with which customers are read, searched and created. Default V2."""
     customer_type_api_version: Global___TillApiVersion.ValueType
-    """The API version customer types are read with. Default V2; V4 customer types are not evidenced by the vendor."""
+    """The API version with which customer types are read. Default V2. The vendor's documents do not show the customer types of V4."""
     v4_type_field: Global___TillTypeField.ValueType
-    """Which field of a V4 customer names its type. Default AUTO. Without effect with V2."""
+    """The field of a V4 customer that names its type. Default AUTO. It has no effect with V2."""
     requests_per_minute: _builtins.int
-    """How many requests a minute this till takes, from all apps of the company together. Over all accounts and processes that share
-    the till_id the service sends half of it (TILLSYNC_TILL_SHARE). 0: the default, 300. At most 100,000. Too high a value makes the
-    till refuse requests for minutes.
+    """The requests a minute that this till allows to all apps of the company together. 0: the default, 300. At most 100,000. The service
+    sends half of them (TILLSYNC_TILL_SHARE), counted over all accounts and processes with the till_id. If the value is too high, the till
+    refuses requests for minutes.
     """
     webhook_key: _builtins.str
-    """User of the Basic credentials that Epos Now's webhooks send. At most 512 characters, in whichever encoding they send them
-    (UTF-8, ISO-8859-1, Windows-1252). Unset: webhooks to this account's address are refused.
+    """User name of the Basic credentials that Epos Now's webhooks send. At most 512 characters, in any encoding that the webhooks use (UTF-8,
+    ISO-8859-1, Windows-1252). Unset: webhooks to this account's address are refused.
     """
     webhook_secret: _builtins.str
-    """Password of these credentials. At most 512 characters, as webhook_key."""
+    """Password of these credentials. At most 512 characters, in the encodings of webhook_key."""
     has_api_key: _builtins.bool
     """Whether an api_key is set."""
     has_api_secret: _builtins.bool
@@ -467,8 +479,8 @@ Global___EposSettings: _TypeAlias = EposSettings  # noqa: Y015
 
 @_typing.final
 class ShopSettings(_message.Message):
-    """How to reach the shop. With a bridge_secret every write goes through the tillsync bridge (never a silent fallback);
-    without one WooCommerce's REST API is used with the consumer key pair.
+    """Settings of the shop. With a bridge_secret the service writes only through the tillsync bridge, and never falls back to WooCommerce's
+    REST API. Without one it writes through WooCommerce's REST API with the consumer key pair.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -482,24 +494,24 @@ class ShopSettings(_message.Message):
     HAS_BRIDGE_SECRET_FIELD_NUMBER: _builtins.int
     PRICE_DECIMALS_FIELD_NUMBER: _builtins.int
     base_url: _builtins.str
-    """Home address of the shop, http or https, a path is allowed. At most 2,048 characters. Changing its origin needs the
-    shop's secrets again in the same call. Private and link-local addresses are refused when connecting, unless allowed.
+    """Home address of the shop, http or https. It may have a path. At most 2,048 characters. A call that changes the origin must give the
+    shop's secrets again. The service refuses to connect to private and link-local addresses, unless they are allowed.
     """
     consumer_key: _builtins.str
     """WooCommerce REST API consumer key. At most 512 characters, ASCII."""
     consumer_secret: _builtins.str
     """WooCommerce REST API consumer secret. At most 512 characters, ASCII."""
     bridge_secret: _builtins.str
-    """Shared secret of the bridge: 32 random bytes, base64url (43 characters, no padding). ConnectShop sets it by itself."""
+    """Shared secret of the bridge: 32 random bytes, base64url (43 characters, no padding). ConnectShop sets it."""
     has_consumer_key: _builtins.bool
     """Whether a consumer_key is set."""
     has_consumer_secret: _builtins.bool
     """Whether a consumer_secret is set."""
     has_bridge_secret: _builtins.bool
-    """Whether a bridge_secret is set: the bridge is in use."""
+    """Whether a bridge_secret is set. The bridge is then in use."""
     price_decimals: _builtins.int
-    """Decimals of the shop's prices, 0 to 6, as its bridge said last (ConnectShop, CheckAccount): credit is rounded to them. 2 where
-    it does not say, and without a bridge.
+    """Decimals of the shop's prices, 0 to 6, as its bridge last reported (ConnectShop, CheckAccount). Credit is rounded to them. 2 if the
+    bridge does not report them, and without a bridge.
     """
     def __init__(
         self,
@@ -523,8 +535,8 @@ Global___ShopSettings: _TypeAlias = ShopSettings  # noqa: Y015
 
 @_typing.final
 class AccountProblem(_message.Message):
-    """An account-wide failure. While it stands the account's lane is paused and no attempts are charged; it closes itself with
-    the first success on its side.
+    """A failure of one whole side of the account. Work that needs the side waits, and no attempts are charged. The first success of the side
+    closes the problem.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -536,20 +548,20 @@ class AccountProblem(_message.Message):
     NEXT_TRY_TIME_FIELD_NUMBER: _builtins.int
     OLDEST_ENTRY_ID_FIELD_NUMBER: _builtins.int
     reason: Global___ProblemReason.ValueType
-    """What kind of failure."""
+    """The kind of failure."""
     side: _vocabulary_pb2.Side.ValueType
-    """Which side fails."""
+    """The side that fails."""
     text: _builtins.str
-    """One plain sentence with the remedy, for people. At most 500 characters."""
+    """One plain sentence for people, with the remedy. At most 500 characters."""
     oldest_entry_id: _builtins.str
-    """The oldest entry that waits for it: its comment and attempts have the details. Empty: none."""
+    """The oldest entry that waits for the side. Its comment and attempts have the details. Empty: none."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
 
     @_builtins.property
     def next_try_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is tried again by itself. Unset: now, or only after the settings have changed."""
+        """When the service tries the side again. Unset: now, or only after the settings have changed."""
 
     def __init__(
         self,
@@ -571,7 +583,7 @@ Global___AccountProblem: _TypeAlias = AccountProblem  # noqa: Y015
 
 @_typing.final
 class AccountWarning(_message.Message):
-    """Something is wrong, and the account works on. It closes itself when its cause is gone."""
+    """Something is wrong, but the account continues to work. The warning ends when its cause is gone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -583,16 +595,16 @@ class AccountWarning(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     LAST_TIME_FIELD_NUMBER: _builtins.int
     reason: Global___WarningReason.ValueType
-    """What kind of warning."""
+    """The kind of warning."""
     side: _vocabulary_pb2.Side.ValueType
-    """Which side it is about."""
+    """The side that the warning is about."""
     text: _builtins.str
     """What is wrong, in one or two plain sentences. At most 500 characters."""
     remedy: _builtins.str
     """What to do, in one plain sentence. At most 500 characters."""
     count: _builtins.int
-    """Of how many orders, customers or answers; at most 10,000 are counted. Of TILL_BUSY: the service's requests a minute when the till
-    refused one.
+    """How many orders, customers or answers the warning is about. At most 10,000 are counted. TILL_BUSY: the service's requests a minute when
+    the till refused one.
     """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
@@ -600,7 +612,7 @@ class AccountWarning(_message.Message):
 
     @_builtins.property
     def last_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was met last."""
+        """When the service last met it."""
 
     def __init__(
         self,

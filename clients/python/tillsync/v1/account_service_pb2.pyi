@@ -32,10 +32,10 @@ class CreateAccountRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """A slug: 1 to 64 of a-z, 0-9 and inner hyphens. Never changes."""
+    """A slug: 1 to 64 characters of a-z, 0-9 and inner hyphens. It never changes."""
     @_builtins.property
     def account(self) -> _account_pb2.Account:
-        """Its settings; what is left out has the default its field names. account.account_id must be empty or the same."""
+        """The settings. A field that is left out gets its default. account.account_id must be empty or the same."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class CreateAccountResponse(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def account(self) -> _account_pb2.Account:
-        """As stored."""
+        """The account as stored."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ Global___GetAccountResponse: _TypeAlias = GetAccountResponse  # noqa: Y015
 
 @_typing.final
 class ListAccountsRequest(_message.Message):
-    """Which accounts to list."""
+    """The page of accounts to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -188,16 +188,16 @@ class UpdateAccountRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     etag: _builtins.str
-    """Account.etag as last read. Empty: whatever is there is overwritten."""
+    """Account.etag as last read. Empty: the call overwrites any change."""
     @_builtins.property
     def account(self) -> _account_pb2.Account:
         """The new values of the masked fields."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths within account, such as "auto_link" or "epos.api_key"; at least one, no "*", no output-only field. A masked field
-        that is empty is set back to its default; a masked secret that is empty is removed. "epos" or "shop" alone is refused:
-        name the fields, so that no secret is dropped by accident.
+        """Paths within account, such as "auto_link" or "epos.api_key". At least one. "*" and output-only fields are refused. A masked field that
+        is empty gets its default. A masked secret that is empty is removed. "epos" or "shop" alone is refused, so that no secret is dropped by
+        accident. Name their fields instead.
         """
 
     def __init__(
@@ -218,7 +218,7 @@ Global___UpdateAccountRequest: _TypeAlias = UpdateAccountRequest  # noqa: Y015
 
 @_typing.final
 class UpdateAccountResponse(_message.Message):
-    """The changed account and what the change set going."""
+    """The changed account and the effect of the change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -226,11 +226,11 @@ class UpdateAccountResponse(_message.Message):
     EFFECT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def account(self) -> _account_pb2.Account:
-        """As stored."""
+        """The account as stored."""
 
     @_builtins.property
     def effect(self) -> Global___SettingsEffect:
-        """What the change set going."""
+        """The effect of the change."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ Global___UpdateAccountResponse: _TypeAlias = UpdateAccountResponse  # noqa: Y015
 
 @_typing.final
 class SiteSettings(_message.Message):
-    """The settings a merchant may change: fields of Account with the same meaning and defaults."""
+    """The settings that a merchant may change. The fields have the meaning and defaults of those in Account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -266,20 +266,20 @@ class SiteSettings(_message.Message):
     default_epos_customer_id: _builtins.int
     """The till customer that guest orders go to. 0: none."""
     match_email: _account_pb2.MatchEmail.ValueType
-    """Which of an order's emails is compared."""
+    """The email of an order that is compared with the till."""
     guest_policy: _account_pb2.GuestPolicy.ValueType
     """What happens to orders of guests."""
     auto_link: _builtins.bool
-    """Whether orders may make links by themselves."""
+    """Whether orders create links automatically."""
     sync_names: _builtins.bool
-    """Whether first and last name travel to the shop."""
+    """Whether the service writes first and last name to the shop."""
     sync_phone: _builtins.bool
-    """Whether the phone travels to the shop."""
+    """Whether the service writes the phone to the shop."""
     trusted_accounts: _account_pb2.TrustedAccounts.ValueType
-    """Which shop accounts are linked although nobody has confirmed their email."""
+    """The shop accounts that are linked without a confirmed email."""
     @_builtins.property
     def trusted_before_time(self) -> _timestamp_pb2.Timestamp:
-        """With REGISTERED_BEFORE: when that was set. Output only."""
+        """With REGISTERED_BEFORE: the time at which that value was set. Output only."""
 
     def __init__(
         self,
@@ -316,16 +316,16 @@ class UpdateSiteSettingsRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     etag: _builtins.str
-    """Account.etag as last read. Empty: whatever is there is overwritten."""
+    """Account.etag as last read. Empty: the call overwrites any change."""
     validate_only: _builtins.bool
-    """Change nothing, answer the effect. Default false."""
+    """Only return the effect, and change nothing. Default false."""
     @_builtins.property
     def settings(self) -> Global___SiteSettings:
         """The new values of the masked fields."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths within settings, no "*". At least one, unless validate_only is set: then none reads the settings as they are."""
+        """Paths within settings. "*" is refused. At least one, unless validate_only is set. Without a path the call then reads the settings."""
 
     def __init__(
         self,
@@ -346,7 +346,7 @@ Global___UpdateSiteSettingsRequest: _TypeAlias = UpdateSiteSettingsRequest  # no
 
 @_typing.final
 class UpdateSiteSettingsResponse(_message.Message):
-    """The settings now and what the change set going."""
+    """The settings and the effect of the change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -354,14 +354,14 @@ class UpdateSiteSettingsResponse(_message.Message):
     EFFECT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
-    """Account.etag now."""
+    """The present Account.etag."""
     @_builtins.property
     def settings(self) -> Global___SiteSettings:
-        """As stored; with validate_only as they would be."""
+        """The settings as stored, or with validate_only as they would be."""
 
     @_builtins.property
     def effect(self) -> Global___SettingsEffect:
-        """What the change set going; with validate_only what it would."""
+        """The effect of the change, or with validate_only the effect that it would have."""
 
     def __init__(
         self,
@@ -380,7 +380,7 @@ Global___UpdateSiteSettingsResponse: _TypeAlias = UpdateSiteSettingsResponse  # 
 
 @_typing.final
 class SettingsEffect(_message.Message):
-    """A change of settings in numbers."""
+    """The effect of a change of settings, in numbers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -389,14 +389,14 @@ class SettingsEffect(_message.Message):
     REQUEUED_ENTRY_COUNT_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     queued_customer_count: _builtins.int
-    """Linked customers queued at BULK."""
+    """Linked customers enqueued at BULK."""
     queued_customer_type_count: _builtins.int
-    """Known customer types queued at BULK."""
+    """Known customer types enqueued at BULK."""
     requeued_entry_count: _builtins.int
-    """Waiting, held or skipped entries that run again because the change makes their comment obsolete."""
+    """Waiting, held or skipped entries that are requeued, because the change makes their comment obsolete."""
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """For people: one line for each consequence, such as "12 held orders are matched again". Empty: none."""
+        """Lines for people, one for each consequence, such as "12 held orders are matched again". Empty: none."""
 
     def __init__(
         self,
@@ -416,7 +416,7 @@ Global___SettingsEffect: _TypeAlias = SettingsEffect  # noqa: Y015
 
 @_typing.final
 class CheckAccountRequest(_message.Message):
-    """Which account to test."""
+    """The account to test."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -438,7 +438,7 @@ Global___CheckAccountRequest: _TypeAlias = CheckAccountRequest  # noqa: Y015
 
 @_typing.final
 class CheckAccountResponse(_message.Message):
-    """What the test found."""
+    """The result of the test."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -449,11 +449,11 @@ class CheckAccountResponse(_message.Message):
     """Whether every step is ok."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckStep]:
-        """In the order they were taken. A side's steps end with its first failed one."""
+        """The steps in the order in which they ran. A side's steps end with its first failed step."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckWarning]:
-        """What works but looks wrong, such as two till_ids that seem to be one Epos Now company."""
+        """Results that work but look wrong, such as two till_ids that seem to belong to one Epos Now company."""
 
     def __init__(
         self,
@@ -503,21 +503,21 @@ class CheckStep(_message.Message):
     REMEDY_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
     side: _vocabulary_pb2.Side.ValueType
-    """Which side was tested. UNSPECIFIED: our own settings."""
+    """The side that was tested. UNSPECIFIED: the settings of the account."""
     name: _builtins.str
-    """Stable, lower_snake_case: "credentials", "list_customers", "search_by_email", "bridge_status"."""
+    """Stable name in lower_snake_case: "credentials", "list_customers", "search_by_email", "bridge_status"."""
     ok: _builtins.bool
-    """Whether it went well."""
+    """Whether the step succeeded."""
     text: _builtins.str
-    """One sentence: what was found."""
+    """One sentence that says what was found."""
     remedy: _builtins.str
-    """One sentence: what to do. Empty when ok."""
+    """One sentence that says what to do. Empty if the step is ok."""
     @_builtins.property
     def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Facts for support, such as "http_status" or "bridge_version". No credentials, no personal data. A failed step has "reason", a
-        stable code to explain it by in one's own words: SETTINGS_MISSING; DEFAULT_CUSTOMER_GONE; of the till TILL_UNREACHABLE,
-        TILL_TOO_SLOW, TILL_THROTTLES, TILL_FAILED, TILL_ANSWER_UNREADABLE, TILL_BLOCKED, TILL_ADDRESS_WRONG, TILL_CREDENTIALS_REFUSED,
-        TILL_REFUSED, TILL_SEARCH_FINDS_NOTHING; of the shop the reasons of ConnectShop.
+        """Facts for support, such as "http_status" or "bridge_version". No credentials, no personal data. A failed step has "reason", a stable
+        code. By that code a client may show an explanation of its own. The reasons are SETTINGS_MISSING and DEFAULT_CUSTOMER_GONE; for the
+        till TILL_UNREACHABLE, TILL_TOO_SLOW, TILL_THROTTLES, TILL_FAILED, TILL_ANSWER_UNREADABLE, TILL_BLOCKED, TILL_ADDRESS_WRONG,
+        TILL_CREDENTIALS_REFUSED, TILL_REFUSED, TILL_SEARCH_FINDS_NOTHING; for the shop those of ConnectShop.
         """
 
     def __init__(
@@ -540,7 +540,7 @@ Global___CheckStep: _TypeAlias = CheckStep  # noqa: Y015
 
 @_typing.final
 class CheckWarning(_message.Message):
-    """Something that works but looks wrong."""
+    """A result that works but looks wrong."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -549,13 +549,13 @@ class CheckWarning(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
     side: _vocabulary_pb2.Side.ValueType
-    """Which side it is about. UNSPECIFIED: our own settings."""
+    """The side that the warning is about. UNSPECIFIED: the settings of the account."""
     name: _builtins.str
-    """Stable, lower_snake_case: "tills_look_alike"."""
+    """Stable name in lower_snake_case: "tills_look_alike"."""
     text: _builtins.str
-    """One sentence: what was found."""
+    """One sentence that says what was found."""
     remedy: _builtins.str
-    """One sentence: what to do."""
+    """One sentence that says what to do."""
     def __init__(
         self,
         *,
@@ -574,7 +574,7 @@ Global___CheckWarning: _TypeAlias = CheckWarning  # noqa: Y015
 
 @_typing.final
 class ConnectShopRequest(_message.Message):
-    """A shop introduces itself."""
+    """The shop that its bridge introduces."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -586,14 +586,14 @@ class ConnectShopRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     base_url: _builtins.str
-    """Home address of the shop, as WordPress has it (home_url()). At most 2,048 characters."""
+    """Home address of the shop, as WordPress's home_url() returns it. At most 2,048 characters."""
     bridge_secret: _builtins.str
-    """32 random bytes, base64url (43 characters, no padding), made by the bridge."""
+    """The secret that the bridge has made: 32 random bytes, base64url (43 characters, no padding)."""
     bridge_version: _builtins.str
     """Version of the bridge. At most 50 characters."""
     rest_url: _builtins.str
-    """Address of the shop's REST API, as WordPress has it (rest_url()). Where base_url leads to none, the address it stands under is
-    tried and stored in its place. Empty: only base_url. At most 2,048 characters.
+    """Address of the shop's REST API, as WordPress's rest_url() returns it. If base_url leads to no REST API, the service tries the address
+    of the site that has this one, and stores that address instead. Empty: the service tries only base_url. At most 2,048 characters.
     """
     def __init__(
         self,
@@ -614,7 +614,7 @@ Global___ConnectShopRequest: _TypeAlias = ConnectShopRequest  # noqa: Y015
 
 @_typing.final
 class ConnectShopResponse(_message.Message):
-    """The account the shop now belongs to."""
+    """The account that the shop now belongs to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -622,9 +622,9 @@ class ConnectShopResponse(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     account_name: _builtins.str
-    """The account's name, for the merchant to recognise."""
+    """The account's name, by which the merchant recognises the account."""
     etag: _builtins.str
-    """Account.etag now."""
+    """The present Account.etag."""
     @_builtins.property
     def settings(self) -> Global___SiteSettings:
         """The merchant's settings."""
@@ -646,7 +646,7 @@ Global___ConnectShopResponse: _TypeAlias = ConnectShopResponse  # noqa: Y015
 
 @_typing.final
 class DisconnectShopRequest(_message.Message):
-    """A shop leaves."""
+    """The shop to disconnect."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -668,13 +668,13 @@ Global___DisconnectShopRequest: _TypeAlias = DisconnectShopRequest  # noqa: Y015
 
 @_typing.final
 class DisconnectShopResponse(_message.Message):
-    """The shop has left."""
+    """The result of the disconnection."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_REVOKED_FIELD_NUMBER: _builtins.int
     token_revoked: _builtins.bool
-    """Whether the calling token was revoked (SITE tokens)."""
+    """Whether the calling token was revoked. Only SITE tokens are."""
     def __init__(
         self,
         *,
@@ -698,11 +698,11 @@ class CreateTokenRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """The one account of a SITE token: required for it. Must be empty for the other roles."""
+    """The only account that a SITE token may touch. Required for SITE tokens, and must be empty for other roles."""
     role: _token_pb2.TokenRole.ValueType
-    """What it may do."""
+    """The token's rights."""
     name: _builtins.str
-    """For people: whose it is. At most 100 characters."""
+    """Name for people, for example the token's owner. At most 100 characters."""
     def __init__(
         self,
         *,
@@ -728,9 +728,9 @@ class CreateTokenResponse(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     CONNECT_STRING_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The bearer secret. Shown this once; only its hash is stored."""
+    """The bearer secret. Only this answer has it, because the service stores a hash of it."""
     connect_string: _builtins.str
-    """SITE tokens: what the merchant pastes into the bridge ("tillsync1."...); contains the secret. Empty: other roles, or the
+    """SITE tokens: the text that the merchant pastes into the bridge ("tillsync1."...). It contains the secret. Empty: another role, or the
     service does not know its public address.
     """
     @_builtins.property
@@ -754,7 +754,7 @@ Global___CreateTokenResponse: _TypeAlias = CreateTokenResponse  # noqa: Y015
 
 @_typing.final
 class ListTokensRequest(_message.Message):
-    """Which tokens to list."""
+    """The page of tokens to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -794,7 +794,7 @@ class ListTokensResponse(_message.Message):
     """Token of the next page. Empty: there is none."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[_token_pb2.Token]:
-        """By ascending token_id, revoked ones too."""
+        """By ascending token_id, with revoked tokens."""
 
     def __init__(
         self,
@@ -819,7 +819,7 @@ class RevokeTokenRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """The account of a SITE token: required for it. Must be empty for the other roles."""
+    """The account of a SITE token. Required for SITE tokens, and must be empty for other roles."""
     token_id: _builtins.str
     """The token."""
     def __init__(
@@ -845,7 +845,7 @@ class RevokeTokenResponse(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def token(self) -> _token_pb2.Token:
-        """With revoke_time."""
+        """The token with its revoke_time."""
 
     def __init__(
         self,

@@ -34,52 +34,53 @@ class AccountServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
-    """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
-    answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
-    FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+    """Creates an account, without a request to till or shop (see CheckAccount). If the account exists with these settings, the call returns
+    it. Role admin. Errors: ALREADY_EXISTS: the account exists with other settings; FAILED_PRECONDITION: another account uses this till_id
+    and shared_till is not set.
     """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
-    """One account with its problem. Secrets are never returned."""
+    """One account with its problems and warnings. Secrets are never returned."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]
-    """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
+    """The accounts that the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
-    """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
-    linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+    """Changes the masked fields, and requeues the entries whose comment the change makes obsolete. Role admin. Errors: ABORTED: the etag is
+    out of date and a field would change, so read again; FAILED_PRECONDITION: another account uses the till_id and shared_till is not set,
+    or the default customer is a linked customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
-    """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
-    and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
+    """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
+    validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
     """
     CheckAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
-    """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-    Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
-    RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
-    themselves); call again when one has ended.
+    """Tests both sides step by step with the present settings, and names each problem with its remedy. It writes to neither side. It takes up
+    to about 30 seconds if a side is slow. A failed step is part of the answer, not an error of the call. Errors: RESOURCE_EXHAUSTED: two
+    checks of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately), so call again when one has
+    ended.
     """
     ConnectShop: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]
-    """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
-    secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
-    those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
-    anew at BULK, because a bridge that connects may have lost what it was told. Roles site, service and admin. Errors, with nothing
-    stored:
-    FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
-    reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
-    SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
-    SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
+    """Connects the shop that its bridge introduces. The service first calls the bridge's status route in that shop with the new secret, and
+    then stores address and secret. So the bridge must accept the secret before it makes the call, and give the call 60 seconds. The new
+    address and secret replace those of a shop connected before. Consumer keys for another origin are dropped. Every linked customer and
+    known type is written again at BULK, because a bridge that connects may have lost earlier values. Roles: site, service and admin. If
+    the call fails, nothing is stored. Errors: FAILED_PRECONDITION: the shop did not answer as expected. The message says what the shop
+    answered and what to do. The ErrorInfo reason is one of SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES,
+    SHOP_FAILED, SHOP_MOVED, SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED,
+    SHOP_PASSWORD_PROTECTED, SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED. Its metadata may have http_status and
+    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account (reason TOO_MANY_CALLS_AT_ONCE).
     """
     DisconnectShop: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
-    """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-    stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
-    does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
+    """Removes the bridge's secret. If the calling token is a SITE token, the call revokes it as its last step. Tokens of other roles stay
+    valid. Until a shop connects again, writes need the consumer key pair. A repeated call with the revoked token returns the same and
+    changes nothing. Once a shop has connected again, that token is UNAUTHENTICATED here too.
     """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]
-    """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
+    """Creates a bearer token. Role admin. Each call creates another token. After a lost answer, list the tokens, revoke the lost one and
+    create another.
+    """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]
-    """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
+    """The tokens of an account, or those without an account, by ascending token_id. Role admin. Secrets are never returned."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]
-    """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
+    """Revokes a token. Every process refuses it within 5 seconds. Revoking a revoked token is OK. Role admin. Errors: NOT_FOUND."""
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
@@ -87,52 +88,53 @@ class AccountServiceAsyncStub(AccountServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
-    """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
-    answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
-    FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+    """Creates an account, without a request to till or shop (see CheckAccount). If the account exists with these settings, the call returns
+    it. Role admin. Errors: ALREADY_EXISTS: the account exists with other settings; FAILED_PRECONDITION: another account uses this till_id
+    and shared_till is not set.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]  # type: ignore[assignment]
-    """One account with its problem. Secrets are never returned."""
+    """One account with its problems and warnings. Secrets are never returned."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
-    """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
+    """The accounts that the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
-    """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
-    linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+    """Changes the masked fields, and requeues the entries whose comment the change makes obsolete. Role admin. Errors: ABORTED: the etag is
+    out of date and a field would change, so read again; FAILED_PRECONDITION: another account uses the till_id and shared_till is not set,
+    or the default customer is a linked customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]  # type: ignore[assignment]
-    """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
-    and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
+    """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
+    validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
     """
     CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]  # type: ignore[assignment]
-    """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-    Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
-    RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
-    themselves); call again when one has ended.
+    """Tests both sides step by step with the present settings, and names each problem with its remedy. It writes to neither side. It takes up
+    to about 30 seconds if a side is slow. A failed step is part of the answer, not an error of the call. Errors: RESOURCE_EXHAUSTED: two
+    checks of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately), so call again when one has
+    ended.
     """
     ConnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]  # type: ignore[assignment]
-    """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
-    secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
-    those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
-    anew at BULK, because a bridge that connects may have lost what it was told. Roles site, service and admin. Errors, with nothing
-    stored:
-    FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
-    reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
-    SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
-    SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
+    """Connects the shop that its bridge introduces. The service first calls the bridge's status route in that shop with the new secret, and
+    then stores address and secret. So the bridge must accept the secret before it makes the call, and give the call 60 seconds. The new
+    address and secret replace those of a shop connected before. Consumer keys for another origin are dropped. Every linked customer and
+    known type is written again at BULK, because a bridge that connects may have lost earlier values. Roles: site, service and admin. If
+    the call fails, nothing is stored. Errors: FAILED_PRECONDITION: the shop did not answer as expected. The message says what the shop
+    answered and what to do. The ErrorInfo reason is one of SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES,
+    SHOP_FAILED, SHOP_MOVED, SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED,
+    SHOP_PASSWORD_PROTECTED, SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED. Its metadata may have http_status and
+    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account (reason TOO_MANY_CALLS_AT_ONCE).
     """
     DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]  # type: ignore[assignment]
-    """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-    stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
-    does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
+    """Removes the bridge's secret. If the calling token is a SITE token, the call revokes it as its last step. Tokens of other roles stay
+    valid. Until a shop connects again, writes need the consumer key pair. A repeated call with the revoked token returns the same and
+    changes nothing. Once a shop has connected again, that token is UNAUTHENTICATED here too.
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
+    """Creates a bearer token. Role admin. Each call creates another token. After a lost answer, list the tokens, revoke the lost one and
+    create another.
+    """
     ListTokens: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]  # type: ignore[assignment]
-    """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
+    """The tokens of an account, or those without an account, by ascending token_id. Role admin. Secrets are never returned."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
+    """Revokes a token. Every process refuses it within 5 seconds. Revoking a revoked token is OK. Role admin. Errors: NOT_FOUND."""
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """Accounts, their settings and their tokens. CustomerSyncService describes the errors common to all services."""
@@ -143,9 +145,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CreateAccountResponse, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]]:
-        """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
-        answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
-        FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+        """Creates an account, without a request to till or shop (see CheckAccount). If the account exists with these settings, the call returns
+        it. Role admin. Errors: ALREADY_EXISTS: the account exists with other settings; FAILED_PRECONDITION: another account uses this till_id
+        and shared_till is not set.
         """
 
     @_abc_1.abstractmethod
@@ -154,7 +156,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.GetAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.GetAccountResponse, _abc.Awaitable[_account_service_pb2.GetAccountResponse]]:
-        """One account with its problem. Secrets are never returned."""
+        """One account with its problems and warnings. Secrets are never returned."""
 
     @_abc_1.abstractmethod
     def ListAccounts(
@@ -162,7 +164,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ListAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.ListAccountsResponse, _abc.Awaitable[_account_service_pb2.ListAccountsResponse]]:
-        """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
+        """The accounts that the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
 
     @_abc_1.abstractmethod
     def UpdateAccount(
@@ -170,9 +172,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.UpdateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
-        """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a
-        linked customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+        """Changes the masked fields, and requeues the entries whose comment the change makes obsolete. Role admin. Errors: ABORTED: the etag is
+        out of date and a field would change, so read again; FAILED_PRECONDITION: another account uses the till_id and shared_till is not set,
+        or the default customer is a linked customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
         """
 
     @_abc_1.abstractmethod
@@ -181,8 +183,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.UpdateSiteSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateSiteSettingsResponse, _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]]:
-        """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
-        and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
+        """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
+        validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
         """
 
     @_abc_1.abstractmethod
@@ -191,10 +193,10 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CheckAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CheckAccountResponse, _abc.Awaitable[_account_service_pb2.CheckAccountResponse]]:
-        """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-        Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
-        RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
-        themselves); call again when one has ended.
+        """Tests both sides step by step with the present settings, and names each problem with its remedy. It writes to neither side. It takes up
+        to about 30 seconds if a side is slow. A failed step is part of the answer, not an error of the call. Errors: RESOURCE_EXHAUSTED: two
+        checks of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately), so call again when one has
+        ended.
         """
 
     @_abc_1.abstractmethod
@@ -203,16 +205,15 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ConnectShopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.ConnectShopResponse, _abc.Awaitable[_account_service_pb2.ConnectShopResponse]]:
-        """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
-        secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
-        those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
-        anew at BULK, because a bridge that connects may have lost what it was told. Roles site, service and admin. Errors, with nothing
-        stored:
-        FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
-        reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
-        SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
-        SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-        retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
+        """Connects the shop that its bridge introduces. The service first calls the bridge's status route in that shop with the new secret, and
+        then stores address and secret. So the bridge must accept the secret before it makes the call, and give the call 60 seconds. The new
+        address and secret replace those of a shop connected before. Consumer keys for another origin are dropped. Every linked customer and
+        known type is written again at BULK, because a bridge that connects may have lost earlier values. Roles: site, service and admin. If
+        the call fails, nothing is stored. Errors: FAILED_PRECONDITION: the shop did not answer as expected. The message says what the shop
+        answered and what to do. The ErrorInfo reason is one of SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES,
+        SHOP_FAILED, SHOP_MOVED, SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED,
+        SHOP_PASSWORD_PROTECTED, SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED. Its metadata may have http_status and
+        retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account (reason TOO_MANY_CALLS_AT_ONCE).
         """
 
     @_abc_1.abstractmethod
@@ -221,9 +222,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.DisconnectShopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.DisconnectShopResponse, _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]]:
-        """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-        stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
-        does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
+        """Removes the bridge's secret. If the calling token is a SITE token, the call revokes it as its last step. Tokens of other roles stay
+        valid. Until a shop connects again, writes need the consumer key pair. A repeated call with the revoked token returns the same and
+        changes nothing. Once a shop has connected again, that token is UNAUTHENTICATED here too.
         """
 
     @_abc_1.abstractmethod
@@ -232,7 +233,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.CreateTokenResponse, _abc.Awaitable[_account_service_pb2.CreateTokenResponse]]:
-        """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
+        """Creates a bearer token. Role admin. Each call creates another token. After a lost answer, list the tokens, revoke the lost one and
+        create another.
+        """
 
     @_abc_1.abstractmethod
     def ListTokens(
@@ -240,7 +243,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.ListTokensResponse, _abc.Awaitable[_account_service_pb2.ListTokensResponse]]:
-        """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
+        """The tokens of an account, or those without an account, by ascending token_id. Role admin. Secrets are never returned."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -248,6 +251,6 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.RevokeTokenResponse, _abc.Awaitable[_account_service_pb2.RevokeTokenResponse]]:
-        """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
+        """Revokes a token. Every process refuses it within 5 seconds. Revoking a revoked token is OK. Role admin. Errors: NOT_FOUND."""
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class SyncCustomerRequest(_message.Message):
-    """Asks for one till customer to be looked at again."""
+    """A hint about one till customer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -42,7 +42,7 @@ class SyncCustomerRequest(_message.Message):
     priority: _vocabulary_pb2.Priority.ValueType
     """Default LIVE."""
     force: _builtins.bool
-    """Write to the shop even when the values are known to be there already. Default false."""
+    """Write to the shop even if it is known to have the values already. Default false."""
     def __init__(
         self,
         *,
@@ -61,14 +61,14 @@ Global___SyncCustomerRequest: _TypeAlias = SyncCustomerRequest  # noqa: Y015
 
 @_typing.final
 class SyncCustomerResponse(_message.Message):
-    """The entry that stands for the hint."""
+    """The entry that the hint belongs to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRY_FIELD_NUMBER: _builtins.int
     COALESCED_FIELD_NUMBER: _builtins.int
     coalesced: _builtins.bool
-    """Whether the hint joined an entry that was live already."""
+    """Whether the hint was added to an existing live entry."""
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
         """The live entry of this customer."""
@@ -89,7 +89,7 @@ Global___SyncCustomerResponse: _TypeAlias = SyncCustomerResponse  # noqa: Y015
 
 @_typing.final
 class BatchSyncCustomersRequest(_message.Message):
-    """Asks for many till customers to be looked at again."""
+    """Hints about many till customers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,7 +145,7 @@ Global___BatchSyncCustomersResponse: _TypeAlias = BatchSyncCustomersResponse  # 
 
 @_typing.final
 class BatchSyncCustomersResult(_message.Message):
-    """What became of one customer of a batch."""
+    """The result for one customer of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -153,11 +153,11 @@ class BatchSyncCustomersResult(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ok(self) -> Global___SyncCustomerResponse:
-        """What SyncCustomer would answer."""
+        """The answer of SyncCustomer."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why this one was not accepted: INVALID_ARGUMENT, RESOURCE_EXHAUSTED or UNAVAILABLE."""
+        """Why the hint was not accepted: INVALID_ARGUMENT, RESOURCE_EXHAUSTED or UNAVAILABLE."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ Global___BatchSyncCustomersResult: _TypeAlias = BatchSyncCustomersResult  # noqa
 
 @_typing.final
 class SyncCustomerTypeRequest(_message.Message):
-    """Asks for one customer type to be looked at again."""
+    """A hint about one customer type."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,7 +189,7 @@ class SyncCustomerTypeRequest(_message.Message):
     epos_customer_type_id: _builtins.int
     """The customer type of the till; greater than 0."""
     action: _vocabulary_pb2.CustomerTypeAction.ValueType
-    """What the caller saw. May be left out: nothing depends on it, the type is read again."""
+    """The change that the caller saw. Optional: nothing depends on it, because the worker reads the type again."""
     def __init__(
         self,
         *,
@@ -207,14 +207,14 @@ Global___SyncCustomerTypeRequest: _TypeAlias = SyncCustomerTypeRequest  # noqa: 
 
 @_typing.final
 class SyncCustomerTypeResponse(_message.Message):
-    """The entry that stands for the hint."""
+    """The entry that the hint belongs to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRY_FIELD_NUMBER: _builtins.int
     COALESCED_FIELD_NUMBER: _builtins.int
     coalesced: _builtins.bool
-    """Whether the hint joined an entry that was live already."""
+    """Whether the hint was added to an existing live entry."""
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
         """The live entry of this type."""
@@ -235,7 +235,7 @@ Global___SyncCustomerTypeResponse: _TypeAlias = SyncCustomerTypeResponse  # noqa
 
 @_typing.final
 class MatchOrderCustomerRequest(_message.Message):
-    """Asks for the till customer of one order."""
+    """An order whose till customer is requested."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -246,14 +246,16 @@ class MatchOrderCustomerRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     rerun: _builtins.bool
-    """Decide again even when the order is PROCESSED or DISMISSED: the only way its customer changes. Default false."""
+    """Match again even if the order is PROCESSED or DISMISSED. The customer of a PROCESSED order changes only in this way. Default false."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
         """The order's facts."""
 
     @_builtins.property
     def unlinked_products(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.UnlinkedProduct]:
-        """Its products without a till product; at most 200. Any makes the order HELD. Empty: none, or the caller does not know."""
+        """The order's products without a till product; at most 200. Any such product makes the order HELD. Empty: there are none, or the caller
+        does not know.
+        """
 
     def __init__(
         self,
@@ -273,7 +275,7 @@ Global___MatchOrderCustomerRequest: _TypeAlias = MatchOrderCustomerRequest  # no
 
 @_typing.final
 class MatchOrderCustomerResponse(_message.Message):
-    """How the order stands."""
+    """The present answer of the order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -288,11 +290,11 @@ class MatchOrderCustomerResponse(_message.Message):
     comment: _builtins.str
     """The exact text of the outcome."""
     epos_customer_id: _builtins.int
-    """The till customer the order belongs to. 0: none (yet). Set with PRODUCT_NOT_MATCHED as well."""
+    """The order's till customer. 0: none (yet). An order with PRODUCT_NOT_MATCHED has one too."""
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
-        """The order's current entry. PENDING: not decided within the wait. When its history has been dropped, only what OrderMatch
-        keeps is filled.
+        """The order's current entry. PENDING: the entry did not end within the wait. If its history was dropped, only the fields that OrderMatch
+        has are set.
         """
 
     @_builtins.property
@@ -301,7 +303,7 @@ class MatchOrderCustomerResponse(_message.Message):
 
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.EposCustomer]:
-        """HELD with several customers to choose from: only epos_customer_id is filled; ListCandidates reads the rest from the till."""
+        """The candidates of a HELD order. Only epos_customer_id is set. ListCandidates reads the other fields from the till."""
 
     def __init__(
         self,
@@ -323,7 +325,7 @@ Global___MatchOrderCustomerResponse: _TypeAlias = MatchOrderCustomerResponse  # 
 
 @_typing.final
 class BatchMatchOrderCustomersRequest(_message.Message):
-    """Asks for the till customers of many orders."""
+    """Orders whose till customers are requested."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -333,7 +335,7 @@ class BatchMatchOrderCustomersRequest(_message.Message):
     """The account."""
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderToMatch]:
-        """1 to 100 orders. Required fields inside an order are checked for each by itself."""
+        """1 to 100 orders. Required fields inside an order are checked for each order separately."""
 
     def __init__(
         self,
@@ -351,7 +353,7 @@ Global___BatchMatchOrderCustomersRequest: _TypeAlias = BatchMatchOrderCustomersR
 
 @_typing.final
 class OrderToMatch(_message.Message):
-    """One order of a batch: the fields of MatchOrderCustomerRequest."""
+    """One order of a batch, with the fields of MatchOrderCustomerRequest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -359,14 +361,14 @@ class OrderToMatch(_message.Message):
     UNLINKED_PRODUCTS_FIELD_NUMBER: _builtins.int
     RERUN_FIELD_NUMBER: _builtins.int
     rerun: _builtins.bool
-    """Decide again even when the order is PROCESSED or DISMISSED. Default false."""
+    """Match again even if the order is PROCESSED or DISMISSED. Default false."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
         """The order's facts."""
 
     @_builtins.property
     def unlinked_products(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.UnlinkedProduct]:
-        """Its products without a till product; at most 200."""
+        """The order's products without a till product; at most 200."""
 
     def __init__(
         self,
@@ -409,7 +411,7 @@ Global___BatchMatchOrderCustomersResponse: _TypeAlias = BatchMatchOrderCustomers
 
 @_typing.final
 class BatchMatchOrderCustomersResult(_message.Message):
-    """What became of one order of a batch."""
+    """The result for one order of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -417,11 +419,11 @@ class BatchMatchOrderCustomersResult(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ok(self) -> Global___MatchOrderCustomerResponse:
-        """How the order stands now, as MatchOrderCustomer answers it. Usually PENDING."""
+        """The present answer, as MatchOrderCustomer returns it. Usually PENDING."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why this one was not accepted: INVALID_ARGUMENT, RESOURCE_EXHAUSTED or UNAVAILABLE."""
+        """Why the order was not accepted: INVALID_ARGUMENT, RESOURCE_EXHAUSTED or UNAVAILABLE."""
 
     def __init__(
         self,
@@ -441,7 +443,7 @@ Global___BatchMatchOrderCustomersResult: _TypeAlias = BatchMatchOrderCustomersRe
 
 @_typing.final
 class BatchGetOrderMatchesRequest(_message.Message):
-    """Asks for the current answers of many orders."""
+    """The orders whose current answers to read."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -501,11 +503,11 @@ class BatchGetOrderMatchesResult(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ok(self) -> _order_pb2.OrderMatch:
-        """How the order stands."""
+        """The current answer."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """NOT_FOUND: this order was never asked for. INVALID_ARGUMENT: not an order id."""
+        """NOT_FOUND: MatchOrderCustomer was never called for this order. INVALID_ARGUMENT: not an order id."""
 
     def __init__(
         self,
@@ -525,15 +527,15 @@ Global___BatchGetOrderMatchesResult: _TypeAlias = BatchGetOrderMatchesResult  # 
 
 @_typing.final
 class ListQueueRequest(_message.Message):
-    """Which entries to list. An entry must satisfy every filter that is set. Newest first, keyset on the entry id, so that a page
-    costs the same however deep it lies and however long the queue is.
+    """The entries to list. An entry must satisfy every filter that is set. The newest entries come first. Pages follow the entry id (keyset),
+    so a page costs the same at any depth and for any length of the queue.
 
-    Every filter but `text` has an index. The most selective one that is set is used, in this order: order_id,
-    epos_customer_id, woo_customer_id, email, outcomes, states; none set: the index of states, once for each. The others are checked
-    on the rows that index yields. Index-served as a whole are therefore: any one filter; any of these together with
-    created_after and created_before; and order_id, epos_customer_id, woo_customer_id or email together with anything but text.
-    `outcomes` with `states` reads the entries of these outcomes. `text` reads at most the account's newest 50,000 entries of the
-    time window. Finished entries have an index entry_history_by_... for each entry_by_... named here.
+    Every filter but `text` has an index. The service uses the index of the most selective filter that is set, in this order: order_id,
+    epos_customer_id, woo_customer_id, email, outcomes, states. If none is set, it uses the index of states once for each state. It checks
+    the other filters on the rows of that index. So an index fully serves any one filter; any one filter together with created_after and
+    created_before; and order_id, epos_customer_id, woo_customer_id or email together with any filter but text. `outcomes` with `states`
+    reads the entries of these outcomes. `text` reads at most the account's newest 50,000 entries of the time window. For each index
+    entry_by_... named here, finished entries have an index entry_history_by_....
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -560,7 +562,7 @@ class ListQueueRequest(_message.Message):
     epos_customer_id: _builtins.int
     """This till customer. 0: any. Index entry_by_epos_customer."""
     woo_customer_id: _builtins.int
-    """This shop customer. 0: any (guests cannot be asked for by id). Index entry_by_woo_customer."""
+    """This shop customer. 0: any. Guests have no id to filter by. Index entry_by_woo_customer."""
     order_id: _builtins.int
     """This order id. 0: any. Indexes entry_live (by subject) and entry_history_by_subject."""
     email: _builtins.str
@@ -568,19 +570,17 @@ class ListQueueRequest(_message.Message):
     Indexes entry_by_account_email and entry_by_billing_email.
     """
     text: _builtins.str
-    """Contained, ignoring case, in subject label, order number, comment or notes. Empty: any. 2 to 100 characters. No index: see
-    above.
-    """
+    """A text that subject label, order number, comment or notes contain, ignoring case. Empty: any. 2 to 100 characters. No index: see above."""
     page_size: _builtins.int
-    """Entries a page. Default 50, at most 500, with QUEUE_VIEW_FULL at most 50: more is lowered. Negative: INVALID_ARGUMENT. A page
-    may be shorter (it has at most 2 MiB); only an empty next_page_token means the end.
+    """Entries a page. Default 50, at most 500, with QUEUE_VIEW_FULL at most 50: more is lowered. Negative: INVALID_ARGUMENT. A page has at
+    most 2 MiB, so it may be shorter. Only an empty next_page_token means the end.
     """
     page_token: _builtins.str
-    """next_page_token of the previous page. Empty: the first page. All other fields but page_size and view must stay the same."""
+    """next_page_token of the previous page. Empty: the first page. All other fields but page_size and view must be the same."""
     view: _queue_entry_pb2.QueueView.ValueType
-    """How much of each entry. Default BASIC."""
+    """The fields of each entry to return. Default BASIC."""
     with_counts: _builtins.bool
-    """Whether to count the queue's entries by state, each at most to 10,000. Costs a few milliseconds. Default false."""
+    """Whether to count the queue's entries by state, each state up to 10,000. The count takes a few milliseconds. Default false."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_vocabulary_pb2.EntryState.ValueType]:
         """Any of these states. Empty: any state. At most 6. Index entry_by_state."""
@@ -591,11 +591,11 @@ class ListQueueRequest(_message.Message):
 
     @_builtins.property
     def created_after(self) -> _timestamp_pb2.Timestamp:
-        """Created at this time or later. Unset: no lower bound. Bounds the entry id, so every index serves it."""
+        """Created at this time or later. Unset: no lower bound. The time bounds the entry id, so every index serves it."""
 
     @_builtins.property
     def created_before(self) -> _timestamp_pb2.Timestamp:
-        """Created before this time. Unset: no upper bound. Bounds the entry id, so every index serves it."""
+        """Created before this time. Unset: no upper bound. The time bounds the entry id, so every index serves it."""
 
     def __init__(
         self,
@@ -643,7 +643,7 @@ class ListQueueResponse(_message.Message):
 
     @_builtins.property
     def state_counts(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.StateCount]:
-        """With with_counts: the account's entries on this queue, one for each state, whatever the other filters say."""
+        """With with_counts: the account's entries on this queue, one count for each state. The other filters do not change the counts."""
 
     @_builtins.property
     def problem(self) -> _account_pb2.AccountProblem:
@@ -651,7 +651,7 @@ class ListQueueResponse(_message.Message):
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_account_pb2.AccountProblem]:
-        """Why entries of the account wait: at most one problem for each side, the oldest first."""
+        """Why entries of the account wait. At most one problem for each side, oldest first."""
 
     def __init__(
         self,

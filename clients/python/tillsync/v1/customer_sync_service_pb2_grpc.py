@@ -26,20 +26,21 @@ if _version_not_supported:
 
 
 class CustomerSyncServiceStub(object):
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     def __init__(self, channel):
@@ -86,70 +87,73 @@ class CustomerSyncServiceStub(object):
 
 
 class CustomerSyncServiceServicer(object):
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     def SyncCustomer(self, request, context):
-        """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
-        A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
+        """Enqueues a hint about one till customer on the Customers Queue. The worker reads the customer again and, if it is linked, writes it to
+        the shop. If the customer has a live entry, the hint is added to that entry. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchSyncCustomers(self, request, context):
-        """SyncCustomer for bulk callers: at most 500 customers, one result each.
+        """SyncCustomer for at most 500 customers, with one result for each. For bulk callers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SyncCustomerType(self, request, context):
-        """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there.
+        """Enqueues a hint about one customer type. The worker reads the type again. It writes an existing type to the shop, and deletes a type
+        there that is gone from the till.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MatchOrderCustomer(self, request, context):
-        """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
-        with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
-        Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
+        """Finds the till customer that an order belongs to, through the Orders Queue. The call answers when the entry ends or is HELD. It answers
+        with the PENDING entry after min(caller's deadline - 300 ms, 8 s), or immediately if the next attempt is due after that time. Call
+        again with the same facts to wait for the same entry. Errors: RESOURCE_EXHAUSTED: also too many callers that wait for orders of this
+        account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchMatchOrderCustomers(self, request, context):
-        """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now.
+        """MatchOrderCustomer for at most 100 orders. It never waits, and returns the present answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetOrderMatches(self, request, context):
-        """Reads the current answers of at most 500 orders. Changes nothing, queues nothing.
+        """Reads the current answers of at most 500 orders. It changes nothing and enqueues nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListQueue(self, request, context):
-        """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
-        Errors: INVALID_ARGUMENT: also a page_token of another filter.
+        """Lists one queue of an account, newest first, with live and finished entries. ListQueueRequest describes the filters. Errors:
+        INVALID_ARGUMENT: also a page_token of another filter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,20 +206,21 @@ def add_CustomerSyncServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CustomerSyncService(object):
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     @staticmethod

@@ -27,20 +27,21 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CustomerSyncServiceStub:
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     @_typing.overload
@@ -48,83 +49,91 @@ class CustomerSyncServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CustomerSyncServiceAsyncStub: ...
     SyncCustomer: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerRequest, _customer_sync_service_pb2.SyncCustomerResponse]
-    """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
-    A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
+    """Enqueues a hint about one till customer on the Customers Queue. The worker reads the customer again and, if it is linked, writes it to
+    the shop. If the customer has a live entry, the hint is added to that entry. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
     """
     BatchSyncCustomers: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchSyncCustomersRequest, _customer_sync_service_pb2.BatchSyncCustomersResponse]
-    """SyncCustomer for bulk callers: at most 500 customers, one result each."""
+    """SyncCustomer for at most 500 customers, with one result for each. For bulk callers."""
     SyncCustomerType: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerTypeRequest, _customer_sync_service_pb2.SyncCustomerTypeResponse]
-    """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
+    """Enqueues a hint about one customer type. The worker reads the type again. It writes an existing type to the shop, and deletes a type
+    there that is gone from the till.
+    """
     MatchOrderCustomer: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.MatchOrderCustomerRequest, _customer_sync_service_pb2.MatchOrderCustomerResponse]
-    """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
-    with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
-    Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
+    """Finds the till customer that an order belongs to, through the Orders Queue. The call answers when the entry ends or is HELD. It answers
+    with the PENDING entry after min(caller's deadline - 300 ms, 8 s), or immediately if the next attempt is due after that time. Call
+    again with the same facts to wait for the same entry. Errors: RESOURCE_EXHAUSTED: also too many callers that wait for orders of this
+    account.
     """
     BatchMatchOrderCustomers: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _customer_sync_service_pb2.BatchMatchOrderCustomersResponse]
-    """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
+    """MatchOrderCustomer for at most 100 orders. It never waits, and returns the present answers."""
     BatchGetOrderMatches: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _customer_sync_service_pb2.BatchGetOrderMatchesResponse]
-    """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
+    """Reads the current answers of at most 500 orders. It changes nothing and enqueues nothing."""
     ListQueue: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.ListQueueRequest, _customer_sync_service_pb2.ListQueueResponse]
-    """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
-    Errors: INVALID_ARGUMENT: also a page_token of another filter.
+    """Lists one queue of an account, newest first, with live and finished entries. ListQueueRequest describes the filters. Errors:
+    INVALID_ARGUMENT: also a page_token of another filter.
     """
 
 @_typing.type_check_only
 class CustomerSyncServiceAsyncStub(CustomerSyncServiceStub):
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SyncCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerRequest, _customer_sync_service_pb2.SyncCustomerResponse]  # type: ignore[assignment]
-    """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
-    A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
+    """Enqueues a hint about one till customer on the Customers Queue. The worker reads the customer again and, if it is linked, writes it to
+    the shop. If the customer has a live entry, the hint is added to that entry. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
     """
     BatchSyncCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchSyncCustomersRequest, _customer_sync_service_pb2.BatchSyncCustomersResponse]  # type: ignore[assignment]
-    """SyncCustomer for bulk callers: at most 500 customers, one result each."""
+    """SyncCustomer for at most 500 customers, with one result for each. For bulk callers."""
     SyncCustomerType: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerTypeRequest, _customer_sync_service_pb2.SyncCustomerTypeResponse]  # type: ignore[assignment]
-    """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
+    """Enqueues a hint about one customer type. The worker reads the type again. It writes an existing type to the shop, and deletes a type
+    there that is gone from the till.
+    """
     MatchOrderCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.MatchOrderCustomerRequest, _customer_sync_service_pb2.MatchOrderCustomerResponse]  # type: ignore[assignment]
-    """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
-    with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
-    Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
+    """Finds the till customer that an order belongs to, through the Orders Queue. The call answers when the entry ends or is HELD. It answers
+    with the PENDING entry after min(caller's deadline - 300 ms, 8 s), or immediately if the next attempt is due after that time. Call
+    again with the same facts to wait for the same entry. Errors: RESOURCE_EXHAUSTED: also too many callers that wait for orders of this
+    account.
     """
     BatchMatchOrderCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _customer_sync_service_pb2.BatchMatchOrderCustomersResponse]  # type: ignore[assignment]
-    """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
+    """MatchOrderCustomer for at most 100 orders. It never waits, and returns the present answers."""
     BatchGetOrderMatches: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _customer_sync_service_pb2.BatchGetOrderMatchesResponse]  # type: ignore[assignment]
-    """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
+    """Reads the current answers of at most 500 orders. It changes nothing and enqueues nothing."""
     ListQueue: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.ListQueueRequest, _customer_sync_service_pb2.ListQueueResponse]  # type: ignore[assignment]
-    """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
-    Errors: INVALID_ARGUMENT: also a page_token of another filter.
+    """Lists one queue of an account, newest first, with live and finished entries. ListQueueRequest describes the filters. Errors:
+    INVALID_ARGUMENT: also a page_token of another filter.
     """
 
 class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+    """The main service. Callers send hints about till customers and types, get the till customers of orders, and list both queues.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
-    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
-    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
-    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
-    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
-    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
-    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
-    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
-    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
-    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
-    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    This is common to every service of the package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: the
+    effect of the first call stands, and the answer is the same, with the present values. Counts are those of the repeated call. rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken creates another token, and
+    DeleteLink is NOT_FOUND once the link is deleted. The service first checks a request by the buf.validate rules of its fields. A request
+    that breaks a rule is INVALID_ARGUMENT. An accepted request is committed before it is answered. Batch calls answer by position. The whole
+    call fails only for its envelope, its size or the caller's rights.
+
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason. The codes are INVALID_ARGUMENT (with
+    google.rpc.BadRequest, which names each field and its remedy), UNAUTHENTICATED (no token, or an unknown one), PERMISSION_DENIED (the role
+    does not allow the call, or the account is another one's), NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED (an etag or page state
+    is out of date: read again), RESOURCE_EXHAUSTED (the account is at its limit of waiting entries or of calls; google.rpc.RetryInfo says
+    when to call again), UNAVAILABLE (database or worker do not answer: repeat), UNIMPLEMENTED (announced, but not built yet). Comments of
+    RPCs name only errors that are special to them.
     """
 
     @_abc_1.abstractmethod
@@ -133,8 +142,8 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.SyncCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.SyncCustomerResponse, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerResponse]]:
-        """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
-        A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
+        """Enqueues a hint about one till customer on the Customers Queue. The worker reads the customer again and, if it is linked, writes it to
+        the shop. If the customer has a live entry, the hint is added to that entry. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
         """
 
     @_abc_1.abstractmethod
@@ -143,7 +152,7 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.BatchSyncCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.BatchSyncCustomersResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchSyncCustomersResponse]]:
-        """SyncCustomer for bulk callers: at most 500 customers, one result each."""
+        """SyncCustomer for at most 500 customers, with one result for each. For bulk callers."""
 
     @_abc_1.abstractmethod
     def SyncCustomerType(
@@ -151,7 +160,9 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.SyncCustomerTypeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.SyncCustomerTypeResponse, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerTypeResponse]]:
-        """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
+        """Enqueues a hint about one customer type. The worker reads the type again. It writes an existing type to the shop, and deletes a type
+        there that is gone from the till.
+        """
 
     @_abc_1.abstractmethod
     def MatchOrderCustomer(
@@ -159,9 +170,10 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.MatchOrderCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.MatchOrderCustomerResponse, _abc.Awaitable[_customer_sync_service_pb2.MatchOrderCustomerResponse]]:
-        """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
-        with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
-        Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
+        """Finds the till customer that an order belongs to, through the Orders Queue. The call answers when the entry ends or is HELD. It answers
+        with the PENDING entry after min(caller's deadline - 300 ms, 8 s), or immediately if the next attempt is due after that time. Call
+        again with the same facts to wait for the same entry. Errors: RESOURCE_EXHAUSTED: also too many callers that wait for orders of this
+        account.
         """
 
     @_abc_1.abstractmethod
@@ -170,7 +182,7 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.BatchMatchOrderCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse]]:
-        """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
+        """MatchOrderCustomer for at most 100 orders. It never waits, and returns the present answers."""
 
     @_abc_1.abstractmethod
     def BatchGetOrderMatches(
@@ -178,7 +190,7 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.BatchGetOrderMatchesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.BatchGetOrderMatchesResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchGetOrderMatchesResponse]]:
-        """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
+        """Reads the current answers of at most 500 orders. It changes nothing and enqueues nothing."""
 
     @_abc_1.abstractmethod
     def ListQueue(
@@ -186,8 +198,8 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_sync_service_pb2.ListQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_sync_service_pb2.ListQueueResponse, _abc.Awaitable[_customer_sync_service_pb2.ListQueueResponse]]:
-        """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
-        Errors: INVALID_ARGUMENT: also a page_token of another filter.
+        """Lists one queue of an account, newest first, with live and finished entries. ListQueueRequest describes the filters. Errors:
+        INVALID_ARGUMENT: also a page_token of another filter.
         """
 
 def add_CustomerSyncServiceServicer_to_server(servicer: CustomerSyncServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

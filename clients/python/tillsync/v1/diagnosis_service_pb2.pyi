@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ExplainCustomerRequest(_message.Message):
-    """Which customer to explain."""
+    """The customer to explain."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -68,11 +68,11 @@ class ExplainCustomerResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def explanation(self) -> Global___Explanation:
-        """The ladder."""
+        """The steps and the outcome."""
 
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.QueueEntry]:
-        """Up to 20 entries of the customer, newest first, both queues."""
+        """Up to 20 entries of the customer on both queues, newest first."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ Global___ExplainCustomerResponse: _TypeAlias = ExplainCustomerResponse  # noqa: 
 
 @_typing.final
 class ExplainOrderRequest(_message.Message):
-    """Which order to explain."""
+    """The order to explain."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -104,7 +104,7 @@ class ExplainOrderRequest(_message.Message):
     """WooCommerce's order id; greater than 0."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """Facts to decide on instead of the stored ones. order.order_id must be the same."""
+        """Facts to use in place of the stored ones. order.order_id must be the same."""
 
     @_builtins.property
     def unlinked_products(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.UnlinkedProduct]:
@@ -137,11 +137,11 @@ class ExplainOrderResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def explanation(self) -> Global___Explanation:
-        """The ladder."""
+        """The steps and the outcome."""
 
     @_builtins.property
     def order_match(self) -> _order_pb2.OrderMatch:
-        """The present answer. Unset: never asked for."""
+        """The current answer. Unset: MatchOrderCustomer was never called for the order."""
 
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_queue_entry_pb2.QueueEntry]:
@@ -164,7 +164,7 @@ Global___ExplainOrderResponse: _TypeAlias = ExplainOrderResponse  # noqa: Y015
 
 @_typing.final
 class Explanation(_message.Message):
-    """A decision ladder run dry."""
+    """The result of a decision ladder that was run without any change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -174,14 +174,14 @@ class Explanation(_message.Message):
     WHAT_TO_DO_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     outcome: _vocabulary_pb2.Outcome.ValueType
-    """What a run would come to now. UNSPECIFIED: it cannot be told, the last step says why."""
+    """The outcome that a run would have now. UNSPECIFIED: it cannot be determined, and the last step says why."""
     comment: _builtins.str
     """The exact text of that outcome."""
     what_to_do: _builtins.str
-    """One sentence: what to do. Empty: nothing."""
+    """One sentence that says what to do. Empty: nothing."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplanationStep]:
-        """In the order they are taken; ends with the step that decides."""
+        """The steps in their order. The last one decides."""
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
@@ -217,18 +217,18 @@ class ExplanationStep(_message.Message):
     SIDE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Stable, lower_snake_case: "sync_enabled", "linked", "candidates_by_email"."""
+    """Stable name in lower_snake_case: "sync_enabled", "linked", "candidates_by_email"."""
     question: _builtins.str
     """The question in plain words: "Is customer sync enabled?"."""
     answer: _builtins.str
     """The answer in plain words."""
     decides: _builtins.bool
-    """Whether the ladder ends here."""
+    """Whether the ladder ends with this step."""
     side: _vocabulary_pb2.Side.ValueType
-    """Which side was asked. UNSPECIFIED: our own records."""
+    """The side that was asked. UNSPECIFIED: the service's own records."""
     @_builtins.property
     def evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the answer rests on, one fact a line. No credentials; emails masked."""
+        """The facts behind the answer, one on each line. No credentials; emails are masked."""
 
     def __init__(
         self,

@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class DiagnosisServiceStub(object):
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     def __init__(self, channel):
@@ -50,21 +50,21 @@ class DiagnosisServiceStub(object):
 
 
 class DiagnosisServiceServicer(object):
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     def ExplainCustomer(self, request, context):
-        """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side.
+        """Explains why a customer's values reach the shop, or why not. Errors: NOT_FOUND: neither side has such a customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExplainOrder(self, request, context):
-        """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
-        given.
+        """Explains which till customer an order would get now. Errors: NOT_FOUND: MatchOrderCustomer was never called for the order, and no facts
+        are given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,9 +92,9 @@ def add_DiagnosisServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DiagnosisService(object):
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     @staticmethod

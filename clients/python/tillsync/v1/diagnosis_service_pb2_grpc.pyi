@@ -27,9 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DiagnosisServiceStub:
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     @_typing.overload
@@ -37,31 +37,31 @@ class DiagnosisServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DiagnosisServiceAsyncStub: ...
     ExplainCustomer: _grpc.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainCustomerRequest, _diagnosis_service_pb2.ExplainCustomerResponse]
-    """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
+    """Explains why a customer's values reach the shop, or why not. Errors: NOT_FOUND: neither side has such a customer."""
     ExplainOrder: _grpc.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainOrderRequest, _diagnosis_service_pb2.ExplainOrderResponse]
-    """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
-    given.
+    """Explains which till customer an order would get now. Errors: NOT_FOUND: MatchOrderCustomer was never called for the order, and no facts
+    are given.
     """
 
 @_typing.type_check_only
 class DiagnosisServiceAsyncStub(DiagnosisServiceStub):
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExplainCustomer: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainCustomerRequest, _diagnosis_service_pb2.ExplainCustomerResponse]  # type: ignore[assignment]
-    """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
+    """Explains why a customer's values reach the shop, or why not. Errors: NOT_FOUND: neither side has such a customer."""
     ExplainOrder: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainOrderRequest, _diagnosis_service_pb2.ExplainOrderResponse]  # type: ignore[assignment]
-    """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
-    given.
+    """Explains which till customer an order would get now. Errors: NOT_FOUND: MatchOrderCustomer was never called for the order, and no facts
+    are given.
     """
 
 class DiagnosisServiceServicer(metaclass=_abc_1.ABCMeta):
-    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
-    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
-    now.
+    """Explains the results of customers and orders. It runs the decision ladder without any change, and returns each step with its evidence. It
+    reads till and shop, and uses the till's request budget. CustomerSyncService describes the errors common to all services. UNIMPLEMENTED
+    for now.
     """
 
     @_abc_1.abstractmethod
@@ -70,7 +70,7 @@ class DiagnosisServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _diagnosis_service_pb2.ExplainCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_diagnosis_service_pb2.ExplainCustomerResponse, _abc.Awaitable[_diagnosis_service_pb2.ExplainCustomerResponse]]:
-        """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
+        """Explains why a customer's values reach the shop, or why not. Errors: NOT_FOUND: neither side has such a customer."""
 
     @_abc_1.abstractmethod
     def ExplainOrder(
@@ -78,8 +78,8 @@ class DiagnosisServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _diagnosis_service_pb2.ExplainOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_diagnosis_service_pb2.ExplainOrderResponse, _abc.Awaitable[_diagnosis_service_pb2.ExplainOrderResponse]]:
-        """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
-        given.
+        """Explains which till customer an order would get now. Errors: NOT_FOUND: MatchOrderCustomer was never called for the order, and no facts
+        are given.
         """
 
 def add_DiagnosisServiceServicer_to_server(servicer: DiagnosisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,7 +23,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ListLinksRequest(_message.Message):
-    """Which links to list. Filters that are set must all hold."""
+    """The links to list. A link must satisfy every filter that is set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,19 +37,17 @@ class ListLinksRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     epos_customer_id: _builtins.int
-    """This till customer. 0: any. The primary key."""
+    """This till customer. 0: any. Index: the primary key."""
     woo_customer_id: _builtins.int
-    """This shop customer. 0: any. The unique index on (account_id, woo_customer_id)."""
+    """This shop customer. 0: any. Index: the unique one on (account_id, woo_customer_id)."""
     broken_only: _builtins.bool
     """Only links with a customer that was found gone. Default false. Index link_broken."""
     page_size: _builtins.int
     """Links a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the previous page. Empty: the first page. The filters must stay the same."""
+    """next_page_token of the previous page. Empty: the first page. The filters must be the same."""
     unconfirmed_only: _builtins.bool
-    """Only links of ground NOT_KEPT or TRUSTED_ACCOUNT: nobody has confirmed the email they were made by. Default false. Index
-    link_unconfirmed.
-    """
+    """Only links of ground NOT_KEPT or TRUSTED_ACCOUNT, whose email may be unconfirmed. Default false. Index link_unconfirmed."""
     def __init__(
         self,
         *,
@@ -138,7 +136,7 @@ class GetLinkResponse(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def link(self) -> _link_pb2.Link:
-        """The link; see usable."""
+        """The link. Its field usable says whether both customers exist."""
 
     def __init__(
         self,
@@ -185,7 +183,7 @@ Global___CreateLinkRequest: _TypeAlias = CreateLinkRequest  # noqa: Y015
 
 @_typing.final
 class CreateLinkResponse(_message.Message):
-    """The link and what it set going."""
+    """The link and the effect of the call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -193,9 +191,9 @@ class CreateLinkResponse(_message.Message):
     REFRESH_ENTRY_ID_FIELD_NUMBER: _builtins.int
     RELEASED_ORDER_COUNT_FIELD_NUMBER: _builtins.int
     refresh_entry_id: _builtins.str
-    """The entry that brings points and credit to the shop."""
+    """The entry that writes points and credit to the shop."""
     released_order_count: _builtins.int
-    """Held orders that run again."""
+    """Held orders that were requeued."""
     @_builtins.property
     def link(self) -> _link_pb2.Link:
         """The link."""
@@ -217,7 +215,7 @@ Global___CreateLinkResponse: _TypeAlias = CreateLinkResponse  # noqa: Y015
 
 @_typing.final
 class DeleteLinkRequest(_message.Message):
-    """Names the link to remove by either of its customers."""
+    """Names the link to delete by either of its customers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -249,17 +247,17 @@ Global___DeleteLinkRequest: _TypeAlias = DeleteLinkRequest  # noqa: Y015
 
 @_typing.final
 class DeleteLinkResponse(_message.Message):
-    """What the removal set going."""
+    """The deleted link and the effect of the call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LINK_FIELD_NUMBER: _builtins.int
     REMOVAL_ENTRY_ID_FIELD_NUMBER: _builtins.int
     removal_entry_id: _builtins.str
-    """The entry that removes our values in the shop."""
+    """The entry that removes tillsync's values from the shop."""
     @_builtins.property
     def link(self) -> _link_pb2.Link:
-        """The link as it was."""
+        """The link before its deletion."""
 
     def __init__(
         self,
@@ -303,7 +301,7 @@ Global___ListCandidatesRequest: _TypeAlias = ListCandidatesRequest  # noqa: Y015
 
 @_typing.final
 class ListCandidatesResponse(_message.Message):
-    """The choice, side by side."""
+    """The held order and its candidates."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -311,11 +309,13 @@ class ListCandidatesResponse(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
-        """The held order: who ordered, with masked emails."""
+        """The held order's entry, with the shopper's masked emails."""
 
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.EposCustomer]:
-        """At most 50, by ascending id. Candidates gone from the till meanwhile are left out; linked_woo_customer_id says who is taken."""
+        """At most 50, by ascending id. Candidates that are gone from the till are left out. linked_woo_customer_id says which ones are linked
+        already.
+        """
 
     def __init__(
         self,
@@ -333,7 +333,7 @@ Global___ListCandidatesResponse: _TypeAlias = ListCandidatesResponse  # noqa: Y0
 
 @_typing.final
 class SearchEposCustomersRequest(_message.Message):
-    """What to search the till for."""
+    """The text to search for in the till."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -343,11 +343,11 @@ class SearchEposCustomersRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     query: _builtins.str
-    """Only digits: a customer id. With "@": an email, compared after normalising (see Order); customers whose email contains it
-    in another spelling are found too. Anything else: part of a name. 1 to 254 characters.
+    """Only digits: a customer id. With "@": an email, compared after normalising (see Order). Customers whose email contains it in another
+    spelling are found too. Any other text: part of a name. 1 to 254 characters.
     """
     page_size: _builtins.int
-    """Customers at most. Default 20, at most 50: more is lowered."""
+    """Most customers to return. Default 20, at most 50: more is lowered."""
     def __init__(
         self,
         *,
@@ -365,14 +365,14 @@ Global___SearchEposCustomersRequest: _TypeAlias = SearchEposCustomersRequest  # 
 
 @_typing.final
 class SearchEposCustomersResponse(_message.Message):
-    """What the till has."""
+    """The till customers that were found."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     truncated: _builtins.bool
-    """Whether there may be more: make the query narrower."""
+    """Whether there may be more customers. Make the query narrower to find them."""
     @_builtins.property
     def customers(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.EposCustomer]:
         """By ascending id."""
@@ -406,9 +406,9 @@ class ResolveOrderCustomerRequest(_message.Message):
     entry_id: _builtins.str
     """The order's entry."""
     epos_customer_id: _builtins.int
-    """The till customer it belongs to; need not be one of the candidates. Greater than 0."""
+    """The till customer that the order belongs to. It need not be a candidate. Greater than 0."""
     create_link: _builtins.bool
-    """Link the order's shop customer to it for good. Default false. Guests cannot be linked."""
+    """Also link the order's shop customer to the till customer. Default false. Guests cannot be linked."""
     def __init__(
         self,
         *,
@@ -427,7 +427,7 @@ Global___ResolveOrderCustomerRequest: _TypeAlias = ResolveOrderCustomerRequest  
 
 @_typing.final
 class ResolveOrderCustomerResponse(_message.Message):
-    """What the decision set going."""
+    """The effect of the decision."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -435,10 +435,10 @@ class ResolveOrderCustomerResponse(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     RELEASED_ORDER_COUNT_FIELD_NUMBER: _builtins.int
     released_order_count: _builtins.int
-    """Further held orders of the same person that run again by this call. A repeated call releases none: 0."""
+    """Further held orders of the same person that this call requeued. A repeated call requeues none: 0."""
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
-        """The order's entry: runs again. Of a repeated call: as it stands now."""
+        """The order's requeued entry. A repeated call returns the entry as it is now."""
 
     @_builtins.property
     def link(self) -> _link_pb2.Link:
@@ -461,7 +461,7 @@ Global___ResolveOrderCustomerResponse: _TypeAlias = ResolveOrderCustomerResponse
 
 @_typing.final
 class ReportShopUsersRequest(_message.Message):
-    """What happened to users of the shop."""
+    """Changes of users of the shop."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -501,20 +501,20 @@ class ShopUserChange(_message.Message):
     woo_customer_id: _builtins.int
     """The user's id; greater than 0."""
     deleted: _builtins.bool
-    """The user was deleted, or is no user of this shop any more. Only true counts."""
+    """The user was deleted, or does not belong to this shop any more. Only true is allowed."""
     email_hash: _builtins.str
-    """The user's email is another one: 64 hex digits, HMAC-SHA256 of the new email (trimmed, ASCII lower case) under the bridge's
-    secret. Never the email itself. The link stays: an email is no person.
+    """The user has another email. The value is 64 hex digits: the HMAC-SHA256 of the new email (trimmed, ASCII lower case) under the
+    bridge's secret. It is never the email itself. The link stays, because an email does not identify a person.
     """
     @_builtins.property
     def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
-        """When the user registered: WordPress' user_registered. Unset: not known. A link with another time belongs to another person, and is
-        left alone.
+        """When the user registered: WordPress' user_registered. Unset: not known. A link with another time belongs to another person and does not
+        change.
         """
 
     @_builtins.property
     def change_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened. Unset: now. A user that was deleted before the link was made is not the linked one."""
+        """When the change happened. Unset: now. If the user was deleted before the link was made, the link belongs to another user."""
 
     def __init__(
         self,
@@ -537,7 +537,7 @@ Global___ShopUserChange: _TypeAlias = ShopUserChange  # noqa: Y015
 
 @_typing.final
 class ReportShopUsersResponse(_message.Message):
-    """What the changes set going."""
+    """The effect of the changes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -546,7 +546,7 @@ class ReportShopUsersResponse(_message.Message):
     unlinked_count: _builtins.int
     """Links that became unusable."""
     released_order_count: _builtins.int
-    """Held orders that run again."""
+    """Held orders that were requeued."""
     def __init__(
         self,
         *,

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class LinkServiceStub(object):
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     def __init__(self, channel):
@@ -79,28 +79,28 @@ class LinkServiceStub(object):
 
 
 class LinkServiceServicer(object):
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     def ListLinks(self, request, context):
-        """Links of an account, by ascending till customer id.
+        """The links of an account, by ascending till customer id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLink(self, request, context):
-        """One link. Errors: NOT_FOUND: that customer is not linked.
+        """One link. Errors: NOT_FOUND: the customer is not linked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateLink(self, request, context):
-        """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
-        points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
-        OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
+        """Links two customers at a person's request. The call clears the do-not-auto-link mark of the shop customer. It enqueues one LIVE
+        customer entry, so that points arrive at once. It requeues every held order of the shop customer, in order of arrival. The same link
+        again is OK. Errors: ALREADY_EXISTS: one of the two has another usable link, so delete that first; FAILED_PRECONDITION: the default
         customer cannot be linked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -108,45 +108,48 @@ class LinkServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteLink(self, request, context):
-        """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-        values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
+        """Deletes a link. The call leaves a do-not-auto-link mark on the shop customer, which CreateLink clears. It enqueues the removal of
+        tillsync's values from the shop. Errors: NOT_FOUND: the customers are not linked, or not any more. A repeated call gets NOT_FOUND too,
+        which then means that the link is deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCandidates(self, request, context):
-        """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
-        with four calls at once.
+        """The till customers that a held order can be given to, read from the till at the time of the call. Errors: NOT_FOUND: no such entry;
+        FAILED_PRECONDITION: the entry is not an order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as
+        SearchEposCustomers, with four calls at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchEposCustomers(self, request, context):
-        """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-        cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
-        are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
+        """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till cannot be
+        read, or not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls are under way for
+        the account (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveOrderCustomer(self, request, context):
-        """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
-        shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
-        one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
+        """Gives a held or failed order the till customer that a person chose, and requeues the order. With create_link the call also links the
+        order's shop customer, as CreateLink does, and requeues every held order of that shop customer in order of arrival. If the order is a
+        guest's, it requeues every held order of the same email in the same way. If the order already has this decision, the call returns it as
+        it is now. Errors: NOT_FOUND: no such entry, or no such customer at the till; FAILED_PRECONDITION: the entry is not an order, or not
+        HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        ListCandidates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportShopUsers(self, request, context):
-        """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
-        because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+        """Reports deleted users of the shop, and users with another email. The link of a deleted user becomes unusable. Orders that were held
+        because of the link or the user are requeued in order of arrival. A change of a user that is not linked, or that was reported before,
+        is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,8 +207,8 @@ def add_LinkServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LinkService(object):
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LinkServiceStub:
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     @_typing.overload
@@ -36,87 +36,93 @@ class LinkServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LinkServiceAsyncStub: ...
     ListLinks: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ListLinksRequest, _link_service_pb2.ListLinksResponse]
-    """Links of an account, by ascending till customer id."""
+    """The links of an account, by ascending till customer id."""
     GetLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.GetLinkRequest, _link_service_pb2.GetLinkResponse]
-    """One link. Errors: NOT_FOUND: that customer is not linked."""
+    """One link. Errors: NOT_FOUND: the customer is not linked."""
     CreateLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.CreateLinkRequest, _link_service_pb2.CreateLinkResponse]
-    """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
-    points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
-    OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
+    """Links two customers at a person's request. The call clears the do-not-auto-link mark of the shop customer. It enqueues one LIVE
+    customer entry, so that points arrive at once. It requeues every held order of the shop customer, in order of arrival. The same link
+    again is OK. Errors: ALREADY_EXISTS: one of the two has another usable link, so delete that first; FAILED_PRECONDITION: the default
     customer cannot be linked.
     """
     DeleteLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]
-    """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-    values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
+    """Deletes a link. The call leaves a do-not-auto-link mark on the shop customer, which CreateLink clears. It enqueues the removal of
+    tillsync's values from the shop. Errors: NOT_FOUND: the customers are not linked, or not any more. A repeated call gets NOT_FOUND too,
+    which then means that the link is deleted.
     """
     ListCandidates: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]
-    """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-    FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
-    with four calls at once.
+    """The till customers that a held order can be given to, read from the till at the time of the call. Errors: NOT_FOUND: no such entry;
+    FAILED_PRECONDITION: the entry is not an order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as
+    SearchEposCustomers, with four calls at once.
     """
     SearchEposCustomers: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]
-    """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-    cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
-    are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
+    """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till cannot be
+    read, or not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls are under way for
+    the account (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
     """
     ResolveOrderCustomer: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]
-    """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
-    shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-    does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
-    one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
+    """Gives a held or failed order the till customer that a person chose, and requeues the order. With create_link the call also links the
+    order's shop customer, as CreateLink does, and requeues every held order of that shop customer in order of arrival. If the order is a
+    guest's, it requeues every held order of the same email in the same way. If the order already has this decision, the call returns it as
+    it is now. Errors: NOT_FOUND: no such entry, or no such customer at the till; FAILED_PRECONDITION: the entry is not an order, or not
+    HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+    ListCandidates.
     """
     ReportShopUsers: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
-    """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
-    because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+    """Reports deleted users of the shop, and users with another email. The link of a deleted user becomes unusable. Orders that were held
+    because of the link or the user are requeued in order of arrival. A change of a user that is not linked, or that was reported before,
+    is OK.
     """
 
 @_typing.type_check_only
 class LinkServiceAsyncStub(LinkServiceStub):
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListLinks: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListLinksRequest, _link_service_pb2.ListLinksResponse]  # type: ignore[assignment]
-    """Links of an account, by ascending till customer id."""
+    """The links of an account, by ascending till customer id."""
     GetLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.GetLinkRequest, _link_service_pb2.GetLinkResponse]  # type: ignore[assignment]
-    """One link. Errors: NOT_FOUND: that customer is not linked."""
+    """One link. Errors: NOT_FOUND: the customer is not linked."""
     CreateLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.CreateLinkRequest, _link_service_pb2.CreateLinkResponse]  # type: ignore[assignment]
-    """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
-    points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
-    OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
+    """Links two customers at a person's request. The call clears the do-not-auto-link mark of the shop customer. It enqueues one LIVE
+    customer entry, so that points arrive at once. It requeues every held order of the shop customer, in order of arrival. The same link
+    again is OK. Errors: ALREADY_EXISTS: one of the two has another usable link, so delete that first; FAILED_PRECONDITION: the default
     customer cannot be linked.
     """
     DeleteLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]  # type: ignore[assignment]
-    """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-    values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
+    """Deletes a link. The call leaves a do-not-auto-link mark on the shop customer, which CreateLink clears. It enqueues the removal of
+    tillsync's values from the shop. Errors: NOT_FOUND: the customers are not linked, or not any more. A repeated call gets NOT_FOUND too,
+    which then means that the link is deleted.
     """
     ListCandidates: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]  # type: ignore[assignment]
-    """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-    FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
-    with four calls at once.
+    """The till customers that a held order can be given to, read from the till at the time of the call. Errors: NOT_FOUND: no such entry;
+    FAILED_PRECONDITION: the entry is not an order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as
+    SearchEposCustomers, with four calls at once.
     """
     SearchEposCustomers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]  # type: ignore[assignment]
-    """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-    cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
-    are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
+    """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till cannot be
+    read, or not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls are under way for
+    the account (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
     """
     ResolveOrderCustomer: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]  # type: ignore[assignment]
-    """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
-    shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-    does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
-    one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
+    """Gives a held or failed order the till customer that a person chose, and requeues the order. With create_link the call also links the
+    order's shop customer, as CreateLink does, and requeues every held order of that shop customer in order of arrival. If the order is a
+    guest's, it requeues every held order of the same email in the same way. If the order already has this decision, the call returns it as
+    it is now. Errors: NOT_FOUND: no such entry, or no such customer at the till; FAILED_PRECONDITION: the entry is not an order, or not
+    HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+    ListCandidates.
     """
     ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]  # type: ignore[assignment]
-    """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
-    because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+    """Reports deleted users of the shop, and users with another email. The link of a deleted user becomes unusable. Orders that were held
+    because of the link or the user are requeued in order of arrival. A change of a user that is not linked, or that was reported before,
+    is OK.
     """
 
 class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
-    described at CustomerSyncService.
+    """Links between till customers and shop customers, and decisions that only a person can make. CustomerSyncService describes the errors
+    common to all services.
     """
 
     @_abc_1.abstractmethod
@@ -125,7 +131,7 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.ListLinksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.ListLinksResponse, _abc.Awaitable[_link_service_pb2.ListLinksResponse]]:
-        """Links of an account, by ascending till customer id."""
+        """The links of an account, by ascending till customer id."""
 
     @_abc_1.abstractmethod
     def GetLink(
@@ -133,7 +139,7 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.GetLinkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.GetLinkResponse, _abc.Awaitable[_link_service_pb2.GetLinkResponse]]:
-        """One link. Errors: NOT_FOUND: that customer is not linked."""
+        """One link. Errors: NOT_FOUND: the customer is not linked."""
 
     @_abc_1.abstractmethod
     def CreateLink(
@@ -141,9 +147,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.CreateLinkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.CreateLinkResponse, _abc.Awaitable[_link_service_pb2.CreateLinkResponse]]:
-        """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
-        points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
-        OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
+        """Links two customers at a person's request. The call clears the do-not-auto-link mark of the shop customer. It enqueues one LIVE
+        customer entry, so that points arrive at once. It requeues every held order of the shop customer, in order of arrival. The same link
+        again is OK. Errors: ALREADY_EXISTS: one of the two has another usable link, so delete that first; FAILED_PRECONDITION: the default
         customer cannot be linked.
         """
 
@@ -153,8 +159,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.DeleteLinkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.DeleteLinkResponse, _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]]:
-        """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-        values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
+        """Deletes a link. The call leaves a do-not-auto-link mark on the shop customer, which CreateLink clears. It enqueues the removal of
+        tillsync's values from the shop. Errors: NOT_FOUND: the customers are not linked, or not any more. A repeated call gets NOT_FOUND too,
+        which then means that the link is deleted.
         """
 
     @_abc_1.abstractmethod
@@ -163,9 +170,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.ListCandidatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.ListCandidatesResponse, _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]]:
-        """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
-        with four calls at once.
+        """The till customers that a held order can be given to, read from the till at the time of the call. Errors: NOT_FOUND: no such entry;
+        FAILED_PRECONDITION: the entry is not an order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as
+        SearchEposCustomers, with four calls at once.
         """
 
     @_abc_1.abstractmethod
@@ -174,9 +181,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.SearchEposCustomersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.SearchEposCustomersResponse, _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]]:
-        """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-        cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
-        are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
+        """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till cannot be
+        read, or not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls are under way for
+        the account (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
         """
 
     @_abc_1.abstractmethod
@@ -185,11 +192,12 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.ResolveOrderCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.ResolveOrderCustomerResponse, _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]]:
-        """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
-        shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
-        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link,
-        one of the two has another link; RESOURCE_EXHAUSTED: as ListCandidates.
+        """Gives a held or failed order the till customer that a person chose, and requeues the order. With create_link the call also links the
+        order's shop customer, as CreateLink does, and requeues every held order of that shop customer in order of arrival. If the order is a
+        guest's, it requeues every held order of the same email in the same way. If the order already has this decision, the call returns it as
+        it is now. Errors: NOT_FOUND: no such entry, or no such customer at the till; FAILED_PRECONDITION: the entry is not an order, or not
+        HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        ListCandidates.
         """
 
     @_abc_1.abstractmethod
@@ -198,8 +206,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _link_service_pb2.ReportShopUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_link_service_pb2.ReportShopUsersResponse, _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]]:
-        """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
-        because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+        """Reports deleted users of the shop, and users with another email. The link of a deleted user becomes unusable. Orders that were held
+        because of the link or the user are requeued in order of arrival. A change of a user that is not linked, or that was reported before,
+        is OK.
         """
 
 def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,25 +30,25 @@ class _QueueViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueueView.V
     QUEUE_VIEW_UNSPECIFIED: _QueueView.ValueType  # 0
     """Not given: BASIC."""
     QUEUE_VIEW_BASIC: _QueueView.ValueType  # 1
-    """Everything but attempts."""
+    """All fields but attempts."""
     QUEUE_VIEW_FULL: _QueueView.ValueType  # 2
-    """With attempts."""
+    """All fields, with attempts."""
 
 class QueueView(_QueueView, metaclass=_QueueViewEnumTypeWrapper):
-    """How much of each entry a listing carries."""
+    """The fields of each entry that a listing returns."""
 
 QUEUE_VIEW_UNSPECIFIED: QueueView.ValueType  # 0
 """Not given: BASIC."""
 QUEUE_VIEW_BASIC: QueueView.ValueType  # 1
-"""Everything but attempts."""
+"""All fields but attempts."""
 QUEUE_VIEW_FULL: QueueView.ValueType  # 2
-"""With attempts."""
+"""All fields, with attempts."""
 Global___QueueView: _TypeAlias = QueueView  # noqa: Y015
 
 @_typing.final
 class QueueEntry(_message.Message):
-    """One unit of work on a queue. Requests never carry it, only its entry_id: everything here is written by the service.
-    Comments and notes never hold credentials or a whole email address.
+    """One unit of work on a queue. Only the service writes it. Requests name it by its entry_id. Comments and notes never hold credentials or a
+    whole email address.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -85,68 +85,68 @@ class QueueEntry(_message.Message):
     account_id: _builtins.str
     """The account the entry belongs to."""
     queue: _vocabulary_pb2.Queue.ValueType
-    """The queue it stands on; follows from kind."""
+    """The entry's queue, which follows from kind."""
     kind: _vocabulary_pb2.EntryKind.ValueType
-    """What it is about."""
+    """The kind of the entry's subject."""
     epos_customer_id: _builtins.int
-    """The till customer: the subject of a CUSTOMER entry; of an order the customer it was matched to. 0: none (yet)."""
+    """The till customer. It is the subject of a CUSTOMER entry, and the matched customer of an order. 0: none (yet)."""
     epos_customer_type_id: _builtins.int
     """The subject of a CUSTOMER_TYPE entry. 0: other kinds."""
     order_id: _builtins.int
     """The subject of an ORDER_CUSTOMER entry: WooCommerce's order id. 0: other kinds."""
     order_number: _builtins.str
-    """The order number the shopper sees, which plugins may make differ from the id. Empty: other kinds, or not given."""
+    """The order number that the shopper sees. Plugins may make it differ from the id. Empty: other kinds, or not given."""
     woo_customer_id: _builtins.int
-    """The shop customer: of an order the one who ordered, of a customer entry the linked one. 0: guest, or not known."""
+    """The shop customer. For an order it is the one who ordered, and for a customer entry the linked one. 0: guest, or not known."""
     subject_label: _builtins.str
-    """For people: "Ada B., order 1042". No whole surname. May be empty before the first attempt."""
+    """Label for people: "Ada B., order 1042". It has no whole surname. It may be empty before the first attempt."""
     masked_account_email: _builtins.str
     """The email of the shop account, masked: "a***@example.test". Empty: none known."""
     masked_billing_email: _builtins.str
-    """The order's billing email, masked the same way. Empty: none known. May differ from the account's."""
+    """The order's billing email, masked in the same way. It may differ from the account's. Empty: none known."""
     state: _vocabulary_pb2.EntryState.ValueType
-    """How far it is."""
+    """The entry's state."""
     outcome: _vocabulary_pb2.Outcome.ValueType
-    """How it stands. After a coalesced hint the last outcome stands until the next attempt."""
+    """The entry's outcome. After a coalesced hint the last outcome stays until the next attempt."""
     comment: _builtins.str
-    """The exact text of the outcome, verbatim as support knows it; at most 500 characters. Show it, do not parse it."""
+    """The exact text of the outcome, as support staff know it; at most 500 characters. Show it, do not parse it."""
     attempt_count: _builtins.int
-    """Attempts charged so far, of 8 by default. Throttling, pauses and account-wide failures are not charged."""
+    """Charged attempts so far, of 8 by default. Throttling, pauses and account-wide failures charge no attempt."""
     coalesced_count: _builtins.int
-    """Later hints about the same subject that joined this entry."""
+    """Later hints about the same subject that were added to this entry."""
     priority: _vocabulary_pb2.Priority.ValueType
-    """Which work goes first; a later LIVE hint raises it."""
+    """The entry's priority. A later LIVE hint raises it."""
     entry_revision: _builtins.int
-    """Raised by every hint or change of facts; an attempt that began at an older revision does not end the entry."""
+    """A number that every hint or change of facts raises. An attempt that began at an older revision does not end the entry."""
     retried_from: _builtins.str
-    """The finished entry this one is the retry of. Empty: none. It may be gone from history already."""
+    """The finished entry that this entry is the retry of. Empty: none. Its history may have been dropped."""
     @_builtins.property
     def causes(self) -> _containers.RepeatedScalarFieldContainer[_vocabulary_pb2.Outcome.ValueType]:
-        """Further codes under a headline: of PRODUCT_AND_CUSTOMER_NOT_MATCHED the customer's code. Usually empty."""
+        """Further codes below the main outcome. PRODUCT_AND_CUSTOMER_NOT_MATCHED has the code of its customer part here. Usually empty."""
 
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Further lines in plain words, most important first: stage and cause, then the rest. At most 16, each at most 500 characters."""
+        """Further lines in plain words, most important first. Stage and cause come before the others. At most 16, each at most 500 characters."""
 
     @_builtins.property
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
-        """PENDING only: not tried before this time. Unset: as soon as a worker is free."""
+        """PENDING only: the entry does not run before this time. Unset: it runs as soon as a worker is free."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was accepted."""
+        """When the service accepted the entry."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """The last change of anything here."""
+        """The last change of any field."""
 
     @_builtins.property
     def finish_time(self) -> _timestamp_pb2.Timestamp:
-        """When it ended. Unset: live."""
+        """When the entry ended. Unset: it is live."""
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
-        """The attempts, oldest first; the newest 30 are kept. Only in GetQueueEntry and with QUEUE_VIEW_FULL."""
+        """The attempts, oldest first. The newest 30 are kept. Only GetQueueEntry and QUEUE_VIEW_FULL return them."""
 
     def __init__(
         self,
@@ -203,28 +203,28 @@ class Attempt(_message.Message):
     CHARGED_FIELD_NUMBER: _builtins.int
     SIDE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """From 1 up, in order; counts uncharged tries too."""
+    """From 1 up, in order. Uncharged attempts count too."""
     outcome: _vocabulary_pb2.Outcome.ValueType
-    """How this try ended."""
+    """The outcome of this attempt."""
     comment: _builtins.str
     """The exact text of that outcome."""
     upstream_status: _builtins.int
-    """The HTTP status of the answer that decided it. Unset: no answer, or none was asked for."""
+    """The HTTP status of the answer that decided the attempt. Unset: there was no answer, or no request."""
     charged: _builtins.bool
-    """Whether it used up one of the entry's attempts. Throttling, pause, shutdown and account-wide failures do not."""
+    """Whether the attempt counts towards the entry's limit. Throttling, a pause, a shutdown and account-wide failures do not."""
     side: _vocabulary_pb2.Side.ValueType
-    """Where it failed. UNSPECIFIED: it did not fail, or not on an outside system."""
+    """The side that failed. UNSPECIFIED: the attempt did not fail, or not on an outside system."""
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What happened in plain words, most important first."""
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """When the try began."""
+        """When the attempt began."""
 
     @_builtins.property
     def finish_time(self) -> _timestamp_pb2.Timestamp:
-        """When it ended."""
+        """When the attempt ended."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
 class StateCount(_message.Message):
-    """Entries in one state."""
+    """The number of entries in one state."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -259,11 +259,11 @@ class StateCount(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     CAPPED_FIELD_NUMBER: _builtins.int
     state: _vocabulary_pb2.EntryState.ValueType
-    """The state counted."""
+    """The state."""
     count: _builtins.int
-    """How many; never more than 10,000."""
+    """The number of entries; at most 10,000."""
     capped: _builtins.bool
-    """Whether counting stopped at 10,000: there may be more."""
+    """Whether the count stopped at 10,000. There may be more entries."""
     def __init__(
         self,
         *,
@@ -281,8 +281,8 @@ Global___StateCount: _TypeAlias = StateCount  # noqa: Y015
 
 @_typing.final
 class QueueFilter(_message.Message):
-    """Which entries of one account's queue are meant: exactly the filter fields of ListQueueRequest, with the same meaning,
-    limits and indexes. An entry must satisfy every field that is set.
+    """Selects entries of one queue of an account. The fields are the filter fields of ListQueueRequest, with the same meaning, limits and
+    indexes. An entry must satisfy every field that is set.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -298,11 +298,11 @@ class QueueFilter(_message.Message):
     CREATED_AFTER_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     queue: _vocabulary_pb2.Queue.ValueType
-    """The queue. Required: an unspecified one is INVALID_ARGUMENT."""
+    """The queue. UNSPECIFIED is INVALID_ARGUMENT."""
     epos_customer_id: _builtins.int
     """This till customer. 0: any. Index entry_by_epos_customer."""
     woo_customer_id: _builtins.int
-    """This shop customer. 0: any (guests cannot be asked for by id). Index entry_by_woo_customer."""
+    """This shop customer. 0: any. Guests have no id to filter by. Index entry_by_woo_customer."""
     order_id: _builtins.int
     """This order id. 0: any. Indexes entry_live (by subject) and entry_history_by_subject."""
     email: _builtins.str
@@ -310,7 +310,7 @@ class QueueFilter(_message.Message):
     entry_by_account_email and entry_by_billing_email.
     """
     text: _builtins.str
-    """Contained, ignoring case, in subject label, order number, comment or notes. Empty: any. 2 to 100 characters. No index."""
+    """A text that subject label, order number, comment or notes contain, ignoring case. Empty: any. 2 to 100 characters. No index."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_vocabulary_pb2.EntryState.ValueType]:
         """Any of these states. Empty: any state. At most 6. Index entry_by_state."""
@@ -321,11 +321,11 @@ class QueueFilter(_message.Message):
 
     @_builtins.property
     def created_after(self) -> _timestamp_pb2.Timestamp:
-        """Created at this time or later. Unset: no lower bound. Bounds the entry id, so every index serves it."""
+        """Created at this time or later. Unset: no lower bound. The time bounds the entry id, so every index serves it."""
 
     @_builtins.property
     def created_before(self) -> _timestamp_pb2.Timestamp:
-        """Created before this time. Unset: no upper bound. Bounds the entry id, so every index serves it."""
+        """Created before this time. Unset: no upper bound. The time bounds the entry id, so every index serves it."""
 
     def __init__(
         self,

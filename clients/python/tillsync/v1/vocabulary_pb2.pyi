@@ -177,43 +177,43 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_UPDATED: _Outcome.ValueType  # 1
     """"Successfully Updated". PROCESSED. The shop has the values, or already had them (note "unchanged")."""
     OUTCOME_SYNC_DISABLED: _Outcome.ValueType  # 2
-    """"Customer sync is not enabled". SKIPPED. The account's switch is off (customers and types)."""
+    """"Customer sync is not enabled". SKIPPED. The account's switch for customers and types is off."""
     OUTCOME_CUSTOMER_NOT_LINKED: _Outcome.ValueType  # 3
     """"Customer is not linked". SKIPPED. The till customer has no usable link."""
     OUTCOME_EPOS_FETCH_FAILED: _Outcome.ValueType  # 4
-    """"Customer Endpoint Point call api failed". PENDING while attempts remain, then FAILED; a customer deleted in Epos Now
-    FAILED at once. Reading the customer from the till failed.
+    """"Customer Endpoint Point call api failed". PENDING while attempts remain, then FAILED. FAILED at once if the customer was deleted in
+    Epos Now. The customer could not be read from the till.
     """
     OUTCOME_WOO_NOT_UPDATED: _Outcome.ValueType  # 5
-    """"WooCommerce customer not updated". PENDING while attempts remain, then FAILED; refused by validation or gone FAILED at
-    once. The first note says which: refused, failed or not reached.
+    """"WooCommerce customer not updated". PENDING while attempts remain, then FAILED. FAILED at once if the shop's validation refuses the
+    write, or the shop customer is gone. The first note says whether the write was refused, failed, or did not reach the shop.
     """
     OUTCOME_TYPE_REQUEST_FAILED: _Outcome.ValueType  # 6
-    """The comment is the response text itself (at most 500 characters), or "HTTP 502 (no text)", or the transport error.
-    PENDING while attempts remain, then FAILED. The customer type request, to till or shop, returned an error.
+    """The comment is the response text itself (at most 500 characters), or "HTTP 502 (no text)", or the transport error. PENDING while
+    attempts remain, then FAILED. The customer type request to till or shop returned an error.
     """
     OUTCOME_DUPLICATE_EMAIL: _Outcome.ValueType  # 7
     """"We could not auto-link the customer as there is more than one customer in EposNow with the same email address." HELD."""
     OUTCOME_CUSTOMER_NOT_MATCHED: _Outcome.ValueType  # 8
-    """"Customer Id Not Matched with EPOSNOW". PENDING while attempts remain, then FAILED; HELD where only a person can act."""
+    """"Customer Id Not Matched with EPOSNOW". PENDING while attempts remain, then FAILED. HELD if only a person can act."""
     OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED: _Outcome.ValueType  # 9
-    """"Product Id and Customer Id Not Matched with EPOSNOW". State as its customer part, whose code stands in causes and whose
-    sentence in the notes.
+    """"Product Id and Customer Id Not Matched with EPOSNOW". The state is that of the customer part. Its code is in causes, and its sentence
+    in the notes.
     """
     OUTCOME_PRODUCT_NOT_MATCHED: _Outcome.ValueType  # 10
-    """"Product Id Not Matched with EPOSNOW". HELD. The customer is fine and epos_customer_id is set; products are unlinked."""
+    """"Product Id Not Matched with EPOSNOW". HELD. The customer is matched and epos_customer_id is set, but products are unlinked."""
     OUTCOME_MATCHED_LINK: _Outcome.ValueType  # 11
     """"Matched to the linked customer". PROCESSED."""
     OUTCOME_MATCHED_EMAIL: _Outcome.ValueType  # 12
-    """"Matched by email". PROCESSED. A note says linked, or why not."""
+    """"Matched by email". PROCESSED. A note says that the customer is linked, or why not."""
     OUTCOME_CUSTOMER_CREATED: _Outcome.ValueType  # 13
-    """"Customer created". PROCESSED. A note says linked, or why not."""
+    """"Customer created". PROCESSED. A note says that the customer is linked, or why not."""
     OUTCOME_DEFAULT_CUSTOMER: _Outcome.ValueType  # 14
-    """"Matched to the default customer". PROCESSED. A note says why it is no customer of its own."""
+    """"Matched to the default customer". PROCESSED. A note says why the order has no customer of its own."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-    """The stable code behind a comment. Branch on this, show the comment. CatalogService.ListMessages has the meaning, the
-    remedy and who is responsible for each.
+    """The stable code of a comment. Branch on the code, and show the comment. CatalogService.ListMessages has the meaning, the remedy and the
+    responsible party of each.
     """
 
 OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
@@ -221,39 +221,39 @@ OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
 OUTCOME_UPDATED: Outcome.ValueType  # 1
 """"Successfully Updated". PROCESSED. The shop has the values, or already had them (note "unchanged")."""
 OUTCOME_SYNC_DISABLED: Outcome.ValueType  # 2
-""""Customer sync is not enabled". SKIPPED. The account's switch is off (customers and types)."""
+""""Customer sync is not enabled". SKIPPED. The account's switch for customers and types is off."""
 OUTCOME_CUSTOMER_NOT_LINKED: Outcome.ValueType  # 3
 """"Customer is not linked". SKIPPED. The till customer has no usable link."""
 OUTCOME_EPOS_FETCH_FAILED: Outcome.ValueType  # 4
-""""Customer Endpoint Point call api failed". PENDING while attempts remain, then FAILED; a customer deleted in Epos Now
-FAILED at once. Reading the customer from the till failed.
+""""Customer Endpoint Point call api failed". PENDING while attempts remain, then FAILED. FAILED at once if the customer was deleted in
+Epos Now. The customer could not be read from the till.
 """
 OUTCOME_WOO_NOT_UPDATED: Outcome.ValueType  # 5
-""""WooCommerce customer not updated". PENDING while attempts remain, then FAILED; refused by validation or gone FAILED at
-once. The first note says which: refused, failed or not reached.
+""""WooCommerce customer not updated". PENDING while attempts remain, then FAILED. FAILED at once if the shop's validation refuses the
+write, or the shop customer is gone. The first note says whether the write was refused, failed, or did not reach the shop.
 """
 OUTCOME_TYPE_REQUEST_FAILED: Outcome.ValueType  # 6
-"""The comment is the response text itself (at most 500 characters), or "HTTP 502 (no text)", or the transport error.
-PENDING while attempts remain, then FAILED. The customer type request, to till or shop, returned an error.
+"""The comment is the response text itself (at most 500 characters), or "HTTP 502 (no text)", or the transport error. PENDING while
+attempts remain, then FAILED. The customer type request to till or shop returned an error.
 """
 OUTCOME_DUPLICATE_EMAIL: Outcome.ValueType  # 7
 """"We could not auto-link the customer as there is more than one customer in EposNow with the same email address." HELD."""
 OUTCOME_CUSTOMER_NOT_MATCHED: Outcome.ValueType  # 8
-""""Customer Id Not Matched with EPOSNOW". PENDING while attempts remain, then FAILED; HELD where only a person can act."""
+""""Customer Id Not Matched with EPOSNOW". PENDING while attempts remain, then FAILED. HELD if only a person can act."""
 OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED: Outcome.ValueType  # 9
-""""Product Id and Customer Id Not Matched with EPOSNOW". State as its customer part, whose code stands in causes and whose
-sentence in the notes.
+""""Product Id and Customer Id Not Matched with EPOSNOW". The state is that of the customer part. Its code is in causes, and its sentence
+in the notes.
 """
 OUTCOME_PRODUCT_NOT_MATCHED: Outcome.ValueType  # 10
-""""Product Id Not Matched with EPOSNOW". HELD. The customer is fine and epos_customer_id is set; products are unlinked."""
+""""Product Id Not Matched with EPOSNOW". HELD. The customer is matched and epos_customer_id is set, but products are unlinked."""
 OUTCOME_MATCHED_LINK: Outcome.ValueType  # 11
 """"Matched to the linked customer". PROCESSED."""
 OUTCOME_MATCHED_EMAIL: Outcome.ValueType  # 12
-""""Matched by email". PROCESSED. A note says linked, or why not."""
+""""Matched by email". PROCESSED. A note says that the customer is linked, or why not."""
 OUTCOME_CUSTOMER_CREATED: Outcome.ValueType  # 13
-""""Customer created". PROCESSED. A note says linked, or why not."""
+""""Customer created". PROCESSED. A note says that the customer is linked, or why not."""
 OUTCOME_DEFAULT_CUSTOMER: Outcome.ValueType  # 14
-""""Matched to the default customer". PROCESSED. A note says why it is no customer of its own."""
+""""Matched to the default customer". PROCESSED. A note says why the order has no customer of its own."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _Side:
