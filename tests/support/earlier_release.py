@@ -13,6 +13,8 @@ from support.directories import REPOSITORY
 
 COMMIT = "417c0188c4ede90636e0400d72596f26a5738e3b"
 """The last commit that speaks only version 1 of the bridge's wire, and refuses unknown fields in both directions."""
+PREVIOUS = "e1bd698a380d668d8329bbb21a4ad277e6d08235"
+"""The state before revision 0015 of the database. The first release takes its place."""
 THING = f"the history back to commit {COMMIT[:7]}"
 """Name of the missing thing in the closing lines if the repository is a shallow clone or no repository."""
 
@@ -26,11 +28,11 @@ def at_hand() -> bool:
     return found.returncode == 0
 
 
-def unpack(directory: Path) -> Path:
-    """Unpacks that commit's ``server``, ``clients`` and, from the plugin's zip, ``tillsync-bridge`` into ``directory``."""
+def unpack(directory: Path, commit: str = COMMIT) -> Path:
+    """Unpacks the commit's ``server``, ``clients`` and, from the plugin's zip, ``tillsync-bridge`` into ``directory``."""
     packed, target = directory / "earlier.tar", directory / "earlier"
     parts = ("wp-bridge", "scripts", "server", "clients")
-    subprocess.run(["git", "-C", str(REPOSITORY), "archive", f"--output={packed}", COMMIT, *parts], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(REPOSITORY), "archive", f"--output={packed}", commit, *parts], check=True, capture_output=True)
     target.mkdir()
     subprocess.run(["tar", "-xf", str(packed), "-C", str(target)], check=True)
     subprocess.run([sys.executable, str(target / "scripts/bridge_zip.py"), str(target / "bridge.zip")], check=True, capture_output=True)
