@@ -1,4 +1,4 @@
-"""The text of ``docs/api-reference.md``: services, methods, messages, fields, enums and errors of the contract.
+"""Builds the text of ``docs/api-reference.md``: services, methods, messages, fields, enums and errors of the contract.
 
 Comments come from the protos, limits from their ``buf.validate`` rules, roles from ``adapters/grpc/access.py``.
 """
@@ -58,7 +58,7 @@ _DETAILS: dict[type[RequestError], str] = {
 
 
 def reference_page(compiled: FileDescriptorSet) -> str:
-    """The whole page. ``compiled``: the contract's files with their source comments."""
+    """Returns the page. ``compiled``: the contract's files with their source comments."""
     return _Reference(compiled).page()
 
 
@@ -116,7 +116,7 @@ class _Reference:
             yield "- **Not served yet.** The answer is UNIMPLEMENTED."
 
     def _own_message(self, message: Descriptor, shown: set[str]) -> Iterator[str]:
-        """A request or response, and the messages of its file that only such messages use."""
+        """Yields a request or response, and the messages of its file that only requests and responses use."""
         if message.full_name in shown or message.full_name not in self._messages:
             return
         shown.add(message.full_name)
@@ -159,7 +159,7 @@ _SCALARS = {number: name.removeprefix("TYPE_").lower() for name, number in vars(
 
 
 def _comments(compiled: FileDescriptorSet) -> Iterator[tuple[str, str]]:
-    """The leading comment of each element, by its full name; values of enums by the name of their enum."""
+    """Yields the full name and the leading comment of each element. The name of a value begins with the name of its enum."""
     for file in compiled.file:
         if file.package == PACKAGE:
             for location in file.source_code_info.location:
@@ -169,8 +169,8 @@ def _comments(compiled: FileDescriptorSet) -> Iterator[tuple[str, str]]:
 
 
 def _name_at(file: FileDescriptorProto, path: Sequence[int]) -> str:
-    """The full name of the element at ``path``, whose numbers alternate between a field of the descriptor and an index in that field.
-    Empty: the comment of a package, an import or an option."""
+    """Returns the full name of the element at ``path``. The numbers alternate between a field of the descriptor and an index in that field.
+    The name is empty for the comment of a package, an import or an option."""
     element: Any = file
     names = [file.package]
     for number, index in zip(path[::2], path[1::2], strict=False):

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 
-def extract_files(archive: tarfile.TarFile, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Writes the wanted files of ``archive`` under ``target``. Executable files stay executable; owners and times are dropped.
+def extract_files(archive: tarfile.TarFile, target: Path, is_wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Writes the wanted files of ``archive`` under ``target``. Executable files stay executable. Owners and times are dropped.
 
     Raises tarfile.TarError for a wanted member that is a link or a device, or whose path leaves ``target``.
     """
     for member in archive:
-        if member.isdir() or not wanted(member.name):
+        if member.isdir() or not is_wanted(member.name):
             continue
         name = PurePosixPath(member.name)
         source = archive.extractfile(member) if member.isreg() else None

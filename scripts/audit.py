@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Asks the advisory services of PyPI and OSV for known weaknesses of the locked packages, with pip-audit. Needs the network.
+"""Asks the advisory services of PyPI and OSV for known weaknesses of the locked packages. pip-audit sends the requests.
 
-    python scripts/audit.py    exit 0: no known weakness; 1: some package has one; 2: a lock file could not be audited
+    python scripts/audit.py    exits with 0: no known weakness; 1: a package has one; 2: a lock file could not be audited
 
-pip-audit runs in ``.tillsync/audit``, an environment of its own, installed from ``requirements/audit.txt`` with hashes.
+pip-audit has its own environment, ``.tillsync/audit``, which is installed from ``requirements/audit.txt`` with hashes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".tillsync" / "audit"
 LOCK = ROOT / "requirements" / "audit.txt"
 SERVICES = {"pypi": "PyPI (pypi.org)", "osv": "OSV (api.osv.dev)"}
-"""The services, in the order in which they are asked, by pip-audit's names."""
+"""The services by pip-audit's names, in the order of the requests."""
 NO_WEAKNESS, WEAK, NOT_AUDITED = 0, 1, 2
 
 
@@ -28,8 +28,8 @@ NO_WEAKNESS, WEAK, NOT_AUDITED = 0, 1, 2
 class Answer:
     """The answer of one service for one lock file.
 
-    ``weaknesses``: one line each. ``unknown``: packages that the service does not know. ``failure``: why there is no answer; then the other
-    fields are empty.
+    ``weaknesses``: one line each. ``unknown``: packages that the service does not know. ``failure``: why there is no answer. The other
+    fields are then empty.
     """
 
     packages: int = 0
@@ -58,8 +58,8 @@ def _fixed(versions: Sequence[str]) -> str:
 
 
 def report(file: str, answers: dict[str, Answer]) -> Iterator[tuple[int, str]]:
-    """The lines about one lock file, each with its exit code. ``answers``: by service. A service that knows all packages decides;
-    without such a service the file counts as not audited, and known weaknesses are printed all the same."""
+    """Yields the lines about one lock file, each with its exit code. ``answers``: by service. A service that knows all packages decides.
+    Without such a service the file is not audited, but the lines still have the known weaknesses."""
     complete = next((service for service, answer in answers.items() if answer.packages and not answer.unknown), None)
     for service, answer in answers.items():
         for weakness in answer.weaknesses:
@@ -78,7 +78,7 @@ def _reason(answer: Answer) -> str:
 
 
 def pip_audit() -> Path:
-    """The path of pip-audit, installed first if the lock has changed. Raises CalledProcessError."""
+    """Returns the path of pip-audit, and installs it if the lock has changed. Raises CalledProcessError."""
     stamp = ENVIRONMENT / "installed.txt"
     if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
@@ -97,7 +97,7 @@ def ask(program: Path, file: str, service: str) -> Answer:
 
 
 def audit(program: Path, file: str) -> Iterator[tuple[int, str]]:
-    """Asks the next service only if the one before did not know all packages."""
+    """Returns the lines about one lock file. It asks a service only if the previous one did not know all packages."""
     answers: dict[str, Answer] = {}
     for service in SERVICES:
         answers[service] = ask(program, file, service)

@@ -1,4 +1,4 @@
-"""Makes dist/tillsync-bridge.zip, the WordPress plugin that a shop uploads. The same files give the same bytes."""
+"""Writes dist/tillsync-bridge.zip, the WordPress plugin that a merchant uploads. The same files give the same bytes."""
 
 from __future__ import annotations
 

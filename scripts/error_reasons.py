@@ -1,4 +1,4 @@
-"""The ErrorInfo reasons that calls may answer, by the domain error that carries them, each with its meaning.
+"""Lists the ErrorInfo reasons of calls with their meanings, by the domain error that has them.
 
 ``tests/unit/repository/test_api_reference.py`` compares the table with the errors that the service's code makes.
 """
@@ -57,7 +57,7 @@ REASONS: dict[type[RequestError], dict[str, str]] = {
         "GUEST_CANNOT_BE_LINKED": "The order is a guest's, so no link is possible.",
         "NOT_AN_ORDER": "The entry is not about an order.",
         "ORDER_NOT_HELD": "The order's entry is in another state, or a newer entry exists.",
-        "STATE_DOES_NOT_ALLOW": "The entry's state does not allow the retry or the dismissal. It is the error of one item.",
+        "STATE_DOES_NOT_ALLOW": "The entry's state does not allow the retry or the dismissal. Only single items get this error.",
         "TILL_FILTER_IGNORED": "The till's search ignores the filter. Search in another way.",
         "TILL_NOT_SHARED": "Another account uses this `till_id`. Set `shared_till` if both belong to one Epos Now company.",
         "SHOP_ADDRESS_WRONG": "Another server answers at the shop's address.",
@@ -90,7 +90,7 @@ REASONS: dict[type[RequestError], dict[str, str]] = {
         "TOO_MANY_OPEN_CALLS_OF_CONNECTION": "The connection has too many calls without a token under way.",
         "TOO_MANY_WAITERS": "Too many calls wait for orders of the account. Use BatchMatchOrderCustomers, which never waits.",
         "TOO_MANY_WAITING_ENTRIES": "The account has `TILLSYNC_MAX_WAITING_ENTRIES` waiting entries.",
-        "TOO_MANY_WAITING_SALES": "Too many sales of the till wait to be read. Only webhooks meet it.",
+        "TOO_MANY_WAITING_SALES": "Too many sales of the till wait to be read. Only webhooks get this error.",
     },
     Unavailable: {
         "UNAVAILABLE": "The service is starting, stopping or overloaded.",

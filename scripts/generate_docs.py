@@ -56,7 +56,7 @@ _RESPONSIBLE = {
 
 
 def messages_page() -> str:
-    """The text of ``docs/messages.md``."""
+    """Returns the text of ``docs/messages.md``."""
     lines = [
         "# The comments, and what to do",
         "",
@@ -109,7 +109,7 @@ def _states(message: Message) -> str:
 
 
 def settings_table() -> list[str]:
-    """Every setting with its default, as `tillsync settings` lists them."""
+    """Returns a row for each setting, as `tillsync settings` lists it."""
     rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
     for line in setting_lines(load_settings({}), {}):
         unit = f" {line.unit}" if line.unit and not line.default.endswith(line.unit) else ""
@@ -118,7 +118,7 @@ def settings_table() -> list[str]:
 
 
 def metrics_table() -> list[str]:
-    """Every metric that a process serves, with its HELP line."""
+    """Returns a row for each metric that a process serves, with its HELP line."""
     rows = ["| Metric | Meaning |", "|---|---|"]
     families = [family for family in all_metrics().registry.collect() if family.name.startswith("tillsync_")]
     for family in sorted(families, key=lambda each: each.name):
@@ -128,7 +128,7 @@ def metrics_table() -> list[str]:
 
 
 def all_metrics() -> Metrics:
-    """The metrics that `tillsync serve` with TLS and a worker registers."""
+    """Returns the metrics that `tillsync serve` registers with TLS and a worker."""
     metrics = Metrics("0")
     metrics.watch_worker(WorkerCounters())
     metrics.watch_events(EventCounters())
@@ -142,7 +142,7 @@ def _cell(text: str) -> str:
 
 
 def with_table(page: Path, name: str, rows: Iterable[str]) -> str:
-    """The text of ``page`` with ``rows`` between its two markers ``name``. Raises ValueError if a marker is missing or repeated."""
+    """Returns the text of ``page`` with ``rows`` between its two markers ``name``. Raises ValueError if a marker is missing or repeated."""
     text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     if text.count(begin) != 1 or text.count(end) != 1:

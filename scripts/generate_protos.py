@@ -5,7 +5,7 @@
     python scripts/generate_protos.py --check                  compares only; exits with 1 and names the stale files
     python scripts/generate_protos.py --imports                only places the imports, so that buf works in a fresh clone
     python scripts/generate_protos.py --breaking-against REF   runs ``buf breaking`` against a commit, branch or tag
-    python scripts/generate_protos.py --breaking               the same against the previous release; if none, the previous commit
+    python scripts/generate_protos.py --breaking               the same against the previous release, or else the previous commit
 
 ``protos/`` imports google/api, google/rpc and buf/validate. buf would fetch them from its registry. This script takes them from installed
 wheels: googleapis-common-protos has the google protos, and protovalidate has the descriptor of buf/validate/validate.proto, from which the
@@ -90,7 +90,7 @@ def _validate_source() -> bytes:
 
 
 def tool(name: str) -> str:
-    """The path of a tool in this interpreter's environment. It may be missing from PATH. Raises GenerationError."""
+    """Returns the path of a tool in this interpreter's environment, which may not be in PATH. Raises GenerationError."""
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
         raise GenerationError(f"{name} is not installed beside {sys.executable}: run make")
@@ -98,7 +98,7 @@ def tool(name: str) -> str:
 
 
 def contract() -> FileDescriptorSet:
-    """The compiled files of ``protos/`` and their imports, with source comments."""
+    """Returns the compiled files of ``protos/`` and their imports, with source comments."""
     files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as scratch:
         compiled = Path(scratch) / "protos.binpb"
@@ -135,7 +135,7 @@ def generate(output: Path) -> None:
 
 
 def _without_validate(compiled: FileDescriptorSet) -> FileDescriptorSet:
-    """The same files without buf/validate and without imports of it. Its options stay, as bytes."""
+    """Returns the files without buf/validate and without imports of it. Its options stay in the files as bytes."""
     kept = FileDescriptorSet()
     for file in compiled.file:
         if file.name != VALIDATE:
@@ -166,13 +166,13 @@ def _protoc(*arguments: str) -> None:
 
 
 def generated_files(output: Path) -> set[str]:
-    """Names of the generated files in the package under ``output``."""
+    """Returns the names of the generated files in the package under ``output``."""
     package = output / PACKAGE
     return {path.name for path in package.glob("*.py*") if path.is_file() and path.name not in HANDWRITTEN}
 
 
 def stale_files(fresh: Path, present: Path) -> list[str]:
-    """One line for each file of ``present`` that differs from ``fresh``, is missing, or has no proto any more."""
+    """Returns a line for each file of ``present`` that differs from ``fresh``, is missing, or has no proto any more."""
     fresh_names, present_names = generated_files(fresh), generated_files(present)
     changed = filecmp.cmpfiles(fresh / PACKAGE, present / PACKAGE, sorted(fresh_names & present_names), shallow=False)
     lines = [(name, "missing") for name in fresh_names - present_names]
@@ -186,7 +186,7 @@ def write() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
         generate(fresh)
-        # Unchanged files keep their times. Changed files are replaced atomically, because other processes may read them.
+        # Changed files are replaced atomically, because other processes may read them. Unchanged files keep their times.
         for name in generated_files(OUTPUT) - generated_files(fresh):
             (OUTPUT / PACKAGE / name).unlink()
         (OUTPUT / PACKAGE).mkdir(parents=True, exist_ok=True)
@@ -224,7 +224,7 @@ def breaking_against(ref: str) -> int:
 
 
 def release_before() -> str | None:
-    """The newest tag ``v…`` of an earlier commit, or the previous commit if there is no tag. None: this clone has no earlier commit."""
+    """Returns the newest tag ``v…`` of an earlier commit, or the previous commit if there is none. None: no earlier commit exists."""
 
     def git(*arguments: str) -> str:
         run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

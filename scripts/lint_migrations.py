@@ -1,7 +1,7 @@
-"""Lints the database's revisions with squawk: locks that stop the service, and changes that the previous release does not survive.
+"""Lints the database's revisions with squawk. It finds locks that stop the service, and changes with which the previous release fails.
 
-Revisions before 0015 are older than the linter and than the first release. An exception stands in the revision itself, as
-``-- squawk-ignore rule-name`` before the statement. A Python revision is read by no linter.
+Revisions before 0015 are not linted, because they are older than the linter and the first release. An exception is a line
+``-- squawk-ignore rule-name`` before the statement. No linter reads Python revisions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONCURRENTLY = "-- tillsync: concurrently"
 
 
 def files() -> tuple[list[Path], list[Path]]:
-    """The revisions that run in a transaction, and those that build indexes concurrently."""
+    """Returns the revisions that run in a transaction, and those that build indexes concurrently."""
     linted = sorted(path for path in VERSIONS.glob("[0-9]*.sql") if path.name[:4] >= FIRST)
     concurrent = [path for path in linted if CONCURRENTLY in path.read_text(encoding="utf-8").splitlines()]
     return [path for path in linted if path not in concurrent], concurrent

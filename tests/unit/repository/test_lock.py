@@ -25,7 +25,7 @@ def test_server_lock_has_the_tested_versions() -> None:
 
 
 def test_lock_files_name_no_registry_and_no_path() -> None:
-    for file in (lock.LOCKS | lock.APART).values():
+    for file in (lock.LOCKS | lock.OTHER_LOCKS).values():
         text = (REPOSITORY / file).read_text("utf-8")
         assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
 
@@ -57,20 +57,20 @@ def test_package_for_another_system_is_ignored() -> None:
 
 
 def test_oldest_client_lock_has_exactly_the_floors() -> None:
-    text = (REPOSITORY / lock.APART["oldest"]).read_text("utf-8")
-    assert list(lock.problems_apart("oldest", text)) == []
+    text = (REPOSITORY / lock.OTHER_LOCKS["oldest"]).read_text("utf-8")
+    assert list(lock.problems_of_other("oldest", text)) == []
     floor = lock.locked(text)[0][canonicalize_name("protobuf")]
     later = text.replace(f"protobuf=={floor}", f"protobuf=={floor}.post1")
-    assert list(lock.problems_apart("oldest", later)) == [f"protobuf is {floor}.post1, and its floor is {floor}"]
+    assert list(lock.problems_of_other("oldest", later)) == [f"protobuf is {floor}.post1, and its floor is {floor}"]
 
 
 def test_audit_lock_has_its_tool_in_range() -> None:
-    text = (REPOSITORY / lock.APART["audit"]).read_text("utf-8")
-    assert list(lock.problems_apart("audit", text)) == []
-    assert list(lock.problems_apart("audit", text.replace("pip-audit==", "pip-audit==0."))) == [
+    text = (REPOSITORY / lock.OTHER_LOCKS["audit"]).read_text("utf-8")
+    assert list(lock.problems_of_other("audit", text)) == []
+    assert list(lock.problems_of_other("audit", text.replace("pip-audit==", "pip-audit==0."))) == [
         f"pip-audit is 0.{lock.locked(text)[0][canonicalize_name('pip-audit')]}, which pip-audit>=2.10 excludes"
     ]
-    assert list(lock.problems_apart("audit", "unasked==1.0\n")) == [
+    assert list(lock.problems_of_other("audit", "unasked==1.0\n")) == [
         "no package with a version and hashes: unasked==1.0",
         "pip-audit>=2.10 is missing",
     ]
