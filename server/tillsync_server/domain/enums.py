@@ -15,6 +15,7 @@ class StoredCode(IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
+        # invariant: codes-of-later-releases-are-readable
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
             return None
         code = int.__new__(cls, value)

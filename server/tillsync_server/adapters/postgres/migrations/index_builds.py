@@ -89,6 +89,7 @@ async def _build_on_table(connection: Connection, build: IndexBuild, tell: Progr
         is_valid: bool | None = await connection.fetchval(_INDEX_IS_VALID, build.name)
         if is_valid:
             return
+        # invariant: invalid-indexes-are-built-again
         if is_valid is not None:
             tell(f"drops the invalid index {build.name} of a build that ended early")
             await _run_concurrently(connection, f"DROP INDEX CONCURRENTLY {build.name}")

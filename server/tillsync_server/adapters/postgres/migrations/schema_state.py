@@ -67,6 +67,7 @@ async def require_current(connection: Connection) -> None:
 def require_allowed(state: SchemaState) -> None:
     """Raises SchemaError where the schema asks for a newer release than this one."""
     ours = this_release()
+    # invariant: old-releases-refuse-new-schemas
     if state.least_release is not None and _order(ours) < _order(state.least_release):
         raise SchemaError(
             f"the database schema stands at revision {state.revision} of release {state.migrated_by} and needs release "

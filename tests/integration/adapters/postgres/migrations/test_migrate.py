@@ -107,6 +107,7 @@ async def test_index_build_waits_for_a_backup_and_says_so(database: TestDatabase
     assert any("application 'pg_dump'" in line for line in lines), lines
 
 
+@pytest.mark.catches("invalid-indexes-are-built-again")
 async def test_invalid_index_of_an_ended_build_is_built_again(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     await migrate(database.dsn, schema=SCHEMA, directory=directory)
@@ -205,6 +206,7 @@ class TestReleases:
     def directory(self, tmp_path: Path) -> Path:
         return Path(shutil.copytree(VERSIONS, tmp_path / "revisions"))
 
+    @pytest.mark.catches("old-releases-refuse-new-schemas")
     async def test_older_release_refuses_a_schema_that_needs_a_newer_one(
         self, database: TestDatabase, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
