@@ -3,9 +3,10 @@
 SELECT pg_try_advisory_lock($1)
 
 -- name: lock_holder
--- Returns the session that holds the lock of migrations. $1 its key. No row: it ended meanwhile. Reads the views of sessions; no locks.
+-- Returns the session that holds the lock of migrations. $1 its key. No row: it ended meanwhile. The state of another role's session is
+-- empty and its age 0 without pg_read_all_stats. Reads the views of sessions; no locks.
 SELECT a.pid, a.application_name AS name, coalesce(a.usename, '') AS role, coalesce(a.state, '') AS state,
-  extract(epoch FROM clock_timestamp() - a.backend_start)::float8 AS seconds
+  coalesce(extract(epoch FROM clock_timestamp() - a.backend_start), 0)::float8 AS seconds
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.granted AND l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (l.classid::bigint << 32) | l.objid::bigint = $1

@@ -12,7 +12,14 @@ from typing import Any
 import asyncpg
 import pytest
 from support.postgres import TestDatabase
-from tillsync_server.adapters.postgres.migrations import MigrationBlockedError, SchemaError, lock_tries, migrate, require_current
+from tillsync_server.adapters.postgres.migrations import (
+    MigrationBlockedError,
+    SchemaError,
+    lock_tries,
+    migrate,
+    migrator,
+    require_current,
+)
 from tillsync_server.adapters.postgres.migrations.revisions import VERSIONS
 from tillsync_server.adapters.postgres.migrations.schema_state import schema_state
 
@@ -197,6 +204,23 @@ async def test_waiting_migration_names_the_session_that_migrates(database: TestD
         pid = other.get_server_pid()
     assert await waiting == ["0001"]
     assert f"waits for another migration: session {pid}" in lines[0]
+
+
+@pytest.mark.own_server
+async def test_session_of_another_role_that_migrates_is_named_without_its_age(database: TestDatabase) -> None:
+    """A role without pg_read_all_stats does not see when another role's session began."""
+    role = f"plain_{database.name}"
+    async with session(database, "tillsync migrate") as other, session(database, "plain") as plain:
+        await other.execute("SELECT pg_advisory_lock($1)", 0x7411_5C0D)
+        await plain.execute(f"CREATE ROLE {role}")
+        try:
+            await plain.execute(f"SET ROLE {role}")
+            holder = await lock_tries.session_of(plain, migrator._LOCK_HOLDER, 0x7411_5C0D)
+            assert holder is not None
+            assert f"session {other.get_server_pid()} of role" in holder.described()
+        finally:
+            await plain.execute("RESET ROLE")
+            await plain.execute(f"DROP ROLE {role}")
 
 
 class TestReleases:
