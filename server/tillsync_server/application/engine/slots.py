@@ -12,7 +12,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
 
 _SLOTS_AT_ONCE = 50
-"""The most slots that a claim reserves, and the fewest free slots that unproven entries get."""
+"""The most slots that a claim reserves. With fewer free slots than this a lane gets no further unproven entries."""
 _MAX_UNPROVEN_OF_LANE = 250
 _UNPROVEN_DIVISOR = 2
 _MAX_PROVEN = 20_000

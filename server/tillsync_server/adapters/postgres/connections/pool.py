@@ -63,8 +63,9 @@ _CLOSED = "the database is closed: this process is stopping"
 
 
 async def _skip_reset(_connection: object) -> None:
-    """Replaces asyncpg's reset (UNLISTEN, RESET ALL, advisory locks), which costs a round trip at each release. Our statements do not
-    change the session of a pooled connection. An open transaction is rolled back before this call."""
+    """Replaces asyncpg's reset (UNLISTEN, RESET ALL, advisory locks), which costs a round trip at each release. Our statements leave
+    the session of a pooled connection unchanged. ``history_partitions`` takes an advisory lock and releases it by itself. An open
+    transaction is rolled back before this call."""
 
 
 class Database:
