@@ -1,1 +1,1 @@
-"""The ports in memory: one fake for each port that tests replace (tests/README.md). Each is held by a suite in ``tests/contracts``."""
+"""Ports in memory. Each port that tests replace has one fake (tests/README.md), and a suite in ``tests/contracts`` runs on it."""

@@ -1,4 +1,4 @@
-"""Warnings of accounts in memory."""
+"""Account warnings in memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tillsync_server.domain.ids import AccountId
 
 @dataclass
 class FakeAccountWarnings:
-    """Implements ports.accounts.AccountWarnings. Of what ``events`` keeps as refused, and ``others``."""
+    """Implements ports.accounts.AccountWarnings. Reads the refused events of ``events``, and adds ``others``."""
 
     events: FakeEventOutbox = field(default_factory=FakeEventOutbox)
     others: dict[AccountId, tuple[AccountWarning, ...]] = field(default_factory=dict)
-    """Of what other parts keep, by a test's word."""
+    """Further warnings, set by tests."""
     answers: list[tuple[str, StrayOutput | None]] = field(default_factory=list)
-    """As they were noted."""
+    """Noted answers, in order."""
 
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
         found = {account_id: (*self._refused(account_id), *self.others.get(account_id, ())) for account_id in account_ids}
@@ -30,9 +30,9 @@ class FakeAccountWarnings:
         self.answers.append((route, stray))
 
     def _refused(self, account_id: AccountId) -> tuple[AccountWarning, ...]:
-        kept = self.events.refused.get(account_id, {}).values()
-        if not kept:
+        refused = self.events.refused.get(account_id, {}).values()
+        if not refused:
             return ()
-        last = self.events.clock.database_now() - timedelta(seconds=self.events.clock() - max(told for _, _, told in kept))
-        detail = max(named for _, named, _ in kept)
-        return (AccountWarning(reason=WarningReason.EVENTS_REFUSED, count=len(kept), since=last, last_time=last, detail=detail),)
+        last = self.events.clock.database_now() - timedelta(seconds=self.events.clock() - max(sent_at for _, _, sent_at in refused))
+        detail = max(field_name for _, field_name, _ in refused)
+        return (AccountWarning(reason=WarningReason.EVENTS_REFUSED, count=len(refused), since=last, last_time=last, detail=detail),)

@@ -17,13 +17,15 @@ from tillsync_server.ports.accounts import AccountChange
 
 @dataclass
 class FakeAccounts:
-    """Implements ports.accounts.AccountStore and TillCustomersSeen. ``effect``: what every change is said to set going. ``wakeups``: told
-    of every change."""
+    """Implements ports.accounts.AccountStore and TillCustomersSeen.
+
+    ``effect``: the effect that every update reports. ``wakeups`` gets a notification of every change.
+    """
 
     clock: FakeClock = field(default_factory=FakeClock)
     accounts: dict[AccountId, Account] = field(default_factory=dict)
     linked: set[tuple[AccountId, EposCustomerId]] = field(default_factory=set)
-    """Till customers that are linked: none of them can become a default customer."""
+    """Linked till customers. None of them can become a default customer."""
     effect: SettingsEffect = field(default_factory=SettingsEffect)
     wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
     seen: dict[TillId, frozenset[EposCustomerId]] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class FakeAccounts:
         return account
 
     def raise_config_version(self, account_id: AccountId) -> None:
-        """As every decision does that what runs may not rest on any more."""
+        """Raises the version, as every decision that voids running work does."""
         account = self.accounts[account_id]
         self.add(replace(account, config_version=account.config_version + 1))
 
@@ -99,7 +101,7 @@ class FakeAccounts:
         self.seen[till_id] = frozenset(customer_ids)
 
     async def tills_with_same_customers(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> list[TillId]:
-        """Address and till_id are compared by PostgreSQL alone: here every till is at the same address."""
+        """Treats all tills as if they had one address. Only PostgreSQL compares addresses."""
         return sorted(other for other, ids in self.seen.items() if other != till_id and ids & set(customer_ids))
 
 

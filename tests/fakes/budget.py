@@ -1,4 +1,4 @@
-"""The till's request allowance in memory."""
+"""Request allowance of a till in memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _Bucket:
 
 @dataclass
 class FakeTillBudget:
-    """Implements ports.tills.TillBudget with an allowance that never runs out. ``waits`` are handed out in order, then 0.
+    """Implements ports.tills.TillBudget with an unlimited allowance. ``reserve`` returns the items of ``waits`` in order, then 0.
 
-    ``is_short``: the allowance is that of ``per_minute`` instead, all of it.
+    ``is_short``: the allowance is ``per_minute`` instead, without a share for other apps.
     """
 
     clock: Callable[[], float] = field(default_factory=FakeClock)
@@ -33,8 +33,8 @@ class FakeTillBudget:
     refusals: list[tuple[TillId, int]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     is_short: bool = False
-    questions: int = 0
-    """Calls of take_available."""
+    take_calls: int = 0
+    """Number of take_available calls."""
     _paused_until: dict[TillId, float] = field(default_factory=dict)
     _buckets: dict[TillId, _Bucket] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class FakeTillBudget:
         return wait
 
     async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> TakenRequests:
-        self.questions += 1
+        self.take_calls += 1
         self._check_pause(till_id)
         given = self._available(till_id, most, per_minute) if self.is_short else TakenRequests(requests=most)
         self.taken += [(till_id, 1, per_minute)] * given.requests
@@ -67,8 +67,8 @@ class FakeTillBudget:
         if requests:
             bucket.tokens -= requests
             bucket.passed_over = 0
-        until_there, until_turn = max(0.0, 1 - bucket.tokens) / rate, (10 - bucket.passed_over) / rate
-        return TakenRequests(requests=requests, wait_seconds=wait, next_seconds=min(until_there, until_turn))
+        until_token, until_turn = max(0.0, 1 - bucket.tokens) / rate, (10 - bucket.passed_over) / rate
+        return TakenRequests(requests=requests, wait_seconds=wait, next_seconds=min(until_token, until_turn))
 
     def _refilled(self, till_id: TillId, per_minute: int) -> _Bucket:
         bucket = self._buckets.setdefault(till_id, _Bucket(0.0, self.clock()))

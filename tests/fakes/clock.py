@@ -1,4 +1,4 @@
-"""Clocks for tests. ``FakeClock`` is moved by the test; ``LoopClock`` shows the event loop's time."""
+"""Clocks for tests. The test advances ``FakeClock``. ``LoopClock`` shows the event loop's time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_SECOND = 1000.0
 
 
 class FakeClock:
-    """Monotonic seconds of the process. Also the database's clock; ``database_ahead_seconds`` parts the two."""
+    """Monotonic clock of the process, in seconds, and clock of the database, which is ``database_ahead_seconds`` ahead."""
 
     def __init__(self, seconds: float = FIRST_SECOND) -> None:
         self._seconds = seconds
@@ -37,7 +37,7 @@ class FakeClock:
         self.advance(seconds - self._seconds)
 
     def advance_to(self, moment: datetime | None) -> None:
-        """To when the database's clock shows ``moment``."""
+        """Advances until the database's clock shows ``moment``. Does nothing if that is past or None."""
         if moment is not None:
             self.advance(max((moment - self.database_now()).total_seconds(), 0.0))
 
@@ -46,7 +46,7 @@ class FakeClock:
 
 
 class LoopClock(FakeClock):
-    """For tests on virtual time (``support.virtual_time``): time passes where the loop waits, never by :meth:`advance`."""
+    """Clock of tests on virtual time (``support.virtual_time``). Time passes while the loop waits, never by :meth:`advance`."""
 
     def __call__(self) -> float:
         return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Order events in memory: the outbox, and the shop that is told of them."""
+"""Order events in memory: the outbox, and the shop that receives them."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ class _Delivery:
 
 @dataclass
 class FakeEventOutbox:
-    """Implements ports.events.EventOutbox. ``acknowledged`` and ``released`` record the calls; ``given_back`` is set with each release.
+    """Implements ports.events.EventOutbox. ``acknowledged`` and ``releases`` record the calls. Each release sets ``lease_released``.
 
-    ``accounts``: only those with a bridge are claimed. ``after_claim`` is done right before a claim is answered.
+    ``accounts``: a claim takes only accounts with a bridge. ``after_claim`` is called right before a claim returns.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
     after_claim: Callable[[], None] = lambda: None
     events: dict[AccountId, list[OrderEvent]] = field(default_factory=dict)
-    """Those that wait, longest first."""
+    """Waiting events, the longest waiting first."""
     held_counts: dict[AccountId, int] = field(default_factory=dict)
     acknowledged: list[AcknowledgedEvent] = field(default_factory=list)
-    released: list[tuple[int, float]] = field(default_factory=list)
+    releases: list[tuple[int, float]] = field(default_factory=list)
     """Failures in a row, and seconds until the next try."""
-    given_back: asyncio.Event = field(default_factory=asyncio.Event)
+    lease_released: asyncio.Event = field(default_factory=asyncio.Event)
     refused: dict[AccountId, dict[OrderId, tuple[OrderEvent, str, float]]] = field(default_factory=dict)
-    """Kept: the event, the field that the shop named, and when it was told last."""
+    """Refused events, each with the field that the shop named, and the time of the last send."""
     _deliveries: dict[AccountId, _Delivery] = field(default_factory=dict)
 
     def add(self, account_id: AccountId, *events: OrderEvent) -> None:
-        """A newer event of an order takes the place of the one that waits."""
+        """Adds waiting events. A newer event of an order replaces the waiting one."""
         for event in events:
             waiting = [each for each in self.events.get(account_id, []) if each.order_id != event.order_id]
             self.events[account_id] = [*waiting, event]
@@ -87,24 +87,29 @@ class FakeEventOutbox:
     async def acknowledge(self, account_id: AccountId, acknowledged: Sequence[AcknowledgedEvent]) -> None:
         self.acknowledged += acknowledged
         for one in acknowledged:
-            kept = self.refused.get(account_id, {})
-            if one.order_id in kept and kept[one.order_id][0].sequence <= one.sequence:
-                del kept[one.order_id]
-            self.events[account_id] = [left for event in self.waiting_of(account_id) if (left := _after(event, one)) is not None]
+            refused = self.refused.get(account_id, {})
+            if one.order_id in refused and refused[one.order_id][0].sequence <= one.sequence:
+                del refused[one.order_id]
+            self._remove_acknowledged(account_id, one)
 
     async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
         for one in refused:
             for event in [each for each in self.waiting_of(account_id) if each.order_id == one.order_id]:
                 self.refused.setdefault(account_id, {})[one.order_id] = (replace(event, sequence=one.sequence), one.field, self.clock())
-            passed = AcknowledgedEvent(one.order_id, one.sequence)
-            self.events[account_id] = [left for event in self.waiting_of(account_id) if (left := _after(event, passed)) is not None]
+            self._remove_acknowledged(account_id, AcknowledgedEvent(one.order_id, one.sequence))
+
+    def _remove_acknowledged(self, account_id: AccountId, acknowledged: AcknowledgedEvent) -> None:
+        updated = [_unsent_part(event, acknowledged) for event in self.waiting_of(account_id)]
+        self.events[account_id] = [event for event in updated if event is not None]
 
     async def resend(self, *, sent_before_seconds: float, limit: int) -> int:
         until = self.clock() - sent_before_seconds
-        due = [(account_id, order_id) for account_id, kept in self.refused.items() for order_id in kept if kept[order_id][2] <= until]
+        due = [
+            (account_id, order_id) for account_id, refused in self.refused.items() for order_id in refused if refused[order_id][2] <= until
+        ]
         for account_id, order_id in due[:limit]:
-            event, named, _ = self.refused[account_id][order_id]
-            self.refused[account_id][order_id] = (event, named, self.clock())
+            event, field_name, _ = self.refused[account_id][order_id]
+            self.refused[account_id][order_id] = (event, field_name, self.clock())
             if order_id not in {waiting.order_id for waiting in self.waiting_of(account_id)}:
                 self.events[account_id] = [event, *self.waiting_of(account_id)]
         return len(due[:limit])
@@ -114,12 +119,12 @@ class FakeEventOutbox:
         if delivery.token == lease.token:
             delivery.leased_until, delivery.failures = self.clock(), failures
             delivery.next_try_at = self.clock() + delay_seconds
-            self.released.append((failures, delay_seconds))
-            self.given_back.set()
+            self.releases.append((failures, delay_seconds))
+            self.lease_released.set()
 
 
-def _after(event: OrderEvent, acknowledged: AcknowledgedEvent) -> OrderEvent | None:
-    """What is left to be sent of an event once the shop has answered."""
+def _unsent_part(event: OrderEvent, acknowledged: AcknowledgedEvent) -> OrderEvent | None:
+    """Returns the event that must still be sent after the acknowledgement, or None."""
     if event.order_id != acknowledged.order_id:
         return event
     if acknowledged.held_sequence is not None and acknowledged.held_sequence > event.sequence:
@@ -129,27 +134,27 @@ def _after(event: OrderEvent, acknowledged: AcknowledgedEvent) -> OrderEvent | N
 
 @dataclass
 class FakeEventReceiver:
-    """Implements ports.events.EventReceiver and, of every account, EventReceivers. ``answer`` may raise, or give the results."""
+    """Implements ports.events.EventReceiver and EventReceivers. All accounts share it. ``answer`` may raise, or return the results."""
 
     answer: Callable[[WaitingEvents, WritePermit], list[EventResult] | None] = lambda waiting, permit: None
     sequences: dict[str, int] = field(default_factory=dict)
-    """The newest of each subject."""
+    """Newest sequence number of each subject."""
     held_count: int = 0
-    asked: int = 0
+    sends: int = 0
 
     def event_receiver(self, account: Account) -> FakeEventReceiver:
         return self
 
     async def send(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
-        self.asked += 1
+        self.sends += 1
         answered = self.answer(waiting, permit)
         if answered is not None:
             return answered
         permit.seconds_allowed(SHOP_TIMEOUT_SECONDS)
         self.held_count = waiting.held_count
-        return [self._take(event) for event in waiting.events]
+        return [self._store(event) for event in waiting.events]
 
-    def _take(self, event: OrderEvent) -> EventResult:
+    def _store(self, event: OrderEvent) -> EventResult:
         held = self.sequences.get(event.subject, 0)
         if event.sequence < held:
             return EventResult(status=EventStatus.STALE, held_sequence=held)

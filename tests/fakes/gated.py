@@ -1,4 +1,4 @@
-"""A fake client behind a request gate, as the adapters stand behind theirs: each method is one request."""
+"""Puts a fake client behind a request gate, as the adapters are. Each method call is one request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Client = TypeVar("Client")
 
 
 def gated(client: Client, gate: RequestGate | None) -> Client:
-    """``client`` itself where there is no gate."""
+    """Returns ``client`` behind ``gate``, or ``client`` itself without a gate."""
     return client if gate is None else cast(Client, _Gated(client, gate))
 
 
@@ -24,8 +24,8 @@ class _Gated:
         if not inspect.iscoroutinefunction(attribute):
             return attribute
 
-        async def through(*args: Any, **more: Any) -> Any:
+        async def gated_call(*args: Any, **more: Any) -> Any:
             async with self._gate.request():
                 return await attribute(*args, **more)
 
-        return through
+        return gated_call

@@ -13,17 +13,18 @@ from tillsync_server.domain.intent import Intent, IntentState
 
 
 class FakeIntents:
-    """Implements ports.tills.IntentStore. A step before and one after each change: a caller may be stopped on either side of the commit."""
+    """Implements ports.tills.IntentStore. A step runs before and after each change, so that a test can stop a caller on either side of
+    the commit."""
 
     def __init__(self, clock: FakeClock | None = None, step: Step = no_step) -> None:
         self._clock = clock or FakeClock()
         self._step = step
         self.rows: dict[tuple[TillId, str], tuple[Intent, str]] = {}
-        """With the owner."""
+        """Intents with their owners."""
         self.faults: Faults = {}
 
     def of(self, email: str) -> Intent | None:
-        """Of this email at whichever till."""
+        """Returns the intent of this email at any till."""
         found = self.all_of(email)
         return found[0] if found else None
 
@@ -50,13 +51,13 @@ class FakeIntents:
         replaces: tuple[Intent, ...] = (),
     ) -> Intent | None:
         await self._before("open")
-        now, dead = self._clock.database_now(), {intent.email: intent for intent in replaces}
-        in_the_way = [
+        now, replaceable = self._clock.database_now(), {intent.email: intent for intent in replaces}
+        conflicting = [
             row[0]
             for email in sorted(emails)
-            if (row := self.rows.get((till_id, email))) is not None and not self._may_replace(row[0], dead.get(email))
+            if (row := self.rows.get((till_id, email))) is not None and not self._may_replace(row[0], replaceable.get(email))
         ]
-        for email in () if in_the_way else emails:
+        for email in () if conflicting else emails:
             opened = Intent(
                 till_id=till_id,
                 email=email,
@@ -69,13 +70,13 @@ class FakeIntents:
             )
             self.rows[till_id, email] = (opened, owner)
         await self._step("intents.opened")
-        return replace(in_the_way[0], read_at=now) if in_the_way else None
+        return replace(conflicting[0], read_at=now) if conflicting else None
 
-    def _may_replace(self, standing: Intent, read: Intent | None) -> bool:
-        """Exactly the intent that was read, and dead by the database's clock, whatever the reader's shows."""
-        if read is None or replace(standing, read_at=read.read_at) != read:
+    def _may_replace(self, stored: Intent, read: Intent | None) -> bool:
+        """Whether the stored intent is exactly the one that was read, and is done or settled by the database's clock."""
+        if read is None or replace(stored, read_at=read.read_at) != read:
             return False
-        return standing.state is IntentState.DONE or standing.settled_at <= self._clock.database_now()
+        return stored.state is IntentState.DONE or stored.settled_at <= self._clock.database_now()
 
     async def mark_unknown(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         await self._before("mark_unknown")
@@ -99,5 +100,5 @@ class FakeIntents:
         await self._step("intents.cleared")
 
     def _own(self, till_id: TillId, email: str, owner: str) -> Intent | None:
-        intent, its_owner = self.rows.get((till_id, email), (None, ""))
-        return intent if its_owner == owner else None
+        intent, intent_owner = self.rows.get((till_id, email), (None, ""))
+        return intent if intent_owner == owner else None

@@ -1,4 +1,4 @@
-"""What is known of tills, in memory."""
+"""Knowledge of tills in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNREAD_ROW_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRow:
+class StoredUnreadRow:
     page: int
     customer_id: EposCustomerId | None
     first_time: datetime
@@ -29,18 +29,18 @@ def _key(page: int, row: UnreadRow) -> str:
 
 
 class FakeKnowledge:
-    """Implements ports.tills.TillKnowledgeStore. ``notes``: what was noted, in order."""
+    """Implements ports.tills.TillKnowledgeStore. ``notes`` records the notes in order."""
 
     def __init__(self, clock: FakeClock | None = None, step: Step = no_step) -> None:
         self._clock = clock or FakeClock()
         self._step = step
-        self.known: dict[tuple[str, str], TillKnowledge] = {}
+        self.stored: dict[tuple[str, str], TillKnowledge] = {}
         self.faults: Faults = {}
         self.notes: list[str] = []
-        self.unread: dict[TillId, dict[str, KeptRow]] = {}
+        self.unread: dict[TillId, dict[str, StoredUnreadRow]] = {}
 
     def of(self, till_id: TillId, configuration: str) -> TillKnowledge:
-        return self.known.get((till_id, configuration), TillKnowledge())
+        return self.stored.get((till_id, configuration), TillKnowledge())
 
     async def get(self, till_id: TillId, configuration: str) -> TillKnowledge:
         await self._step("knowledge.get")
@@ -67,20 +67,20 @@ class FakeKnowledge:
 
     async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
         raise_fault(self.faults, "note_list_page")
-        kept = self.unread.setdefault(till_id, {})
+        stored = self.unread.setdefault(till_id, {})
         shown = {_key(page.number, row): row for row in page.unread}
         now, readable = self._clock.database_now(), {row.epos_customer_id for row in page.rows}
         for key, row in shown.items():
-            first = kept[key].first_time if key in kept else now
-            kept[key] = KeptRow(page.number, row.customer_id, first, now)
-        for key, each in list(kept.items()):
+            first = stored[key].first_time if key in stored else now
+            stored[key] = StoredUnreadRow(page.number, row.customer_id, first, now)
+        for key, each in list(stored.items()):
             is_gone = each.page == page.number and key not in shown
             if is_gone or each.customer_id in readable or now - each.last_time > timedelta(days=UNREAD_ROW_DAYS):
-                del kept[key]
+                del stored[key]
 
     async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
-        kept = self.unread.get(till_id, {}).values()
-        return sorted(row.customer_id for row in kept if row.customer_id is not None)[:limit]
+        stored = self.unread.get(till_id, {}).values()
+        return sorted(row.customer_id for row in stored if row.customer_id is not None)[:limit]
 
     async def note_customers_readable(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
         for customer_id in customer_ids:
@@ -90,4 +90,4 @@ class FakeKnowledge:
         await self._step("knowledge.note")
         raise_fault(self.faults, "note")
         self.notes.append(note)
-        self.known[till_id, configuration] = replace(self.of(till_id, configuration), **changed)
+        self.stored[till_id, configuration] = replace(self.of(till_id, configuration), **changed)

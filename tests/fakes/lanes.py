@@ -1,4 +1,4 @@
-"""One leased lane in memory, as the flows see it."""
+"""A leased lane in memory, as the flows use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEASE_SECONDS = 30.0
 class FakeLane:
     """Implements ports.handler.LaneRun and VerdictSink, with a lease that tests shorten.
 
-    ``finished``: the verdicts, in the order they came.
+    ``finished``: the verdicts in order of arrival.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class FakeLane:
         token: int = 1,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        """``lease_seconds``: infinite for a lease that never ends."""
+        """``lease_seconds`` may be infinite."""
         self._clock = clock
         self._step = step
         self._lease = LaneLease(account.account_id, owner, token, lapses=0)
@@ -42,17 +42,17 @@ class FakeLane:
         self.account_now = account
         self.lease_ends_at = clock() + lease_seconds
         self.lost = False
-        """The process knows that another has the lane."""
+        """The process knows that another process owns the lane."""
         self.taken_over = False
-        """The database knows it: the lease ran out, and another process has the lane."""
+        """In the database another process owns the lane, after this lease has expired."""
         self.lapses = 0
         self.claimed: dict[EntryId, ClaimedEntry] = {}
         self.finished: dict[EntryId, Verdict] = {}
         self.faults: Faults = {}
-        self.asked_for_settings = 0
+        self.settings_reads = 0
 
     def open(self, handler: EntryHandler) -> LaneWork:
-        """A handler's work as the engine feeds it: whatever it runs was claimed by this lease."""
+        """Opens the handler's work, as the engine does. Entries that run in it count as claimed by this lease."""
         return _ClaimedWork(self, handler.open(self, self))
 
     @property
@@ -69,7 +69,7 @@ class FakeLane:
         return allowed(setting_seconds, self.lease_ends_at - self._clock())
 
     async def account(self, entry: ClaimedEntry) -> Account:
-        self.asked_for_settings += 1
+        self.settings_reads += 1
         raise_fault(self.faults, "account")
         if entry.config_version > self.account_now.config_version:
             return replace(self.account_now, config_version=entry.config_version)
@@ -83,7 +83,7 @@ class FakeLane:
             if self.taken_over:
                 self.lost = True
                 raise LeaseTooShort("the lane has another owner")
-            # as in the database: also a lease that ran out, when no other process took the lane
+            # The database also renews an expired lease if no other process has taken the lane.
             self.lease_ends_at = self._clock() + self._lease_seconds
 
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:

@@ -1,4 +1,4 @@
-"""Links in memory: as they are read, as orders make them, and as people decide."""
+"""Links in memory: reads, links by orders, and decisions of people."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from tillsync_server.ports.links import (
 class FakeLinks:
     """Implements ports.links.LinkReader, OrderLinker and LinkWriter over one set of links.
 
-    ``queues`` and ``accounts``, where given, are what the links are tied to: held orders run again, and entries and settings that moved on
-    since a claim refuse it. Without them every entry is as it was claimed. Scripted: ``faults``, ``next_outcomes``, ``before_link``.
+    ``queues`` and ``accounts`` are optional. With them, held orders are requeued, and a claim is stale if its entry or settings have
+    changed. Without them every entry is as it was claimed. Tests script ``faults``, ``next_outcomes`` and ``before_link``.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class FakeLinks:
         self.marks: set[tuple[AccountId, WooCustomerId]] = set()
         self.removals: dict[tuple[AccountId, WooCustomerId], EposCustomerId] = {}
         self.leases: dict[AccountId, tuple[str, int]] = {}
-        """Owner and token of the lease that has the lane. An account that is not in it: every lease has it."""
+        """Owner and token of the present lease of each lane. A missing account accepts every lease."""
         self.look_ups = 0
-        self.released: list[str] = []
-        """Normalised emails of guests whose held orders were let go."""
-        self.refreshed: list[EposCustomerId] = []
-        """The LIVE customer entries that were queued."""
+        self.requeued_guests: list[str] = []
+        """Normalised emails of guests whose held orders were requeued."""
+        self.enqueued_live: list[EposCustomerId] = []
+        """Till customers whose LIVE entry was enqueued."""
         self.chosen: dict[EntryId, EposCustomerId] = {}
-        """What a person chose for an order, by its entry."""
-        self.checked_soon: list[EposCustomerId] = []
-        """The BULK customer entries that were queued: the till was not read for them for long."""
+        """Till customer that a person chose for an order, by the order's entry."""
+        self.enqueued_bulk: list[EposCustomerId] = []
+        """Till customers whose BULK entry was enqueued, because their last read is long ago."""
         self.next_outcomes: list[OrderLinkOutcome] = []
         self.before_link: list[Callable[[], object]] = []
-        """Done, in order, right before the next links are made."""
+        """Callbacks. Each of the next :meth:`link` calls runs one of them first, in order."""
         self.faults: Faults = {}
 
     # for tests
@@ -86,7 +86,7 @@ class FakeLinks:
         )
 
     def put(self, link: Link) -> Link:
-        """In the place of the link that this till customer has. As in the database, a shop customer has one link at most."""
+        """Replaces the till customer's link. As in the database, a shop customer has at most one link."""
         if (before := self._by_epos.pop((link.account_id, link.epos_customer_id), None)) is not None:
             del self._by_woo[before.account_id, before.woo_customer_id]
         assert (link.account_id, link.woo_customer_id) not in self._by_woo, f"shop customer {link.woo_customer_id} has a link already"
@@ -119,19 +119,19 @@ class FakeLinks:
         self.removals[account_id, WooCustomerId(woo)] = EposCustomerId(epos)
 
     def give_lane_to(self, lease: LaneLease) -> None:
-        """From now on every other lease of this lane is a stale one."""
+        """Makes every other lease of this lane stale."""
         self.leases[lease.account_id] = (lease.owner, lease.token)
 
     def take_over(self, account_id: AccountId) -> None:
-        """Another process has the lane."""
+        """Makes another process the owner of the lane."""
         self.leases[account_id] = ("another", 0)
 
-    def is_ours(self, lease: LaneLease) -> bool:
+    def owns_lane(self, lease: LaneLease) -> bool:
         return self.leases.get(lease.account_id, (lease.owner, lease.token)) == (lease.owner, lease.token)
 
-    def refresh(self, account_id: AccountId, epos_customer_id: EposCustomerId) -> EntryId:
-        """Queues the customer entry of a link that is new, doubted or gone."""
-        self.refreshed.append(epos_customer_id)
+    def enqueue_live(self, account_id: AccountId, epos_customer_id: EposCustomerId) -> EntryId:
+        """Enqueues the LIVE customer entry of a link that is new, unconfirmed or gone."""
+        self.enqueued_live.append(epos_customer_id)
         if self._queues is None:
             return new_entry_id()
         return self._queues.hint(account_id, EntryKind.CUSTOMER, epos_customer_id)
@@ -150,8 +150,7 @@ class FakeLinks:
         await self._step("links.stored_customers")
         raise_fault(self.faults, "stored_customers")
         self.look_ups += 1
-        held = [] if self._queues is None else self._queues.held_orders(account_id, but=None)
-        candidates = {candidate for each in held for candidate in each.candidate_ids}
+        candidates = {candidate for each in self._held_orders(account_id) for candidate in each.candidate_ids}
         removals = sorted((woo, epos) for (account, woo), epos in self.removals.items() if account == account_id)
         return {
             each: StoredCustomer(
@@ -180,7 +179,7 @@ class FakeLinks:
     # OrderLinker
 
     def _is_as_claimed(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
-        if not self.is_ours(lease):
+        if not self.owns_lane(lease):
             return False
         if self._accounts is not None and self._accounts.accounts[entry.account_id].config_version != entry.config_version:
             return False
@@ -214,49 +213,49 @@ class FakeLinks:
             return OrderLinkOutcome.STALE
         if self._is_default_customer(lease.account_id, epos_customer_id):
             raise ValueError(f"the default customer {epos_customer_id} of account {lease.account_id} cannot be linked")
-        standing = self._of_either(lease.account_id, epos_customer_id, woo_customer_id)
-        in_the_way = [each for each in standing if each.is_usable and not _is_same(each, replaces)]
-        if any((each.epos_customer_id, each.woo_customer_id) == (epos_customer_id, woo_customer_id) for each in in_the_way):
+        stored = self._of_either(lease.account_id, epos_customer_id, woo_customer_id)
+        conflicting = [each for each in stored if each.is_usable and not _is_same(each, replaces)]
+        if any((each.epos_customer_id, each.woo_customer_id) == (epos_customer_id, woo_customer_id) for each in conflicting):
             return OrderLinkOutcome.LINKED
-        if in_the_way:
+        if conflicting:
             return OrderLinkOutcome.CONFLICT
         self._put_link(
             lease.account_id,
             epos_customer_id,
             woo_customer_id,
             origin,
-            standing,
+            stored,
             ground=ground,
             deciding=entry.entry_id,
             woo_registered_at=woo_registered_at,
         )
-        self._release_held_of(lease.account_id, woo_customer_id, but=entry.entry_id)
+        self._requeue_held_of(lease.account_id, woo_customer_id, but=entry.entry_id)
         return OrderLinkOutcome.LINKED
 
     async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
         await self._step("links.confirm_person")
         now = self.of_woo(lease.account_id, link.woo_customer_id)
-        if not self.is_ours(lease) or now is None or now.epos_customer_id != link.epos_customer_id:
+        if not self.owns_lane(lease) or now is None or now.epos_customer_id != link.epos_customer_id:
             return
         content_hash = now.content_hash if now.woo_gone_at is None else None
         self.put(replace(now, woo_registered_at=woo_registered_at, woo_gone_at=None, content_hash=content_hash))
         if link.woo_gone_at is not None:
-            self.refresh(lease.account_id, link.epos_customer_id)
+            self.enqueue_live(lease.account_id, link.epos_customer_id)
 
     async def end_of_person(self, lease: LaneLease, link: Link) -> None:
         await self._step("links.end_of_person")
-        if not self.is_ours(lease):
+        if not self.owns_lane(lease):
             return
         broken, _ = self.mark_gone(lease.account_id, woo=[link.woo_customer_id], of=[link.epos_customer_id])
         if broken:
             self.want_removal(lease.account_id, link.epos_customer_id, link.woo_customer_id)
-            self.refresh(lease.account_id, link.epos_customer_id)
+            self.enqueue_live(lease.account_id, link.epos_customer_id)
 
     async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
         await self._step("links.check_soon")
-        if not self.is_ours(lease):
+        if not self.owns_lane(lease):
             return
-        self.checked_soon.append(epos_customer_id)
+        self.enqueued_bulk.append(epos_customer_id)
         if self._queues is not None:
             self._queues.hint(lease.account_id, EntryKind.CUSTOMER, epos_customer_id)
 
@@ -264,27 +263,27 @@ class FakeLinks:
         self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
     ) -> int:
         await self._step("links.requeue_held_with_candidate")
-        if not self.is_ours(lease):
+        if not self.owns_lane(lease):
             return 0
-        held = [] if self._queues is None else self._queues.held_orders(lease.account_id, but=None)
+        held = self._held_orders(lease.account_id)
         forms = set(email_forms(email))
-        like = forms | addresses_in(email)
+        similar = forms | addresses_in(email)
 
         def decides(order: Entry) -> bool:
             emails = {order.account_email, order.billing_email} - {""}
             if Outcome.DUPLICATE_EMAIL in (order.outcome, *order.causes):
                 return not emails & forms
-            return (not waits_anyway and bool(emails & forms)) or not emails & like
+            return (not waits_anyway and bool(emails & forms)) or not emails & similar
 
-        return self._release([each for each in held if epos_customer_id in each.candidate_ids and decides(each)])
+        return self._requeue([each for each in held if epos_customer_id in each.candidate_ids and decides(each)])
 
     async def requeue_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         await self._step("links.requeue_held_of_guest")
         if not email or not self._is_as_claimed(lease, entry):
             return 0
-        self.released.append(email)
+        self.requeued_guests.append(email)
         held = self._held_of_guest(lease.account_id, email, but=entry.entry_id)
-        return self._release([each for each in held if each.outcome is not Outcome.PRODUCT_NOT_MATCHED])
+        return self._requeue([each for each in held if each.outcome is not Outcome.PRODUCT_NOT_MATCHED])
 
     def mark_gone(
         self,
@@ -294,7 +293,10 @@ class FakeLinks:
         woo: Sequence[WooCustomerId] = (),
         of: Sequence[EposCustomerId] = (),
     ) -> tuple[list[Link], int]:
-        """As every change of the ground that orders rest on: held ones are decided again, answered ones get a note."""
+        """Marks links as gone, and requeues the held orders that depend on them.
+
+        Returns the broken links and the number of requeued orders.
+        """
         now = self._clock.database_now()
         broken: list[Link] = []
         for link in [each for each in self.links if each.account_id == account_id]:
@@ -308,28 +310,31 @@ class FakeLinks:
             if gone != link:
                 self.put(gone)
                 broken += [link] if link.is_usable else []
-        self._revise_waiting([link for link in broken if link.epos_customer_id in epos], deciding=None)
-        released = self._decide_again(
+        self._raise_waiting_revisions([link for link in broken if link.epos_customer_id in epos], deciding=None)
+        requeued = self._requeue_dependent(
             account_id,
             {*epos, *(link.epos_customer_id for link in broken)},
             {*woo, *(link.woo_customer_id for link in broken)},
         )
-        return broken, released
+        return broken, requeued
 
-    def _decide_again(self, account_id: AccountId, epos: set[EposCustomerId], woo: set[WooCustomerId]) -> int:
-        held = [] if self._queues is None else self._queues.held_orders(account_id, but=None)
-        return self._release(
-            [each for each in held if each.woo_customer_id in woo or each.epos_customer_id in epos or epos.intersection(each.candidate_ids)]
+    def _requeue_dependent(self, account_id: AccountId, epos: set[EposCustomerId], woo: set[WooCustomerId]) -> int:
+        return self._requeue(
+            [
+                each
+                for each in self._held_orders(account_id)
+                if each.woo_customer_id in woo or each.epos_customer_id in epos or epos.intersection(each.candidate_ids)
+            ]
         )
 
     # LinkWriter
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReport:
         self._require(account_id)
-        unlinked = released = 0
+        unlinked = requeued = 0
         for change in changes:
             if not change.is_deleted:
-                released += self._decide_again(account_id, set(), {change.woo_customer_id})
+                requeued += self._requeue_dependent(account_id, set(), {change.woo_customer_id})
                 continue
             link = self.of_woo(account_id, change.woo_customer_id)
             if link is not None and not _is_of(link, change):
@@ -337,14 +342,14 @@ class FakeLinks:
             self.marks.discard((account_id, change.woo_customer_id))
             broken, held = self.mark_gone(account_id, woo=[change.woo_customer_id])
             unlinked += len(broken)
-            released += held
-        return ShopUsersReport(unlinked, released)
+            requeued += held
+        return ShopUsersReport(unlinked, requeued)
 
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
         self._require(account_id)
         link, refresh = self._link_by_hand(account_id, epos_customer_id, woo_customer_id)
-        released = self._release_held_of(account_id, woo_customer_id, but=None)
-        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=released)
+        requeued = self._requeue_held_of(account_id, woo_customer_id, but=None)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=requeued)
 
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
@@ -362,9 +367,9 @@ class FakeLinks:
         self.marks.add((account_id, link.woo_customer_id))
         self.remove(link)
         self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
-        self._revise_waiting([link], deciding=None)
-        self._decide_again(account_id, {link.epos_customer_id}, set())
-        return UnlinkedByHand(link=link, removal_entry_id=self.refresh(account_id, link.epos_customer_id))
+        self._raise_waiting_revisions([link], deciding=None)
+        self._requeue_dependent(account_id, {link.epos_customer_id}, set())
+        return UnlinkedByHand(link=link, removal_entry_id=self.enqueue_live(account_id, link.epos_customer_id))
 
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -382,15 +387,15 @@ class FakeLinks:
             others = self._held_of_guest(account_id, order.billing_email, but=entry_id)
         assert self._queues is not None
         if order.state is EntryState.FAILED:
-            entry_id = self._queues.succeed(order).entry_id
+            entry_id = self._queues.add_successor(order).entry_id
         else:
-            self._release([order])
-        released = self._release(others)
+            self._requeue([order])
+        requeued = self._requeue(others)
         if create_link and woo_customer_id is not None:
-            released = self._release_held_of(account_id, woo_customer_id, but=entry_id)
+            requeued = self._requeue_held_of(account_id, woo_customer_id, but=entry_id)
         else:
             self.chosen |= dict.fromkeys([entry_id, *(each.entry_id for each in others)], epos_customer_id)
-        return OrderResolved(entry_id=entry_id, link=link, requeued_order_entries=released)
+        return OrderResolved(entry_id=entry_id, link=link, requeued_order_entries=requeued)
 
     async def resolved_before(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -403,39 +408,41 @@ class FakeLinks:
         chosen = self.chosen.get(order.entry_id)
         match order.state:
             case EntryState.PROCESSED:
-                stands = order.epos_customer_id == epos_customer_id
+                is_resolved = order.epos_customer_id == epos_customer_id
             case EntryState.PENDING:
-                stands = chosen == epos_customer_id or (create_link and chosen is None)
+                is_resolved = chosen == epos_customer_id or (create_link and chosen is None)
             case EntryState.HELD if order is not named:
-                stands = chosen == epos_customer_id and not create_link
+                is_resolved = chosen == epos_customer_id and not create_link
             case _:
-                stands = False
+                is_resolved = False
         link = None if order.woo_customer_id is None else self.of_woo(account_id, order.woo_customer_id)
         if create_link:
             by_hand = link is not None and link.is_usable and link.origin is LinkOrigin.BY_HAND
-            stands = stands and by_hand and link is not None and link.epos_customer_id == epos_customer_id
-        return OrderResolved(entry_id=order.entry_id, link=link if create_link else None, requeued_order_entries=0) if stands else None
+            is_resolved = is_resolved and by_hand and link is not None and link.epos_customer_id == epos_customer_id
+        if not is_resolved:
+            return None
+        return OrderResolved(entry_id=order.entry_id, link=link if create_link else None, requeued_order_entries=0)
 
     def _link_by_hand(
         self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId
     ) -> tuple[Link, EntryId]:
         if self._is_default_customer(account_id, epos_customer_id):
             raise FailedPrecondition(f"till customer {epos_customer_id} is the account's default customer", reason="DEFAULT_CUSTOMER")
-        standing = self._of_either(account_id, epos_customer_id, woo_customer_id)
-        usable = [link for link in standing if link.is_usable]
+        stored = self._of_either(account_id, epos_customer_id, woo_customer_id)
+        usable = [link for link in stored if link.is_usable]
         for link in usable:
             if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
                 raise _linked_already(link, epos_customer_id)
-        is_unmarked = (account_id, woo_customer_id) in self.marks
+        was_marked = (account_id, woo_customer_id) in self.marks
         self.marks.discard((account_id, woo_customer_id))
         if usable:
-            if is_unmarked:
+            if was_marked:
                 self._raise_config_version(account_id)
             by_hand = self.put(replace(usable[0], origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND))
-            return by_hand, self.refresh(account_id, epos_customer_id)
+            return by_hand, self.enqueue_live(account_id, epos_customer_id)
         self._raise_config_version(account_id)
         return self._put_link(
-            account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, standing, ground=LinkGround.BY_HAND, deciding=None
+            account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, stored, ground=LinkGround.BY_HAND, deciding=None
         )
 
     def _order(self, account_id: AccountId, entry_id: EntryId) -> Entry:
@@ -454,7 +461,7 @@ class FakeLinks:
             raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
         return entry
 
-    # what orders and people have in common
+    # shared by orders and people
 
     def _require(self, account_id: AccountId) -> None:
         if self._accounts is not None and account_id not in self._accounts.accounts:
@@ -468,7 +475,7 @@ class FakeLinks:
         return self._accounts is not None and self._accounts.accounts[account_id].default_epos_customer_id == epos_customer_id
 
     def _of_either(self, account_id: AccountId, epos: EposCustomerId | None, woo: WooCustomerId | None) -> list[Link]:
-        """At most one of each; one when they are linked to each other."""
+        """Returns the links of the two customers: at most two, and one if they are linked to each other."""
         by_epos = None if epos is None else self._by_epos.get((account_id, epos))
         by_woo = None if woo is None else self.of_woo(account_id, woo)
         return [each for each in dict.fromkeys((by_epos, by_woo)) if each is not None]
@@ -495,11 +502,11 @@ class FakeLinks:
             )
         )
         self.removals.pop((account_id, woo_customer_id), None)
-        self._revise_waiting([made, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
-        return made, self.refresh(account_id, epos_customer_id)
+        self._raise_waiting_revisions([made, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
+        return made, self.enqueue_live(account_id, epos_customer_id)
 
-    def _revise_waiting(self, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None) -> None:
-        """Orders that may be running on the links as they were; none of the shop customer ``but`` runs."""
+    def _raise_waiting_revisions(self, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None) -> None:
+        """Raises the revision of waiting orders that may run under the former links. Skips orders of the shop customer ``but``."""
         if self._queues is None or not links:
             return
         woo, epos = {link.woo_customer_id for link in links}, {link.epos_customer_id for link in links}
@@ -508,18 +515,20 @@ class FakeLinks:
             if but is not None and entry.woo_customer_id == but:
                 continue
             if waits and entry.account_id == links[0].account_id and (entry.woo_customer_id in woo or entry.epos_customer_id in epos):
-                self._queues.revise([entry.entry_id])
+                self._queues.raise_revision([entry.entry_id])
 
     def _held_of_guest(self, account_id: AccountId, email: str, *, but: EntryId) -> list[Entry]:
-        held = [] if self._queues is None else self._queues.held_orders(account_id, but=but)
+        held = self._held_orders(account_id, but=but)
         return [each for each in held if each.woo_customer_id is None and each.billing_email == email]
 
-    def _release_held_of(self, account_id: AccountId, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
-        held = [] if self._queues is None else self._queues.held_orders(account_id, but=but)
-        return self._release([each for each in held if each.woo_customer_id == woo_customer_id])
+    def _requeue_held_of(self, account_id: AccountId, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
+        return self._requeue([each for each in self._held_orders(account_id, but=but) if each.woo_customer_id == woo_customer_id])
 
-    def _release(self, held: Sequence[Entry]) -> int:
-        return 0 if self._queues is None else self._queues.release([each.entry_id for each in held])
+    def _held_orders(self, account_id: AccountId, *, but: EntryId | None = None) -> list[Entry]:
+        return [] if self._queues is None else self._queues.held_orders(account_id, but=but)
+
+    def _requeue(self, held: Sequence[Entry]) -> int:
+        return 0 if self._queues is None else self._queues.requeue_held([each.entry_id for each in held])
 
 
 def _is_same(link: Link, read: Link | None) -> bool:

@@ -1,4 +1,4 @@
-"""Orders on their way in and their answers, in memory."""
+"""Enqueued orders and their answers in memory."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 class FakeOrders:
     """Implements ports.orders.OrderIntake and OrderMatchReader over the entries of ``queues``.
 
-    ``faults``: what becomes of one order instead. ``kept``: answers whose entries are gone. ``taken`` and ``polls`` record the calls.
+    ``faults``: errors by order. ``stored_answers``: answers whose entries are deleted. ``received`` and ``polls`` record the calls.
     """
 
     queues: FakeQueues = field(default_factory=FakeQueues)
-    known: dict[tuple[AccountId, OrderId], tuple[OrderFacts, EntryId]] = field(default_factory=dict)
-    """The facts that count, and the entry that was queued for them: it, or its newest successor, stands for the order."""
-    kept: dict[tuple[AccountId, OrderId], OrderMatch] = field(default_factory=dict)
+    order_entries: dict[tuple[AccountId, OrderId], tuple[OrderFacts, EntryId]] = field(default_factory=dict)
+    """The present facts of each order, and the entry that they enqueued. The newest successor of that entry represents the order."""
+    stored_answers: dict[tuple[AccountId, OrderId], OrderMatch] = field(default_factory=dict)
     faults: dict[OrderId, Exception] = field(default_factory=dict)
-    taken: list[NewOrder] = field(default_factory=list)
+    received: list[NewOrder] = field(default_factory=list)
     polls: list[int] = field(default_factory=list)
 
     async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
-        self.taken += orders
+        self.received += orders
         return [self.faults.get(each.facts.order_id) or self._enqueue(each) for each in orders]
 
     def _enqueue(self, order: NewOrder) -> OrderEnqueued | Exception:
@@ -50,7 +50,7 @@ class FakeOrders:
         if arrival is Arrival.UNCHANGED and entry_id is not None:
             return OrderEnqueued(entry_id, queued=False)
         if arrival is Arrival.REQUEUE_LIVE_ENTRY and entry_id is not None:
-            self.queues.revise([entry_id], state=EntryState.PENDING, attempt_count=0, facts=facts, **_of_facts(facts))
+            self.queues.raise_revision([entry_id], state=EntryState.PENDING, attempt_count=0, facts=facts, **_of_facts(facts))
         else:
             is_same_order = before is not None and before.order_key == facts.order_key
             made = an_entry(
@@ -65,17 +65,17 @@ class FakeOrders:
             )
             self.queues.add(made)
             entry_id = made.entry_id
-        self.known[key] = (facts, entry_id)
+        self.order_entries[key] = (facts, entry_id)
         return OrderEnqueued(entry_id, queued=True)
 
     def _current(self, key: tuple[AccountId, OrderId]) -> tuple[OrderFacts | None, EntryId | None]:
-        facts, entry_id = self.known.get(key, (None, None))
+        facts, entry_id = self.order_entries.get(key, (None, None))
         entry = None if entry_id is None else self.queues.entries.get(entry_id)
         return facts, entry_id if entry is None else self.queues.newest_of(entry).entry_id
 
     def _state(self, key: tuple[AccountId, OrderId], entry_id: EntryId | None) -> EntryState:
         entry = None if entry_id is None else self.queues.entries.get(entry_id)
-        return self.kept[key].state if entry is None else entry.state
+        return self.stored_answers[key].state if entry is None else entry.state
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
         answers = {order_id: self._answer(account_id, order_id) for order_id in order_ids}
@@ -85,7 +85,7 @@ class FakeOrders:
         facts, entry_id = self._current((account_id, order_id))
         entry = None if entry_id is None else self.queues.entries.get(entry_id)
         if facts is None or entry is None:
-            return self.kept.get((account_id, order_id))
+            return self.stored_answers.get((account_id, order_id))
         answered = self.queues.answered(entry)
         return OrderMatch(
             account_id=account_id,

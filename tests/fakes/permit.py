@@ -1,4 +1,4 @@
-"""The right to write outside, on a lease whose length the test decides."""
+"""Write permit with a lease whose length the test sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WRITE_MINIMUM_SECONDS, WRITE_MARGIN_SECONDS = 5.0, 2.0
 
 
 def allowed(setting_seconds: float, seconds_left: float) -> float:
-    """The rule of ports.till.WritePermit."""
+    """Applies the rule of ports.till.WritePermit. Returns seconds. Raises LeaseTooShort."""
     if seconds_left < WRITE_MINIMUM_SECONDS:
         raise LeaseTooShort(f"{seconds_left:.1f} s of the lease are left")
     return min(setting_seconds, seconds_left - WRITE_MARGIN_SECONDS)
@@ -20,10 +20,10 @@ def allowed(setting_seconds: float, seconds_left: float) -> float:
 
 @dataclass
 class FakePermit:
-    """Implements ports.till.WritePermit. ``asked``: the settings it was asked with.
+    """Implements ports.till.WritePermit. ``asked`` records the ``setting_seconds`` of each call.
 
-    ``seconds_left``: of the lease, at each question; without end unless given. ``script``: answers in its place, in order; the last one
-    stays.
+    ``seconds_left`` returns the seconds left of the lease, by default infinite. ``script`` replaces it: each call takes the next answer,
+    and the last answer is repeated.
     """
 
     seconds_left: Callable[[], float] = lambda: math.inf

@@ -1,4 +1,4 @@
-"""The queues in memory: entries that people read and act on."""
+"""Queues in memory: the entries that people read, requeue and dismiss."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ def an_entry(
 class FakeQueues:
     """Implements ports.queues.QueueReader, QueueActions and WaitingCounter over one dictionary of entries.
 
-    ``counts`` and ``waiting`` stand for entries that no test makes one by one. A filter by text finds nothing here: it is PostgreSQL's.
+    ``counts`` and ``waiting`` add numbers of entries without the entries. A filter by text finds nothing, because only PostgreSQL has it.
     """
 
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     accounts: set[AccountId] = field(default_factory=lambda: {SHOP})
     counts: dict[EntryState, int] = field(default_factory=dict)
     waiting: dict[AccountId, int] = field(default_factory=dict)
-    """More PENDING entries by account."""
+    """Number of further PENDING entries, by account."""
     open_problem: Problem | None = None
     on_read: Callable[[], None] = lambda: None
-    """Done once the entries of :meth:`get` are read, before they are answered."""
+    """Called by :meth:`get` between reading the entries and returning them."""
     calls: list[tuple[str, int]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    # for tests, and for the other fakes over the same entries
+    # for tests, and for other fakes that use the same entries
 
     def add(self, *entries: Entry) -> None:
         self.entries.update((entry.entry_id, entry) for entry in entries)
@@ -85,18 +85,18 @@ class FakeQueues:
         return found[0] if found else None
 
     def newest_of(self, entry: Entry) -> Entry:
-        """The entry that stands for its subject now."""
+        """Returns the newest entry of the same subject."""
         subject = (entry.account_id, entry.kind, entry.subject_id)
         return max((each for each in self.entries.values() if (each.account_id, each.kind, each.subject_id) == subject), key=_by_id)
 
     def answered(self, entry: Entry) -> Entry:
-        """The entry, or the one before it, that had the last attempt."""
+        """Returns the entry, or the latest predecessor, that has an outcome."""
         while entry.outcome is None and entry.retried_from in self.entries:
             entry = self.entries[entry.retried_from]
         return entry
 
     def hint(self, account_id: AccountId, kind: EntryKind, subject_id: int, *, retried_from: EntryId | None = None) -> EntryId:
-        """A LIVE hint: joins the live entry of its subject, or makes one."""
+        """Enqueues a LIVE hint. It coalesces into the live entry of its subject, or makes one."""
         live = self.live_of(account_id, kind, subject_id)
         if live is None:
             made = an_entry(
@@ -110,24 +110,24 @@ class FakeQueues:
             )
             self.add(made)
             return made.entry_id
-        self.revise([live.entry_id])
+        self.raise_revision([live.entry_id])
         self.entries[live.entry_id] = replace(self.entries[live.entry_id], coalesced_count=live.coalesced_count + 1)
         return live.entry_id
 
-    def revise(self, entry_ids: Iterable[EntryId], **changed: Any) -> None:
-        """A new revision: what runs on the one before is not written."""
+    def raise_revision(self, entry_ids: Iterable[EntryId], **changed: Any) -> None:
+        """Raises the revision of the entries, so that runs under the former revision do not decide."""
         for entry_id in entry_ids:
             entry = self.entries[entry_id]
             self.entries[entry_id] = replace(entry, entry_revision=entry.entry_revision + 1, **changed)
 
-    def release(self, entry_ids: Sequence[EntryId]) -> int:
-        """HELD entries run again with fresh attempts. How many were HELD."""
+    def requeue_held(self, entry_ids: Sequence[EntryId]) -> int:
+        """Requeues the HELD entries with fresh attempts. Returns how many were HELD."""
         held = [each for each in entry_ids if self.entries[each].state is EntryState.HELD]
-        self.revise(held, state=EntryState.PENDING, attempt_count=0)
+        self.raise_revision(held, state=EntryState.PENDING, attempt_count=0)
         return len(held)
 
     def held_orders(self, account_id: AccountId, *, but: EntryId | None = None) -> list[Entry]:
-        """In order of arrival."""
+        """Returns the HELD orders of the account except ``but``, in order of arrival."""
         return [
             each
             for entry_id, each in sorted(self.entries.items())
@@ -171,13 +171,13 @@ class FakeQueues:
     async def entries_of_subject(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20
     ) -> list[Entry]:
-        raise AssertionError("no use case asks this in memory")
+        raise AssertionError("no use case calls this in memory")
 
     # WaitingCounter
 
     async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
         self.calls.append(("waiting", cap))
-        await asyncio.sleep(0)  # a query takes its time
+        await asyncio.sleep(0)  # other tasks run during a query
         self._require(account_id)
         pending = sum(each.account_id == account_id and each.state is EntryState.PENDING for each in self.entries.values())
         return min(pending + self.waiting.get(account_id, 0), cap)
@@ -187,9 +187,9 @@ class FakeQueues:
     async def requeue(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActionResult]:
         self._require(account_id)
         self.calls.append(("retry", len(entry_ids)))
-        return [self._retry(account_id, entry_id, dry_run) for entry_id in entry_ids]
+        return [self._requeue(account_id, entry_id, dry_run) for entry_id in entry_ids]
 
-    def _retry(self, account_id: AccountId, entry_id: EntryId, dry_run: bool) -> ActionResult:
+    def _requeue(self, account_id: AccountId, entry_id: EntryId, dry_run: bool) -> ActionResult:
         entry = self.entries.get(entry_id)
         if entry is None or entry.account_id != account_id:
             return ActionResult(ActionOutcome.MISSING, entry_id, None)
@@ -197,21 +197,21 @@ class FakeQueues:
             return ActionResult(ActionOutcome.UNCHANGED, entry_id, entry.state)
         if entry.state.is_live:
             if not dry_run:
-                self.revise([entry_id], state=EntryState.PENDING, attempt_count=0)
+                self.raise_revision([entry_id], state=EntryState.PENDING, attempt_count=0)
             return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
         live = self.live_of(account_id, entry.kind, entry.subject_id)
         if live is not None:
             if not dry_run and entry.kind is EntryKind.ORDER_CUSTOMER:
-                self.revise([live.entry_id], state=EntryState.PENDING, attempt_count=0)
+                self.raise_revision([live.entry_id], state=EntryState.PENDING, attempt_count=0)
             elif not dry_run:
                 self.hint(account_id, entry.kind, entry.subject_id)
             return ActionResult(ActionOutcome.COALESCED, live.entry_id, entry.state)
         if dry_run:
             return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
-        return ActionResult(ActionOutcome.DONE, self.succeed(entry).entry_id, entry.state)
+        return ActionResult(ActionOutcome.DONE, self.add_successor(entry).entry_id, entry.state)
 
-    def succeed(self, entry: Entry) -> Entry:
-        """The entry of the same subject that comes after a finished one."""
+    def add_successor(self, entry: Entry) -> Entry:
+        """Adds the successor of a finished entry, and returns it."""
         made = replace(
             entry,
             entry_id=new_entry_id(),
@@ -242,7 +242,7 @@ class FakeQueues:
         if entry.state not in _DISMISSIBLE:
             return ActionResult(ActionOutcome.UNCHANGED, entry_id, entry.state)
         if not dry_run:
-            self.revise([entry_id], state=EntryState.DISMISSED, notes=(reason, *entry.notes))
+            self.raise_revision([entry_id], state=EntryState.DISMISSED, notes=(reason, *entry.notes))
         return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
 
 

@@ -20,7 +20,7 @@ class _Row:
 
 @dataclass
 class FakeSales:
-    """Implements ports.sales.SaleStore. ``requests_per_minute``: of every account."""
+    """Implements ports.sales.SaleStore. Every account has the allowance ``requests_per_minute``."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     requests_per_minute: int = 300
@@ -28,10 +28,10 @@ class FakeSales:
     next_at: dict[TillId, float] = field(default_factory=dict)
 
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
-        told = sorted(set(transaction_ids))
-        if sum(key[0] == till_id for key in self.rows) + len(told) > MAX_WAITING_SALES:
+        new_ids = sorted(set(transaction_ids))
+        if sum(key[0] == till_id for key in self.rows) + len(new_ids) > MAX_WAITING_SALES:
             raise ResourceExhausted("too many sales wait", reason="TOO_MANY_WAITING_SALES", retry_after_seconds=30.0)
-        for transaction_id in told:
+        for transaction_id in new_ids:
             row = self.rows.get((till_id, transaction_id))
             if row is not None:
                 row.sale = replace(row.sale, revision=row.sale.revision + 1)

@@ -1,4 +1,4 @@
-"""What all fakes share: the step before each answer, and the faults that calls raise."""
+"""Scripts shared by all fakes: the step before each answer, and the faults that calls raise."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 Step: TypeAlias = Callable[[str], Awaitable[None]]
-"""Awaited with ``port.method`` before an answer. A test that replaces it decides which call goes on next, or never."""
+"""Awaited with ``port.method`` before an answer. A test that replaces it chooses which call continues next, or never."""
 Faults: TypeAlias = dict[str, "Exception | list[Exception | None]"]
-"""By method. One error: every call raises it. A list: the next calls raise its items in order; None lets one call through."""
+"""Faults by method. Every call raises a single error. The next calls raise the items of a list in order; None means no error."""
 
 
 async def no_step(_name: str) -> None:

@@ -1,4 +1,4 @@
-"""The shop in memory, with the bridge's rules of versions, or without a bridge."""
+"""Shop in memory, with the bridge's version rules, or without a bridge."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tillsync_server.ports.till import WritePermit
 SHOP_TIMEOUT_SECONDS = 20.0
 KEYS_MAX_BATCH = 100
 TypeRow = tuple[int, TillCustomerType | None]
-"""Version and type; None: deleted."""
+"""Version and type. None means deleted."""
 Answer = Callable[[Sequence[CustomerWrite]], list[WriteResult] | None]
 
 
-def _completed(write: CustomerWrite, held: CustomerWrite | None) -> CustomerWrite:
-    """With what is stored in the place of what was left out."""
+def _fill_gaps(write: CustomerWrite, held: CustomerWrite | None) -> CustomerWrite:
+    """Returns ``write`` with the stored values in place of the omitted ones."""
     if write.values is None or not write.values.gaps or held is None or held.values is None:
         return write
-    own, kept = write.values, held.values
+    own, stored = write.values, held.values
     values = replace(
         own,
-        points=kept.points if own.points is None else own.points,
-        credit=kept.credit if own.credit is None else own.credit,
-        type_id=kept.type_id if own.keeps_type else own.type_id,
+        points=stored.points if own.points is None else own.points,
+        credit=stored.credit if own.credit is None else own.credit,
+        type_id=stored.type_id if own.keeps_type else own.type_id,
         keeps_type=False,
     )
     return replace(write, values=values)
@@ -46,17 +46,17 @@ def _completed(write: CustomerWrite, held: CustomerWrite | None) -> CustomerWrit
 class FakeShop:
     """Implements ports.shop.ShopClient.
 
-    Scripted: ``answer`` and ``type_answer`` may raise, or give the results; None: the usual ones. ``faults`` by method, raised once the
-    permit was given. ``before_write`` sees each batch before it is sent. ``latency``: seconds of the event loop that a batch takes.
+    Tests script it. ``answer`` and ``type_answer`` may raise, or return the results; None means the usual results. ``faults`` are raised by
+    method, after the permit. ``before_write`` gets each batch before it is sent. ``latency``: seconds of the event loop that a batch takes.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
     has_bridge: bool = True
     users: set[int] = field(default_factory=set)
     registered: dict[int, datetime | None] | None = None
-    """When its users registered, by shop customer. None: it cannot say who its users are, as an older bridge."""
+    """Registration times by shop customer. None: the shop cannot return its users, like an older bridge."""
     stored: dict[int, CustomerWrite] = field(default_factory=dict)
-    """The newest write by shop customer; one without values is a tombstone."""
+    """Newest write by shop customer. A write without values is a tombstone."""
     type_rows: dict[int, TypeRow] = field(default_factory=dict)
     max_batch: int = 500
     latency: float = 0.0
@@ -78,7 +78,7 @@ class FakeShop:
 
     @property
     def requests(self) -> int:
-        """Batches sent."""
+        """Number of batches sent."""
         return len(self.batches)
 
     @property
@@ -105,11 +105,11 @@ class FakeShop:
         return [self.store(write) for write in writes] if answered is None else answered
 
     def store(self, write: CustomerWrite) -> WriteResult:
-        """Without a bridge no versions are compared, and what was there is not known."""
-        if write.woo_customer_id not in self.users or not self._is_meant(write):
+        """Stores one write. Without a bridge the shop compares no versions, and every write counts as a change."""
+        if write.woo_customer_id not in self.users or not self._is_for_this_user(write):
             return WriteResult(status=WriteStatus.NOT_FOUND)
         held = self.stored.get(write.woo_customer_id)
-        write = _completed(write, held)
+        write = _fill_gaps(write, held)
         if not self.has_bridge:
             self.stored[write.woo_customer_id] = write
             return WriteResult(status=WriteStatus.UPDATED)
@@ -117,12 +117,12 @@ class FakeShop:
         if held is not None and held.version >= write.version:
             repeated = same and held.version == write.version
             return WriteResult(status=WriteStatus.UNCHANGED) if repeated else WriteResult(status=WriteStatus.STALE, version=held.version)
-        # the time of the read that brought the values stays with them
+        # equal values keep the time of the read that brought them
         self.stored[write.woo_customer_id] = replace(held, version=write.version) if same and held is not None else write
         return WriteResult(status=WriteStatus.UNCHANGED if same else WriteStatus.UPDATED)
 
-    def _is_meant(self, write: CustomerWrite) -> bool:
-        """Whether the number belongs to the person whom the values are for."""
+    def _is_for_this_user(self, write: CustomerWrite) -> bool:
+        """Whether the present user of this id is the person of the write."""
         registered_at = (self.registered or {}).get(write.woo_customer_id)
         if registered_at is None or write.values is None:
             return True
@@ -181,11 +181,11 @@ class FakeShop:
 
 @dataclass
 class FakeShopGateway:
-    """Implements ports.shop.ShopGateway: every account has this shop. None: a test in which nothing may ask for a shop."""
+    """Implements ports.shop.ShopGateway. Every account has this shop. With None the test fails if anything requests a shop."""
 
     shop: FakeShop | None
 
     def client(self, account: Account, gate: RequestGate | None = None) -> FakeShop:
         if self.shop is None:
-            raise AssertionError("the shop was asked for")
+            raise AssertionError("a shop was requested")
         return gated(self.shop, gate)

@@ -1,4 +1,4 @@
-"""What the shop is known to hold, in memory."""
+"""Known state of the shop in memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeShopState:
-    """Implements ports.links.ShopStateStore over the links of ``links``, which also know whose lane it is."""
+    """Implements ports.links.ShopStateStore over ``links``, which also has the owner of each lane."""
 
     def __init__(self, clock: FakeClock, links: FakeLinks) -> None:
         self._clock = clock
         self._links = links
         self.settings_of: dict[AccountId, datetime] = {}
-        """``Account.update_time`` as it is stored. An account that is not in it: any settings are the present ones."""
+        """Stored ``Account.update_time``. For a missing account any settings count as current."""
         self.last_versions: dict[tuple[str, int], int] = {}
         self.type_hashes: dict[int, bytes | None] = {}
         self.type_lapses: dict[int, int] = {}
@@ -43,13 +43,13 @@ class FakeShopState:
         basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
         raise_fault(self.faults, "next_versions")
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return {}
-        wanted = [each for each in dict.fromkeys(woo_customer_ids) if basis is None or self._still_wanted(lease.account_id, each, basis)]
-        self._doubt_hashes(lease.account_id, wanted)
-        return {each: self._draw(("customer", each), at_least.get(each, 0)) for each in wanted}
+        ids = [each for each in dict.fromkeys(woo_customer_ids) if basis is None or self._is_current(lease.account_id, each, basis)]
+        self._clear_hashes(lease.account_id, ids)
+        return {each: self._draw(("customer", each), at_least.get(each, 0)) for each in ids}
 
-    def _still_wanted(self, account_id: AccountId, woo: WooCustomerId, basis: WriteBasis) -> bool:
+    def _is_current(self, account_id: AccountId, woo: WooCustomerId, basis: WriteBasis) -> bool:
         if not self._settings_are_of(account_id, basis.settings_of):
             return False
         link = self._links.of_woo(account_id, woo)
@@ -62,7 +62,7 @@ class FakeShopState:
     async def next_type_version(
         self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
     ) -> int | None:
-        if not self._links.is_ours(lease) or not self._settings_are_of(lease.account_id, settings_of):
+        if not self._links.owns_lane(lease) or not self._settings_are_of(lease.account_id, settings_of):
             return None
         if type_id in self.type_hashes:
             self.type_hashes[type_id] = None
@@ -75,7 +75,7 @@ class FakeShopState:
 
     async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
         raise_fault(self.faults, "confirm")
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return
         self.confirmed += writes
         for write in writes:
@@ -83,10 +83,10 @@ class FakeShopState:
             if link is not None and link.epos_customer_id == write.epos_customer_id:
                 self._links.put(replace(link, content_hash=write.content_hash, hash_lapses=lease.lapses, as_of=write.as_of or link.as_of))
             else:
-                self._doubt(lease.account_id, [write.woo_customer_id])
+                self._rewrite(lease.account_id, [write.woo_customer_id])
 
     async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return
         self.type_hashes[type_id] = content_hash
         self.type_lapses[type_id] = lease.lapses
@@ -99,12 +99,12 @@ class FakeShopState:
         return self.type_hashes.get(type_id) if self.type_lapses.get(type_id, 0) >= lease.lapses else None
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return
         self.removed += woo_customer_ids
         for each in woo_customer_ids:
             self._links.removals.pop((lease.account_id, each), None)
-        self._doubt(lease.account_id, woo_customer_ids)
+        self._rewrite(lease.account_id, woo_customer_ids)
 
     async def mark_gone(
         self,
@@ -114,25 +114,25 @@ class FakeShopState:
         woo: Sequence[WooCustomerId] = (),
         of: Sequence[EposCustomerId] = (),
     ) -> None:
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return
         self.gone_epos += epos
         self.gone_woo += woo
         self._links.mark_gone(lease.account_id, epos=epos, woo=woo, of=of)
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
-        if not self._links.is_ours(lease):
+        if not self._links.owns_lane(lease):
             return
         for link in [each for each in self._links.links if each.account_id == lease.account_id and each.epos_customer_id in epos]:
             self._links.put(replace(link, epos_read_at=self._clock.database_now()))
 
-    def _doubt_hashes(self, account_id: AccountId, woo_customer_ids: Sequence[WooCustomerId]) -> list[EposCustomerId]:
+    def _clear_hashes(self, account_id: AccountId, woo_customer_ids: Sequence[WooCustomerId]) -> list[EposCustomerId]:
         links = [link for each in woo_customer_ids if (link := self._links.of_woo(account_id, each)) is not None]
         for link in links:
             self._links.put(replace(link, content_hash=None))
         return [link.epos_customer_id for link in links]
 
-    def _doubt(self, account_id: AccountId, woo_customer_ids: Sequence[WooCustomerId]) -> None:
-        """Who is linked to these shop customers now is written anew."""
-        for epos in self._doubt_hashes(account_id, woo_customer_ids):
-            self._links.refresh(account_id, epos)
+    def _rewrite(self, account_id: AccountId, woo_customer_ids: Sequence[WooCustomerId]) -> None:
+        """Enqueues a new write of the till customers that are linked to these shop customers now."""
+        for epos in self._clear_hashes(account_id, woo_customer_ids):
+            self._links.enqueue_live(account_id, epos)

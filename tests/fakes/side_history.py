@@ -1,4 +1,4 @@
-"""Which entry opened a side's problem, in memory."""
+"""History of the problems that entries opened, in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 
 class FakeSideHistory:
-    """Implements ports.lanes.SideHistory. ``opened``: as tests set it."""
+    """Implements ports.lanes.SideHistory. Tests set ``opened``."""
 
     def __init__(self) -> None:
         self.opened: dict[tuple[EntryId, Side], int] = {}

@@ -1,4 +1,4 @@
-"""Which accounts a change at the till concerns, in memory."""
+"""Accounts that a change at the till concerns, in memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from tillsync_server.domain.ids import AccountId, TillId
 
 @dataclass
 class FakeSubjectAccounts:
-    """Implements ports.subject_accounts.SubjectAccounts. ``linked``, ``candidates`` (of held orders) and ``known_types``: pairs
-    of account and till customer, or type."""
+    """Implements ports.subject_accounts.SubjectAccounts.
+
+    ``linked``, ``candidates`` (of held orders) and ``known_types`` are pairs of an account and a till customer, or a type.
+    """
 
     accounts: FakeAccounts
     linked: set[tuple[str, int]] = field(default_factory=set)

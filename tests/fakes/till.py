@@ -1,4 +1,4 @@
-"""The till in memory, with twins, moods and lost answers, on a clock that tests move."""
+"""Till in memory, with twins, search modes and lost answers, on a clock that tests advance."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def a_row(customer: TillCustomer) -> ListedCustomer:
 
 @dataclass
 class LostAnswer:
-    """The next create is stored ``stored_after_seconds`` later (None: never), and answered with ``error``."""
+    """The next create raises ``error``. The till stores its customer ``stored_after_seconds`` later, or never if that is None."""
 
     error: UpstreamError
     stored_after_seconds: float | None = 0.0
 
 
 @dataclass
-class _Late:
+class _LateCreate:
     at: float
     customer: NewTillCustomer
 
@@ -53,8 +53,8 @@ class _Late:
 class FakeTill:
     """Implements ports.till.TillClient.
 
-    Request log: ``calls`` with their arguments, ``called_at`` with their times. Scripted: ``faults``, ``decide_fault``, ``create_answers``,
-    ``on_call``, ``latency``, ``match``, ``ignores_names``.
+    ``calls`` records the requests with their arguments, ``called_at`` their times. Tests script ``faults``, ``decide_fault``,
+    ``create_answers``, ``on_call``, ``latency``, ``match`` and ``ignores_names``.
     """
 
     def __init__(self, clock: FakeClock | None = None, step: Step = no_step, *, latency: float = 0.0) -> None:
@@ -65,12 +65,12 @@ class FakeTill:
         self.customers: dict[int, TillCustomer] = {}
         self.types: dict[int, TillCustomerType] = {}
         self.buyers: dict[int, EposCustomerId | None] = {}
-        """By the transaction of a sale."""
+        """Customer of each sale, by its transaction."""
         self.match = EmailMatch.IGNORING_CASE
         self.blind_to = ""
-        """The email search finds nobody whose email has one of these characters."""
+        """The email search finds no email with one of these characters."""
         self.blind_from = 1_000
-        """Nor anybody whose email has so many characters or more."""
+        """The email search finds no email with this many characters or more."""
         self.ignores_names = False
         """The till has no search by name."""
         self.page_size = 200
@@ -78,19 +78,19 @@ class FakeTill:
         self.called_at: list[float] = []
         self.faults: Faults = {}
         self.decide_fault: Callable[[str, Any], Exception | None] = lambda method, argument: None
-        """Asked where ``faults`` has none; with the method and its argument."""
+        """Returns the fault of a call without one in ``faults``. Gets the method and its argument."""
         self.create_answers: list[LostAnswer | None] = []
         self.created: list[NewTillCustomer] = []
-        """What the till was sent and took, stored or not (yet)."""
+        """Creates that the till accepted, including those that it has not stored (yet)."""
         self.hidden_from_search: set[EposCustomerId] = set()
-        """Stored, and not in the search's index yet; reads and lists show them."""
+        """Stored customers that the search does not index yet. Reads and lists return them."""
         self.unreadable: dict[EposCustomerId, str] = {}
-        """Stored, and its row cannot be read, in lists, searches and alone: why."""
+        """Reasons by customer. The customer is stored, but lists, searches and reads return an unreadable row."""
         self.soft_deleted: set[EposCustomerId] = set()
-        """Gone from search and list, still served by id."""
+        """Customers that searches and lists omit, but reads by id return."""
         self.on_call: dict[str, list[Callable[[], object]]] = {}
-        """Done, in order, right before the next calls of a method answer."""
-        self._late: list[_Late] = []
+        """Callbacks by method. Each of the next calls runs one of them before it answers."""
+        self._late: list[_LateCreate] = []
         self._next_id = 100
         self._clock.on_advance(self._store_late)
 
@@ -111,9 +111,9 @@ class FakeTill:
         self.types.update((each.epos_customer_type_id, each) for each in types)
 
     def with_email(self, email: str) -> list[EposCustomerId]:
-        """The truth: the stored customers who have this email after normalising."""
-        wanted = normalise_email(email)
-        return sorted(each.epos_customer_id for each in self.customers.values() if normalise_email(each.email) == wanted)
+        """Returns the stored customers with this normalised email, without the limits of the search."""
+        normalised = normalise_email(email)
+        return sorted(each.epos_customer_id for each in self.customers.values() if normalise_email(each.email) == normalised)
 
     def count(self, *methods: str) -> int:
         return sum(name in methods for name, _ in self.calls)
@@ -144,8 +144,8 @@ class FakeTill:
             sign_up_date=customer.sign_up_date,
         )
 
-    async def _arrives(self, method: str, argument: object) -> Exception | None:
-        """The fault this call meets."""
+    async def _record_call(self, method: str, argument: object) -> Exception | None:
+        """Records the call and runs its step. Returns the call's fault."""
         self.calls.append((method, argument))
         self.called_at.append(self._clock())
         await self._step(f"till.{method}")
@@ -156,7 +156,7 @@ class FakeTill:
         return next_fault(self.faults, method) or self.decide_fault(method, argument)
 
     async def _called(self, method: str, argument: object = None) -> None:
-        if (fault := await self._arrives(method, argument)) is not None:
+        if (fault := await self._record_call(method, argument)) is not None:
             raise fault
 
     # the port
@@ -172,10 +172,10 @@ class FakeTill:
     async def list_customers(self, page: int) -> CustomerPage:
         await self._called("list_customers", page)
         rows = [self.customers[key] for key in sorted(self.customers) if key not in self.soft_deleted]
-        readable, unread = self._apart(rows[(page - 1) * self.page_size : page * self.page_size])
+        readable, unread = self._split_unreadable(rows[(page - 1) * self.page_size : page * self.page_size])
         return CustomerPage(rows=tuple(map(a_row, readable)), number=page, unread=unread)
 
-    def _apart(self, rows: Sequence[TillCustomer]) -> tuple[tuple[TillCustomer, ...], tuple[UnreadRow, ...]]:
+    def _split_unreadable(self, rows: Sequence[TillCustomer]) -> tuple[tuple[TillCustomer, ...], tuple[UnreadRow, ...]]:
         unread = tuple(
             UnreadRow(position=at, customer_id=row.epos_customer_id, reason=self.unreadable[row.epos_customer_id], texts=(row.email,))
             for at, row in enumerate(rows, start=1)
@@ -198,19 +198,19 @@ class FakeTill:
             case EmailMatch.FINDS_NOTHING:
                 rows = []
         rows = [each for each in rows if len(each.email) < self.blind_from and not set(self.blind_to) & set(each.email)]
-        readable, unread = self._apart(rows)
+        readable, unread = self._split_unreadable(rows)
         ignored = any(text.casefold() not in each.email.casefold() for each in readable)
         return EmailSearch(searched=text, rows=readable, filter_ignored=ignored, unread=() if ignored else unread)
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
         await self._called("search_by_name", text)
-        wanted = text.strip().casefold()
-        if not wanted:
+        folded = text.strip().casefold()
+        if not folded:
             raise ValueError("an empty text cannot be searched for")
         if self.ignores_names:
             return NameSearch(rows=(), filter_ignored=True, truncated=False)
-        by_surname = [each for each in self._searchable() if wanted in each.surname.casefold()]
-        by_forename = [each for each in self._searchable() if wanted in each.forename.casefold()]
+        by_surname = [each for each in self._searchable() if folded in each.surname.casefold()]
+        by_forename = [each for each in self._searchable() if folded in each.forename.casefold()]
         found = {each.epos_customer_id: each for each in (*by_surname, *by_forename)}
         truncated = max(len(by_surname), len(by_forename)) > limit
         return NameSearch(rows=tuple(found.values()), filter_ignored=False, truncated=truncated)
@@ -219,9 +219,9 @@ class FakeTill:
         return [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search | self.soft_deleted]
 
     async def create_customer(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
-        fault = await self._arrives("create_customer", customer.email)
-        if not isinstance(fault, Unreachable | Throttled):  # these two come before anything is sent
-            permit.seconds_allowed(TILL_TIMEOUT_SECONDS)  # and nothing between this and the bytes
+        fault = await self._record_call("create_customer", customer.email)
+        if not isinstance(fault, Unreachable | Throttled):  # both are raised before a request is sent
+            permit.seconds_allowed(TILL_TIMEOUT_SECONDS)  # the last step before the bytes are sent
         if fault is not None:
             raise fault
         self.created.append(customer)
@@ -231,7 +231,7 @@ class FakeTill:
             await self._step("till.create_answer")
             return customer_id
         if answer.stored_after_seconds is not None:
-            self._late.append(_Late(self._clock() + answer.stored_after_seconds, customer))
+            self._late.append(_LateCreate(self._clock() + answer.stored_after_seconds, customer))
             self._store_late()
         await self._step("till.create_answer")
         raise answer.error
@@ -258,7 +258,7 @@ class FakeTill:
 
 @dataclass
 class FakeTillGateway:
-    """Implements ports.till.TillGateway: every account has this till. ``by_class``: tills of their own, to see which class asked what."""
+    """Implements ports.till.TillGateway. Every account has this till. ``by_class`` gives request classes their own tills."""
 
     till: FakeTill
     by_class: dict[RequestClass, FakeTill] = field(default_factory=dict)

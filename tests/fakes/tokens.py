@@ -17,9 +17,9 @@ from tillsync_server.domain.tokens import Token
 
 @dataclass
 class FakeTokens:
-    """Implements ports.accounts.TokenStore. ``asked``: how often hashes were looked up. ``gate``: look-ups answer once it is set.
+    """Implements ports.accounts.TokenStore. ``lookups`` counts the look-ups of hashes. ``gate``: look-ups answer when it is set.
 
-    ``accounts`` None: every account exists.
+    Without ``accounts`` every account exists.
     """
 
     accounts: FakeAccounts | None = None
@@ -27,11 +27,11 @@ class FakeTokens:
     clock: FakeClock = field(default_factory=FakeClock)
     tokens: dict[str, Token] = field(default_factory=dict)
     hashes: dict[bytes, str] = field(default_factory=dict)
-    asked: int = 0
+    lookups: int = 0
     gate: asyncio.Event | None = None
     faults: Faults = field(default_factory=dict)
     used: list[str] = field(default_factory=list)
-    """As they were noted, repetitions included."""
+    """Noted uses, including repetitions."""
 
     async def create(self, token: Token, secret_hash: bytes) -> Token:
         if self.accounts is not None and token.account_id is not None and token.account_id not in self.accounts.accounts:
@@ -49,8 +49,8 @@ class FakeTokens:
         return (await self.by_hashes([secret_hash])).get(secret_hash)
 
     async def by_hashes(self, secret_hashes: Sequence[bytes]) -> dict[bytes, Token]:
-        """What stood there when they were asked for, however long the answer takes."""
-        self.asked += 1
+        """Returns the tokens as they were at the time of the call, even if the answer takes long."""
+        self.lookups += 1
         answer = {each: self.tokens[self.hashes[each]] for each in secret_hashes if each in self.hashes}
         if self.gate is not None:
             await self.gate.wait()

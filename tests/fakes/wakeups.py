@@ -1,4 +1,4 @@
-"""Words between processes, within one."""
+"""Notifications between processes, in one process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync_server.domain.ids import AccountId, EntryId
 
 
 class FakeWakeUps:
-    """Implements ports.wakeups.Notifier and WakeUps: what is told is heard at once."""
+    """Implements ports.wakeups.Notifier and WakeUps. Each notification calls its listeners at once."""
 
     def __init__(self) -> None:
         self._lanes_ready: list[Callable[[], None]] = []

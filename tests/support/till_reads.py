@@ -24,4 +24,4 @@ def scattered(customers: int, waiting: int) -> list[int]:
 
 
 def known_pages(world: ShopWorld, last_page: int | None) -> None:
-    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=last_page)
+    world.knowledge.stored[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=last_page)

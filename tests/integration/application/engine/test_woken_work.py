@@ -247,9 +247,9 @@ async def until_done(shop: Shop, process: Working) -> None:
     async def is_done() -> bool:
         left = await shop.world.fetch("SELECT 1 FROM till_sale UNION ALL SELECT 1 FROM requeue")
         untold = await shop.world.fetch("SELECT 1 FROM order_event WHERE sequence > delivered")
-        return not left and not untold and process.receiver.asked > 0
+        return not left and not untold and process.receiver.sends > 0
 
-    await until(is_done, lambda: (process.till.calls, process.receiver.asked))
+    await until(is_done, lambda: (process.till.calls, process.receiver.sends))
 
 
 async def test_a_process_works_off_what_another_leaves_long_before_its_floor(shop: Shop) -> None:

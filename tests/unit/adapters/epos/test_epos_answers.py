@@ -172,7 +172,7 @@ async def test_requests_of_lower_classes_take_only_available_allowance(
     server.answers(json_answer([V2_ROW]), json_answer([]))
     await world.client(server.url, request_class=request_class).search_by_email("ada@example.test")
     assert world.budget.taken == [("till-a", 1, 77)] * 2
-    assert world.budget.questions == 2
+    assert world.budget.take_calls == 2
     assert world.waited == []
 
 

@@ -104,7 +104,7 @@ async def test_bulk_alone_uses_the_whole_allowance_without_polling() -> None:
     async with world.endlessly(BULK):
         await asyncio.sleep(120)
     assert 115 <= len(world.sent) <= 121
-    assert world.budget.questions <= 2 * len(world.sent), "the answer has the time of the next request"
+    assert world.budget.take_calls <= 2 * len(world.sent), "the answer has the time of the next request"
     assert not world.refused
 
 

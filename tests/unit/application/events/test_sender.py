@@ -71,7 +71,7 @@ async def released(harness: Harness, clock: Callable[[], float] | None = None) -
     sender = harness.sender(clock)
     sender.start()
     try:
-        await within(harness.outbox.given_back.wait())
+        await within(harness.outbox.lease_released.wait())
         yield sender
     finally:
         await sender.stop()
@@ -86,7 +86,7 @@ async def test_updated_unchanged_and_stale_events_are_acknowledged_and_refused_o
         EventResult(status=EventStatus.STALE, held_sequence=9),
         EventResult(status=EventStatus.INVALID, field="outcome"),
     ]
-    harness.receiver.answer = lambda waiting, permit: first if harness.receiver.asked == 1 else None
+    harness.receiver.answer = lambda waiting, permit: first if harness.receiver.sends == 1 else None
     async with released(harness) as sender:
         acknowledged = [(one.order_id, one.sequence, one.held_sequence) for one in harness.outbox.acknowledged]
         assert acknowledged[:3] == [(1, 1, None), (2, 1, None), (3, 1, 9)]
@@ -94,28 +94,28 @@ async def test_updated_unchanged_and_stale_events_are_acknowledged_and_refused_o
         assert [(order_id, named) for order_id, (_, named, _) in harness.outbox.refused[SHOP].items()] == [(4, "outcome")]
         assert harness.outbox.waiting_of(SHOP) == [], "it does not stop the others, nor is it sent over and over"
         assert (sender.counters.delivered, sender.counters.refused) == (3 + 1, 1)
-        assert harness.outbox.released == [(0, 0.0)]
+        assert harness.outbox.releases == [(0, 0.0)]
 
 
 async def test_refused_event_is_resent_after_its_delay() -> None:
     harness = Harness([an_event(1)])
     harness.receiver.answer = lambda waiting, permit: (
-        [EventResult(status=EventStatus.INVALID, field="type")] if harness.receiver.asked == 1 else None
+        [EventResult(status=EventStatus.INVALID, field="type")] if harness.receiver.sends == 1 else None
     )
     async with released(harness) as sender:
-        assert (await sender.resend_refused(), harness.receiver.asked) == (False, 1)
+        assert (await sender.resend_refused(), harness.receiver.sends) == (False, 1)
         harness.outbox.clock.advance(EventSettings().resend_refused_seconds)
-        harness.outbox.given_back.clear()
+        harness.outbox.lease_released.clear()
         await sender.resend_refused()
-        await within(harness.outbox.given_back.wait())
-        assert (harness.receiver.asked, harness.outbox.waiting_of(SHOP), harness.outbox.refused[SHOP]) == (2, [], {})
+        await within(harness.outbox.lease_released.wait())
+        assert (harness.receiver.sends, harness.outbox.waiting_of(SHOP), harness.outbox.refused[SHOP]) == (2, [], {})
 
 
 async def test_unprocessed_events_are_resent_at_once_while_the_shop_makes_progress() -> None:
     harness = Harness([an_event(order) for order in (1, 2, 3)])
     harness.receiver.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
     async with released(harness):
-        assert harness.receiver.asked == 3
+        assert harness.receiver.sends == 3
         assert harness.outbox.waiting_of(SHOP) == []
 
 
@@ -123,8 +123,8 @@ async def test_shop_without_progress_is_backed_off() -> None:
     harness = Harness([an_event(1)])
     harness.receiver.answer = lambda waiting, permit: [NOT_DONE]
     async with released(harness) as sender:
-        assert harness.receiver.asked == 1
-        [(failures, delay)] = harness.outbox.released
+        assert harness.receiver.sends == 1
+        [(failures, delay)] = harness.outbox.releases
         assert (failures, sender.counters.failed_tries) == (3, 1)
         assert 20 <= delay <= 25  # five seconds, doubled twice
 
@@ -138,7 +138,7 @@ async def test_a_failed_try_keeps_every_event() -> None:
     harness.receiver.answer = away
     async with released(harness):
         assert len(harness.outbox.waiting_of(SHOP)) == 2
-        assert harness.outbox.released == [(3, 600.0)]
+        assert harness.outbox.releases == [(3, 600.0)]
 
 
 async def test_internal_fault_backs_off_like_a_failed_try() -> None:
@@ -149,7 +149,7 @@ async def test_internal_fault_backs_off_like_a_failed_try() -> None:
 
     harness.receiver.answer = faulty
     async with released(harness):
-        [(failures, delay)] = harness.outbox.released
+        [(failures, delay)] = harness.outbox.releases
         assert failures == 3
         assert delay >= 20
 
@@ -170,14 +170,14 @@ async def test_nearly_expired_lease_sends_nothing() -> None:
 
     harness.receiver.answer = late
     async with released(harness, lambda: now):
-        assert harness.receiver.asked == 1
+        assert harness.receiver.sends == 1
 
 
 async def test_account_deleted_meanwhile_is_released_without_a_request() -> None:
     harness = Harness([an_event(1)])
     harness.outbox.after_claim = harness.bridge_leaves
     async with released(harness):
-        assert (harness.receiver.asked, harness.outbox.released) == (0, [(0, 0.0)])
+        assert (harness.receiver.sends, harness.outbox.releases) == (0, [(0, 0.0)])
 
 
 def test_event_item_has_the_fields_of_the_wire_format() -> None:

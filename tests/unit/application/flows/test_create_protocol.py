@@ -289,7 +289,7 @@ async def test_settled_intent_stays_while_the_search_is_unproven(world: FlowWorl
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=0)]
     await protocol(world).find_or_create(CUSTOMER)
     world.till.match = EmailMatch.FINDS_NOTHING
-    world.knowledge.known.clear()
+    world.knowledge.stored.clear()
     world.clock.advance(SETTLE)
     verdict = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(verdict, Verdict)

@@ -40,7 +40,7 @@ async def test_read_of_this_or_another_process_is_a_proof() -> None:
     assert await world.context().deletion_check.of_customer(NOT_THERE) is None  # another lease
     assert world.till.requests == 0
     await asyncio.sleep(601)
-    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(
+    world.knowledge.stored[world.account.till_id, world.account.till_configuration] = TillKnowledge(
         customers_read_at=present() - timedelta(minutes=9)
     )
     assert await world.context().deletion_check.of_customer(NOT_THERE) is None
@@ -109,12 +109,12 @@ async def test_reads_are_stored_seldom_and_last_pages_always() -> None:
     world = ShopWorld()
     deletion_check, key = world.context().deletion_check, (world.account.till_id, world.account.till_configuration)
     await deletion_check.note_customers_read()
-    first = world.knowledge.known[key].customers_read_at
+    first = world.knowledge.stored[key].customers_read_at
     await asyncio.sleep(5)
     await deletion_check.note_customers_read()
-    assert world.knowledge.known[key].customers_read_at == first
+    assert world.knowledge.stored[key].customers_read_at == first
     await deletion_check.note_customers_read(last_page=9)
-    assert world.knowledge.known[key].last_page == 9
+    assert world.knowledge.stored[key].last_page == 9
     await asyncio.sleep(15)
     await deletion_check.note_customers_read()
-    assert world.knowledge.known[key].customers_read_at == present()
+    assert world.knowledge.stored[key].customers_read_at == present()

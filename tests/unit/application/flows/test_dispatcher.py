@@ -120,9 +120,9 @@ async def test_settings_are_read_once_per_version() -> None:
         world.link(each)
     work = world.lane.open(FlowHandler(world.services))
     await work.run([entry_of(1), entry_of(2)])
-    assert world.lane.asked_for_settings == 1
+    assert world.lane.settings_reads == 1
     await work.run([entry_of(3, config_version=2)])
-    assert world.lane.asked_for_settings == 2
+    assert world.lane.settings_reads == 2
     assert len(world.lane.finished) == 3
     await work.close()
 

@@ -101,7 +101,7 @@ async def test_other_person_unknown_to_the_till_is_held_without_a_create(world: 
     assert verdict.notes[0].startswith("shop customer 12 is another person than the one who was linked to customer 501")
     assert world.till.count("create_customer") == 0
     assert (world.links.of_epos(501).is_usable, world.links.removals) == (False, {(ACCOUNT.account_id, SHOPPER): 501})
-    assert world.links.refreshed == [501], "the till customer's next entry removes the values from the stranger"
+    assert world.links.enqueued_live == [501], "the till customer's next entry removes the values from the stranger"
 
 
 async def test_other_person_with_several_till_customers_is_held_with_candidates(world: FlowWorld) -> None:
@@ -175,7 +175,7 @@ async def test_orders_of_a_deleted_shop_customer_match_without_a_link(world: Flo
         verdict = await flow.run(order_entry(ACCOUNT, order_facts(1000 + number, email=ADA)))
         assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
         assert verdict.notes == ("shop customer 12 is deleted in the shop: nothing is written there",)
-    assert (world.till.calls, world.shop.count("read_users"), world.links.refreshed) == ([], 1, [])
+    assert (world.till.calls, world.shop.count("read_users"), world.links.enqueued_live) == ([], 1, [])
     assert world.links.of_epos(501).is_usable is False
 
 
@@ -185,7 +185,7 @@ async def test_a_restored_shop_customer_is_linked_again(world: FlowWorld) -> Non
     world.shop.registered = {12: BEFORE}
     verdict = await match(world, order(BEFORE))
     assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
-    assert (world.links.of_epos(501).is_usable, world.links.refreshed) == (True, [501])
+    assert (world.links.of_epos(501).is_usable, world.links.enqueued_live) == (True, [501])
 
 
 async def test_proven_deleted_pair_is_not_linked_if_the_shop_is_unavailable(world: FlowWorld) -> None:
@@ -268,7 +268,7 @@ async def test_deleted_customer_still_found_by_the_search_is_not_linked_again(wo
         Disposition.RETRY,
         ("linking the customer: Epos Now's search still finds customer 501, which is deleted there",),
     )
-    assert world.links.refreshed == []
+    assert world.links.enqueued_live == []
 
 
 # till customers without a recent read
@@ -279,7 +279,7 @@ async def test_linked_till_customer_not_read_for_a_day_is_queued_for_a_read(worl
     linked(world, BEFORE)
     world.clock.advance(hours * 3600)
     verdict = await match(world, order(BEFORE))
-    assert (verdict.outcome, world.links.checked_soon, world.till.calls) == (Outcome.MATCHED_LINK, checked, [])
+    assert (verdict.outcome, world.links.enqueued_bulk, world.till.calls) == (Outcome.MATCHED_LINK, checked, [])
 
 
 async def test_unavailable_shop_is_not_asked_by_each_order(world: FlowWorld) -> None:

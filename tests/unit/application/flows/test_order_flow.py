@@ -103,7 +103,7 @@ async def test_match_or_create_creates_for_a_guest_and_releases_held_orders(worl
     [made] = world.till.with_email(ADA)
     assert_answer(verdict, Outcome.CUSTOMER_CREATED, "Customer created", made)
     assert "not linked" in verdict.notes[0]
-    assert (world.links.pairs(), world.links.released) == (set(), [ADA])
+    assert (world.links.pairs(), world.links.requeued_guests) == (set(), [ADA])
     again = await match(world, guest_facts(1043), account)
     assert_answer(again, Outcome.MATCHED_EMAIL, "Matched by email", made)
 
@@ -113,7 +113,7 @@ async def test_guest_with_twins_at_the_till_is_held_with_both(world: FlowWorld) 
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_OR_CREATE))
     assert_held(verdict, Outcome.DUPLICATE_EMAIL, f"{twins[0]}, {twins[1]}")
     assert (verdict.comment, verdict.candidate_ids) == (DUPLICATE_COMMENT, twins)
-    assert world.links.released == []
+    assert world.links.requeued_guests == []
 
 
 # chosen by a person
@@ -215,7 +215,7 @@ async def test_unknown_email_creates_and_links_a_customer(world: FlowWorld) -> N
     assert verdict.notes == ("linked to shop customer 12",)
     [link] = world.links.links
     assert (link.epos_customer_id, link.woo_customer_id, link.origin) == (made, 12, LinkOrigin.CREATED)
-    assert world.links.refreshed == [made]
+    assert world.links.enqueued_live == [made]
     [sent] = world.till.created
     assert (sent.forename, sent.surname, sent.email, sent.phone) == ("Ada", "Byron", ADA, "01200000000")
     assert sent.sign_up_date == "2026-02-27T09:30:15"
@@ -324,7 +324,7 @@ async def test_different_billing_email_matches_without_a_link(world: FlowWorld, 
     outcome = Outcome.MATCHED_EMAIL if found else Outcome.CUSTOMER_CREATED
     assert (verdict.outcome, verdict.epos_customer_id, verdict.state) == (outcome, customer, EntryState.PROCESSED)
     assert "the billing email differs from the account email" in verdict.notes[0]
-    assert (world.links.pairs(), world.links.released) == (set(), [])
+    assert (world.links.pairs(), world.links.requeued_guests) == (set(), [])
 
 
 async def test_billing_email_equal_to_the_account_email_links(world: FlowWorld) -> None:

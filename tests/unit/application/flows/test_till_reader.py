@@ -35,7 +35,7 @@ async def test_waiting_customers_are_read_by_pages(customers: int, must: int) ->
 async def test_known_last_page_is_not_exceeded() -> None:
     world = ShopWorld()
     world.put(*range(1, 2_001))
-    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=10)
+    world.knowledge.stored[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=10)
     reader, wanted = TillReader(world.context()), scattered(2_000, 1_000)
     assert ids_of(await read_all(reader, wanted)) == wanted
     assert world.till.requests == 10
@@ -46,7 +46,7 @@ async def test_known_last_page_is_not_exceeded() -> None:
 async def test_customers_fewer_than_pages_are_read_singly() -> None:
     world = ShopWorld()
     world.put(*range(1, 50_001))
-    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=250)
+    world.knowledge.stored[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=250)
     reader, wanted = TillReader(world.context()), scattered(50_000, 200)
     assert ids_of(await read_all(reader, wanted)) == wanted
     assert (world.till.count("read_customer"), world.till.count("list_customers")) == (200, 0)
@@ -84,7 +84,7 @@ async def test_last_page_of_a_whole_scan_is_stored() -> None:
     reader, wanted = TillReader(world.context()), [*range(1, 400), 9_999]
     results = await read_all(reader, wanted)
     assert ids_of(results) == [*range(1, 400), "Missing"]
-    assert world.knowledge.known[world.account.till_id, world.account.till_configuration].last_page == 3
+    assert world.knowledge.stored[world.account.till_id, world.account.till_configuration].last_page == 3
     assert [call[1] for call in world.till.calls if call[0] == "read_customer"] == [9_999]
     await reader.close()
 

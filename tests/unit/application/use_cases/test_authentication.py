@@ -46,7 +46,7 @@ async def test_known_token_gives_its_caller_and_is_read_once() -> None:
     assert not caller.may_touch("shop-b")
     assert harness.authenticator.cached("Bearer s3cret") == caller
     await harness.authenticator.authenticate("Bearer s3cret")
-    assert harness.tokens.asked == 1
+    assert harness.tokens.lookups == 1
     await harness.authenticator.close()
 
 
@@ -56,7 +56,7 @@ async def test_header_without_bearer_token_is_refused_without_a_query(header: st
     with pytest.raises(Unauthenticated) as refused:
         await harness.authenticator.authenticate(header)
     assert refused.value.reason == "TOKEN_MISSING"
-    assert harness.tokens.asked == 0
+    assert harness.tokens.lookups == 0
 
 
 async def test_bearer_scheme_is_case_insensitive() -> None:
@@ -72,7 +72,7 @@ async def test_an_unknown_token_is_refused_and_costs_one_query() -> None:
         with pytest.raises(Unauthenticated) as refused:
             await harness.authenticator.authenticate("Bearer wrong")
         assert refused.value.reason == "TOKEN_UNKNOWN"
-    assert harness.tokens.asked == 1
+    assert harness.tokens.lookups == 1
     assert harness.authenticator.cached("Bearer wrong") is None
 
 
@@ -80,7 +80,7 @@ async def test_overlong_token_is_refused_without_a_query() -> None:
     harness = Harness()
     with pytest.raises(Unauthenticated):
         await harness.authenticator.authenticate("Bearer " + "x" * 513)
-    assert harness.tokens.asked == 0
+    assert harness.tokens.lookups == 0
 
 
 async def test_revoked_token_is_refused_within_five_seconds_without_notification() -> None:
@@ -112,7 +112,7 @@ async def test_token_read_before_its_revocation_is_not_cached_after_it() -> None
     harness = Harness(tokens=FakeTokens(gate=asyncio.Event()))
     harness.add("s3cret")
     asking = asyncio.create_task(harness.authenticator.authenticate("Bearer s3cret"))
-    await until(lambda: harness.tokens.asked)
+    await until(lambda: harness.tokens.lookups)
     harness.revoke("s3cret")
     harness.wakeups.tokens_changed()
     assert harness.tokens.gate is not None
@@ -128,13 +128,13 @@ async def test_concurrent_callers_share_one_query_that_survives_a_cancelled_call
     harness = Harness(tokens=FakeTokens(gate=asyncio.Event()))
     harness.add("s3cret")
     crowd = [asyncio.create_task(harness.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
-    await until(lambda: harness.tokens.asked)
+    await until(lambda: harness.tokens.lookups)
     crowd[0].cancel()
     assert harness.tokens.gate is not None
     harness.tokens.gate.set()
     callers = await asyncio.gather(*crowd[1:])
     assert {caller.token_id for caller in callers} == {"tok_s3cret"}
-    assert harness.tokens.asked == 1
+    assert harness.tokens.lookups == 1
     await harness.authenticator.close()
 
 
@@ -178,13 +178,13 @@ async def test_flood_of_guesses_delays_known_tokens_by_a_query_or_two() -> None:
     flood = [asyncio.create_task(harness.authenticator.authenticate(f"Bearer guess-{number}")) for number in range(50)]
     for _ in range(200):
         await asyncio.sleep(0)
-    assert harness.tokens.asked == 1
+    assert harness.tokens.lookups == 1
     known = asyncio.create_task(harness.authenticator.authenticate("Bearer s3cret"))
     assert harness.tokens.gate is not None
     harness.tokens.gate.set()
     assert (await known).token_id == "tok_s3cret"
     assert all(isinstance(error, Unauthenticated) for error in await asyncio.gather(*flood, return_exceptions=True))
-    assert harness.tokens.asked == 2
+    assert harness.tokens.lookups == 2
     await harness.authenticator.close()
 
 

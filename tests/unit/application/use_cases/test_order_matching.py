@@ -52,7 +52,7 @@ class Harness:
 
     def knows(self, entry: Entry) -> Entry:
         self.queues.add(entry)
-        self.orders.known[SHOP, OrderId(entry.subject_id)] = (order(entry.subject_id).facts, entry.entry_id)
+        self.orders.order_entries[SHOP, OrderId(entry.subject_id)] = (order(entry.subject_id).facts, entry.entry_id)
         return entry
 
     def tell(self, entry: Entry) -> None:
@@ -115,7 +115,7 @@ async def test_short_deadline_stores_the_order_and_returns_at_once(remaining: fl
     answer = await matching.match(order(), remaining_seconds=remaining)
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PENDING
-    assert len(harness.orders.taken) == 1
+    assert len(harness.orders.received) == 1
     await matching.close()
 
 
@@ -178,8 +178,8 @@ async def test_waiters_of_one_account_are_capped() -> None:
 async def test_entry_without_history_returns_the_stored_match() -> None:
     harness = Harness()
     entry = pending()
-    harness.orders.known[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
-    harness.orders.kept[SHOP, OrderId(1042)] = kept_match(1042, entry.entry_id)
+    harness.orders.order_entries[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
+    harness.orders.stored_answers[SHOP, OrderId(1042)] = kept_match(1042, entry.entry_id)
     matching = harness.matching()
     answer = await matching.match(order())
     assert answer.entry is None
@@ -198,7 +198,7 @@ async def test_batch_keeps_positions_with_failed_items() -> None:
     results = await matching.match_many(SHOP, [order(1), bad, order(3), order(4)])
     kinds = [result.order_id if isinstance(result, OrderAnswer) else type(result).__name__ for result in results]
     assert kinds == [1, "InvalidArgument", "Unavailable", 4]
-    assert [each.facts.order_id for each in harness.orders.taken] == [1, 3, 4]
+    assert [each.facts.order_id for each in harness.orders.received] == [1, 3, 4]
     await matching.close()
 
 
@@ -221,7 +221,7 @@ async def test_batch_size_is_limited(count: int) -> None:
 
 async def test_get_many_answers_by_position() -> None:
     harness = Harness()
-    harness.orders.kept[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
+    harness.orders.stored_answers[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
     matching = harness.matching()
     results = await matching.get_many(SHOP, [9, 5, -1, 5])
     assert [type(result) for result in results] == [NotFound, OrderMatch, InvalidArgument, OrderMatch]
