@@ -1,4 +1,4 @@
-"""The attacked service: a process of its own with two accounts and a token of each role, and what an attacker sends."""
+"""The attacked service, in its own process with two accounts and a token of each role, and the requests of an attacker."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _ROLES = {
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedService:
     process: Child
     tokens: dict[str, str]
     """Secrets by role; OTHER_SITE is of shop-2."""
-    honest: TillsyncClient
-    """An admin."""
+    admin: TillsyncClient
+    """Client with the admin token."""
     http: aiohttp.ClientSession
 
     @property
@@ -49,7 +49,7 @@ class Attacked:
         return self.process.http_url
 
     def connection(self, *, compression: grpc.Compression = grpc.Compression.NoCompression) -> grpc.aio.Channel:
-        """One of its own, of an attacker who keeps to no limit."""
+        """Opens a new connection without client-side limits."""
         return grpc.aio.insecure_channel(self.target, options=_NO_LIMIT, compression=compression)
 
     def as_role(self, role: str) -> tuple[tuple[str, str], ...]:
@@ -57,13 +57,13 @@ class Attacked:
 
     @property
     def memory(self) -> int:
-        """Bytes resident."""
+        """Resident memory in bytes."""
         resident: int = psutil.Process(self.process.process.pid).memory_info().rss
         return resident
 
-    async def serves(self) -> None:
-        """Both edges answer somebody honest, and say that they are ready."""
-        await within(self.honest.sync.sync_customer("shop-1", 7))
+    async def assert_serves(self) -> None:
+        """Asserts that both edges answer an honest caller, and that the service is ready."""
+        await within(self.admin.sync.sync_customer("shop-1", 7))
         async with self.http.get(f"{self.url}/readyz") as ready:
             assert ready.status == 200
         async with self.http.post(
@@ -74,13 +74,13 @@ class Attacked:
     def bearer(self, role: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
 
-    def faults(self) -> list[str]:
-        """Lines of the log that say a fault of ours."""
+    def fault_lines(self) -> list[str]:
+        """Returns the log lines that report a fault of the service."""
         return [line for line in self.process.errors.splitlines() if '"error"' in line or "Traceback" in line]
 
 
 async def codes_of(calls: Sequence[Awaitable[object]]) -> Counter[str]:
-    """How the calls end."""
+    """Counts the calls by their status code."""
 
     async def code_of(call: Awaitable[object]) -> str:
         try:
@@ -93,16 +93,16 @@ async def codes_of(calls: Sequence[Awaitable[object]]) -> Counter[str]:
 
 
 def raw_call(connection: grpc.aio.Channel, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
-    """A method that sends and gets bytes."""
+    """Returns a unary call that sends and receives bytes."""
     return connection.unary_unary(path)
 
 
-def a_sync(number: int = 7, account: str = "shop-1") -> bytes:
+def sync_request(number: int = 7, account: str = "shop-1") -> bytes:
     return sync_pb2.SyncCustomerRequest(account_id=account, epos_customer_id=number).SerializeToString()
 
 
 @asynccontextmanager
-async def attacked_service(dsn: str) -> AsyncIterator[Attacked]:
+async def attacked_service(dsn: str) -> AsyncIterator[AttackedService]:
     with reachable_directory() as directory, child(["serve", "--no-worker"], environment(dsn, **UNLIMITED), directory) as process:
         await process.started()
         async with TillsyncClient(f"127.0.0.1:{process.grpc_port}", ADMIN_TOKEN) as admin, aiohttp.ClientSession() as http:
@@ -112,5 +112,5 @@ async def attacked_service(dsn: str) -> AsyncIterator[Attacked]:
             tokens = {"ADMIN": ADMIN_TOKEN}
             for role, (number, account) in _ROLES.items():
                 tokens[role] = (await admin.accounts.create_token(number, account_id=account)).secret
-            yield Attacked(process, tokens, admin, http)
+            yield AttackedService(process, tokens, admin, http)
         assert await process.stop() == 0

@@ -1,4 +1,4 @@
-"""Requests of every method, from the descriptors."""
+"""Makes requests of every method from the descriptors."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from google.protobuf.message import Message
 from tillsync_server.adapters.http.connect import rpc_methods
 
 METHODS = rpc_methods()
-"""By path."""
+"""Methods by path."""
 STREAMS = ("/tillsync.v1.QueueService/WatchQueue", "/grpc.health.v1.Health/Watch")
-"""Those that answer with a stream."""
+"""Paths of methods that answer with a stream."""
 
 
 def request_class(path: str) -> type[Message]:
@@ -17,7 +17,7 @@ def request_class(path: str) -> type[Message]:
 
 
 def message_of(path: str, account_id: str) -> Message:
-    """Empty but for the account, where the method has one."""
+    """Returns an empty request. Only the account is set, if the method has channel."""
     message = request_class(path)()
     if "account_id" in message.DESCRIPTOR.fields_by_name:
         message.account_id = account_id  # type: ignore[attr-defined]

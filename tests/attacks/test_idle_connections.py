@@ -1,4 +1,4 @@
-"""Idle connections, more than the process may open files: calls on both ports go on, and the log says that idle ones were closed."""
+"""More idle connections than the process may open files. Calls on both ports are still served, and the log reports closed connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tillsync_client import TillsyncClient
 
 pytestmark = pytest.mark.processes
 COUNT = 1_100
-"""Beyond the usual soft limit of 1,024."""
+"""Above the usual soft limit of 1,024."""
 WITHOUT_END = b"POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
 GUESS = (
     b"POST /tillsync.v1.CustomerSyncService/SyncCustomer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -36,7 +36,7 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _room_for_the_attacker() -> Iterator[None]:
+def _raised_file_limit() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 3 * COUNT:
         pytest.skip(f"this machine allows {hard} open files only")
@@ -47,7 +47,7 @@ def _room_for_the_attacker() -> Iterator[None]:
 
 @asynccontextmanager
 async def idle_connections(*ports: int, sends: bytes = b"") -> AsyncIterator[None]:
-    """COUNT to each port; they send no more than that, and read nothing."""
+    """Opens COUNT connections to each port. Each writes ``sends`` once, and reads nothing."""
     opened: list[asyncio.StreamWriter] = []
     try:
         for port in ports:
@@ -62,7 +62,7 @@ async def idle_connections(*ports: int, sends: bytes = b"") -> AsyncIterator[Non
             writer.transport.abort()
 
 
-class Attacked:
+class AttackedService:
     def __init__(self, process: Child) -> None:
         self.process = process
         self.http_port = int(process.http_url.rpartition(":")[2])
@@ -73,7 +73,7 @@ class Attacked:
             await client.accounts.create_account("shop-1", account_pb2.Account())
 
     async def call_grpc(self, customer: int) -> None:
-        """Over a connection of its own; the answer comes from the database."""
+        """Calls over a new connection. The answer needs the database."""
         began = asyncio.get_running_loop().time()
         async with TillsyncClient(f"127.0.0.1:{self.process.grpc_port}", ADMIN_TOKEN, deadline_seconds=30) as client:
             await client.sync.sync_customer("shop-1", customer)
@@ -96,16 +96,16 @@ class Attacked:
 
 
 @asynccontextmanager
-async def attacked(database: TestDatabase, directory: Path, limit: str) -> AsyncIterator[Attacked]:
+async def attacked(database: TestDatabase, directory: Path, limit: str) -> AsyncIterator[AttackedService]:
     with child(["serve"], environment(database.dsn, TILLSYNC_DATA_DIR=str(directory)), directory, limit=limit) as process:
         await process.started()
-        made = Attacked(process)
+        made = AttackedService(process)
         await made.make_account()
         yield made
         assert await process.stop() == 0
 
 
-async def test_the_soft_limit_is_raised_and_both_ports_go_on(database: TestDatabase, directory: Path) -> None:
+async def test_both_ports_serve_after_the_soft_limit_is_raised(database: TestDatabase, directory: Path) -> None:
     async with attacked(database, directory, "-Sn 1024") as service:
         [started] = service.logged("started")
         assert int(str(started["open_files"])) > 1024
@@ -117,7 +117,7 @@ async def test_the_soft_limit_is_raised_and_both_ports_go_on(database: TestDatab
 
 
 @pytest.mark.parametrize("sends", [b"", WITHOUT_END, GUESS], ids=["nothing", "a request without an end", "a wrong token"])
-async def test_where_it_cannot_be_raised_connections_of_strangers_are_closed(database: TestDatabase, directory: Path, sends: bytes) -> None:
+async def test_idle_http_connections_are_closed_at_a_fixed_file_limit(database: TestDatabase, directory: Path, sends: bytes) -> None:
     async with attacked(database, directory, "-n 1024") as service:
         [warning] = service.logged("few_open_files")
         assert "1024" in str(warning["reason"])
@@ -129,8 +129,8 @@ async def test_where_it_cannot_be_raised_connections_of_strangers_are_closed(dat
         assert max(service.seconds) < 5
 
 
-async def test_where_it_cannot_be_raised_idle_connections_of_grpc_take_from_grpc_only(database: TestDatabase, directory: Path) -> None:
-    """gRPC closes no idle connection for a new one. It ends silent ones after 5 s, and HTTP and the database keep their room."""
+async def test_idle_grpc_connections_at_a_fixed_file_limit_affect_only_grpc(database: TestDatabase, directory: Path) -> None:
+    """gRPC closes no idle connection for a new one. It ends silent connections after 5 s. HTTP and the database keep their open files."""
     async with attacked(database, directory, "-n 1024") as service, idle_connections(service.process.grpc_port):
         for customer in range(1, 6):
             await service.call_http(customer)

@@ -1,4 +1,4 @@
-"""The rights matrix: every method, by every caller, for every account, over both edges. Who may not is told so, and nothing else."""
+"""The rights matrix: every method, caller and account, over both edges. A caller without the right gets only the refusal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
-from attacks.attacked import Attacked, raw_call
+from attacks.attacked import AttackedService, raw_call
 from attacks.requests import METHODS, STREAMS, message_of, request_class
 from google.protobuf import json_format
 from support.waiting import HANG_SECONDS, within
@@ -26,8 +26,8 @@ _CALLERS = {
     "SUPPORT": (Role.SUPPORT, ""),
     "ADMIN": (Role.ADMIN, ""),
 }
-"""Role and own account."""
-_ENDS_TOKENS = "AccountService/DisconnectShop"
+"""Role and account of each caller."""
+_REVOKES_TOKENS = "AccountService/DisconnectShop"
 _AT_ONCE = 16
 
 
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def expected(self) -> str:
-        """The code, or empty: whatever the method makes of an empty request, but no refusal of rights."""
+        """Expected refusal, or empty. Empty means any status of an empty request except a refusal for missing rights."""
         role, own = _CALLERS[self.caller]
         if role is None:
             return "UNAUTHENTICATED"
@@ -49,16 +49,16 @@ class Case:
         return "PERMISSION_DENIED" if has_account and self.account and own not in ("", self.account) else ""
 
     @property
-    def is_harmless(self) -> bool:
-        """The tokens are still needed."""
-        return not (self.path.endswith(_ENDS_TOKENS) and not self.expected)
+    def keeps_tokens(self) -> bool:
+        """Whether the call revokes no token. Later cases need the tokens."""
+        return not (self.path.endswith(_REVOKES_TOKENS) and not self.expected)
 
 
 ALL = [Case(path, caller, account) for path in ACCESS for caller in _CALLERS for account in _ACCOUNTS]
-CASES = [case for case in ALL if case.is_harmless]
+CASES = [case for case in ALL if case.keeps_tokens]
 
 
-def authorization(attacked: Attacked, case: Case) -> str:
+def authorization(attacked: AttackedService, case: Case) -> str:
     if case.caller == "nobody":
         return ""
     return f"Bearer {attacked.tokens.get(case.caller, 'tls_wrong')}"
@@ -69,13 +69,13 @@ def deviation(case: Case, code: str) -> str:
     return "" if (code == case.expected if case.expected else not refused and code != "INTERNAL") else f"{case}: {code}"
 
 
-async def in_turn(checks: list[asyncio.Task[str]]) -> list[str]:
+async def deviations(checks: list[asyncio.Task[str]]) -> list[str]:
     return [wrong for wrong in await within(asyncio.gather(*checks), seconds=3 * HANG_SECONDS) if wrong]
 
 
-async def test_over_grpc(attacked: Attacked) -> None:
+async def test_grpc_refuses_exactly_the_calls_without_the_right(attacked: AttackedService) -> None:
     places = asyncio.Semaphore(_AT_ONCE)
-    async with attacked.connection() as one:
+    async with attacked.connection() as channel:
 
         async def check(case: Case) -> str:
             header = authorization(attacked, case)
@@ -84,18 +84,18 @@ async def test_over_grpc(attacked: Attacked) -> None:
             async with places:
                 try:
                     if case.path in STREAMS:
-                        streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = one.unary_stream(case.path)
+                        streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(case.path)
                         await streaming(request, metadata=metadata, timeout=HANG_SECONDS).read()
                     else:
-                        await raw_call(one, case.path)(request, metadata=metadata, timeout=HANG_SECONDS)
+                        await raw_call(channel, case.path)(request, metadata=metadata, timeout=HANG_SECONDS)
                 except grpc.aio.AioRpcError as error:
                     return deviation(case, error.code().name)
             return deviation(case, "OK")
 
-        assert await in_turn([asyncio.ensure_future(check(case)) for case in CASES]) == []
+        assert await deviations([asyncio.ensure_future(check(case)) for case in CASES]) == []
 
 
-async def test_over_connect(attacked: Attacked) -> None:
+async def test_connect_refuses_exactly_the_calls_without_the_right(attacked: AttackedService) -> None:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def check(case: Case) -> str:
@@ -107,10 +107,10 @@ async def test_over_connect(attacked: Attacked) -> None:
         return deviation(case, code)
 
     cases = [case for case in CASES if case.path not in STREAMS]
-    assert await in_turn([asyncio.ensure_future(check(case)) for case in cases]) == []
+    assert await deviations([asyncio.ensure_future(check(case)) for case in cases]) == []
 
 
-def test_the_matrix_is_whole() -> None:
+def test_matrix_has_every_method() -> None:
     assert {case.path for case in CASES} == set(ACCESS)
     assert all(request_class(path) for path in ACCESS)
     assert len(CASES) > 900

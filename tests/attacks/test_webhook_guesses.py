@@ -1,4 +1,4 @@
-"""Webhooks without right credentials: they cost the database nothing, and neither delay nor lock out the till."""
+"""Webhooks with wrong credentials cost no queries. They neither delay the till nor lock it out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Spent:
 
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> Spent:
-    """What the service reads of accounts, in queries, and what it decrypts."""
+    """Counts the service's queries for accounts and its decryptions."""
     counted = Spent()
     get, of_till, decrypt = PostgresAccounts.get, PostgresAccounts.accounts_of_till, SecretBox.decrypt
 
@@ -70,21 +70,21 @@ async def shop(database: TestDatabase) -> AsyncIterator[RunningService]:
         yield running
 
 
-async def test_anonymous_deliveries_cost_no_query_and_no_decryption_each(database: TestDatabase, spent: Spent) -> None:
+async def test_anonymous_deliveries_share_queries_and_decryptions(database: TestDatabase, spent: Spent) -> None:
     addresses = ["shop-1", "till/shop-1", "nobody", "till/nobody"]
     loop = asyncio.get_running_loop()
     async with shop(database) as running:
         spent.queries, spent.decryptions, began = 0, 0, loop.time()
         sent = (deliver(running, address, f"hook:{number}") for number in range(DELIVERIES // 4) for address in addresses)
         assert set(await asyncio.gather(*sent)) == {401}
-        times_kept = 1 + (loop.time() - began) // webhook_openers.KNOWN_SECONDS
-        assert spent.queries <= 4 * (times_kept + 1), "those of one address share it"
-        assert spent.decryptions <= 7 * 2 * (times_kept + 1)
+        cache_periods = 1 + (loop.time() - began) // webhook_openers.KNOWN_SECONDS
+        assert spent.queries <= 4 * (cache_periods + 1), "those of one address share it"
+        assert spent.decryptions <= 7 * 2 * (cache_periods + 1)
 
 
 @contextmanager
 def flood(running: RunningService) -> Iterator[list[int]]:
-    """Forty callers guess, at the account's, the till's and invented addresses, as fast as they are answered."""
+    """Forty callers send wrong secrets to the account's, the till's and unknown addresses. Each sends again after its answer."""
     sent: list[int] = []
 
     async def guess(caller: int) -> None:
@@ -117,10 +117,8 @@ async def test_guesses_neither_delay_nor_lock_out_the_till(database: TestDatabas
     assert sorted(seconds)[15] < 1, "no refusal's wait is the till's"
 
 
-async def test_a_new_secret_and_a_new_account_hold_in_the_other_process_too(
-    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By NOTIFY: what the other process keeps would last longer than the limit."""
+async def test_new_secret_and_new_account_apply_in_the_other_process(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOTIFY clears the cache of the other process. Its entries would outlast the test's time limit."""
     monkeypatch.setattr(webhook_openers, "KNOWN_SECONDS", NEVER_SECONDS)
     monkeypatch.setattr(webhook_openers, "UNKNOWN_SECONDS", NEVER_SECONDS)
     async with shop(database) as one, running_service(database.dsn, works=False) as other:
@@ -131,7 +129,7 @@ async def test_a_new_secret_and_a_new_account_hold_in_the_other_process_too(
         await one.client.accounts.update_account("shop-1", account_pb2.Account(epos=epos), ["epos.webhook_secret"])
         await one.add_account("shop-2", webhook_key="hook", webhook_secret="geheim")
 
-        async def holds() -> bool:
+        async def are_applied() -> bool:
             return (await deliver(other), await deliver(other, pair="hook:anders"), await deliver(other, "shop-2")) == (401, 202, 202)
 
-        await until(holds, seconds=5)
+        await until(are_applied, seconds=5)

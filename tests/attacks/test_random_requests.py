@@ -1,4 +1,4 @@
-"""Random messages and bodies, over both edges, to every method: each is the sender's fault, and says so."""
+"""Random messages and bodies to every method, over both edges. The error code of each says that the sender is at fault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from attacks.attacked import Attacked, raw_call
+from attacks.attacked import AttackedService, raw_call
 from attacks.requests import STREAMS, request_class
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
@@ -20,43 +20,43 @@ from tillsync_server.adapters.grpc.access import ACCESS
 
 pytestmark = pytest.mark.processes
 _OPEN = ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch")
-_ASKS_THE_TILL = (
+_CALLS_TILL = (
     *("ConnectShop", "CheckAccount", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer"),
     *("ExportPerson", "ErasePerson"),
 )
-"""With a sound request they would wait for a till that is not there."""
+"""Methods that would wait for a missing till after a valid request."""
 _WRONG = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "CANCELLED", "ABORTED"}
 _TEXTS = ["", "shop-1", "\ud800", "a\udc00b", "\x00", "é" * 300, "😀", "../", "' OR 1=1 --", "%s{}", "ada@example.test", "0" * 70]
 
 
-class Chance:
-    """Random requests, the same ones for the same seed."""
+class RandomRequests:
+    """Makes random requests. The same seed makes the same requests."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def raw(self, path: str) -> bytes:
-        """A message of the method, sound, cut, or with bytes that were changed; or none at all."""
-        sound = self._message(request_class(path), 0).SerializeToString()
+        """Returns a message of the method that is valid, cut or altered, or random bytes."""
+        valid = self._message(request_class(path), 0).SerializeToString()
         match self._random.randrange(4):
             case 0:
-                return sound
+                return valid
             case 1:
-                return sound[: self._random.randrange(len(sound) + 1)]
+                return valid[: self._random.randrange(len(valid) + 1)]
             case 2:
-                changed = bytearray(sound or b"\x00")
+                changed = bytearray(valid or b"\x00")
                 for _ in range(1 + len(changed) // 20):
                     changed[self._random.randrange(len(changed))] = self._random.randrange(256)
                 return bytes(changed)
         return self._random.randbytes(self._random.randrange(200))
 
     def body(self, path: str) -> bytes:
-        """JSON of the method's fields, of others, or no JSON."""
+        """Returns JSON with fields of the method or with unknown ones, or invalid JSON."""
         fields = request_class(path).DESCRIPTOR.fields
         made = {field.json_name: self._json(0) for field in fields if self._random.random() < 0.6}
         if self._random.random() < 0.2:
             made[self._random.choice(_TEXTS)] = self._json(0)
-        text = json.dumps(made)  # half surrogate pairs as \\ud800
+        text = json.dumps(made)  # writes lone surrogates as \\ud800
         if self._random.random() < 0.2:
             text = text[: self._random.randrange(len(text) + 1)]
         return text.encode()
@@ -121,56 +121,56 @@ class Chance:
         return {self._random.choice(["orderId", "email", "billingEmail", "x", "\udfff", "states"]): self._json(depth + 1) for _ in range(2)}
 
 
-def harmless() -> list[str]:
-    return [path for path in ACCESS if not path.endswith((*_ASKS_THE_TILL, "CreateAccount", "UpdateAccount", "RevokeToken"))]
+def fuzzed_methods() -> list[str]:
+    return [path for path in ACCESS if not path.endswith((*_CALLS_TILL, "CreateAccount", "UpdateAccount", "RevokeToken"))]
 
 
-async def ended(one: grpc.aio.Channel, path: str, raw: bytes, metadata: tuple[tuple[str, str], ...]) -> str:
+async def status_of(channel: grpc.aio.Channel, path: str, raw: bytes, metadata: tuple[tuple[str, str], ...]) -> str:
     try:
         if path in STREAMS:
-            streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = one.unary_stream(path)
+            streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(path)
             call = streaming(raw, metadata=metadata, timeout=HANG_SECONDS)
             await call.read()
             call.cancel()
             return "OK"
-        await raw_call(one, path)(raw, metadata=metadata, timeout=HANG_SECONDS)
+        await raw_call(channel, path)(raw, metadata=metadata, timeout=HANG_SECONDS)
     except grpc.aio.AioRpcError as error:
         return error.code().name
     return "OK"
 
 
-async def test_messages_of_nonsense(attacked: Attacked) -> None:
-    chance, codes = Chance(1), Counter[str]()
-    paths = [*harmless(), *_OPEN]
-    async with attacked.connection() as one:
+async def test_random_messages_are_invalid_arguments(attacked: AttackedService) -> None:
+    requests, codes = RandomRequests(1), Counter[str]()
+    paths = [*fuzzed_methods(), *_OPEN]
+    async with attacked.connection() as channel:
         for number in range(rounds(600, 20_000)):
-            path = chance.choice(paths)
+            path = requests.choice(paths)
             metadata = attacked.as_role(("SITE", "ADMIN")[number % 2]) if number % 5 else ()
-            raw = chance.raw(path)
-            code = await ended(one, path, raw, metadata)
+            raw = requests.raw(path)
+            code = await status_of(channel, path, raw, metadata)
             codes[code] += 1
             assert code not in _WRONG, (path, raw)
     assert {"OK", "INVALID_ARGUMENT", "UNAUTHENTICATED"} <= codes.keys(), codes
-    assert attacked.faults() == []
+    assert attacked.fault_lines() == []
 
 
-async def test_bodies_of_nonsense(attacked: Attacked) -> None:
-    chance, statuses = Chance(2), Counter[int]()
-    paths = harmless()
+async def test_random_bodies_are_client_errors(attacked: AttackedService) -> None:
+    requests, statuses = RandomRequests(2), Counter[int]()
+    paths = fuzzed_methods()
     for number in range(rounds(400, 10_000)):
-        path = chance.choice(paths)
+        path = requests.choice(paths)
         headers = {"Content-Type": "application/json", **(attacked.bearer(("SITE", "ADMIN")[number % 2]) if number % 5 else {})}
-        body = chance.body(path)
+        body = requests.body(path)
         async with attacked.http.post(attacked.url + path, data=body, headers=headers) as answer:
             statuses[answer.status] += 1
             assert answer.status < 500 or answer.status == 501, (path, body, await answer.read())
             json.loads(await answer.read())
     assert {200, 400, 401} <= statuses.keys(), statuses
-    assert attacked.faults() == []
+    assert attacked.fault_lines() == []
 
 
 @pytest.mark.parametrize("role", ["", "SITE"])
-async def test_half_a_surrogate_pair_anywhere(attacked: Attacked, role: str) -> None:
+async def test_lone_surrogates_are_client_errors(attacked: AttackedService, role: str) -> None:
     headers = {"Content-Type": "application/json", **(attacked.bearer(role) if role else {})}
     for path, body in (
         ("QueueService/RetryQueueEntries", rb'{"accountId": "shop-1", "entryIds": ["\ud800"]}'),
@@ -183,4 +183,4 @@ async def test_half_a_surrogate_pair_anywhere(attacked: Attacked, role: str) -> 
         async with attacked.http.post(f"{attacked.url}/tillsync.v1.{path}", data=body, headers=headers) as answer:
             assert answer.status == (400 if role else 401), (body, await answer.read())
             assert json.loads(await answer.read())["message"]
-    assert attacked.faults() == []
+    assert attacked.fault_lines() == []
