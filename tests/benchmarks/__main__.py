@@ -1,4 +1,4 @@
-"""`make bench`, `make bench QUICK=1`, `make bench BENCH_ARGS="--only drain --json result.json"`."""
+"""Runs the benchmarks: `make bench`, `make bench QUICK=1`, `make bench BENCH_ARGS="--only drain --json result.json"`."""
 
 from __future__ import annotations
 
@@ -65,11 +65,13 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round, smaller: a first look, not a verdict")
-    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=f"only these rows: {', '.join(ROWS)}")
-    parser.add_argument("--rounds", type=int, help="instead of the plan's (full: 5, quick: 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write machine and table there, as docs/benchmarks.md has them")
+    parser.add_argument("--quick", action="store_true", help="run one smaller round, for a rough result")
+    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=f"run only these rows: {', '.join(ROWS)}")
+    parser.add_argument("--rounds", type=int, help="number of rounds (default: 5, quick: 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write machine and table to this file, in the form of docs/benchmarks.md"
+    )
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL
     if arguments.rounds:
@@ -77,9 +79,9 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     tune_gc()
     directory = Path(tempfile.mkdtemp(prefix="tillsync-bench-", dir="/var/tmp"))
-    directory.chmod(0o711)  # the user PostgreSQL runs as passes through
+    directory.chmod(0o711)  # PostgreSQL's user needs to pass through it
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the service's processes do: producers run in this one
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as in the service's processes; producers run in this process
             return runner.run(_run(plan, arguments.only or list(ROWS), directory, arguments.json, arguments.markdown))
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What every row is given: the sizes, one durable PostgreSQL, databases on it, and somewhere to tell how it goes."""
+"""Environment of every row: the sizes, one durable PostgreSQL with its databases, and the console."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Bench:
     console: Console
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def tell(self, line: str) -> None:
+    def show_progress(self, line: str) -> None:
         self.console.print(f"  {line}", style="dim", highlight=False, soft_wrap=True)
 
     async def make_database(self, name: str, template: str | None = None) -> str:
-        """Its DSN. An old one of that name goes. A template must have no connection open."""
+        """Makes a database, replaces one of the same name, and returns its DSN. A template must have no open connection."""
         connection = await asyncpg.connect(self.server.dsn())
         try:
             await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -46,7 +46,7 @@ class Bench:
 
     @asynccontextmanager
     async def database(self, template: str) -> AsyncIterator[str]:
-        """A copy of ``template`` for one round. A checkpoint first, so that no round pays for the writes of the one before."""
+        """Yields the DSN of a copy of ``template`` for one round. A checkpoint comes first, so that no round pays for earlier writes."""
         name = f"round_{next(self._numbers)}"
         dsn = await self.make_database(name, template)
         connection = await asyncpg.connect(dsn)
@@ -58,18 +58,18 @@ class Bench:
             await self.drop_database(name)
 
     async def make_ours(self, name: str) -> str:
-        """A database with our schema. Its DSN."""
+        """Makes a database with our schema. Returns its DSN."""
         dsn = await self.make_database(name)
         await migrate(dsn)
         return dsn
 
 
 def new_server(directory: Path) -> EmbeddedPostgres:
-    """As the service starts it (fsync and synchronous_commit on), with the memory of a database that many processes share."""
+    """Makes a server as the service starts it, with synchronous_commit on and a quarter of the memory, at most 4 GB."""
     settings = {"max_connections": "200", "shared_buffers": f"{memory_share()}MB", "max_wal_size": "8GB", "synchronous_commit": "on"}
     return EmbeddedPostgres(directory, bin_dir=WHEEL, settings=settings)
 
 
 async def our_connection(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
-    """On our schema; filling may take long."""
+    """Connects to our schema. The timeout allows long fills."""
     return await asyncpg.connect(dsn, server_settings={"search_path": "tillsync", "jit": "off"}, command_timeout=1800)

@@ -1,7 +1,7 @@
-"""Row `beside-flood`: how long the calls of one token take while another token is at full load, later than with nobody beside.
+"""Row `beside-flood`: the additional delay of one token's calls while another token is at full load.
 
-`tillsync serve --no-worker` as it is deployed. The flood is a process of its own; the caller who is measured sends SyncCustomer for another
-account, so many a second whether or not those before have returned.
+The service is `tillsync serve --no-worker` as it is deployed. The flood runs in a separate process. The measured caller sends SyncCustomer
+for another account at a fixed rate, even if earlier calls have not returned.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from benchmarks.bench import Bench, our_connection
 from benchmarks.calls import NO_CAPS
 from benchmarks.child import running_child
-from benchmarks.felt import Took
+from benchmarks.durations import Durations
 from benchmarks.fill import add_accounts
 from benchmarks.flood import KINDS
 from benchmarks.open_loop import open_loop
@@ -24,8 +24,8 @@ from tillsync_client import TillsyncClient
 
 _GOAL = Goal(must=100, aim=50, unit="ms", lower_is_better=True)
 _PER_SECOND = 50
-_SETTLING_SECONDS = 1.0
-"""The flood begins with all its calls at once; it is measured once it goes on."""
+_RAMP_UP_SECONDS = 1.0
+"""The flood begins with all its calls at once. The measurement starts after this time."""
 _WHAT = {
     "sync": "1,000 SyncCustomer",
     "batch": "64 BatchSyncCustomers of 500",
@@ -64,9 +64,9 @@ async def beside_flood(bench: Bench) -> list[Figure]:
             for _ in range(plan.rounds):
                 for kind in KINDS:
                     idle = await _took(honest, count)
-                    seconds = plan.flood_seconds + 2 * _SETTLING_SECONDS
+                    seconds = plan.flood_seconds + 2 * _RAMP_UP_SECONDS
                     async with running_child("flood", target, kind, site, seconds, await_ready=True) as flood:
-                        await asyncio.sleep(_SETTLING_SECONDS)
+                        await asyncio.sleep(_RAMP_UP_SECONDS)
                         beside = await _took(honest, count)
                         assert flood.stdout is not None
                         ended = json.loads(await asyncio.wait_for(flood.stdout.read(), 60))["ended"]
@@ -76,13 +76,13 @@ async def beside_flood(bench: Bench) -> list[Figure]:
                         f"{idle.p99 * 1000:.1f} ms; the flood: "
                         + ", ".join(f"{number / seconds:,.0f}/s {code}" for code, number in sorted(ended.items()))
                     )
-                    bench.tell(f"beside {_WHAT[kind]}: {told[kind]}")
+                    bench.show_progress(f"beside {_WHAT[kind]}: {told[kind]}")
         await service.stop()
     await bench.drop_database("flood")
     return [of_runs("beside-flood", f"p99 beside {_WHAT[kind]}: later than alone", _GOAL, later[kind], told[kind]) for kind in KINDS]
 
 
-async def _took(honest: TillsyncClient, count: int) -> Took:
+async def _took(honest: TillsyncClient, count: int) -> Durations:
     took: list[float] = []
 
     async def call(number: int) -> None:
@@ -91,4 +91,4 @@ async def _took(honest: TillsyncClient, count: int) -> Took:
         took.append(time.perf_counter() - began)
 
     await open_loop(call, count, _PER_SECOND)
-    return Took(took)
+    return Durations(took)

@@ -1,6 +1,6 @@
-"""Rows `sync`, `lone` and `batch`: `tillsync serve --no-worker` as it is deployed, called by a client in another process.
+"""Rows `sync`, `lone` and `batch`: a client in another process calls `tillsync serve --no-worker` as it is deployed.
 
-The caps per account are off (they are meant to refuse such a flood); auth, validation, metrics and the durable write are on.
+The limits per account are off, because they would refuse this load. Authentication, validation, metrics and the durable write are on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Servers:
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1, 1_000_000))
 
     async def insert(self, warm: int, count: int, in_flight: int) -> dict[str, float]:
-        """The rows of as many batch calls, by the least SQL."""
+        """Inserts the rows of the same number of batch calls with the least SQL."""
         return await run_child("insert", self.dsn, warm, count, in_flight, next(self._ids))
 
     async def calls(self, kind: str, warm: int, count: int, in_flight: int) -> dict[str, float]:
@@ -65,12 +65,12 @@ async def sync(bench: Bench) -> list[Figure]:
         await servers.calls("sync", plan.call_warm, plan.call_warm, IN_FLIGHT)
         for number in range(plan.rounds):
             echo_rates, our_rates = [], []
-            for _ in range(_TURNS):  # short turns: what else runs on the machine then hits both
+            for _ in range(_TURNS):  # short turns, so that other load on the machine affects both
                 echo_rates.append((await servers.calls("echo", plan.call_warm, plan.call_count // _TURNS, IN_FLIGHT))["per_second"])
                 our_rates.append((await servers.calls("sync", plan.call_warm, plan.call_count // _TURNS, IN_FLIGHT))["per_second"])
             echo.append(statistics.harmonic_mean(echo_rates))
             ours.append(statistics.harmonic_mean(our_rates))
-            bench.tell(f"sync round {number + 1}: SyncCustomer {ours[-1]:,.0f}/s, echo {echo[-1]:,.0f}/s")
+            bench.show_progress(f"sync round {number + 1}: SyncCustomer {ours[-1]:,.0f}/s, echo {echo[-1]:,.0f}/s")
     ratios = [our / their for our, their in zip(ours, echo, strict=True)]
     detail = f"{statistics.median(ours):,.0f}/s, echo {statistics.median(echo):,.0f}/s"
     goal = Goal(must=0.75, aim=0.9)
@@ -79,7 +79,7 @@ async def sync(bench: Bench) -> list[Figure]:
 
 
 async def lone(bench: Bench) -> list[Figure]:
-    """The difference of the medians: what our part of a call takes when nobody else calls."""
+    """Measures our part of a lone call, as the difference of the medians of call and echo."""
     plan = bench.plan
     ours, echo = [], []
     async with _servers(bench) as servers:
@@ -100,7 +100,7 @@ async def batch(bench: Bench) -> list[Figure]:
             sizes = plan.batch_calls // 5, plan.batch_calls, BATCHES_IN_FLIGHT
             runs.append((await servers.calls("batch", *sizes))["per_second"] * BATCH)
             least.append((await servers.insert(*sizes))["per_second"] * BATCH)
-            bench.tell(f"batch round {number + 1}: BatchSyncCustomers {runs[-1]:,.0f}/s, least SQL {least[-1]:,.0f}/s")
+            bench.show_progress(f"batch round {number + 1}: BatchSyncCustomers {runs[-1]:,.0f}/s, least SQL {least[-1]:,.0f}/s")
     how = f"{BATCH} entries a call, {BATCHES_IN_FLIGHT} calls in flight, one server process"
     return [
         of_runs("batch", "BatchSyncCustomers", Goal(must=15_000, aim=30_000, unit="/s"), runs, how),

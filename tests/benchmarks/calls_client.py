@@ -1,4 +1,4 @@
-"""The client of the call rows: a process of its own that keeps so many calls in flight and times them."""
+"""Client of the call rows, in a separate process. It keeps a fixed number of calls in flight, and measures them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def _call(channel: grpc.aio.Channel, kind: str, token: str) -> Callable[[int], Awaitable[Any]]:
-    """Call number n: another customer each time, so that none coalesces."""
+    """Returns a function that makes call number n. Each call names another customer, so that no hints coalesce."""
     metadata = (("authorization", f"Bearer {token}"),)
     stub: Any = CustomerSyncServiceStub(channel)
     match kind:
@@ -52,7 +52,7 @@ async def measure(target: str, kind: str, token: str, warm: int, count: int, in_
 
 
 async def timed(call: Callable[[int], Awaitable[Any]], warm: int, count: int, in_flight: int, first_id: int) -> dict[str, float]:
-    """Calls a second over ``count`` calls, and the median time of one, after ``warm`` others."""
+    """Returns the calls a second over ``count`` calls, and the median time of one in ms. Makes ``warm`` calls before."""
     times: list[float] = []
 
     async def some(first: int, calls: int) -> None:

@@ -1,12 +1,12 @@
-"""Row `catch-up`: many accounts with 50 changed customers each, all live: the time, and the requests to tills and shops.
+"""Row `catch-up`: time and requests for live changes of 50 customers in each of many accounts.
 
-Each account has a till of 600 customers, which are three list pages, and 50 links spread over it. One sandbox stands for all tills and one
-for all shops, because they share two cores with the service; every account has its own allowance and its own knowledge of its till. A till
-request takes 100 ms, a shop request 200 ms. The limit of requests is one reading of the list and one shop write an account; once per
-process and shop the plugin is also asked what it can do. The limit of time is the two cores, which all of it shares.
+Each account has a till of 600 customers, which are three list pages, and 50 links spread over it. One sandbox represents all tills, and one
+all shops, because they share two cores with the service. Every account has its own allowance and its own knowledge of its till. A till
+request takes 100 ms, a shop request 200 ms. The fewest requests are one reading of the list and one shop write for each account, and one
+read of the plugin's abilities for each process and shop. All processes share the two cores, which limit the time.
 
-"waiting": `tillsync worker`, a process of its own, starts when all hints are stored, as after a stop; the time begins with its first
-request. "as they come": each hint is a call of its own while the worker works, 50 of an account at once.
+In the form "waiting", the process `tillsync worker` starts when all hints are stored, as after a stop. The time begins with its first
+request. In the form "as they come", the worker runs, and each hint is a separate call, 50 of an account at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tillsync.v1 import vocabulary_pb2
 ON_TILL, PAGES, CHANGED = 600, 3, 50
 TILL_SECONDS, SHOP_SECONDS = 0.1, 0.2
 _ACCOUNT_SECONDS = 0.025
-"""Of the two cores, for one account: 10,000 customers of 200 accounts in 5 s, which the prototype of the crowd's reading took."""
+"""Time of the two cores for one account. A prototype took 5 s for 10,000 customers of 200 accounts."""
 _CALLS_AT_ONCE = 200
 
 _Changed = Mapping[str, Sequence[int]]

@@ -1,6 +1,6 @@
-"""Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
+"""Processes of a round. Each runs this module as a script under uvloop, and answers with one line of JSON.
 
-Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN [OPTIONS]`` (stdin tells how many are to start) ·
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN [OPTIONS]`` (stdin has the number of expected starts) ·
 ``one-process ...`` (`one_process`) · ``insert ...`` (`least_sql`) · ``calls ...`` (`calls_client`) · ``flood ...`` (`flood`) · ``echo``
 (`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for
 tuning.
@@ -23,7 +23,7 @@ _READY = "ready"
 
 
 async def run_child(*arguments: object, seconds: float = 900.0) -> dict[str, Any]:
-    """Run one to its end; its answer."""
+    """Runs a process to its end. Returns its answer. Raises RuntimeError for an exit code other than 0."""
     async with running_child(*arguments) as process:
         assert process.stdout is not None
         out = await asyncio.wait_for(process.stdout.read(), seconds)
@@ -38,7 +38,7 @@ async def run_child(*arguments: object, seconds: float = 900.0) -> dict[str, Any
 async def running_child(
     *arguments: object, await_ready: bool = False, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Killed at the end if it still runs. ``await_ready``: entered once it has said so. ``variables``: its environment."""
+    """Starts a process, and kills it on exit if it still runs. ``await_ready`` waits for its ready line. ``variables``: its environment."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.child", *map(str, arguments)),
         cwd=ROOT,
@@ -65,7 +65,7 @@ def say_ready(extra: object = "") -> None:
 
 
 async def stdin_ended() -> bytes:
-    """What came through it."""
+    """Waits for the end of stdin. Returns its content."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return await reader.read()
@@ -116,7 +116,7 @@ async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, A
     run = asyncio.create_task(work)
     say_ready()
     expected = int(await stdin_ended())
-    async with asyncio.timeout(60):  # whoever fell behind works it off; the waits tell
+    async with asyncio.timeout(60):  # a slow system finishes its backlog here, and its waits show it
         while len(starts) < expected:
             await asyncio.sleep(0.05)
     stop.set()
@@ -172,5 +172,5 @@ if __name__ == "__main__":
     import uvloop
     from tillsync_server.composition.gc_tuning import tune_gc
 
-    tune_gc()  # as `tillsync serve` and `worker` do; the peers get it as well
+    tune_gc()  # as in `tillsync serve` and `worker`, and also for the peers
     print(json.dumps(uvloop.run(_main(*sys.argv[1:]))), flush=True)

@@ -1,6 +1,6 @@
-"""A service in a process of its own that counts its SQL statements, BEGIN and COMMIT among them. Run by ``benchmarks.child``.
+"""A service that counts its SQL statements, including BEGIN and COMMIT. ``benchmarks.child`` runs it in a separate process.
 
-It answers each line of stdin with one line of JSON: statements by name since the last line, and the CPU seconds they took.
+It answers each line of stdin with one line of JSON: its statements by name and its CPU seconds since the last line.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tillsync_server.adapters.postgres.statements import STATEMENTS
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
 
-_WORDS = 40
-"""Of a statement without a name: how much of it is its name."""
+_NAME_LENGTH = 40
+"""Number of characters that name a statement without a name."""
 
 
 @dataclass
@@ -39,10 +39,10 @@ class StatementCount:
         connection.add_query_logger(self._note)
 
     def _note(self, query: LoggedQuery) -> None:
-        self.counted[self._names.get(query.query) or query.query.strip(" ;\n")[:_WORDS]] += 1
+        self.counted[self._names.get(query.query) or query.query.strip(" ;\n")[:_NAME_LENGTH]] += 1
 
     def take(self) -> dict[str, Any]:
-        """What was counted since the last take."""
+        """Returns the statements and CPU seconds since the last call."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         cpu, self._cpu = used.ru_utime + used.ru_stime - self._cpu, used.ru_utime + used.ru_stime
         taken = {"statements": dict(self.counted), "cpu": cpu}
@@ -51,7 +51,7 @@ class StatementCount:
 
 
 def _count_all(count: StatementCount) -> None:
-    """Every connection that asyncpg makes from now on, of a pool or alone."""
+    """Counts the statements of every connection that asyncpg opens from now on, in a pool or alone."""
     connect, create_pool = asyncpg.connect, asyncpg.create_pool
 
     async def counted_connect(*arguments: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
@@ -71,7 +71,7 @@ def _count_all(count: StatementCount) -> None:
 
 
 async def serve() -> None:
-    """Settings come from the environment. Ends with stdin."""
+    """Runs the service until stdin ends. Settings come from the environment."""
     configure_logging("warning")
     count = StatementCount()
     _count_all(count)

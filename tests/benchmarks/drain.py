@@ -1,4 +1,4 @@
-"""Rows `drain` and `drain-deep`: a worker against a full queue, beside PgQueuer and beside the least SQL that ends the same rows."""
+"""Rows `drain` and `drain-deep`: a worker drains a full queue, compared with PgQueuer and with the least SQL for the same rows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ async def drain_deep(bench: Bench) -> list[Figure]:
 
 
 async def _beside(bench: Bench, row: str, entries: int, accounts: int, warm: int, count: int, goal: Goal) -> list[Figure]:
-    """Both queues are filled once; each round drains a copy of its own."""
-    bench.tell(f"filling both queues with {entries:,} entries")
+    """Fills both queues once, and drains a new copy in each round."""
+    bench.show_progress(f"filling both queues with {entries:,} entries")
     await fill_customers(await bench.make_ours("ours_filled"), entries, accounts)
     await pgqueuer.install(await bench.make_database("pgqueuer_filled"), entries)
     ours, theirs, least = [], [], []
@@ -36,7 +36,7 @@ async def _beside(bench: Bench, row: str, entries: int, accounts: int, warm: int
             least.append((await run_child("drain", "least-sql", dsn, warm, count))["per_second"])
         async with bench.database("pgqueuer_filled") as dsn:
             theirs.append((await run_child("drain", "pgqueuer", dsn, warm, count))["per_second"])
-        bench.tell(f"{row} round {number + 1}: ours {ours[-1]:,.0f}/s, PgQueuer {theirs[-1]:,.0f}/s, least SQL {least[-1]:,.0f}/s")
+        bench.show_progress(f"{row} round {number + 1}: ours {ours[-1]:,.0f}/s, PgQueuer {theirs[-1]:,.0f}/s, least SQL {least[-1]:,.0f}/s")
     for name in ("ours_filled", "pgqueuer_filled"):
         await bench.drop_database(name)
     ratios = [our / their for our, their in zip(ours, theirs, strict=True)]

@@ -1,4 +1,4 @@
-"""The bare thing a call is compared with: a grpc.aio server of the same options that returns the request, doing nothing else."""
+"""Echo server for comparison: a grpc.aio server with the service's options that only returns the request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = "/echo.Echo/Echo"
 
 
 async def serve() -> dict[str, Any]:
-    """Says its port, runs until stdin ends. The options are those of `adapters/grpc/server.py`."""
+    """Prints its port, and runs until stdin ends. The options are those of `adapters/grpc/server.py`."""
 
     async def echo(request: pb.SyncCustomerRequest, _context: Any) -> pb.SyncCustomerRequest:
         return request

@@ -1,4 +1,4 @@
-"""Queues filled directly by SQL, as if enqueued long ago: what a drain begins with. Statistics are brought up to date afterwards."""
+"""Fills queues by SQL with due entries, for the drains. Then updates PostgreSQL's statistics."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _WAKE = "UPDATE lane SET next_run_at = now(), next_live_at = CASE WHEN $1 THEN n
 
 
 async def add_accounts(connection: asyncpg.Connection[asyncpg.Record], accounts: int, *, sync_enabled: bool = True) -> None:
-    """shop-1 to shop-N, each with a till of its own whose allowance is the most the service takes (100,000 a minute)."""
+    """Adds shop-1 to shop-N. Each has its own till with the highest allowance of the service (100,000 requests a minute)."""
     await connection.execute(_ACCOUNTS, accounts, sync_enabled)
     await connection.execute(_TILLS)
 
 
 async def fill_customers(dsn: str, entries: int, accounts: int, *, sync_enabled: bool = True) -> None:
-    """BULK entries of the Customers Queue, spread evenly over the accounts."""
+    """Adds BULK entries of the Customers Queue, spread evenly over the accounts."""
     connection = await our_connection(dsn)
     await add_accounts(connection, accounts, sync_enabled=sync_enabled)
     await connection.execute(_CUSTOMERS, entries, accounts)
@@ -48,7 +48,7 @@ async def fill_customers(dsn: str, entries: int, accounts: int, *, sync_enabled:
 
 
 async def fill_orders(dsn: str, keys: int, each: int, accounts: int) -> None:
-    """``each`` orders of every shop customer, in turns: 1st of all, 2nd of all, ..."""
+    """Adds ``each`` orders of every shop customer in turns: the first of all, the second of all, and so on."""
     connection = await our_connection(dsn)
     await add_accounts(connection, accounts)
     await connection.execute(_ORDERS, keys, each, accounts)

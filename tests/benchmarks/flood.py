@@ -1,5 +1,6 @@
-"""The client of row `beside-flood`: a process of its own that keeps so many calls of one token in flight, on several connections, and
-sends the next as soon as one has ended, whatever it was told.
+"""Client of row `beside-flood`, in a separate process. It keeps a fixed number of calls of one token in flight, on several connections.
+
+It sends the next call when one has ended, with any status.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _ACCOUNT = "shop-1"
 _CONNECTIONS = 4
 _BATCH = 500
 KINDS = {"sync": 1000, "batch": 64, "list-full": 64, "wrong-token": 1000}
-"""Calls in flight."""
+"""Calls in flight of each kind."""
 
 
 def _requests(kind: str) -> tuple[str, Callable[[int], bytes]]:
-    """The method, and its request number n."""
+    """Returns the method, and a function that makes request number n."""
     match kind:
         case "sync" | "wrong-token":
             return "SyncCustomer", lambda n: pb.SyncCustomerRequest(account_id=_ACCOUNT, epos_customer_id=n).SerializeToString()
@@ -48,7 +49,7 @@ def _requests(kind: str) -> tuple[str, Callable[[int], bytes]]:
 
 
 async def flood(target: str, kind: str, token: str, seconds: float) -> dict[str, dict[str, int]]:
-    """How its calls ended, by code. Says that it is ready when the first has ended."""
+    """Returns the number of calls by status code. Prints that it is ready when the first call has ended."""
     method, request = _requests(kind)
     numbers, ended, until = itertools.count(1_000_000), Counter[str](), 0.0
 
@@ -61,11 +62,11 @@ async def flood(target: str, kind: str, token: str, seconds: float) -> dict[str,
             except grpc.aio.AioRpcError as error:
                 ended[error.code().name] += 1
 
-    async with AsyncExitStack() as open_ones, asyncio.TaskGroup() as callers:
+    async with AsyncExitStack() as connections, asyncio.TaskGroup() as callers:
         calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = []
         for _ in range(_CONNECTIONS):
             options = (("grpc.use_local_subchannel_pool", 1),)
-            connection = await open_ones.enter_async_context(grpc.aio.insecure_channel(target, options=options))
+            connection = await connections.enter_async_context(grpc.aio.insecure_channel(target, options=options))
             calls.append(connection.unary_unary(f"{_SERVICE}/{method}"))
         for number in range(KINDS[kind]):
             callers.create_task(caller(calls[number % _CONNECTIONS]))

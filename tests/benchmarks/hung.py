@@ -1,7 +1,7 @@
-"""Rows `hung-60`, `hung-1000`: a live change of a healthy account while the tills of so many other accounts accept and never answer.
+"""Rows `hung-60`, `hung-1000`: a live change of a healthy account while the tills of that many other accounts accept and never answer.
 
-Each hung account has five changed customers, and gets more hints all the while. Time-outs, delays and polling are the service's own, so
-the first ones meet the till's time-out (15 s) during the measurement. The worker is a process of its own; its peak memory is told too.
+Each hung account has five changed customers, and gets more hints during the measurement. Timeouts, delays and polling have the service's
+defaults, so the first requests reach the till's timeout (15 s). The worker is a separate process, and its peak memory has a row too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _IDLE_CHANGES = 10
 _CHANGES = 60
 _BETWEEN_SECONDS = 0.5
 _LONGEST_SECONDS = 60.0
-_OWN_DELAYS = {"TILLSYNC_POLL_SECONDS": "", "TILLSYNC_RETRY_BASE_SECONDS": ""}
-"""The tests' short ones would probe ill tills every few hundred milliseconds."""
+_DEFAULT_DELAYS = {"TILLSYNC_POLL_SECONDS": "", "TILLSYNC_RETRY_BASE_SECONDS": ""}
+"""Default delays. The short ones of the tests would probe hung tills every few hundred milliseconds."""
 
 
 async def hung(bench: Bench) -> list[Figure]:
@@ -44,7 +44,7 @@ async def _beside(bench: Bench, accounts: int) -> list[Figure]:
         for name in names:
             await world.open_account(with_bridge=True, account=name, till=f"http://127.0.0.1:{port}")
             await world.link(_CUSTOMERS, account=name)
-        with child(["worker"], environment(world.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1", **_OWN_DELAYS), bench.directory) as worker:
+        with child(["worker"], environment(world.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1", **_DEFAULT_DELAYS), bench.directory) as worker:
             await worker.started()
             process = psutil.Process(worker.process.pid)
             idle = [await _change(world, healthy, shopper, points) for points in range(1, _IDLE_CHANGES + 1)]
@@ -77,7 +77,7 @@ async def _beside(bench: Bench, accounts: int) -> list[Figure]:
 
 
 async def _change(world: ServiceWorld, customer: int, shopper: int, points: int) -> float:
-    """From the change at the till until the shop has it."""
+    """Returns the seconds from the change at the till until the shop has it."""
     world.till.change_customer(customer, points=points)
     began = time.perf_counter()
     await world.client.sync.sync_customer(ACCOUNT, customer)

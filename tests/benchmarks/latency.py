@@ -1,8 +1,8 @@
-"""Row `latency`: from the enqueue call to the start of the handler, 500 a second, beside PgQueuer.
+"""Row `latency`: time from the enqueue call to the start of the handler at 500 a second, compared with PgQueuer.
 
-An open loop: each unit has its time, and the wait of one that is late in leaving counts. Two forms. In one process: what enqueues also
-works, as `tillsync serve` does. Between two: the producer is this process and the worker another one, as `serve --no-worker` and `worker`
-are; both read the machine's one monotonic clock.
+In the open loop each unit is due at its time, and a late start counts as waiting. There are two forms. In one process, the process enqueues
+and works, as `tillsync serve` does. Between two processes, this process produces and another one works, as with `serve --no-worker` and
+`worker`. Both read the machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tillsync_server.application.engine.enqueuer import Enqueuer
 
 _ONE_PROCESS = Goal(must=1, aim=1, unit="×", lower_is_better=True)
 _TWO_PROCESSES = Goal(must=1.24, aim=1, unit="×", lower_is_better=True)
-"""must: what it was before the engine was made lighter."""
+"""must: the ratio of the former, heavier engine."""
 _PER_SECOND = 500
 _Percentiles = tuple[float, float]
 """p50 and p99 in milliseconds."""
@@ -57,7 +57,7 @@ async def _beside(bench: Bench, form: str, goal: Goal, of_ours: _Measure, of_pee
             mine.append(await of_ours(bench, dsn))
         async with bench.database("pgqueuer_idle") as dsn:
             peer.append(await of_peer(bench, dsn))
-        bench.tell(f"latency {form}, round {number + 1}: p50/p99 ours {_shown(mine[-1])}, PgQueuer {_shown(peer[-1])}")
+        bench.show_progress(f"latency {form}, round {number + 1}: p50/p99 ours {_shown(mine[-1])}, PgQueuer {_shown(peer[-1])}")
     ratios = [our[1] / their[1] for our, their in zip(mine, peer, strict=True)]
     detail = f"p50/p99 {_shown(_middle(mine))}, PgQueuer {_shown(_middle(peer))}"
     what = f"enqueue to start {form}, p99 at {_PER_SECOND}/s / PgQueuer"
@@ -65,7 +65,7 @@ async def _beside(bench: Bench, form: str, goal: Goal, of_ours: _Measure, of_pee
 
 
 def _counts(bench: Bench) -> tuple[int, int]:
-    """To warm up, and to measure."""
+    """Returns the number of calls to warm up, and to measure."""
     return int(bench.plan.latency_warm_seconds * _PER_SECOND), int(bench.plan.latency_seconds * _PER_SECOND)
 
 

@@ -1,8 +1,8 @@
-"""The least SQL that brings the same rows about: what asyncpg and PostgreSQL leave for everything that the service does around it.
+"""The least SQL that makes the same rows. It is the limit that asyncpg and PostgreSQL set for the service.
 
-``insert``: the rows of a BatchSyncCustomers call, one INSERT a call. ``drain``: one SELECT takes the due rows of an account, one statement
-moves them to the history with the same columns. No lane, no lease, no fence, no revision, no till's budget, no look at a row in Python.
-Tables, indexes and batch sizes are the service's. Connections for the drain, tried on two cores: see ``CONNECTIONS``.
+``insert``: the rows of a BatchSyncCustomers call, one INSERT a call. ``drain``: one SELECT reads due rows, one statement
+moves them to the history with the same columns. It has no lane, lease, fence, revision or till budget, and does not read rows in Python.
+Tables, indexes and batch sizes are the service's. ``CONNECTIONS`` was the best number for the drain on two cores.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FROM gone
 
 
 async def insert(dsn: str, warm: int, count: int, in_flight: int, first_id: int) -> dict[str, float]:
-    """Statements a second over ``count``, each with the rows of one call; ``in_flight`` at a time, each on a connection of its own."""
+    """Measures ``count`` statements, each with the rows of one call. ``in_flight`` run at a time, each on its own connection."""
     async with _pool(dsn, in_flight) as pool:
 
         async def one(number: int) -> None:
@@ -60,7 +60,7 @@ async def insert(dsn: str, warm: int, count: int, in_flight: int, first_id: int)
 
 
 async def drain(dsn: str, tally: Tally, connections: int = CONNECTIONS) -> None:
-    """Each connection has accounts of its own and goes through them one after the other."""
+    """Drains the queue. Each connection has its own accounts, and drains them one after the other."""
     async with _pool(dsn, connections) as pool:
         accounts = [row["account_id"] for row in await pool.fetch("SELECT account_id FROM account ORDER BY account_id")]
         each = await pool.fetchval("SELECT count(*) FROM entry") / len(accounts)
@@ -86,6 +86,6 @@ async def _drain_accounts(pool: _Pool, accounts: deque[str], at_once: int, tally
 
 
 def _pool(dsn: str, connections: int) -> _Pool:
-    """PlannedStep as the service's statements are."""
+    """Opens a pool. Statements are planned as in the service."""
     settings = {"search_path": "tillsync", "plan_cache_mode": "force_custom_plan"}
     return asyncpg.create_pool(dsn, min_size=connections, max_size=connections, server_settings=settings)

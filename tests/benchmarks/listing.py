@@ -1,7 +1,7 @@
 """Row `list`: a page of ListQueue by each documented filter, on an account of 5 million entries and on one of 100,000.
 
-Read through the store (`PostgresQueueReader`, statement to entries), without the RPC around it, whose fixed cost would hide a difference.
-Each filter asks for another customer, order, text or moment each time; the two databases take turns.
+The row reads through the store (`PostgresQueueReader`) without the RPC, whose fixed cost would hide a difference. Each read asks for
+another customer, order, text or time. Reads of the two databases alternate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tillsync_server.ports.queues import QueueFilter
 _GOAL = Goal(must=1.5, aim=1.2, unit="×", lower_is_better=True)
 PAGE = 50
 EACH = 20
-"""Entries of one customer, shop customer or email, in both sizes."""
+"""Number of entries of one customer, shop customer or email, in both sizes."""
 _ACCOUNT = AccountId("shop-1")
 _DAYS, _LONG_DAYS = 13, 80
 
@@ -71,7 +71,7 @@ WHERE i.indrelid = 'entry_history'::regclass
 
 
 async def fill(dsn: str, entries: int) -> None:
-    """Indexes of the history are made afterwards: that is quicker, and what they are like then is what months would leave."""
+    """Fills the account, and makes the indexes of the history afterwards. This is quicker, and they are as they would be after months."""
     connection = await our_connection(dsn)
     await connection.execute("SET maintenance_work_mem = '512MB'")
     await add_accounts(connection, 1)
@@ -81,14 +81,14 @@ async def fill(dsn: str, entries: int) -> None:
         await connection.execute(f"DROP INDEX {index['name']}")
     await connection.execute(_HISTORY, entries, EACH, _DAYS, _LONG_DAYS)
     for index in indexes:
-        await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))  # of the partitions too
+        await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))  # for the partitions too
     await connection.execute(_LIVE, entries, EACH)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
 
 
 class _Side:
-    """One of the two sizes: the reader, and what can be asked for in it."""
+    """The account of one size, with its reader and random values for the filters."""
 
     def __init__(self, database: Database, entries: int, seed: int) -> None:
         self.reader = PostgresQueueReader(database)
@@ -151,7 +151,7 @@ async def listing(bench: Bench) -> list[Figure]:
         connection = await asyncpg.connect(dsn)
         await connection.execute("CHECKPOINT")
         await connection.close()
-        bench.tell(f"{size:,} entries filled in {time.perf_counter() - began:.0f} s")
+        bench.show_progress(f"{size:,} entries filled in {time.perf_counter() - began:.0f} s")
         database = Database(dsn, max_size=2)
         await database.open()
         databases.append(database)
@@ -160,7 +160,7 @@ async def listing(bench: Bench) -> list[Figure]:
         measured = {}
         for name, make in FILTERS.items():
             small, large = measured[name] = await _p99s(bench, sides, make, text=name == "text")
-            bench.tell(f"p99 by {name}: {large:.2f} ms of {sizes[1]:,}, {small:.2f} ms of {sizes[0]:,}: {large / small:.2f}")
+            bench.show_progress(f"p99 by {name}: {large:.2f} ms of {sizes[1]:,}, {small:.2f} ms of {sizes[0]:,}: {large / small:.2f}")
     finally:
         for database, size in zip(databases, sizes, strict=True):
             await database.close()
@@ -176,7 +176,7 @@ async def listing(bench: Bench) -> list[Figure]:
 async def _p99s(
     bench: Bench, sides: list[_Side], make: Callable[[_Side], tuple[QueueFilter, EntryId | None]], *, text: bool
 ) -> tuple[float, float]:
-    """The medians over the rounds, small and large. Pages in turns; a fifth more as a warm-up."""
+    """Returns the p99 in ms for small and large, as medians over the rounds. A fifth more pages warm up."""
     pages = bench.plan.list_text_pages if text else bench.plan.list_pages
     found: list[list[float]] = [[] for _ in sides]
     for _ in range(bench.plan.rounds):

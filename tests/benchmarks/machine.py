@@ -1,4 +1,4 @@
-"""What it ran on: processor, memory, PostgreSQL, versions. No host or user names."""
+"""Describes the machine: processor, memory, PostgreSQL, versions. It has no host or user names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _commit() -> str:
 
 
 def memory_share() -> int:
-    """A quarter of the memory in MB, at most 4 GB: what PostgreSQL's own advice gives shared_buffers."""
+    """Returns a quarter of the memory in MB, at most 4 GB, as PostgreSQL recommends for shared_buffers."""
     return int(min(psutil.virtual_memory().total // 4, 4 << 30) >> 20)
 
 

@@ -1,7 +1,7 @@
-"""Row `memory`: resident memory of `tillsync serve --no-worker` and of `tillsync worker` while both work on a queue a million deep.
+"""Row `memory`: peak resident memory of `tillsync serve --no-worker` and of `tillsync worker` with a million entries in the queue.
 
-The worker runs the real flows; the accounts have customer sync switched off, so every entry ends without an outside call and the worker
-goes through the queue as fast as it can. The server is called all the while (SyncCustomer, 64 in flight). The peak counts.
+The worker runs the real flows. Customer sync is disabled, so every entry ends without an outside call, and the worker drains the queue as
+fast as it can. A client calls the server during the measurement (SyncCustomer, 64 in flight).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _QUIET = {"TILLSYNC_LOG_LEVEL": "warning", "TILLSYNC_ENTRIES_PER_SECOND": "0", "
 
 
 async def _peak(process: psutil.Process, seconds: float) -> float:
-    """Megabytes."""
+    """Returns the peak in megabytes."""
     peak = 0
     for _ in range(int(seconds / _SAMPLE_SECONDS)):
         peak = max(peak, process.memory_info().rss)

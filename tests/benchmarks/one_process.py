@@ -1,7 +1,7 @@
-"""Producer and worker in one process: ours as in `tillsync serve`, PgQueuer as in a web process that works its own queue.
+"""Runs producer and worker in one process: ours as in `tillsync serve`, PgQueuer as in a web process that works on its own queue.
 
-Ours enqueues on the pool and the notifications that its worker uses. PgQueuer's producer has a pool of its own, because its manager's best
-pool is smaller than the producer's. Neither has an RPC before it.
+Our producer and worker share the pool and the notifications. PgQueuer's producer has its own pool, because the best pool of its manager is
+smaller. Neither measurement includes an RPC.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Producer(Protocol):
 
 
 async def measure(system: str, dsn: str, warm: int, count: int, per_second: int) -> tuple[float, float]:
-    """p50 and p99 in milliseconds from the time at which a call was due to the start of its handler."""
+    """Returns p50 and p99 in milliseconds, from the time at which a call was due to the start of its handler."""
     starts: dict[int, int] = {}
     working = {"ours": _ours, "pgqueuer": _pgqueuer}[system]
     async with working(dsn, starts) as producer:

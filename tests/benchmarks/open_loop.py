@@ -1,4 +1,4 @@
-"""An open loop: each call starts at its time, whether or not those before it have returned."""
+"""An open loop. Each call starts at its time, even if earlier calls have not returned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 
 async def open_loop(call: Callable[[int], Awaitable[None]], count: int, per_second: int) -> dict[int, int]:
-    """Starts calls 1 to ``count``. Returns when all have returned: when each was due, in nanoseconds of the monotonic clock."""
+    """Runs calls 1 to ``count``. Returns the due time of each, in nanoseconds of the monotonic clock."""
     due: dict[int, int] = {}
     begin = time.monotonic_ns() + 200_000_000
     async with asyncio.TaskGroup() as calls:
@@ -26,6 +26,6 @@ async def _awaited(call: Awaitable[None]) -> None:
 
 
 def wait_percentiles(due: Mapping[int, int], starts: Mapping[int, int], warm: int) -> tuple[float, float]:
-    """p50 and p99 in milliseconds between due and start, of the numbers above ``warm``."""
+    """Returns p50 and p99 in milliseconds between due and start, for the numbers above ``warm``."""
     waits = sorted((starts[number] - due[number]) / 1e6 for number in due if number > warm)
     return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]

@@ -1,7 +1,7 @@
-"""Row `order-beside-bulk`: how long a new shopper's order takes while thousands of BULK customers wait for the same till.
+"""Row `order-beside-bulk`: time of a new shopper's order while thousands of BULK customers wait for the same till.
 
-The till takes 60 requests a minute, and the service all of them. The orders come one after another; each creates its customer, which
-costs several requests in turn. Without the BULK customers such a request waits for its own second, and for nothing else.
+The till allows 60 requests a minute, and the service uses all of them. The orders follow one another. Each creates its customer with
+several consecutive requests. Without the BULK customers each request would wait only for its own second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tillsync_sandbox.request_log import LoggedRequest
 
 _REQUESTS_PER_MINUTE = 60
 _BULK_AHEAD_SECONDS = 15.0
-"""So long only the BULK customers ask the till before the first order comes."""
+"""Time before the first order, with BULK requests only."""
 _BETWEEN_ORDERS_SECONDS = 3.0
 _LONGEST_SECONDS = 240.0
 
@@ -59,7 +59,7 @@ def _is_of_order(request: LoggedRequest, number: int) -> bool:
 
 
 async def _seconds_of(world: ServiceWorld, number: int) -> float:
-    """From the call until the order has its customer."""
+    """Returns the seconds from the call until the order has its customer."""
     made = Timestamp()
     made.FromDatetime(datetime.now(UTC))
     order = order_pb2.Order(

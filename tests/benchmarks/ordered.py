@@ -1,8 +1,7 @@
-"""Row `ordered`: several orders of each customer, kept in order per customer, beside procrastinate's locks.
+"""Row `ordered`: several orders of each customer, processed in order per customer, compared with procrastinate's locks.
 
-The same queue of 50,000 for both: 10 orders of each of 5,000 customers, the first of all before the second of all. Ours is drained to the
-end;
-procrastinate, which needs minutes for that, is given the first stretch, where its queue is full and nothing waits for a lock yet.
+Both have the same queue of 50,000: 10 orders of each of 5,000 customers, the first of all before the second of all. We drain ours to the
+end. procrastinate would need minutes, so only its first part is measured, while its queue is full and no job waits for a lock.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ async def ordered(bench: Bench) -> list[Figure]:
         ours.append(mine["per_second"])
         theirs.append(peer["per_second"])
         out_of_order += mine["out_of_order"]
-        bench.tell(f"ordered round {number + 1}: ours {ours[-1]:,.0f}/s, procrastinate {theirs[-1]:,.0f}/s")
+        bench.show_progress(f"ordered round {number + 1}: ours {ours[-1]:,.0f}/s, procrastinate {theirs[-1]:,.0f}/s")
     for name in ("ours_orders", "procrastinate_jobs"):
         await bench.drop_database(name)
     if out_of_order:

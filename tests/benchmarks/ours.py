@@ -1,7 +1,7 @@
-"""Our engine in a process: the real stores, worker and notifications; only the handler is the benchmark's.
+"""Runs our engine in a process, with the real stores, worker and notifications. Only the handler belongs to the benchmark.
 
-The handler takes each entry from the till's budget, as a run that reads the till does, and finishes it as UPDATED without any outside
-call. Everything else is what `tillsync worker` does: leases, claims, attempts, the move to the history, the release of lanes.
+The handler reserves one request of the till's budget for each entry, as a run that reads the till does, and finishes the entry as UPDATED
+without an outside call. The rest is as in `tillsync worker`: leases, claims, attempts, the move to the history, the release of lanes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tillsync_server.ports.lanes import ClaimedEntry, Completion, CompletionResu
 
 REQUESTS_PER_MINUTE = 100_000
 ACCOUNTS = 100
-"""Among which a producer spreads its hints: N."""
+"""Number of accounts (N) over which a producer spreads its hints."""
 _UPDATED = Verdict.finished(Outcome.UPDATED)
 
 
@@ -47,7 +47,7 @@ class CountingLaneStore(PostgresLaneStore):
 
 
 class UpdatedHandler(FaultVerdicts):
-    """``started`` is told each entry as its run begins, ``ended`` as it is finished."""
+    """Finishes each entry as UPDATED. Calls ``started`` when its run begins, and ``ended`` when it is finished."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class _NoAccounts:
 async def running_worker(
     dsn: str, store: type[PostgresLaneStore], handler: Callable[[PostgresTillBudget], UpdatedHandler]
 ) -> AsyncIterator[Enqueuer]:
-    """A worker at work, and what stores hints in its process, as in `tillsync serve`."""
+    """Runs a worker. Yields the enqueuer of its process, as in `tillsync serve`."""
     database = Database(dsn)
     await database.open()
     notifications = PostgresNotifications(database)
@@ -116,7 +116,7 @@ async def running_worker(
 
 
 async def drain(dsn: str, tally: Tally, check: OrderCheck | None = None, keys: int = 1) -> None:
-    """``check``: orders whose number is ``(part - 1) * keys + key``."""
+    """Drains the queue until the tally is done. ``check`` gets orders with the number ``(part - 1) * keys + key``."""
 
     class Store(CountingLaneStore):
         pass
@@ -138,7 +138,7 @@ async def drain(dsn: str, tally: Tally, check: OrderCheck | None = None, keys: i
 
 @asynccontextmanager
 async def noting_worker(dsn: str, starts: dict[int, int]) -> AsyncIterator[Producer]:
-    """Notes the monotonic nanoseconds at which each entry's run began. The producer is one of the same process, as in `tillsync serve`."""
+    """Runs a worker that records the start of each entry's run, in monotonic nanoseconds. Yields a producer of the same process."""
 
     def note(entry: ClaimedEntry) -> None:
         starts[entry.subject_id] = time.monotonic_ns()
@@ -148,7 +148,7 @@ async def noting_worker(dsn: str, starts: dict[int, int]) -> AsyncIterator[Produ
 
 
 class Producer:
-    """The service's own way in (micro-batched, durable when it returns), without the RPC around it. To shop-1 to shop-N in turn."""
+    """Enqueues as the service does (micro-batched, durable when it returns), without the RPC. The hints go to shop-1 to shop-N in turn."""
 
     def __init__(self, enqueuer: Enqueuer) -> None:
         self._enqueuer = enqueuer

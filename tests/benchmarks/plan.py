@@ -1,4 +1,4 @@
-"""How large each measurement is: the whole one, and the small one of ``QUICK=1``."""
+"""Sizes of the measurements: the full plan, and the small one of ``QUICK=1``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``warm``: units done before the clock starts."""
+    """Sizes by row. ``…_warm`` is the number of units before the clock starts."""
 
     name: str
     rounds: int
-    felt_alone: int
-    felt_seconds: float
+    lone_units: int
+    load_seconds: float
     call_count: int
     call_warm: int
     flood_seconds: float
@@ -50,8 +50,8 @@ class Plan:
 FULL = Plan(
     name="full",
     rounds=5,
-    felt_alone=60,
-    felt_seconds=15.0,
+    lone_units=60,
+    load_seconds=15.0,
     call_count=12_000,
     call_warm=600,
     flood_seconds=10.0,
@@ -89,8 +89,8 @@ FULL = Plan(
 QUICK = Plan(
     name="quick",
     rounds=1,
-    felt_alone=30,
-    felt_seconds=5.0,
+    lone_units=30,
+    load_seconds=5.0,
     call_count=8_000,
     call_warm=400,
     flood_seconds=6.0,

@@ -1,4 +1,4 @@
-"""A measured figure beside what was promised, the table of all, and the same as JSON."""
+"""Measured figures with their goals, as a table, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """``must`` and ``aim``: at least so much, or at most where ``lower_is_better``."""
+    """``must`` and ``aim`` are lower limits, or upper limits if ``lower_is_better``."""
 
     must: float
     aim: float
@@ -33,7 +33,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One row. ``runs``: each round's figure; ``got`` is their median unless the row says otherwise. ``detail``: what it is made of."""
+    """One row. ``runs``: each round's figure; ``got`` is their median unless the row says otherwise. ``detail``: the values behind it."""
 
     row: str
     what: str
@@ -64,11 +64,11 @@ def of_runs(row: str, what: str, goal: Goal, runs: Sequence[float], detail: str 
 
 
 _OF_THE_LIMIT = Goal(must=0.5, aim=0.75, unit="×")
-"""What the heavier engine reached, in its worst and in its best row."""
+"""The worst and the best ratio of the former, heavier engine."""
 
 
 def of_the_limit(row: str, what: str, runs: Sequence[float], least: Sequence[float]) -> Figure:
-    """Of what the least SQL does with the same rows in the same second. Both: units a second, by round."""
+    """Compares ``runs`` with the least SQL for the same rows. Both are units a second, by round."""
     ratios = [ours / limit for ours, limit in zip(runs, least, strict=True)]
     detail = f"least SQL {statistics.median(least):,.0f}/s"
     return of_runs(row, f"{what} / least SQL for the same rows", _OF_THE_LIMIT, ratios, detail, least_sql_per_second=list(least))

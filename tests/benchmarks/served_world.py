@@ -1,6 +1,6 @@
-"""`tillsync serve` as it is deployed, in a process of its own, with a till that takes 100 ms a request and a shop that takes 200 ms.
+"""Runs `tillsync serve` as it is deployed in a separate process, with a till that takes 100 ms a request and a shop that takes 200 ms.
 
-Till and shop are the sandboxes, in this process. One till and one shop stand for those of all accounts; every account has its own
+Till and shop are the sandboxes, in this process. All accounts share one till and one shop; every account has its own
 customers, its own allowance and its own knowledge of its till.
 """
 
@@ -19,7 +19,7 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 
 TILL_SECONDS, SHOP_SECONDS = 0.1, 0.2
 _SHORT_DELAYS = ("TILLSYNC_POLL_SECONDS", "TILLSYNC_RETRY_BASE_SECONDS", "TILLSYNC_DRAIN_SECONDS")
-"""Those of the tests: the benchmark takes the service's own."""
+"""Settings that the tests shorten. The benchmark uses the service's defaults."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The real service in this process with a sandbox till and shop: for the rows that count requests."""
+"""Runs the real service in this process with a sandbox till and shop, for the rows that count requests."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class ServiceWorld:
     async def open_account(
         self, *, with_bridge: bool, account: str = ACCOUNT, requests_per_minute: int = REQUESTS_PER_MINUTE, till: str = ""
     ) -> None:
-        """``till``: another till's origin. By default the most requests a minute that the service takes: most rows count requests, and need
-        not wait for an allowance."""
+        """Creates an account. ``till`` is the origin of another till. The default allowance is the highest of the service, because most
+        rows count requests and need not wait."""
         switches = self.shop.switches
         shop = account_pb2.ShopSettings(base_url=self.shop.origin)
         if with_bridge:
@@ -57,35 +57,35 @@ class ServiceWorld:
         await self.client.accounts.create_account(account, settings)
 
     def add_customers(self, count: int) -> list[int]:
-        """At the till only. Their ids there."""
+        """Adds customers at the till only. Returns their ids."""
         return [self.till.add_customer(email=f"c{number}@example.test", points=number) for number in range(count)]
 
     async def link(self, epos_ids: Sequence[int], *, account: str = ACCOUNT) -> None:
-        """Each to a new shop customer, by SQL: no entry is queued by it."""
+        """Links each to a new shop customer by SQL, which enqueues no entry."""
         woo_ids = [self.shop.add_customer(email=f"w{epos_id}.{account}@example.test") for epos_id in epos_ids]
         connection = await our_connection(self.dsn)
         await connection.execute(_LINKS, account, list(epos_ids), woo_ids)
         await connection.close()
 
     async def sync_all(self, epos_ids: Sequence[int]) -> None:
-        """BatchSyncCustomers in calls of 500 while a worker works; returns when every entry is finished, and raises unless each was
-        updated."""
+        """Enqueues by BatchSyncCustomers, 500 a call, while a worker runs. Returns when every entry is updated. Raises RuntimeError for
+        another outcome."""
         async with self.working():
             await self.client.sync.sync_customers(ACCOUNT, epos_ids)
             await self.all_updated(len(epos_ids))
 
     async def sync_waiting(self, epos_ids: Sequence[int]) -> None:
-        """The same, but the worker starts when all of them wait."""
+        """Enqueues all customers, then starts a worker. Returns and raises like :meth:`sync_all`."""
         await self.client.sync.sync_customers(ACCOUNT, epos_ids)
         async with self.working():
             await self.all_updated(len(epos_ids))
 
     def working(self) -> Service:
-        """A worker, to be entered."""
+        """Returns a worker, as an async context manager."""
         return Service(load_settings(environment(self.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1")), serves=False)
 
     async def all_ended(self, seconds: float = 300.0) -> None:
-        """Returns when nothing waits any more in any account."""
+        """Waits until no account has a live entry. Raises TimeoutError after ``seconds``."""
         connection = await our_connection(self.dsn)
         try:
             async with asyncio.timeout(seconds):
@@ -95,7 +95,7 @@ class ServiceWorld:
             await connection.close()
 
     async def all_updated(self, entries: int) -> None:
-        """The same. Raises unless so many entries were updated, and nothing else happened."""
+        """Waits like :meth:`all_ended`. Raises RuntimeError unless exactly this many entries were updated, without other outcomes."""
         await self.all_ended()
         connection = await our_connection(self.dsn)
         try:

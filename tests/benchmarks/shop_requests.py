@@ -1,4 +1,4 @@
-"""Row `shop-requests`: how many requests the shop gets for 3,000 changed customers, counted in its log, probes and all."""
+"""Row `shop-requests`: number of shop requests for 3,000 changed customers, including probes. The shop's log counts them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def _count(bench: Bench, *, with_bridge: bool, goal: Goal) -> Figure:
         seconds = time.perf_counter() - began
         kinds = Counter(f"{request.method} {request.path}" for request in world.shop.log)
         total, till = world.shop.log.total, world.till.log.total
-    bench.tell(f"shop requests {'with' if with_bridge else 'without'} the bridge: {dict(kinds)}")
+    bench.show_progress(f"shop requests {'with' if with_bridge else 'without'} the bridge: {dict(kinds)}")
     detail = f"in {seconds:.1f} s, with {till} till requests"
     what = f"shop requests for {updates:,} updates, sandbox {'with' if with_bridge else 'without'} the bridge"
     return Figure(row="shop-requests", what=what, goal=goal, got=total, detail=detail, facts={"requests": dict(kinds)})

@@ -1,4 +1,4 @@
-"""What a sandbox did, by its own log: when each request came and when its answer was made."""
+"""Spans of the requests to a sandbox, from its log: arrival and answer of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Span:
 
 @dataclass
 class SpanLog:
-    """Keeps the span of every request that ``log`` sees end from now on."""
+    """Records the span of every request of ``log`` that ends from now on."""
 
     log: RequestLog
     spans: list[Span] = field(default_factory=list)
@@ -37,18 +37,18 @@ class SpanLog:
         self.log.end = end_and_note  # type: ignore[method-assign]
 
     def take(self) -> list[Span]:
-        """The spans since the last take, by arrival."""
+        """Returns the spans since the last call, by arrival."""
         taken, self.spans = self.spans, []
         return sorted(taken, key=lambda span: span.request.time)
 
 
 def median_seconds(spans: Sequence[Span]) -> float:
-    """Of one request. 0 where there is none."""
+    """Returns the median of one request. 0 without requests."""
     return statistics.median(span.seconds for span in spans) if spans else 0.0
 
 
 def in_sequence(spans: Sequence[Span]) -> int:
-    """How many of these requests follow one another: one that comes while another is under way adds no time."""
+    """Returns the number of consecutive requests. A request that overlaps an earlier one does not count."""
     count, until = 0, 0.0
     for span in spans:
         count += span.request.time >= until

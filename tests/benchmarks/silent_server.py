@@ -1,4 +1,4 @@
-"""A till that accepts and never answers, in a process of its own: holding its connections costs the measuring process nothing."""
+"""A till that accepts and never answers. It is a separate process, so that its connections cost the measuring process nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.child import say_ready, stdin_ended
 
 
 async def serve() -> dict[str, Any]:
-    """Says its port, runs until stdin ends."""
+    """Prints its port, and runs until stdin ends."""
     writers: list[asyncio.StreamWriter] = []
 
     async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

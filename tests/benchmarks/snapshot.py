@@ -1,8 +1,8 @@
-"""Row `snapshot`: p99 of claims while another session holds a snapshot open for ten minutes (a backup, a report), over p99 without it.
+"""Row `snapshot`: p99 of claims while another session holds a snapshot for ten minutes (a backup, a report), divided by p99 without it.
 
-The ten minutes are compressed: as many entries as ten minutes leave at the row's rate are enqueued and completed at full speed, each
-account a few at a time, so that each entry costs a lease and a release of its own. Then the load goes on at the rate itself, first
-unmeasured for longer than bounds stay behind, then measured. Without the snapshot the same is done in a database of its own.
+The row compresses the ten minutes. It enqueues and completes the entries of ten minutes at full speed, a few of each account at a time, so
+that each entry needs its own lease and release. Then the load continues at the row's rate. The first part, longer than bounds lag behind,
+is not measured. The run without the snapshot uses a separate database.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _GOAL = Goal(must=5, aim=2, unit="×", lower_is_better=True)
 _ACCOUNTS = (100, 4)
 _HELD_SECONDS = 600
 _AT_ONCE = 64
-_SETTLE_SECONDS = 15.0
+_UNMEASURED_SECONDS = 15.0
 _MEASURED_SECONDS = 15.0
 _LONGEST_SECONDS = 60.0
 _STATEMENTS = ("claim", "lease", "release", "complete", "enqueue")
@@ -50,7 +50,7 @@ Result = TypeVar("Result")
 
 
 class _Timed:
-    """Notes how long each statement takes, with the wait for a connection."""
+    """Records the time of each statement, including the wait for a connection."""
 
     def __init__(self) -> None:
         self.times: _Times = defaultdict(list)
@@ -85,8 +85,8 @@ async def _row(bench: Bench, accounts: int) -> Figure:
             held.append(_percentiles(await _load(dsn, accounts, rate)))
             await holder.close()
         ratios.append(held[-1]["claim"][1] / free[-1]["claim"][1])
-        bench.tell(f"snapshot, {accounts} accounts, round {number + 1}: without {_shown(free[-1])}")
-        bench.tell(f"snapshot, {accounts} accounts, round {number + 1}: with    {_shown(held[-1])}")
+        bench.show_progress(f"snapshot, {accounts} accounts, round {number + 1}: without {_shown(free[-1])}")
+        bench.show_progress(f"snapshot, {accounts} accounts, round {number + 1}: with    {_shown(held[-1])}")
     await bench.drop_database("snapshot_empty")
     middle = sorted(range(len(ratios)), key=lambda number: ratios[number])[len(ratios) // 2]
     what = f"claim p99 with a snapshot open for {rate * _HELD_SECONDS:,} completions of {accounts} accounts / without"
@@ -95,7 +95,7 @@ async def _row(bench: Bench, accounts: int) -> Figure:
 
 
 async def _load(dsn: str, accounts: int, rate: int) -> _Times:
-    """How long the statements took at the rate, after ten minutes' completions."""
+    """Returns the seconds of the statements at the rate, after ten minutes' completions."""
     timed = _Timed()
     ended: dict[int, asyncio.Event] = {}
 
@@ -135,7 +135,7 @@ async def _load(dsn: str, accounts: int, rate: int) -> _Times:
         try:
             filled = rate * _HELD_SECONDS
             await _at_full_speed(one, filled, max(accounts, _AT_ONCE))
-            await _at_rate(one, filled, rate, _SETTLE_SECONDS)
+            await _at_rate(one, filled, rate, _UNMEASURED_SECONDS)
             timed.times.clear()
             await _at_rate(one, 2 * filled, rate, _MEASURED_SECONDS)
             return dict(timed.times)
@@ -146,7 +146,7 @@ async def _load(dsn: str, accounts: int, rate: int) -> _Times:
 
 
 async def _at_full_speed(one: Callable[[int], Awaitable[None]], count: int, at_once: int) -> None:
-    """Each of ``at_once`` callers has one entry under way."""
+    """Runs ``at_once`` callers. Each has one entry in flight."""
 
     async def caller(first: int) -> None:
         for number in range(first, count + 1, at_once):
@@ -170,7 +170,7 @@ async def _call(one: Callable[[int], Awaitable[None]], number: int) -> None:
 
 
 def _percentiles(times: _Times) -> dict[str, tuple[float, float]]:
-    """p50 and p99 in milliseconds."""
+    """Returns p50 and p99 in milliseconds, by statement."""
     return {name: (_at(times[name], 0.5), _at(times[name], 0.99)) for name in _STATEMENTS}
 
 

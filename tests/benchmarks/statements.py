@@ -1,8 +1,8 @@
-"""Row `statements`: what one lone update, and one lone order of each kind, costs the database and the service's process.
+"""Row `statements`: number of statements and CPU time of one lone update, and of one lone order of each kind.
 
-`tillsync serve` as it is deployed, with its default settings, in a process of its own; sandbox till and shop with the bridge. Each unit
-begins when the one before is done and its lane released. Every statement counts that the process sends for it, BEGIN and COMMIT among
-them; what it sends and uses when nothing happens is measured before and taken off. The CPU is the process's own.
+The service is `tillsync serve` as it is deployed, with default settings, in a separate process. The sandbox till and the sandbox shop with
+the bridge run in this process. Each unit begins when the previous one is done and its lane is released. All statements count, including
+BEGIN and COMMIT. The costs of an idle process are measured before, and subtracted. The CPU time is that of the service's process.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 
 _LIVE = "SELECT EXISTS (SELECT FROM entry) OR EXISTS (SELECT FROM lane WHERE lease_expires_at IS NOT NULL)"
 _OUTCOMES = "SELECT outcome, count(*) AS entries FROM entry_history WHERE kind = $1 GROUP BY outcome"
-_REST_SECONDS = 0.05
-"""After a unit: what is told and noted of it leaves."""
+_PAUSE_SECONDS = 0.05
+"""Pause after a unit, for its notifications and notes."""
 _REGISTERED = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 _LINKED, _BY_EMAIL, _CREATED = "linked", "matched by email", "created"
 
@@ -53,7 +53,7 @@ class _World:
     database: asyncpg.Connection[asyncpg.Record]
 
     async def take(self) -> tuple[Counter[str], float]:
-        """What the service counted since the last take."""
+        """Returns the statements and CPU seconds of the service since the last call."""
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -69,11 +69,11 @@ class _World:
         return _Cost(*await self.take(), seconds)
 
     async def done(self) -> None:
-        """Every entry has ended and no lane is leased."""
+        """Waits until every entry has ended and no lane is leased."""
         async with asyncio.timeout(60):
             while await self.database.fetchval(_LIVE):
                 await asyncio.sleep(0.002)
-        await asyncio.sleep(_REST_SECONDS)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
     async def open_account(self) -> None:
         switches, site = self.till.switches, self.shop.switches
@@ -92,7 +92,7 @@ class _World:
         switches.webhook_url = f"{self.http_url}/webhooks/eposnow/{ACCOUNT}"
 
     async def add_shopper(self, number: int, *, at_till: bool) -> int:
-        """A user of the shop with an email of their own; their number there."""
+        """Adds a shop user with a new email. Returns the user's id."""
         email = f"shopper{number}@example.test"
         if at_till:
             self.till.store.add_customer(by_api=True, email_address=email, forename="Ada", surname="Byron")
@@ -104,10 +104,10 @@ class _World:
         facts = order_pb2.Order(order_id=order_id, order_key=key, woo_customer_id=woo_customer_id, account_email=email, billing_email=email)
         facts.first_name, facts.last_name = "Nova", "Newcomer"
         facts.create_time.GetCurrentTime()
-        facts.woo_registered_time.FromDatetime(_REGISTERED)  # as the bridge tells it
+        facts.woo_registered_time.FromDatetime(_REGISTERED)  # as the bridge sends it
         [result] = await self.client.sync.match_orders(ACCOUNT, [customer_sync_service_pb2.OrderToMatch(order=facts)])
         if not isinstance(result, customer_sync_service_pb2.MatchOrderCustomerResponse):
-            raise RuntimeError(f"the order was not taken: {result}")
+            raise RuntimeError(f"the order was not accepted: {result}")
         await self.done()
 
 
@@ -126,7 +126,7 @@ async def statements(bench: Bench) -> list[Figure]:
         update = await _updates(world, units)
         for kind, name in ((1, "customers"), (3, "orders")):
             outcomes = {row["outcome"]: row["entries"] for row in await world.database.fetch(_OUTCOMES, kind)}
-            bench.tell(f"{name} by outcome: {outcomes}")
+            bench.show_progress(f"{name} by outcome: {outcomes}")
     return [
         _idle_figure(idle),
         _figure(bench, "an update", update, idle, units, Goal(must=20, aim=12.5, lower_is_better=True)),
@@ -139,7 +139,7 @@ async def statements(bench: Bench) -> list[Figure]:
 
 
 async def _orders(world: _World, kind: str, shoppers: list[int], first: int) -> _Cost:
-    """The first one is not counted: it finds out how the till searches."""
+    """Measures orders of one kind. The first order does not count, because it learns how the till searches."""
     base = {_BY_EMAIL: 10_000, _CREATED: 20_000, _LINKED: 30_000}[kind]
     await world.order(base, shoppers[0], first)
 
@@ -151,7 +151,7 @@ async def _orders(world: _World, kind: str, shoppers: list[int], first: int) -> 
 
 
 async def _updates(world: _World, units: int) -> _Cost:
-    """By the till's webhook: a changed customer, who is linked."""
+    """Measures changes of a linked customer, announced by the till's webhook."""
     [epos_id] = [row["epos_customer_id"] for row in await world.database.fetch("SELECT epos_customer_id FROM link LIMIT 1")]
 
     async def change(points: int) -> None:
@@ -172,7 +172,7 @@ async def _updates(world: _World, units: int) -> _Cost:
 
 
 def _per_unit(cost: _Cost, idle: _Cost, units: int) -> tuple[dict[str, float], float]:
-    """Statements by name and CPU seconds of one unit, without what an idle process does in that time."""
+    """Returns the statements by name and the CPU seconds of one unit, minus those of an idle process in that time."""
     share = cost.seconds / idle.seconds
     by_name = {name: (count - idle.statements[name] * share) / units for name, count in cost.statements.most_common()}
     return {name: each for name, each in by_name.items() if each >= 0.05}, (cost.cpu - idle.cpu * share) / units
@@ -180,7 +180,7 @@ def _per_unit(cost: _Cost, idle: _Cost, units: int) -> tuple[dict[str, float], f
 
 def _figure(bench: Bench, what: str, cost: _Cost, idle: _Cost, units: int, goal: Goal) -> Figure:
     by_name, cpu = _per_unit(cost, idle, units)
-    bench.tell(f"{what}: " + ", ".join(f"{name} {each:.1f}" for name, each in by_name.items()))
+    bench.show_progress(f"{what}: " + ", ".join(f"{name} {each:.1f}" for name, each in by_name.items()))
     detail = f"{cpu * 1000:.1f} ms of CPU, {cost.seconds / units * 1000:.0f} ms, {units} one after the other"
     return Figure(row="statements", what=f"statements for {what}", goal=goal, got=sum(by_name.values()), detail=detail, facts=by_name)
 

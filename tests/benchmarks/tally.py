@@ -1,4 +1,4 @@
-"""Counts what is committed, and keeps the time between the end of the warm-up and the last unit that counts."""
+"""Counts committed units, and measures the time from the end of the warm-up to the last unit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """The clock runs from the commit that completes ``warm`` units to the one that completes ``warm + count``."""
+    """Measures from the commit that completes ``warm`` units to the commit that completes ``warm + count``."""
 
     warm: int
     count: int
@@ -19,7 +19,7 @@ class Tally:
     _ended: tuple[float, int] | None = None
 
     def committed(self, units: int) -> None:
-        """Call after the commit has been answered."""
+        """Counts units. To be called after their commit has returned."""
         self.total += units
         if self._began is None and self.total >= self.warm:
             self._began = (time.perf_counter(), self.total)
@@ -36,7 +36,7 @@ class Tally:
 
 @dataclass
 class OrderCheck:
-    """Whether the units of each key started in ascending order, one at a time."""
+    """Checks that the units of each key start in ascending order, one at a time."""
 
     last: dict[int, int] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)

@@ -1,8 +1,7 @@
-"""Row `till-requests`: how many requests the till gets for 1,000 waiting customers, counted in its log.
+"""Row `till-requests`: number of till requests for 1,000 waiting customers. The till's log counts them.
 
-Only the number counts here, so the account's allowance is 100,000 a minute instead of 60: at 60 the same requests take as many seconds
-as there are. The waiting customers are spread evenly over the till's list, and all
-of them wait when the worker starts; nothing is known of the till before.
+The row measures no time, so the account's allowance is 100,000 a minute instead of 60. At 60 each request would take a second. The waiting
+customers are spread evenly over the till's list. All of them wait when the worker starts, and the service knows nothing of the till before.
 """
 
 from __future__ import annotations

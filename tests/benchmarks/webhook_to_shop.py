@@ -1,8 +1,8 @@
-"""Row `webhook`: from the till's webhook until the shop has stored the new points, over what till and shop need for it.
+"""Row `webhook`: time from the till's webhook until the shop has stored the new points, divided by the time of till and shop.
 
-They need 300 ms: the till answers the read of the customer after 100 ms, the shop stores a write after 200 ms. The ratio is over these
-300 ms; what the sandboxes took by their own log is told beside it, because a busy machine makes them late too. Each account has one linked
-customer, so no read and no write is shared.
+Till and shop need 300 ms: the till answers the read of the customer after 100 ms, and the shop stores a write after 200 ms. The details
+show the times in the logs of the sandboxes too, because a busy machine delays them. Each account has one linked customer, so no read and no
+write is shared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import aiohttp
 from benchmarks.bench import Bench
-from benchmarks.felt import ACCOUNTS, AT_RATE, PER_SECOND, Took, at_rate, one_after_another
+from benchmarks.durations import ACCOUNTS, AT_RATE, PER_SECOND, Durations, at_rate, one_after_another
 from benchmarks.report import Figure, Goal, of_runs
 from benchmarks.served_world import SHOP_SECONDS, TILL_SECONDS, ServedWorld, served_world
 from benchmarks.service_world import WEBHOOK_KEY, WEBHOOK_SECRET
@@ -22,7 +22,7 @@ from tillsync_sandbox.till.rows import v2, webhook_json
 
 _NEEDED = TILL_SECONDS + SHOP_SECONDS
 _GOAL = Goal(must=1.08, aim=1.03, unit="×", lower_is_better=True)
-"""must: 325 ms, what it took before the engine was made lighter."""
+"""must: 325 ms, the time with the former, heavier engine."""
 
 
 async def webhook_to_shop(bench: Bench) -> list[Figure]:
@@ -30,7 +30,7 @@ async def webhook_to_shop(bench: Bench) -> list[Figure]:
     alone, crowded = _Runs(), _Runs()
     async with served_world(bench) as world, aiohttp.ClientSession() as http:
         changes = [await _Change.of_new_account(world, http, f"shop-{number}") for number in range(1, ACCOUNTS + 1)]
-        for change in changes:  # the service asks each shop once what its plugin can do
+        for change in changes:  # the service reads the abilities of each shop's plugin once
             await change.run()
 
         async def of_first(_number: int) -> float:
@@ -40,15 +40,15 @@ async def webhook_to_shop(bench: Bench) -> list[Figure]:
             return await changes[number % ACCOUNTS].run()
 
         for _ in range(plan.rounds):
-            alone.add(world, await one_after_another(of_first, plan.felt_alone))
-            crowded.add(world, await at_rate(of_next, int(plan.felt_seconds * PER_SECOND)))
-            bench.tell(f"webhook to shop: alone {alone.shown(-1)}; {AT_RATE} {crowded.shown(-1)}")
+            alone.add(world, await one_after_another(of_first, plan.lone_units))
+            crowded.add(world, await at_rate(of_next, int(plan.load_seconds * PER_SECOND)))
+            bench.show_progress(f"webhook to shop: alone {alone.shown(-1)}; {AT_RATE} {crowded.shown(-1)}")
     what = f"webhook to shop / the {_NEEDED * 1000:.0f} ms that till and shop need"
     return [alone.figure(f"{what}, alone"), crowded.figure(f"{what}, {AT_RATE}")]
 
 
 class _Change:
-    """The points of one account's customer, again and again."""
+    """Changes the points of one account's customer repeatedly."""
 
     def __init__(self, world: ServedWorld, http: aiohttp.ClientSession, account: str, customer: int) -> None:
         self._world, self._http, self._account, self._customer = world, http, account, customer
@@ -63,7 +63,7 @@ class _Change:
         return cls(world, http, account, customer)
 
     async def run(self) -> float:
-        """Seconds from sending the webhook until the shop has stored the points."""
+        """Returns the seconds from sending the webhook until the shop has stored the points."""
         till = self._world.till
         self._points += 1
         points = self._points
@@ -88,13 +88,13 @@ class _Change:
 
 
 class _Runs:
-    """Of each round: how long the changes took, and the median request of till and shop meanwhile."""
+    """Durations of the changes by round, and the median requests of till and shop."""
 
     def __init__(self) -> None:
-        self._took: list[Took] = []
+        self._took: list[Durations] = []
         self._sides: list[float] = []
 
-    def add(self, world: ServedWorld, took: Took) -> None:
+    def add(self, world: ServedWorld, took: Durations) -> None:
         self._took.append(took)
         self._sides.append(median_seconds(world.till_spans.take()) + median_seconds(world.shop_spans.take()))
 

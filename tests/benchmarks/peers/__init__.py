@@ -1,1 +1,1 @@
-"""The systems we are compared with, each at the best settings found for it on two cores; how they were found stands in its module."""
+"""The compared queues, each with its best known settings on two cores. Each module says how they were found."""

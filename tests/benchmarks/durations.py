@@ -1,5 +1,4 @@
-"""How long one change or order takes over what till and shop need for it, alone and as one of many: the figures of the rows that users
-feel."""
+"""Measures how long one change or order takes, alone and under load. The rows of delays for users need it."""
 
 from __future__ import annotations
 
@@ -13,12 +12,12 @@ PER_SECOND, ACCOUNTS = 50, 50
 AT_RATE = f"{PER_SECOND}/s over {ACCOUNTS} accounts"
 
 Unit = Callable[[int], Awaitable[float]]
-"""Runs the unit of this number, from 1. Returns the seconds it took."""
+"""Runs the unit with this number, from 1. Returns its seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """Seconds of each unit of a round."""
+class Durations:
+    """Seconds of each unit in a round."""
 
     seconds: Sequence[float]
 
@@ -31,16 +30,16 @@ class Took:
         return sorted(self.seconds)[int(len(self.seconds) * 0.99)]
 
 
-async def one_after_another(unit: Unit, count: int) -> Took:
-    return Took([await unit(number) for number in range(1, count + 1)])
+async def one_after_another(unit: Unit, count: int) -> Durations:
+    return Durations([await unit(number) for number in range(1, count + 1)])
 
 
-async def at_rate(unit: Unit, count: int) -> Took:
-    """``PER_SECOND`` of them begin in a second, whether or not those before are done."""
+async def at_rate(unit: Unit, count: int) -> Durations:
+    """Starts ``PER_SECOND`` units a second, even if earlier ones have not finished."""
     took: list[float] = []
 
     async def run(number: int) -> None:
         took.append(await unit(number))
 
     await open_loop(run, count, PER_SECOND)
-    return Took(took)
+    return Durations(took)
