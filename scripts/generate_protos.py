@@ -41,6 +41,8 @@ from pathlib import Path
 from archives import extract_files
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from proto_source import proto_source
+from releases import ReleasesError
+from releases import read as read_releases
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
@@ -224,12 +226,22 @@ def breaking_against(ref: str) -> int:
 
 
 def release_before() -> str | None:
-    """Returns the newest tag ``v…`` of an earlier commit, or the previous commit if there is none. None: no earlier commit exists."""
+    """Returns the commit of the newest release in ``releases.txt``. If the file names none: the newest tag ``v…`` of an earlier commit, or
+    the previous commit. None: no earlier commit exists. Raises GenerationError for a wrong ``releases.txt``."""
 
     def git(*arguments: str) -> str:
         run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
         return run.stdout.strip() if run.returncode == 0 else ""
 
+    try:
+        released = read_releases(ROOT)
+    except ReleasesError as error:
+        raise GenerationError(str(error)) from error
+    if released:
+        newest = released[-1]
+        if found := git("rev-parse", "--verify", "--quiet", f"{newest.commit}^{{commit}}"):
+            return found
+        print(f"breaking changes: this clone lacks release {newest.version} ({newest.commit}): git fetch --unshallow", file=sys.stderr)  # noqa: T201
     before = git("rev-parse", "--verify", "--quiet", "HEAD~1")
     return (git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", before) or before) if before else None
 

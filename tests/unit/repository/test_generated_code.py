@@ -33,6 +33,7 @@ def project_copy(tmp_path: Path) -> Path:
         SCRIPT,
         SCRIPT.with_name("archives.py"),
         SCRIPT.with_name("proto_source.py"),
+        SCRIPT.with_name("releases.py"),
         *(REPOSITORY / "protos").rglob("*.proto"),
         *GENERATED.glob("*.py*"),
     ):
@@ -99,8 +100,8 @@ def test_breaking_changes_against_a_commit_are_named(project_copy: Path) -> None
     assert "no protos at no-such-ref" in unknown.stderr
 
 
-def test_previous_release_is_the_latest_tag_or_the_previous_commit(project_copy: Path) -> None:
-    """`make check` compares with the latest tag until the next one."""
+def test_previous_release_is_that_of_the_file_the_latest_tag_or_the_previous_commit(project_copy: Path) -> None:
+    """`make check` compares with the latest release until the next one."""
     (project_copy / "buf.yaml").write_bytes((REPOSITORY / "buf.yaml").read_bytes())
     script = project_copy / SCRIPT.relative_to(REPOSITORY)
     proto = project_copy / "protos" / "tillsync" / "v1" / "customer_sync_service.proto"
@@ -130,6 +131,18 @@ def test_previous_release_is_the_latest_tag_or_the_previous_commit(project_copy:
     late = _run(script, "--breaking")
     assert late.returncode not in (0, 2)
     assert 'changed name from "urgent" to "hurry"' in late.stdout, "also a commit later"
+
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project_copy, check=True, capture_output=True, text=True, timeout=60).stdout
+    releases = project_copy / "releases.txt"
+    releases.write_text(f"# comment\n1.1.0 {head}")
+    commit()
+    assert _run(script, "--breaking").returncode == 0, "compared with the release that the file names"
+    releases.write_text(f"{releases.read_text()}1.2.0 {'0' * 40}\n")
+    shallow = _run(script, "--breaking")
+    assert shallow.returncode not in (0, 2), "compared with the tag"
+    assert f"this clone lacks release 1.2.0 ({'0' * 40}): git fetch --unshallow\n" in shallow.stderr
+    releases.write_text("1.1.0\n")
+    assert _run(script, "--breaking").stderr == "releases.txt:1: write `VERSION COMMIT` with three numbers and 40 hexadecimal digits\n"
 
 
 def _floor(distribution: str) -> Version:
