@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from support.directories import REPOSITORY
 
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from releases import FILE
+from version_places import PLACES, Place, versions, write
+
 VERSION = tomllib.loads((REPOSITORY / "clients/python/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-PLACES = [
-    ("server/pyproject.toml", r'^version = "(.+)"$'),
-    ("server/pyproject.toml", r'^    "tillsync==(.+?)",'),
-    ("CHANGELOG.md", r"^## (\S+)"),
-    ("wp-bridge/tillsync-bridge.php", r"^ \* Version: +(\S+)$"),
-    ("wp-bridge/tillsync-bridge.php", r"^const VERSION += '(.+)';$"),
-    ("wp-bridge/readme.txt", r"^Stable tag: (.+)$"),
-    ("wp-bridge/readme.txt", r"^== Changelog ==\n\n= (.+) =$"),
-    ("wp-bridge/blocks/points/editor.asset.php", r"^\t'version' +=> '(.+)',$"),
-]
 
 
 @pytest.mark.parametrize("package", ["tillsync", "tillsync-server"])
@@ -28,11 +24,29 @@ def test_installed_packages_have_the_version(package: str) -> None:
     assert version(package) == VERSION
 
 
-@pytest.mark.parametrize(("file", "place"), PLACES)
-def test_repeated_versions_equal_the_project_version(file: str, place: str) -> None:
-    found = re.search(place, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.file}: {place.pattern}")
+def test_repeated_versions_equal_the_project_version(place: Place) -> None:
+    file = REPOSITORY / place.file
+    found = re.search(place.pattern, file.read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"{file} has no version at {place}"
     assert found[1] == VERSION
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_version_is_written_to_every_place_and_released_sections_stay(tmp_path: Path, released: bool) -> None:
+    for file in {place.file for place in PLACES}:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes((REPOSITORY / file).read_bytes())
+    if released:
+        (tmp_path / FILE).write_text(f"{VERSION} {'a' * 40}\n")
+    write(tmp_path, "99.0.0")
+    assert versions(tmp_path) == dict.fromkeys(PLACES, "99.0.0")
+    for file in {place.file for place in PLACES}:
+        before, after = ((root / file).read_text(encoding="utf-8") for root in (REPOSITORY, tmp_path))
+        added = sum(place.section.count("\n") for place in PLACES if place.file == file) if released else 0
+        assert len(after.splitlines()) == len(before.splitlines()) + added
+    changelog = (tmp_path / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert (f"\n## {VERSION}" in changelog) == released
 
 
 def test_no_code_contains_the_version() -> None:
