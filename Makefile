@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock audit bridge-zip system-packages clean other-python
+.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## prints this list
@@ -120,6 +120,12 @@ audit: $(STAMP)  ## asks PyPI and OSV for known weaknesses of the locked package
 
 bridge-zip:  ## makes dist/tillsync-bridge.zip, the WordPress plugin for Plugins → Add New → Upload
 	@$(PYTHON) scripts/bridge_zip.py
+
+version: $(STAMP)  ## writes VERSION into all sources that have the version
+	@$(BIN)/python scripts/version_places.py $(VERSION)
+
+release: $(STAMP)  ## makes dist/VERSION from a clean clone, and the tag, which stays here (DRY_RUN=1: no tag; NO_IMAGE=1: no container image)
+	@$(BIN)/python scripts/release.py $(VERSION) $(if $(DRY_RUN),--dry-run) $(if $(NO_IMAGE),--no-image)
 
 clean:  ## removes all files that the other targets made here
 	rm -rf $(VENV) .tillsync build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
