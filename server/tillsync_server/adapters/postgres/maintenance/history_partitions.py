@@ -10,9 +10,10 @@ where readers and writers would wait behind it for longer.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 import structlog
@@ -56,25 +57,12 @@ class HistoryPartitions:
 
     async def maintain(self) -> None:
         """Makes the weeks ahead, then drops what is past its retention. A lock that it does not get postpones the rest to the next call."""
-        made: list[str] = []
-        dropped: list[str] = []
-        try:
-            async with self._alone() as connection:
-                if connection is None:
-                    return
-                for parent in _PARENTS:
-                    rows = await connection.fetch(_MAKE_WEEKS, parent, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS)
-                    made += [row["name"] for row in rows]
-                for row in await connection.fetch(_WEEKS, *self._keep_days):
-                    week = _Week(**row)
-                    if week.is_over:
-                        await _drop(connection, week)
-                        dropped.append(week.name)
-        except asyncpg.LockNotAvailableError:
-            _LOG.warning("history_partitions_postponed")
-        finally:
-            if made or dropped:
-                _LOG.info("history_partitions", made=len(made), partitions=dropped)
+        async with self._alone() as connection:
+            if connection is not None:
+                made = await _each_parent(connection, _make_weeks)
+                dropped = await _each_parent(connection, partial(_drop_weeks, keep_days=self._keep_days))
+                if made or dropped:
+                    _LOG.info("history_partitions", made=len(made), partitions=dropped)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Connection | None]:
@@ -87,6 +75,33 @@ class HistoryPartitions:
             finally:
                 with contextlib.suppress(asyncpg.InterfaceError, OSError):  # the end of the connection releases it too
                     await connection.execute(_RELEASE_LOCK, _LOCK_KEY)
+
+
+async def _each_parent(connection: Connection, work: Callable[[Connection, str], AsyncIterator[str]]) -> list[str]:
+    """Returns the names of the weeks that ``work`` changed. A locked parent, or a week that the previous release dropped at this moment,
+    postpones the rest of that parent to the next call.
+    """
+    changed: list[str] = []
+    for parent in _PARENTS:
+        try:
+            async for name in work(connection, parent):
+                changed.append(name)
+        except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
+            _LOG.warning("history_partitions_postponed", what=parent)
+    return changed
+
+
+async def _make_weeks(connection: Connection, parent: str) -> AsyncIterator[str]:
+    for row in await connection.fetch(_MAKE_WEEKS, parent, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS):
+        yield row["name"]
+
+
+async def _drop_weeks(connection: Connection, parent: str, *, keep_days: tuple[int, int]) -> AsyncIterator[str]:
+    for row in await connection.fetch(_WEEKS, *keep_days):
+        week = _Week(**row)
+        if week.parent == parent and week.is_over:
+            await _drop(connection, week)
+            yield week.name
 
 
 async def _drop(connection: Connection, week: _Week) -> None:

@@ -1,10 +1,11 @@
 -- name: try_history_lock
--- Takes the lock of the history's partitions for this session, if no other session has it. $1 its key.
-SELECT pg_try_advisory_lock($1)
+-- Takes the lock of the history's partitions for this session, if no other session has it. $1 its key;
+-- each schema has a lock of its own.
+SELECT pg_try_advisory_lock($1::int, hashtext(current_schema()))
 
 -- name: release_history_lock
 -- Releases the lock. $1 its key.
-SELECT pg_advisory_unlock($1)
+SELECT pg_advisory_unlock($1::int, hashtext(current_schema()))
 
 -- name: make_weeks
 -- Makes the weekly partitions of the parent $1 until $3 weeks after this one, if fewer than $2 are there. Returns the names of the new ones.

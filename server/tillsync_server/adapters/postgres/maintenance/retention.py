@@ -40,7 +40,12 @@ class PostgresHistory:
         """Makes the history's weeks ahead and drops those past their retention (14 and 90 days). Deletes create intents that settled 30
         days ago, tokens revoked 90 days ago, and versions of writes from 30 days ago that nothing needs.
         """
-        await self._partitions.maintain()
+        try:
+            await self._delete_rows()
+        finally:
+            await self._partitions.maintain()
+
+    async def _delete_rows(self) -> None:
         async with self._database.acquire() as connection:
             await connection.execute(_DELETE_INTENTS, INTENT_RETENTION_DAYS, _DELETE_BATCH, timeout=_MAINTENANCE_SECONDS)
             await connection.execute(_DELETE_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)

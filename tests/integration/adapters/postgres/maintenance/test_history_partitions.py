@@ -9,6 +9,7 @@ import pytest
 from support.engine import EngineWorld
 from support.queues import add_finished
 from tillsync_server.adapters.postgres.maintenance.history_partitions import HistoryPartitions
+from tillsync_server.adapters.postgres.maintenance.retention import PostgresHistory
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
@@ -68,6 +69,19 @@ async def test_a_writer_postpones_new_weeks_and_results_are_stored_meanwhile(wor
     await maintain(world)
     assert set(await attached(world)) > set(before)
     assert await lies_in(world, 7) == f"entry_history_short_{datetime.now(UTC):%Gw%V}"
+
+
+async def test_locked_parent_postpones_neither_the_other_parent_nor_the_deletions(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await use_up_the_weeks(world, 10)
+    await world.fetch(
+        "INSERT INTO token (token_id, token_hash, role, revoke_time) VALUES ('gone', 'h', 4, now() - interval '91 days') RETURNING 1"
+    )
+    async with world.database.acquire() as writer, writer.transaction():
+        await writer.execute("LOCK TABLE entry_history_short IN ROW EXCLUSIVE MODE")
+        await PostgresHistory(world.database).maintain()
+    assert len(await attached(world, "entry_history_long")) > len(await attached(world, "entry_history_short"))
+    assert not await world.fetch("SELECT 1 FROM token")
 
 
 async def test_an_open_reader_stops_neither_the_week_that_leaves_nor_writers(world: EngineWorld) -> None:
