@@ -1,4 +1,4 @@
-"""PgQueuer at its best, found by trying on two cores (18,000 of 22,000 jobs drained; single runs scatter by a third):
+"""PgQueuer with its best settings, found by trials on two cores (18,000 of 22,000 jobs drained; single runs vary by a third):
 
 - asyncpg, twice as fast as psycopg by its own documentation; its durable schema (the default) and its own autovacuum advice.
 - Drain, one connection a manager: batches of 10, 50, 250, 500, 1,000 gave 7.0, 12.5, 15.0, 16.6 and 17.3 thousand a second, and in a
@@ -7,7 +7,7 @@
 - Start of a job at 500 a second (p50/p99): batches of 30 on one connection 3/15 ms, and at times it falls behind for good (batches of
   10 or 100: 5/35 and 11/96 ms in one run, 187/801 and 115/720 ms in the next); on a pool of five 2/6 ms with batches of 10, 2/9 with
   100, 6/56 with 1,000. Hence a pool of five, batches of 10.
-- The timed aggregation of its log into statistics is off: it would only take away from it.
+- The timed aggregation of its log into statistics is off, because it would only cost time.
 - Job functions are empty; a job counts when the statement that moves it to the log has committed.
 """
 
@@ -38,7 +38,7 @@ SELECT 0, 'queued', 'sync', convert_to(n::text, 'UTF8') FROM generate_series(1, 
 
 
 async def install(dsn: str, entries: int) -> None:
-    """Its durable schema (all tables logged) with its own autovacuum advice applied, filled with ``entries`` jobs."""
+    """Installs its durable schema (all tables logged) with its own autovacuum advice, and adds ``entries`` jobs."""
     connection = await asyncpg.connect(dsn, command_timeout=1800)
     queries = Queries.from_asyncpg_connection(connection)
     await queries.install()
@@ -62,7 +62,7 @@ class _CountingQueries(Queries):
 
 @asynccontextmanager
 async def _managers(dsn: str, count: int, pool_size: int = 0) -> AsyncIterator[list[QueueManager]]:
-    """Each on a connection of its own, or all on one pool."""
+    """Yields managers. Each has its own connection, or all share one pool of ``pool_size``."""
     if pool_size:
         async with asyncpg.create_pool(dsn, min_size=pool_size, max_size=pool_size) as pool:
             yield [QueueManager(_CountingQueries.from_asyncpg_pool(pool)) for _ in range(count)]
@@ -90,7 +90,7 @@ async def drain(dsn: str, tally: Tally, batch: int = DRAIN_BATCH, managers: int 
 async def start_times(
     dsn: str, starts: dict[int, int], stop: asyncio.Event, batch: int = LATENCY_BATCH, pool_size: int = LATENCY_POOL
 ) -> None:
-    """Runs until ``stop``; notes the monotonic nanoseconds at which each job's function began."""
+    """Runs until ``stop``. Records the start of each job's function, in monotonic nanoseconds."""
     async with _managers(dsn, 1, pool_size) as managers:
 
         @managers[0].entrypoint(ENTRYPOINT)
@@ -114,7 +114,7 @@ async def _run_until(managers: list[QueueManager], stop: asyncio.Event, batch: i
 
 
 class Producer:
-    """One enqueue call a job, on a pool, as a web process would."""
+    """Enqueues each job with one call, on a pool, as a web process would."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._queries = Queries.from_asyncpg_pool(pool)
