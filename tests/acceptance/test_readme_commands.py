@@ -65,7 +65,7 @@ async def test_the_first_steps_lead_to_a_shop(database: TestDatabase) -> None:
         INSTALL,
         "export TILLSYNC_PUBLIC_URL=https://sync.example.test",
         "tillsync serve",
-        "export TILLSYNC_TOKEN=@/var/lib/tillsync/admin-token",
+        "export TILLSYNC_TOKEN=@$HOME/.local/share/tillsync/admin-token",
     ]
     public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test"}
     async with SandboxTill() as till, running_service(database.dsn, changes=public) as service:

@@ -1,4 +1,4 @@
-"""The catalogue of comments: each comment verbatim, with meaning, remedy, class and responsible party. Only this module has them.
+"""The catalogue, where all comments live. It has each comment verbatim, with meaning, remedy, class and responsible party.
 
 Text, meaning and remedy come from the public page "Customer sync error messages". Outcomes that the page does not have are our own.
 A new outcome needs a member of enums.Outcome, a row here and a proto enum value. ListMessages and `tillsync messages` read this table.

@@ -19,6 +19,7 @@ EXPECTED = {
     "where an entry's state is decided",
     "where comments live",
     "where a lease is taken",
+    "where held orders are requeued",
     "where a twin is prevented",
     "where a shop batch is formed",
     "where the till's limit is recognised",

@@ -2,7 +2,8 @@
 
 Headers and marks in the body identify them. The marks are texts of the vendors and may change, so they decide little. An adapter recognises
 a page by status and content type, and a probe decides whether all entries meet it. A mark adds the name and the remedy. It also separates a
-page with status 2xx or 5xx from a page of the site itself. Only this module and ``epos/throttling.py`` decide by words of an answer.
+page with status 2xx or 5xx from a page of the site itself. CONTRIBUTING.md (*Errors*) names the other
+modules that decide by texts of an answer.
 """
 
 from __future__ import annotations

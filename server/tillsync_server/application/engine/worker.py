@@ -41,8 +41,7 @@ _SKIPPED_SECONDS = 0.02
 
 
 def new_owner() -> str:
-    """Returns the owner of this process's leases. It is random, so that a restarted process never takes the leases of its predecessor for
-    its own."""
+    """Returns the owner of this process's leases. It is random, so that a restarted process never continues a lease of its predecessor."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 

@@ -1,5 +1,6 @@
 -- name: lease
--- Leases ready lanes, lanes whose lease ran out, and lanes whose paused side is due for a probe. Returns when the next lane is ready.
+-- The worker takes the lease of ready lanes, of lanes whose lease ran out, and of lanes whose paused side is due for a probe. Returns when
+-- the next lane is ready. Two other statements lease one sleeping lane in the commit of its new entry (hints.sql, orders.sql).
 -- $1 most lanes, $2 most of them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe, $6 time from which the search
 -- starts (NULL: all lanes). The last row has no account. Its seconds run until the next lane not leased here is ready, is due for a probe
 -- (if $5 allows one) or loses its lease; negative: one is due already; NULL: there is none. Its search_from is the $6 of the next call. No
