@@ -126,7 +126,9 @@ class QueueEntry(_message.Message):
 
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Further lines in plain words, most important first. Stage and cause come before the others. At most 16, each at most 500 characters."""
+        """Further lines in plain words, most important first. Stage and cause come before the others. At most 13: 12 of the last run, and the
+        reason of a dismissal. Each has at most 500 characters. The first may also say when the next attempt is.
+        """
 
     @_builtins.property
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
