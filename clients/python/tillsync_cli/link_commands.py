@@ -79,7 +79,7 @@ def create(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Link two customers; held orders of the shop customer run again, and the points travel at once."""
+    """Link two customers; requeue held orders of the shop customer, and write the points to the shop at once."""
     made = talk(address, token, lambda client: client.links.create_link(account, epos_customer, woo_customer))
     if json:
         print_json(made)
@@ -154,7 +154,7 @@ def resolve(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Give a held order its till customer; the person's other held orders run again."""
+    """Give a held order its till customer; requeue the person's other held orders."""
     done = talk(address, token, lambda client: client.links.resolve_order(account, entry, epos_customer, create_link=link))
     if json:
         print_json(done)

@@ -59,7 +59,7 @@ def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy,
         case Disposition.RETRY:
             # invariant: the-end-of-a-problem-charges-nobody
             if not verdict.sides_answered.isdisjoint(paused):
-                charged = False  # The side had a problem that is over now. The entry runs again at once.
+                charged = False  # The side had a problem that is over now. The entry is retried at once.
             elif policy.is_exhausted(attempts):
                 state = EntryState.FAILED
             else:

@@ -109,7 +109,7 @@ def resembling_found(customers: Sequence[TillCustomer]) -> Verdict:
     return Verdict.held(
         _OUTCOME,
         "no customer in Epos Now has exactly this email, and there are customers whose email contains it in another spelling: choose the "
-        "customer, or correct the email in Epos Now and let the order run again",
+        "customer, or correct the email in Epos Now and retry the order",
         f"in Epos Now with this email in another spelling: {ids_shown(ids)}",
         candidate_ids=ids[:MAX_CANDIDATES],
     )

@@ -128,7 +128,7 @@ class OrderFlow:
     def _to_default(self, reason: str) -> Verdict:
         customer_id = self._account.default_epos_customer_id
         if customer_id is None:
-            return Verdict.held(_NOT_MATCHED, "no default customer is set in the account: set it, then this order runs again", reason)
+            return Verdict.held(_NOT_MATCHED, "no default customer is set in the account: set it, then this order is requeued", reason)
         return Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason).for_customer(customer_id)
 
     async def _by_choice(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
