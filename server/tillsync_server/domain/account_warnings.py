@@ -10,7 +10,7 @@ from tillsync_server.domain.enums import Side, StoredCode, WarningReason
 
 
 class StrayKind(StoredCode):
-    """Kinds of output around the data of a shop's answer. The numbers are stored."""
+    """Kinds of output before or after the data of a shop's answer. The numbers are stored."""
 
     MARKS_BEFORE = 1
     """Byte-order marks and blanks."""
@@ -33,7 +33,7 @@ _STRAY_OUTPUT = {
     ),
 }
 _UNKNOWN_STRAY_OUTPUT = ("other text stands around the data", "Update the plugin that prints.")
-"""For a kind that a later release stored."""
+"""Text and remedy for a kind that a later release stored."""
 
 
 @dataclass(frozen=True, slots=True)

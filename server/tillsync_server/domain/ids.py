@@ -1,4 +1,4 @@
-"""Identifiers. Each is a NewType, so that mypy rejects a shop customer's id in place of a till customer's."""
+"""Defines the identifiers. Each is a NewType, so that mypy rejects a shop customer's id in place of a till customer's."""
 
 from __future__ import annotations
 

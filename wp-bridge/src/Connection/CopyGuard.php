@@ -12,10 +12,10 @@ namespace Tillsync\Bridge\Connection;
 
 /**
  * Keeps a copy of a shop from acting as the original. A database copied to another address, or to a site with another environment type,
- * contains the connection. While address or environment differ from those at connecting, the plugin sends nothing and accepts nothing. The
- * merchant then chooses "this is a copy" or "the shop moved" (Connector).
+ * contains the connection. The plugin stores address and environment when the shop is connected. While one of them differs, it sends nothing
+ * and accepts nothing. The merchant then chooses "this is a copy" or "the shop moved" (Connector).
  *
- * A test site may be connected: the merchant confirms it at connecting, and its environment is stored.
+ * A test site may be connected, after the merchant confirms it.
  */
 final class CopyGuard {
 

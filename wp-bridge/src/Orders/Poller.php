@@ -38,7 +38,7 @@ class Poller {
 
 	/**
 	 * @param OutboxRow[] $rows Claimed rows, at most 500.
-	 * @return string Why the drain must stop; empty when it continues.
+	 * @return string Reason why the drain must stop; empty when it continues.
 	 */
 	public function poll( array $rows, DrainReport $report, DrainLimits $limits ): string {
 		$polled = array();

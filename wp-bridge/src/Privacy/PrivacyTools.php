@@ -73,7 +73,7 @@ final class PrivacyTools {
 					// The file does not name it, because the person gets the file and the id may be another person's.
 					$this->log->warning( "personal data export: not followed: {$name}" );
 				}
-				$data = array_merge( $data, self::who_item( $found ) );
+				$data = array_merge( $data, self::identity_item( $found ) );
 				foreach ( $found['records'] as $record ) {
 					$data[] = self::record_item( $record );
 				}
@@ -174,7 +174,7 @@ final class PrivacyTools {
 	 * @param array{known_as: string[], not_asked: string[]} $found Result of the first page.
 	 * @return array<int, array<string, mixed>>
 	 */
-	private static function who_item( array $found ): array {
+	private static function identity_item( array $found ): array {
 		$values = array();
 		foreach ( $found['known_as'] as $name ) {
 			$values[] = array( 'name' => __( 'Also known as', 'tillsync-bridge' ), 'value' => $name );

@@ -13,7 +13,7 @@ use Throwable;
 use Tillsync\Bridge\Log;
 use WP_Error;
 
-/** It is an error of the shop, so the service tries again. The log gets the place of the error, and the response does not. */
+/** Makes the response of a route that failed. Its status 500 makes the service try again. The log names the place of the error; the response does not. */
 final class RouteFailure {
 
 	public static function of( Log $log, string $where, Throwable $error ): WP_Error {

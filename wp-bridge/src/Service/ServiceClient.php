@@ -33,7 +33,7 @@ class ServiceClient {
 	/**
 	 * Returns the connection if this site may use it.
 	 *
-	 * @throws ServiceError Code "not_connected": the shop is not connected, or the merchant must first choose whether this site is a copy.
+	 * @throws ServiceError "not_connected" if the shop is not connected, or the merchant must first choose whether this site is a copy.
 	 */
 	public function connection(): Connection {
 		$connection = $this->copy_guard->usable();

@@ -66,7 +66,7 @@ class UserChangeSender {
 		return null === $orders_are_due || ! $this->is_supported() ? null : (int) get_option( self::NOT_BEFORE, 0 );
 	}
 
-	/** @return string Why the drain must stop; empty when it continues. */
+	/** @return string Reason why the drain must stop; empty when it continues. */
 	public function send( DrainReport $report, DrainLimits $limits ): string {
 		$next = $this->next_due();
 		if ( null === $next || $this->clock->now() < $next ) {
@@ -95,7 +95,7 @@ class UserChangeSender {
 
 	/**
 	 * @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Rows, oldest first.
-	 * @return string Why the drain must stop.
+	 * @return string Reason why the drain must stop; empty when it continues.
 	 */
 	private function report( array $rows, DrainReport $report ): string {
 		$connection = $this->copy_guard->usable();
@@ -145,7 +145,7 @@ class UserChangeSender {
 
 	/**
 	 * @param int[] $ids Ids of rows.
-	 * @return string Why the drain must stop. Rows that cannot be deleted would be reported endlessly.
+	 * @return string Reason why the drain must stop, when the rows cannot be deleted; they would be reported endlessly. Else empty.
 	 */
 	private function delete( array $ids ): string {
 		return $this->changes->forget( $ids ) ? '' : 'table';

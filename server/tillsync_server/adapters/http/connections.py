@@ -2,8 +2,8 @@
 
 An idle connection holds a file descriptor without use. At the limit the listener closes one connection for each new one. It closes the
 oldest connection that has sent no request yet or whose caller is not known yet, then the one with the oldest last request. If all
-connections have requests of known callers under way, the new one is closed, without TLS after a 503 with Retry-After. A connection whose
-request head does not arrive whole within ``HEAD_SECONDS`` is closed.
+connections have requests of known callers under way, the listener closes the new one. Without TLS it sends a 503 with Retry-After first.
+The listener closes a connection whose request head does not arrive whole within ``HEAD_SECONDS``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class HttpListener:
         self._on_limit = on_limit
         self._open: dict[asyncio.Protocol, _Connection] = {}
         """Open connections by their inner protocol."""
-        self._strangers: dict[_Connection, float] = {}
+        self._unknown_callers: dict[_Connection, float] = {}
         """Start times of connections without a request yet, or with a request of an unknown caller under way; the oldest first."""
         self._idle: dict[_Connection, float] = {}
         """End times of the last requests of connections without one under way; the oldest first."""
@@ -151,27 +151,27 @@ class HttpListener:
     @contextlib.contextmanager
     def request(self, protocol: asyncio.Protocol) -> Iterator[Callable[[], None]]:
         """Marks a request of ``protocol`` as under way. The handler calls the yielded function once the request's caller is known. Until
-        then the connection is a stranger's, and may be closed for a new one even during the request."""
+        then the listener may close the connection for a new one, even during the request."""
         connection = self._open.get(protocol)
-        if connection is None:  # the connection is closed, and its handler is still to end
+        if connection is None:  # the connection is closed, but its handler still runs
             yield _nothing
             return
         connection.requests += 1
         self._mark_busy(connection)
         if not connection.is_known:
             # invariant: strangers-requests-make-room
-            self._strangers[connection] = asyncio.get_running_loop().time()
+            self._unknown_callers[connection] = asyncio.get_running_loop().time()
 
         def mark_known() -> None:
             connection.is_known = True
-            self._strangers.pop(connection, None)
+            self._unknown_callers.pop(connection, None)
 
         try:
             yield mark_known
         finally:
             connection.requests -= 1
             if not connection.requests and protocol in self._open:
-                self._strangers.pop(connection, None)
+                self._unknown_callers.pop(connection, None)
                 self._idle[connection] = asyncio.get_running_loop().time()
 
     # called by the connections
@@ -184,7 +184,7 @@ class HttpListener:
         self._mark_busy(connection)
 
     def _mark_busy(self, connection: _Connection) -> None:
-        for times in (self._strangers, self._idle, self._heads):
+        for times in (self._unknown_callers, self._idle, self._heads):
             times.pop(connection, None)
 
     # accepting
@@ -200,7 +200,7 @@ class HttpListener:
                         self._on_limit("open files")
                         self._close_idle()
                         await asyncio.sleep(_RESOURCES_SECONDS)
-                    continue  # other errors: the caller left before the accept
+                    continue  # any other error means that the caller closed the connection before the accept
                 self._serve(accepted)
             await asyncio.sleep(0)
 
@@ -215,7 +215,7 @@ class HttpListener:
             return
         connection = _Connection(self, self._make_protocol(), self._wrong.first_bytes())
         self._open[connection.inner] = connection
-        self._strangers[connection] = self._heads[connection] = asyncio.get_running_loop().time()
+        self._unknown_callers[connection] = self._heads[connection] = asyncio.get_running_loop().time()
         connection.opening = self._tasks.start(self._connect(connection, accepted), name="http-connect")
 
     async def _connect(self, connection: _Connection, accepted: socket.socket) -> None:
@@ -226,7 +226,7 @@ class HttpListener:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._ssl, ssl_handshake_timeout=handshake
             )
-        except OSError:  # also ssl.SSLError: a failed handshake is the caller's fault or intention
+        except OSError:  # includes ssl.SSLError, because the caller causes a failed handshake
             self.forget(connection)
             accepted.close()
         except BaseException:
@@ -244,8 +244,8 @@ class HttpListener:
         return True
 
     def _close_idle(self) -> bool:
-        if self._strangers:
-            self._close(next(iter(self._strangers)))
+        if self._unknown_callers:
+            self._close(next(iter(self._unknown_callers)))
             return True
         now = asyncio.get_running_loop().time()
         for _ in range(min(_TRIES, len(self._idle))):

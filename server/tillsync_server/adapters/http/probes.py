@@ -32,7 +32,7 @@ class Probes:
         router.add_get("/readyz", self.ready)
 
     async def alive(self, _request: web.Request) -> web.Response:
-        """Answers that the process and its event loop run. It ignores the database, because a restart does not bring that back."""
+        """Answers that the process and its event loop run. It ignores the database, because a restart of the process does not repair it."""
         return web.Response(text="ok\n", headers=_NO_STORE)
 
     async def ready(self, _request: web.Request) -> web.Response:

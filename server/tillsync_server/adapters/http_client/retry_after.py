@@ -1,4 +1,4 @@
-"""Parser of ``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3)."""
+"""Parses ``Retry-After``, which holds seconds or an HTTP date (RFC 9110, 10.2.3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_SECONDS = 86_400.0
-"""Maximum wait, a day. A longer value is a mistake of the sender; the entry would outlive its attempts."""
+"""Longest wait, one day. A longer value is a mistake of the sender. All attempts of an entry together take about a day."""
 
 
 def _now() -> datetime:
@@ -23,7 +23,7 @@ def retry_after_seconds(value: str | None, now: Callable[[], datetime] = _now) -
         return min(float(text[:12]), MAX_SECONDS)
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits.
+    except (ValueError, OverflowError):  # parsedate_to_datetime raises OverflowError for a year or zone of twenty digits.
         return None
     if when.tzinfo is None:  # "-0000" means UTC, and parsedate_to_datetime sets no zone for it.
         when = when.replace(tzinfo=UTC)

@@ -15,7 +15,7 @@ from tillsync_server.ports.till import TillGateway
 from tillsync_server.ports.tills import IntentStore, TillKnowledgeStore
 
 DEFAULT_SETTLE_SECONDS = 30.0 + 15.0 + 60.0
-"""Lease + till timeout + 60 s: how long after its intent the till may still store an unanswered create."""
+"""Default settle time: lease + till timeout + 60 s. The till may store an unanswered create so long after its intent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class FlowSettings:
     """Longest time that a LIVE shop write waits for pending writes. It does not wait when none is pending."""
     bulk_gather_seconds: float = 5.0
     bulk_quiet_seconds: float = 0.25
-    """Quiet time of the lane, without a read or write, after which a BULK write leaves early, because no other write will join it."""
+    """Quiet time of the lane, without a read or write, after which a BULK write is sent early, because no other write will join it."""
     till_concurrency: int = 8
     """Till requests of one lane under way at once, for each kind of work."""
     page_concurrency: int = 3
@@ -49,7 +49,7 @@ class FlowSettings:
     """Most requests for splitting one failed shop batch. The writes left over are sent again later."""
     database_retry_seconds: float = 2.0
     own_problem_times: int = 2
-    """The fault is an entry's own after it has opened a side's problem so often, and other entries have closed it each time."""
+    """Number of times that an entry opens a problem which other entries then close. After it the fault is the entry's own."""
 
 
 def _utc_now() -> datetime:

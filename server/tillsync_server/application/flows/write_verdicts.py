@@ -17,11 +17,11 @@ from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 WRITING = "writing the customer to the shop"
 NOT_DONE_SECONDS = 15.0
-"""Pause before the next attempt if the shop got to no write of the request."""
+"""Delay before the next attempt if the shop processed no write of the request."""
 
 
 class WriteVerdicts:
-    """``stage``: the entry's step, as its notes name it."""
+    """Turns results and errors of shop writes into verdicts. ``stage`` names the entry's step in its notes."""
 
     def __init__(self, context: LaneContext) -> None:
         self._failures = context.failures

@@ -1,5 +1,8 @@
-"""The shop's steps of CheckAccount. With a bridge they read its status and compare the shop's own address, without one they test wc/v3 and
-the consumer keys."""
+"""Runs the shop's steps of CheckAccount.
+
+With a bridge they read the bridge's status and compare the shop's own address with the account's. Without a bridge they test ``wc/v3`` and
+the consumer keys.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> S
         max_batch=status.max_batch,
     )
     run.passed("address", f"The shop calls itself {status.home_url}.", home_url=status.home_url)
-    if _place(status.home_url) != _place(account.shop.base_url):
+    if _host_and_path(status.home_url) != _host_and_path(account.shop.base_url):
         run.warn(
             "address_differs",
             f"The shop calls itself {status.home_url}, the account says {account.shop.base_url}: it may be a copy of another shop.",
@@ -55,8 +58,9 @@ async def _check_keys(run: SideRun, account: Account, shops: ShopGateway) -> Non
     )
 
 
-def _place(url: str) -> tuple[str, str]:
-    """Returns host with port, and path, which identify a shop. The scheme does not: WordPress may say http behind a proxy that ends TLS."""
+def _host_and_path(url: str) -> tuple[str, str]:
+    """Returns host with port, and path, which identify a shop. It ignores the scheme, because WordPress behind a proxy
+    that ends TLS may say http."""
     parts = urlsplit(url)
     host = (parts.netloc.rpartition("@")[2]).lower().removesuffix(":443").removesuffix(":80")
     return host, parts.path.rstrip("/")

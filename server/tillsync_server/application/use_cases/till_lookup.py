@@ -31,7 +31,7 @@ from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.till import EmailSearch, TillClient, TillGateway
 
 LOOKUP_SECONDS = 28.0
-"""Time limit of all requests to the till for one caller, with their waits for the request allowance."""
+"""Time limit of one caller's requests to the till. It includes their waits for the till's allowance."""
 MAX_CANDIDATES = 50
 MAX_FOUND, DEFAULT_FOUND = 50, 20
 MAX_QUERY_LENGTH = 254
@@ -70,7 +70,7 @@ class TillLookup:
         return await self._with_links(account_id, await _ask_till(_read_existing(till, unique_ids)))
 
     async def search(self, account_id: AccountId, query: str, limit: int) -> CustomersFound:
-        """Searches by id (digits), by email (a text with ``@``) or by name. Emails match exactly after normalising, or in another spelling.
+        """Searches by id (digits), by email (a text with ``@``) or by name. Emails match after normalising, exactly or in another spelling.
         Raises FailedPrecondition if the till's search ignores the email or name; otherwise as :meth:`read`, and InvalidArgument."""
         text = _checked_query(query)
         till = await self._till(account_id)
@@ -173,8 +173,10 @@ async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
 
 
 async def _by_name(till: TillClient, query: str, limit: int) -> tuple[list[TillCustomer], bool]:
-    """Searches for the whole text and, of several words, for the last one (of ``Ada Byron`` the till knows the surname). Every word must be
-    in the name."""
+    """Searches for the whole text, and for its last word if it has several, because the till knows the surname of ``Ada Byron``.
+
+    Returns the customers whose name has every word, and whether there are more.
+    """
     words = query.casefold().split()
     found: dict[EposCustomerId, TillCustomer] = {}
     more = False

@@ -1,4 +1,5 @@
-"""Sends and receives hints by NOTIFY and LISTEN: one connection, one channel per schema, coalesced. Polling replaces lost hints."""
+"""Sends and receives notifications by NOTIFY and LISTEN, on one connection and one channel for each schema. Notifications of one moment
+share a message. Polling replaces lost ones."""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from tillsync_server.domain.ids import AccountId, EntryId
 
 _LOG = structlog.get_logger(__name__)
 _MIN_INTERVAL_SECONDS = 0.001
-_MANY_HINTS_INTERVAL_SECONDS = 0.01
-"""Delay between two messages of a busy process, because each message wakes every listener. Later hints share the next message."""
-_MANY_HINTS = 8
+_BUSY_INTERVAL_SECONDS = 0.01
+"""Delay between two messages of a busy process, because each message wakes every listener. Later notifications share the next message."""
+_BUSY_COUNT = 8
 _MAX_IDS_PER_MESSAGE = 150  # a NOTIFY payload holds less than 8000 bytes
 _RECONNECT_SECONDS = 1.0
 
 _LANES_READY, _TOKENS_CHANGED, _ACCOUNTS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING = "w", "t", "a", "e", "p", "q"
-"""Keys of a message for hints that name nothing. A release ignores the keys that it does not know."""
+"""Keys of a message for notifications without ids. A release ignores the keys that it does not know."""
 _SIGNALS = (_LANES_READY, _TOKENS_CHANGED, _ACCOUNTS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING)
 _LIVE_WORK, _FINISHED, _SENDER = "l", "f", "s"
 
@@ -126,7 +127,7 @@ class PostgresNotifications:
         while True:
             await self._has_pending.wait()
             self._has_pending.clear()
-            has_many_hints = len(self._pending_live) + len(self._pending_finished) >= _MANY_HINTS
+            is_busy = len(self._pending_live) + len(self._pending_finished) >= _BUSY_COUNT
             payloads = self._drain_payloads()
             try:
                 if self._connection is not None:
@@ -135,12 +136,12 @@ class PostgresNotifications:
                     async with self._database.acquire() as connection:
                         await self._notify(connection, payloads)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                _LOG.warning("notify_failed", error=type(error).__name__)  # the hints are lost, and polling finds their work
-            await asyncio.sleep(_MANY_HINTS_INTERVAL_SECONDS if has_many_hints else _MIN_INTERVAL_SECONDS)
+                _LOG.warning("notify_failed", error=type(error).__name__)  # the notifications are lost, and polling finds their work
+            await asyncio.sleep(_BUSY_INTERVAL_SECONDS if is_busy else _MIN_INTERVAL_SECONDS)
 
     async def _notify(self, connection: Connection, payloads: list[str]) -> None:
         await connection.execute(
-            # The commit need not wait for the disk: the work of a hint is committed already.
+            # The commit need not wait for the disk, because the announced work is committed already.
             "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
             self._channel,
             payloads,
@@ -168,7 +169,7 @@ class PostgresNotifications:
                     await connection.add_listener(self._channel, self._received)
                     self._connection = connection
                     self.listening.set()
-                    for signal in _SIGNALS:  # hints may have been sent while this process did not listen
+                    for signal in _SIGNALS:  # notifications may have been sent while this process did not listen
                         if signal != _TOKENS_CHANGED:
                             self._call(signal)
                     await lost.wait()

@@ -82,6 +82,6 @@ def link_of_row(row: asyncpg.Record) -> Link:
         woo_gone_at=row["woo_gone_at"],
         woo_registered_at=row["woo_registered_at"],
         epos_read_at=row["epos_read_at"],
-        # A link made by hand before grounds were stored also rests on a person's word.
+        # A link made by hand before the service stored grounds has the ground BY_HAND too.
         ground=LinkGround.BY_HAND if origin is LinkOrigin.BY_HAND else LinkGround(row["ground"]),
     )

@@ -43,10 +43,12 @@ async def put_link(
 ) -> tuple[Link, EntryId]:
     """Inserts a link. Returns the link and the LIVE customer entry that brings the values to the shop.
 
-    ``instead_of`` is every link that stands in its way. A shop customer who loses such a link and is not gone also loses our values. The
-    same customer entry removes them. Orders that may be running on the old links get a new revision. Orders of the shop customer get one
-    only if a person links: while ``deciding``, an order of that shop customer, runs, no other order of that customer runs
-    (``ConcurrencyKeys``), so a new revision would only make each of them run twice.
+    ``instead_of`` has every link that conflicts with the new one; they are deleted. A shop customer who loses such a link and is not gone
+    also loses our values. The same customer entry removes them. Orders that may be running on the old links get a new revision.
+
+    ``deciding`` is the order of the shop customer that makes the link, or None if a person links. The other orders of the shop customer get
+    a new revision only if a person links. While ``deciding`` runs, ``ConcurrencyKeys`` lets no other order of that customer run. A new
+    revision would then only make each of them run twice.
     """
     if instead_of:
         await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id for link in instead_of])

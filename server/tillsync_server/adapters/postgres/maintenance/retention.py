@@ -23,7 +23,7 @@ TOKEN_RETENTION_DAYS = 90
 """Retention of revoked tokens."""
 VERSION_RETENTION_DAYS = 30
 """Retention of versions of writes to shop customers without link, removal or live entry, counted from the write. A new version is at least
-the database's time in microseconds, so it is higher unless the database's clock goes back by so many days."""
+the database's time in microseconds. So it is higher than a deleted one, unless the database's clock goes back by these days."""
 _DELETE_BATCH = 10_000
 _MAINTENANCE_SECONDS = 120.0
 """Per statement. No caller waits for it."""
