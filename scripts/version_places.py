@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     write(ROOT, version)
     files = sorted({place.file for place in PLACES})
     sys.stdout.write(
-        f"{version} is in {', '.join(files)}\nWrite the new sections of both changelogs, and run make: it installs that version.\n"
+        f"{version} is in {', '.join(files)}\nWrite the new sections of both changelogs. The next make check installs that version.\n"
     )
     return 0
 
