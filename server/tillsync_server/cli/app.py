@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from tillsync_cli.installed_commands import MACHINE_PANEL
 
-from tillsync_server.cli import commands, demo_command
+from tillsync_server.cli import backup_commands, commands, demo_command
 
 app = typer.Typer()
 for name, command in (
@@ -13,6 +13,8 @@ for name, command in (
     ("worker", commands.worker),
     ("migrate", commands.migrate),
     ("status", commands.status),
+    ("backup", backup_commands.backup),
+    ("restore", backup_commands.restore),
     ("reencrypt", commands.reencrypt),
     ("settings", commands.show_settings),
     ("sandbox", commands.sandbox),

@@ -241,6 +241,20 @@ class PostgresAccounts:
                 return rewritten
             after = rows[-1]["account_id"]
 
+    async def require_secrets_readable(self) -> int:
+        """Decrypts every stored secret. Returns how many accounts there are with secrets. Raises SecretKeyError if no key fits one."""
+        accounts, after = 0, ""
+        while True:
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(_SECRETS_AFTER, after, _REENCRYPT_CHUNK)
+            for row in rows:
+                for column in SECRETS:
+                    if row[column] is not None:
+                        self._box.decrypt(row[column])
+            if not rows:
+                return accounts
+            accounts, after = accounts + len(rows), rows[-1]["account_id"]
+
     async def note_customer_ids(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
         async with self._database.acquire() as connection:
             await connection.execute(_NOTE_CUSTOMER_IDS, till_id, sorted(set(customer_ids))[:_SAMPLE_SIZE])

@@ -5,7 +5,7 @@ wheel's own start is not used: it creates OS users, opens every ancestor directo
 """
 
 from tillsync_server.adapters.postgres.embedded.binaries import WHEEL
-from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
-from tillsync_server.adapters.postgres.embedded.supervisor import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded.errors import DataDirectoryInUseError, EmbeddedPostgresError
+from tillsync_server.adapters.postgres.embedded.supervisor import EmbeddedPostgres, socket_dsn
 
-__all__ = ["WHEEL", "EmbeddedPostgres", "EmbeddedPostgresError"]
+__all__ = ["WHEEL", "DataDirectoryInUseError", "EmbeddedPostgres", "EmbeddedPostgresError", "socket_dsn"]

@@ -12,7 +12,7 @@ from typing import IO
 
 from tillsync_server.adapters.postgres.embedded.binaries import Binaries
 from tillsync_server.adapters.postgres.embedded.environment import program_environment
-from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from tillsync_server.adapters.postgres.embedded.errors import DataDirectoryInUseError, EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
 
 _SOCKET_PATH_LIMIT = 90  # a unix socket path is limited to about 100 characters, including its file name
@@ -46,7 +46,7 @@ class DataDirectory:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             lock.close()
-            raise EmbeddedPostgresError(
+            raise DataDirectoryInUseError(
                 f"another tillsync (pid {holder}) uses {self.root}: stop it first, or give this one its own TILLSYNC_DATA_DIR"
             ) from None
         lock.seek(0)
@@ -54,6 +54,17 @@ class DataDirectory:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         self._lock = lock
+
+    def is_locked(self) -> bool:
+        """Returns whether a process has locked the directory."""
+        try:
+            with (self.root / "postgres.lock").open("r", encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def open_log(self) -> IO[bytes]:
         """Opens PostgreSQL's log, readable by its owner only, also if an earlier release left it readable for others."""
@@ -114,6 +125,14 @@ class DataDirectory:
             shutil.rmtree(partial, ignore_errors=True)
             raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()[-500:]}")
         partial.rename(self.cluster)
+
+    def running_socket(self) -> Path | None:
+        """Returns the socket directory of the server that another process runs on this cluster, or None without such a server."""
+        try:  # the fifth line of postmaster.pid is the first socket directory
+            lines = (self.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return None
+        return Path(lines[4]) if len(lines) > 4 and lines[4] else None
 
     def remove_stale_pid_file(self) -> int | None:
         """Returns the pid of a PostgreSQL that still runs on this cluster. Otherwise removes a stale postmaster.pid and returns None.

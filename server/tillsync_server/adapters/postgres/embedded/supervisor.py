@@ -76,7 +76,7 @@ class EmbeddedPostgres:
     def dsn(self, database: str = "postgres") -> str:
         if self._socket_dir is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL is not started")
-        return f"postgresql://tillsync@/{quote(database)}?host={quote(str(self._socket_dir), safe='')}"
+        return socket_dsn(self._socket_dir, database)
 
     async def start(self) -> str:
         """Starts PostgreSQL (cold about one second, warm 0.1 s) and returns the DSN. Raises EmbeddedPostgresError with the remedy."""
@@ -200,6 +200,11 @@ class EmbeddedPostgres:
 
     def _see_log(self) -> str:
         return f"; its log is {self._directory.log_path}"
+
+
+def socket_dsn(socket_directory: Path, database: str = "postgres") -> str:
+    """Returns the address of an embedded server by its socket."""
+    return f"postgresql://tillsync@/{quote(database)}?host={quote(str(socket_directory), safe='')}"
 
 
 async def _exited(process: subprocess.Popen[bytes]) -> None:

@@ -68,7 +68,7 @@ def require_allowed(state: SchemaState) -> None:
     """Raises SchemaError where the schema asks for a newer release than this one."""
     ours = this_release()
     # invariant: old-releases-refuse-new-schemas
-    if state.least_release is not None and _order(ours) < _order(state.least_release):
+    if state.least_release is not None and release_order(ours) < release_order(state.least_release):
         raise SchemaError(
             f"the database schema stands at revision {state.revision} of release {state.migrated_by} and needs release "
             f"{state.least_release} or newer, this is {ours}: install a newer release, or restore a backup from before the migration"
@@ -82,7 +82,7 @@ async def stamp(connection: Connection, revision: Revision) -> None:
     if not await connection.fetchval(_TABLE_EXISTS, "schema_release"):
         return
     stored: str | None = await connection.fetchval(_SCHEMA_RELEASE)
-    least = max(filter(None, (stored, revision.least_release)), key=_order, default="0")
+    least = max(filter(None, (stored, revision.least_release)), key=release_order, default="0")
     await connection.execute(_RECORD_RELEASE, least, this_release())
 
 
@@ -91,6 +91,6 @@ def this_release() -> str:
     return version("tillsync-server")
 
 
-def _order(release: str) -> tuple[int, ...]:
+def release_order(release: str) -> tuple[int, ...]:
     """Orders releases of three numbers (CONTRIBUTING.md, versions)."""
     return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
