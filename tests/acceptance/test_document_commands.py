@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -17,12 +18,15 @@ import asyncpg
 import pytest
 from acceptance.test_readme_commands import place_imports
 from support.directories import REPOSITORY
-from support.documents import Command, check, commands_of, programs_path, run_commands
+from support.documents import Command, blocks_of, check, commands_of, programs_path, run_commands
 from support.grpc_server import an_order
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, QUICK, SECRET_KEY, RunningService, command_environment, running_service
+from support.waiting import until
 from tillsync.v1 import account_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.embedded.wheel import wheel_bin_dir
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
@@ -44,13 +48,14 @@ EMBEDDED_SECTIONS = (
     "Whose points are shown",
     "Tokens",
     "All settings",
-    "Backup and restore",
+    "Back up the embedded database",
+    "Restore the embedded database",
+    "From the embedded PostgreSQL to your own",
     "Retention",
     "Metrics",
 )
-OWN_DATABASE_SECTIONS = ("A PostgreSQL of your own", "Backup and restore", "Upgrade", "Key rotation")
-OWN_DATABASE_ONLY = ("DATABASE_URL",)
-"""In a section of both, what needs a PostgreSQL of one's own."""
+OWN_DATABASE_SECTIONS = ("A PostgreSQL of your own", "A PostgreSQL of your own: dump", "Upgrade", "Key rotation")
+WAL_SECTION = "A PostgreSQL of your own: base backup and WAL"
 
 
 def runnable(document: str) -> list[Command]:
@@ -61,22 +66,18 @@ def of_operating() -> list[Command]:
     return [command for page in OPERATING for command in runnable(page)]
 
 
-def of_sections(sections: Sequence[str], *, own_database: bool) -> list[Command]:
-    chosen = [command for command in of_operating() if command.heading in sections]
-    return [
-        command
-        for command in chosen
-        if command.heading != "Backup and restore" or own_database == any(each in command.text for each in OWN_DATABASE_ONLY)
-    ]
+def of_sections(*sections: str) -> list[Command]:
+    return [command for command in of_operating() if command.heading in sections]
 
 
 CONTAINER_SECRETS = [command for command in of_operating() if command.heading == "In a container"]
-EMBEDDED = of_sections(EMBEDDED_SECTIONS, own_database=False)
-OWN_DATABASE = of_sections(OWN_DATABASE_SECTIONS, own_database=True)
+EMBEDDED = of_sections(*EMBEDDED_SECTIONS)
+OWN_DATABASE = of_sections(*OWN_DATABASE_SECTIONS)
+WAL_ARCHIVE = of_sections(WAL_SECTION)
 
 
 def test_every_command_is_run_or_listed() -> None:
-    stories = {str(command) for command in (*EMBEDDED, *OWN_DATABASE, *CONTAINER_SECRETS)}
+    stories = {str(command) for command in (*EMBEDDED, *OWN_DATABASE, *WAL_ARCHIVE, *CONTAINER_SECRETS)}
     assert [str(command) for command in of_operating() if str(command) not in stories] == []
     assert runnable(SHOP) == []
     assert len(runnable(SUPPORT)) > 20
@@ -108,17 +109,21 @@ stop() { kill $PIDS && wait $PIDS; PIDS=; }
 """Shell functions: a `tillsync` process in the background, until it is ready, and the end of all of them."""
 
 
+def wheel_programs() -> Path:
+    found = wheel_bin_dir()
+    assert found is not None
+    return found
+
+
 class Place:
     """A folder of its own, with free ports, for `tillsync` processes that the commands start."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         grpc, http, self.operations, self.worker = free_ports(4)
-        postgres = wheel_bin_dir()
-        assert postgres is not None
         self.variables = command_environment(
             **QUICK,
-            PATH=programs_path(Path(sys.executable).parent, postgres),
+            PATH=programs_path(Path(sys.executable).parent, wheel_programs()),
             TILLSYNC_DATA_DIR=str(directory / "tillsync"),
             TILLSYNC_POSTGRES_BIN="wheel",
             TILLSYNC_GRPC_LISTEN=f"127.0.0.1:{grpc}",
@@ -130,6 +135,8 @@ class Place:
             "127.0.0.1:8081": f"127.0.0.1:{self.operations}",
             "/var/lib": str(directory),
             "/opt/tillsync/bin/python": sys.executable,
+            "/opt/tillsync/bin/tillsync": "tillsync",
+            "sudo -u tillsync ": "",
             "sudo systemctl stop tillsync": "stop",
             "sudo systemctl start tillsync": f"start {self.operations} serve",
             "tillsync serve": f"start {self.operations} serve",
@@ -162,7 +169,7 @@ async def test_the_commands_of_an_operator_with_the_embedded_database(directory:
         )
     check(ran)
     assert any("tillsync1." in each.output for each in ran), "the connect string"
-    assert (directory / "tillsync.tar").stat().st_size > 1_000_000
+    assert (directory / "tillsync" / "tillsync.backup").stat().st_size > 1_000_000
     assert (directory / "tillsync.dump").stat().st_size > 10_000
 
 
@@ -190,6 +197,37 @@ async def test_the_commands_of_an_operator_with_a_database_of_their_own(database
         check(ran)
     finally:
         await connection.execute(f"DROP DATABASE IF EXISTS {restored} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.mark.own_server
+async def test_the_commands_of_a_wal_archive(directory: Path) -> None:
+    """What was committed after the base backup, and is in the archive alone, is restored."""
+    archive, user = directory / "backup", run_as()
+    for folder in (archive, archive / "wal"):
+        folder.mkdir()
+        os.chown(folder, user.uid, user.gid)
+    texts = {"/backup/": f"{archive}/"}
+    page = next(block.text for block in blocks_of("docs/operating/database.md") if block.heading == WAL_SECTION)
+    settings = dict(re.findall(r"^(\w+) = '?(.*?)'?$", page.replace("/backup/", f"{archive}/"), re.MULTILINE))
+    new = directory / "new"
+    new.mkdir(mode=0o711)
+    variables = command_environment(PATH=programs_path(wheel_programs()), NEW_PGDATA=str(new / "postgres"))
+    async with EmbeddedPostgres(directory / "own", bin_dir=WHEEL, settings=settings) as server:
+        connection = await asyncpg.connect(server.dsn())
+        await connection.execute("CREATE TABLE item (id int)")
+        check(await run_commands(WAL_ARCHIVE[:1], directory=directory, variables=variables | {"DATABASE_URL": server.dsn()}, texts=texts))
+        await connection.execute("INSERT INTO item VALUES (7)")
+        last = await connection.fetchval("SELECT pg_walfile_name(pg_switch_wal())")
+        await until((archive / "wal" / last).exists)
+        await connection.close()
+    check(await run_commands(WAL_ARCHIVE[1:], directory=directory, variables=variables, texts=texts))
+    for path in (new / "postgres", *(new / "postgres").rglob("*")):
+        os.chown(path, user.uid, user.gid)
+    async with EmbeddedPostgres(new, bin_dir=WHEEL) as server:
+        connection = await asyncpg.connect(server.dsn())
+        assert await connection.fetchval("SELECT id FROM item") == 7
+        await until(lambda: connection.fetchval("SELECT NOT pg_is_in_recovery()"))
         await connection.close()
 
 
