@@ -217,7 +217,9 @@ def _floor(requirement: Requirement) -> Version:
     return floor
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status", "backup", "restore"])
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status", "backup", "restore"]
+)
 def test_alone_a_command_of_the_server_says_what_it_needs(client: Installed, command: str) -> None:
     run = client.run("tillsync", command)
     assert run.returncode != 0
