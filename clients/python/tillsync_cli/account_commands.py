@@ -41,10 +41,11 @@ AutoLink = Annotated[
     bool | None, typer.Option("--auto-link/--no-auto-link", help="Orders may make links. Default yes.", rich_help_panel="Settings")
 ]
 Names = Annotated[
-    bool | None, typer.Option("--sync-names/--no-sync-names", help="Names travel too. Default no.", rich_help_panel="Settings")
+    bool | None, typer.Option("--sync-names/--no-sync-names", help="Write names to the shop too. Default no.", rich_help_panel="Settings")
 ]
 Phone = Annotated[
-    bool | None, typer.Option("--sync-phone/--no-sync-phone", help="The phone travels too. Default no.", rich_help_panel="Settings")
+    bool | None,
+    typer.Option("--sync-phone/--no-sync-phone", help="Write the phone to the shop too. Default no.", rich_help_panel="Settings"),
 ]
 Trusted = Annotated[
     TrustedAccounts | None,

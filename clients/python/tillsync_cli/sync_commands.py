@@ -14,7 +14,7 @@ from tillsync_cli.choices import TypeAction, enum_name
 from tillsync_cli.output import code_name, comment_cell, console, parse_time, print_json, state_text, table, word
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk, tell
 
-app = typer.Typer(no_args_is_help=True, help="Ask for a till customer or customer type to be looked at again.")
+app = typer.Typer(no_args_is_help=True, help="Enqueue a hint, so that the service reads a till customer or customer type again.")
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
 
 

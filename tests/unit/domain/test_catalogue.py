@@ -1,4 +1,4 @@
-"""The comment of each outcome, verbatim: support staff, macros and merchants know these texts."""
+"""Compares the comment of each outcome verbatim, because support staff, macros and merchants know these texts."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tillsync_server.domain.errors import (
 
 ERROR_DOMAIN = "tillsync"
 MAX_MESSAGE_LENGTH, MAX_VIOLATIONS = 1000, 20
-"""Limits of a rich status, which travels in trailers. Clients accept 8 kB of trailers by default."""
+"""Limits of a rich status, which is sent in trailers. Clients accept 8 kB of trailers by default."""
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailer in which gRPC clients look for the rich status."""
 

@@ -1,4 +1,5 @@
-"""The till adapter and the till emulator over real HTTP: failures and single switches. ``tests/contracts`` has what every world shares."""
+"""Tests the till adapter on the till emulator over real HTTP, with failures and single switches. ``tests/contracts`` tests the behaviour
+that all worlds share."""
 
 from __future__ import annotations
 

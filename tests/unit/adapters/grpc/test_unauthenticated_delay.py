@@ -1,4 +1,5 @@
-"""Refusals of callers without a valid token are immediate for few, delayed in a flood, and immediate again if too many wait."""
+"""Tests the delay of refusals of callers without a valid token. A few refusals of a second are immediate. Further ones are delayed, and
+immediate again while too many wait."""
 
 from __future__ import annotations
 

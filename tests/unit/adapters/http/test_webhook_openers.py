@@ -38,7 +38,9 @@ class CountingAccounts:
         return await self.accounts.accounts_of_till(till_id)
 
 
-class World:
+class OpenersWorld:
+    """The openers of one till with one account, on fakes."""
+
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.accounts = FakeAccounts(self.clock)
@@ -58,30 +60,30 @@ class World:
     def change_secret(self, secret: str) -> None:
         self.accounts.add(replace(self.account, epos=replace(self.account.epos, webhook_secret=secret)))
 
-    def change_secret_unheard(self, secret: str) -> None:
+    def change_secret_without_notification(self, secret: str) -> None:
         self.accounts.accounts[self.account.account_id] = replace(self.account, epos=replace(self.account.epos, webhook_secret=secret))
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> OpenersWorld:
+    return OpenersWorld()
 
 
 @pytest.mark.catches("webhook-openers-are-kept")
 @pytest.mark.parametrize(("address", "secrets"), [(SHOP, ["one"]), (TILL, ["one"]), (NOBODY, []), (Address(False, "nobody"), [])])
-async def test_concurrent_deliveries_share_one_read_of_an_address(world: World, address: Address, secrets: list[str]) -> None:
+async def test_concurrent_deliveries_share_one_read_of_an_address(world: OpenersWorld, address: Address, secrets: list[str]) -> None:
     for _ in range(3):
         assert await asyncio.gather(*(world.secrets(address) for _ in range(50))) == [secrets] * 50
     assert world.store.asked == [address.name]
 
 
-async def test_only_the_webhook_credentials_are_cached(world: World) -> None:
+async def test_only_the_webhook_credentials_are_cached(world: OpenersWorld) -> None:
     [opener] = await world.openers.of(SHOP)
     assert opener.epos == EposSettings(webhook_key="hook", webhook_secret="one")
 
 
 @pytest.mark.catches("webhook-openers-follow-changes")
-async def test_notified_change_applies_at_once(world: World) -> None:
+async def test_notified_change_applies_at_once(world: OpenersWorld) -> None:
     assert await world.secrets(SHOP) == ["one"]
     assert await world.secrets(TILL) == ["one"]
     assert await world.secrets(NOBODY) == []
@@ -92,9 +94,9 @@ async def test_notified_change_applies_at_once(world: World) -> None:
     assert await world.secrets(NOBODY) == ["one"]
 
 
-async def test_change_without_notification_applies_within_five_seconds(world: World) -> None:
+async def test_change_without_notification_applies_within_five_seconds(world: OpenersWorld) -> None:
     assert await world.secrets(SHOP) == ["one"]
-    world.change_secret_unheard("two")
+    world.change_secret_without_notification("two")
     world.clock.advance(KNOWN_SECONDS - 0.1)
     assert await world.secrets(SHOP) == ["one"]
     world.clock.advance(0.2)
@@ -102,14 +104,14 @@ async def test_change_without_notification_applies_within_five_seconds(world: Wo
     assert KNOWN_SECONDS < 5
 
 
-async def test_unknown_address_is_read_again_after_a_minute(world: World) -> None:
+async def test_unknown_address_is_read_again_after_a_minute(world: OpenersWorld) -> None:
     for seconds, asked in ((0, 1), (UNKNOWN_SECONDS - 1, 1), (2, 2)):
         world.clock.advance(seconds)
         assert await world.secrets(NOBODY) == []
         assert len(world.store.asked) == asked
 
 
-async def test_read_from_before_a_change_is_not_cached(world: World) -> None:
+async def test_read_from_before_a_change_is_not_cached(world: OpenersWorld) -> None:
     world.store.go.clear()
     asking = asyncio.create_task(world.secrets(SHOP))
     await asyncio.sleep(0)
@@ -121,7 +123,7 @@ async def test_read_from_before_a_change_is_not_cached(world: World) -> None:
     assert len(world.store.asked) == 2
 
 
-async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(world: OpenersWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_openers, "MAX_ADDRESSES", 100)
     assert await world.secrets(SHOP) == ["one"]
     for number in range(1000):
@@ -131,7 +133,7 @@ async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(worl
     assert (len(world.openers._known), len(world.openers._unknown)) == (1, 100)
 
 
-async def test_reads_of_unknown_addresses_delay_no_known_address(world: World) -> None:
+async def test_reads_of_unknown_addresses_delay_no_known_address(world: OpenersWorld) -> None:
     assert await world.secrets(SHOP) == ["one"]
     world.store.go.clear()
     strangers = [asyncio.create_task(world.secrets(Address(True, f"nobody-{number}"))) for number in range(100)]

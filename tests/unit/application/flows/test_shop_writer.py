@@ -44,7 +44,7 @@ def write_of(woo: int, *, is_live: bool = False, at_least: int = 0) -> ShopWrite
     )
 
 
-def world_of(users: int) -> tuple[ShopWorld, ShopWriter]:
+def world_with_links(users: int) -> tuple[ShopWorld, ShopWriter]:
     world = ShopWorld()
     world.shop.users.update(range(1, users + 1))
     for each in range(1, users + 1):
@@ -77,7 +77,7 @@ async def test_live_writes_of_a_crowd_share_one_request() -> None:
 
 @on_virtual_time
 async def test_lone_live_write_is_sent_at_once() -> None:
-    world, writer = world_of(1)
+    world, writer = world_with_links(1)
     await writer.write(write_of(1, is_live=True))
     assert world.shop.sent_at == [1000.0]
     await writer.close()
@@ -85,7 +85,7 @@ async def test_lone_live_write_is_sent_at_once() -> None:
 
 @on_virtual_time
 async def test_live_write_waits_at_most_50_ms_for_pending_writes() -> None:
-    world, writer = world_of(3)
+    world, writer = world_with_links(3)
 
     async def late(woo: int, seconds: float) -> None:
         with writer.pending_write():
@@ -101,7 +101,7 @@ async def test_live_write_waits_at_most_50_ms_for_pending_writes() -> None:
 
 @on_virtual_time
 async def test_full_bulk_batches_are_sent_at_once_one_after_the_other() -> None:
-    world, writer = world_of(1_000)
+    world, writer = world_with_links(1_000)
     world.shop.latency = 2.0
     await write_all(writer, [write_of(each) for each in range(1, 1_001)])
     assert sizes(world) == [500, 500]
@@ -111,7 +111,7 @@ async def test_full_bulk_batches_are_sent_at_once_one_after_the_other() -> None:
 
 @on_virtual_time
 async def test_bulk_write_is_sent_after_a_quiet_time_or_five_seconds() -> None:
-    world, writer = world_of(2)
+    world, writer = world_with_links(2)
     await writer.write(write_of(1))
     assert world.shop.sent_at == [pytest.approx(1000.25)]
     began = asyncio.get_running_loop().time()
@@ -123,7 +123,7 @@ async def test_bulk_write_is_sent_after_a_quiet_time_or_five_seconds() -> None:
 
 @on_virtual_time
 async def test_live_write_includes_waiting_bulk_writes() -> None:
-    world, writer = world_of(10)
+    world, writer = world_with_links(10)
     with writer.pending_write():
         waiting = [asyncio.create_task(writer.write(write_of(each))) for each in range(1, 10)]
         await asyncio.sleep(1.0)
@@ -138,7 +138,7 @@ async def test_live_write_includes_waiting_bulk_writes() -> None:
 
 @on_virtual_time
 async def test_a_live_write_does_not_wait_for_a_bulk_request_under_way() -> None:
-    world, writer = world_of(501)
+    world, writer = world_with_links(501)
     world.shop.latency = 10.0
     sweep = asyncio.create_task(write_all(writer, [write_of(each) for each in range(1, 501)]))
     await asyncio.sleep(1.0)
@@ -175,7 +175,7 @@ async def test_three_thousand_updates_need_few_requests(max_batch: int, must: in
 
 @on_virtual_time
 async def test_shop_customer_is_never_in_two_concurrent_requests() -> None:
-    world, writer = world_of(1)
+    world, writer = world_with_links(1)
     world.shop.latency = 1.0
     world.shop.stored[1] = CustomerWrite(woo_customer_id=WooCustomerId(1), version=1, values=VALUES)
     world.links.want_removal(world.account.account_id, 5, 1)
@@ -193,7 +193,7 @@ async def test_shop_customer_is_never_in_two_concurrent_requests() -> None:
 
 @on_virtual_time
 async def test_versions_are_drawn_above_a_stale_answer() -> None:
-    world, writer = world_of(1)
+    world, writer = world_with_links(1)
     await writer.write(write_of(1, is_live=True, at_least=9_000_000_000_000_000))
     assert world.shop.stored[1].version == 9_000_000_000_000_001
     await writer.close()
@@ -201,7 +201,7 @@ async def test_versions_are_drawn_above_a_stale_answer() -> None:
 
 @on_virtual_time
 async def test_lost_lane_sends_no_writes() -> None:
-    world, writer = world_of(2)
+    world, writer = world_with_links(2)
     world.links.take_over(world.account.account_id)
     results = await write_all(writer, [write_of(1), write_of(2)])
     assert all(isinstance(each, RunInterrupted) for each in results)
@@ -227,7 +227,7 @@ async def test_versions_are_drawn_for_the_settings_of_the_values(monkeypatch: py
 
 @on_virtual_time
 async def test_close_cancels_waiting_writes() -> None:
-    world, writer = world_of(2)
+    world, writer = world_with_links(2)
     with writer.pending_write():
         waiting = asyncio.create_task(write_all(writer, [write_of(1), write_of(2)]))
         await asyncio.sleep(0.1)
@@ -240,9 +240,9 @@ async def test_close_cancels_waiting_writes() -> None:
 # splitting
 
 
-def poisoned(error: UpstreamError, *bad: int) -> object:
+def failing_for(error: UpstreamError, *failing_ids: int) -> object:
     def answer(writes: Sequence[CustomerWrite]) -> None:
-        if any(write.woo_customer_id in bad for write in writes):
+        if any(write.woo_customer_id in failing_ids for write in writes):
             raise error
 
     return answer
@@ -260,8 +260,8 @@ def poisoned(error: UpstreamError, *bad: int) -> object:
 @on_virtual_time
 async def test_one_bad_item_fails_alone(error: UpstreamError) -> None:
     size = 500 if not isinstance(error, Unanswered) else 8
-    world, writer = world_of(size)
-    world.shop.answer = poisoned(error, 3)  # type: ignore[assignment]
+    world, writer = world_with_links(size)
+    world.shop.answer = failing_for(error, 3)  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, size + 1)])
     assert [number for number, result in enumerate(results, 1) if isinstance(result, UpstreamError)] == [3]
     assert results[2] is error
@@ -272,15 +272,15 @@ async def test_one_bad_item_fails_alone(error: UpstreamError) -> None:
 
 @on_virtual_time
 async def test_splitting_is_bounded_and_remaining_items_are_resent_uncharged() -> None:
-    world, writer = world_of(500)
-    world.shop.answer = poisoned(ServerFailure(Side.SHOP, "the shop failed", status=500), *range(1, 501))  # type: ignore[assignment]
+    world, writer = world_with_links(500)
+    world.shop.answer = failing_for(ServerFailure(Side.SHOP, "the shop failed", status=500), *range(1, 501))  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, 501)])
     assert world.shop.requests == 1 + world.services.settings.split_requests
     failed = [each for each in results if isinstance(each, ServerFailure)]
-    left = [each for each in results if isinstance(each, WriteResult) and each.status is WriteStatus.NOT_DONE]
-    assert len(failed) >= 6  # progress: the items found to be bad
-    assert len(failed) + len(left) == 500
-    assert all(isinstance(each.error, ServerFailure) for each in left)
+    not_done = [each for each in results if isinstance(each, WriteResult) and each.status is WriteStatus.NOT_DONE]
+    assert len(failed) >= 6  # the split found single items that fail
+    assert len(failed) + len(not_done) == 500
+    assert all(isinstance(each.error, ServerFailure) for each in not_done)
     await writer.close()
 
 
@@ -289,8 +289,8 @@ async def test_splitting_is_bounded_and_remaining_items_are_resent_uncharged() -
 )
 @on_virtual_time
 async def test_account_wide_failures_are_not_split(error: UpstreamError) -> None:
-    world, writer = world_of(500)
-    world.shop.answer = poisoned(error, 3)  # type: ignore[assignment]
+    world, writer = world_with_links(500)
+    world.shop.answer = failing_for(error, 3)  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, 501)])
     assert all(each is error for each in results)
     assert world.shop.requests == 1
@@ -299,9 +299,9 @@ async def test_account_wide_failures_are_not_split(error: UpstreamError) -> None
 
 @on_virtual_time
 async def test_5xx_with_a_failing_probe_is_not_split() -> None:
-    world, writer = world_of(500)
+    world, writer = world_with_links(500)
     world.shop.faults["probe"] = Unanswered(Side.SHOP, "no answer within 20 s")
-    world.shop.answer = poisoned(ServerFailure(Side.SHOP, "", status=503), 3)  # type: ignore[assignment]
+    world.shop.answer = failing_for(ServerFailure(Side.SHOP, "", status=503), 3)  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, 501)])
     assert all(isinstance(each, ServerFailure) for each in results)
     assert (world.shop.requests, world.shop.count("probe")) == (1, 1)
@@ -314,7 +314,7 @@ async def test_unknown_result_clears_the_hashes_and_later_parts_store_theirs() -
     for each in (1, 2):
         world.link(each)
     failing = {100_001}
-    world.shop.answer = poisoned(Unreadable(Side.SHOP, "odd"), *failing)  # type: ignore[assignment]
+    world.shop.answer = failing_for(Unreadable(Side.SHOP, "odd"), *failing)  # type: ignore[assignment]
     verdicts = await world.run(*bulk(1, 2))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.WOO_NOT_UPDATED, Outcome.UPDATED]
     assert verdicts[0].state is EntryState.PENDING
@@ -328,7 +328,7 @@ async def test_unknown_result_clears_the_hashes_and_later_parts_store_theirs() -
 
 @on_virtual_time
 async def test_not_done_items_are_sent_with_the_next_request() -> None:
-    world, writer = world_of(100)
+    world, writer = world_with_links(100)
 
     def half(writes: Sequence[CustomerWrite]) -> list[WriteResult]:
         done = 40
@@ -344,7 +344,7 @@ async def test_not_done_items_are_sent_with_the_next_request() -> None:
 
 @on_virtual_time
 async def test_request_without_progress_returns_not_done() -> None:
-    world, writer = world_of(2)
+    world, writer = world_with_links(2)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.NOT_DONE)] * len(writes)
     results = await write_all(writer, [write_of(1), write_of(2)])
     assert all(isinstance(each, WriteResult) and each.status is WriteStatus.NOT_DONE for each in results)
@@ -381,7 +381,7 @@ async def test_mixed_results_reach_their_own_entries() -> None:
 
 @on_virtual_time
 async def test_no_request_runs_or_starts_after_close() -> None:
-    world, writer = world_of(501)
+    world, writer = world_with_links(501)
     world.shop.latency = 10.0
     writing = asyncio.create_task(write_all(writer, [write_of(each) for each in range(1, 502)]))
     await asyncio.sleep(1.0)

@@ -1,3 +1,5 @@
+"""Tests the use cases of links: lists, candidates, searches and decisions of a person about held orders."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -222,7 +222,7 @@ class Database:
             await asyncio.sleep(0)  # runs the scheduled `ended` callback before the next statement
             raise
         finally:
-            # The caller's result or error stands. A connection that cannot be returned in order has ended, or the pool ends it.
+            # The caller keeps its result or error. A connection that cannot be returned in order has ended, or the pool ends it.
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await pool.release(connection, timeout=_RELEASE_SECONDS)
 

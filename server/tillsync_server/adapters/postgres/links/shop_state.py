@@ -1,4 +1,4 @@
-"""What the shop is known to hold: versions, hashes, pending removals. Every change is fenced by the lane (invariant 3).
+"""Stores what the shop holds: versions, content hashes and pending removals. The lane fences every change (invariant 3).
 
 Drawing a version for a write clears the content hash, and confirming the write stores it. Whatever happens in between, a lapse included,
 the next run writes again. A confirmation may arrive after its link went to another till customer. Then the shop may hold foreign values, so

@@ -104,7 +104,7 @@ async def _build_on_table(connection: Connection, build: IndexBuild, tell: Progr
 
 
 async def _run_concurrently(connection: Connection, statement: str) -> None:
-    """Without lock_timeout: the statement waits for older transactions, a backup's too, and holds nobody up meanwhile."""
+    """Runs the statement without lock_timeout. It waits for older transactions, a backup's too, and delays no other session meanwhile."""
     await connection.execute(NO_LOCK_TIMEOUT)
     try:
         await connection.execute(statement)

@@ -1,4 +1,4 @@
-"""What a Python revision works with: the connection, its resumable position, and the operator's progress lines."""
+"""Gives a Python revision the connection, its resumable position, and the operator's progress lines."""
 
 from __future__ import annotations
 

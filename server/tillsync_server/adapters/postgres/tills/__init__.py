@@ -1,1 +1,1 @@
-"""Storage for each till: its request allowance, what is known of it, create intents, and sales that wait to be read."""
+"""Stores each till's allowance, proofs, create intents, and sales that wait to be read."""

@@ -3,8 +3,8 @@
 SELECT state, account_id, epos_customer_id, settled_at, create_time, now() AS read_at FROM intent WHERE till_id = $1 AND email = $2
 
 -- name: open_intent
--- Opens the intent to create, if no other intent stands in the way. No row: one does, and ON CONFLICT keeps it locked until the transaction
--- ends, even if WHERE refuses the update.
+-- Opens the intent to create, if no other intent blocks it. Returns no row if one does; ON CONFLICT keeps that one locked until the
+-- transaction ends, even if WHERE refuses the update.
 -- $1 till, $2 normalised email, $3 account, $4 owner, $5 seconds until it settles. $6 to $10: the intent that may be replaced (state,
 -- account, customer, settled_at, create_time), all NULL for none. It must still be exactly that intent, and be done or settled by the
 -- database's clock. Inserts the till's row if it does not exist. Locks: the intent. Index: intent primary key.
