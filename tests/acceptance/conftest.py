@@ -1,6 +1,7 @@
-"""Fixtures of the acceptance tests: whole services on real PostgreSQL, driven through the public API, with sandboxes as the other sides.
+"""Fixtures of the acceptance tests. The tests run whole services on real PostgreSQL and call the public API; sandboxes emulate till and
+shop.
 
-They run on the embedded PostgreSQL only; the statements themselves are tested on every version by the integration tests.
+They run on the embedded PostgreSQL only. The integration tests run the statements on every version.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from support.service import RunningService, running_service
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """For what `tillsync` processes write."""
+    """Directory for the files that `tillsync` processes write."""
     with reachable_directory() as made:
         yield made
 
 
 @pytest_asyncio.fixture
 async def serving(database: TestDatabase) -> AsyncIterator[RunningService]:
-    """A service in this process that works, too; with short times."""
+    """A service in this process with a worker and short times."""
     async with running_service(database.dsn, changes=SHORT_TIMES) as service:
         yield service
 
 
 @pytest_asyncio.fixture
 async def world(serving: RunningService, database: TestDatabase) -> AsyncIterator[CreateRaceEnvironment]:
-    """Shops and tills for ``serving``. That nobody ever stood twice at a till is asserted after each test."""
+    """Shops and tills for ``serving``. After each test the fixture asserts that no till ever had a twin."""
     async with AsyncExitStack() as stack:
         made = CreateRaceEnvironment(serving.client, database.dsn, stack)
         yield made

@@ -1,4 +1,4 @@
-"""The rows of the public page "Customer sync error messages": which queue, which text. The specification, as data."""
+"""Comments of the public page "Customer sync error messages", by queue. The tests use them as the specification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CUSTOMER_TYPE_SYNC = (
     "Customer sync is not enabled",
     "Successfully Updated",
 )
-"""And a third row: the response from the customer type update or delete request itself."""
+"""The page has a third row: the response of the customer type's update or delete request."""
 ORDER_SYNC = (
     "We could not auto-link the customer as there is more than one customer in EposNow with the same email address.",
     "Customer Id Not Matched with EPOSNOW",

@@ -1,4 +1,4 @@
-"""Every example of docs/api.md is run, as it stands there, against a real service."""
+"""Runs every example of docs/api.md unchanged against a real service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRY_ID = r"[0-9a-f-]{36}"
 pytestmark = pytest.mark.processes
 
 
-def test_every_block_of_the_page_is_run_by_a_test() -> None:
+def test_tests_run_every_block_of_the_page() -> None:
     assert {kind for kind, _ in BLOCKS} == {"python", "sh"}
     assert {line.split()[0] for line in LINES} == {"grpcurl", "buf", "curl"}
     assert len(SCRIPTS) == 3
@@ -32,7 +32,7 @@ def test_every_block_of_the_page_is_run_by_a_test() -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=[f"{line.split()[0]}-{re.split('[/ ]', line)[-1]}" for line in LINES])
-async def test_a_line_works(line: str, database: TestDatabase) -> None:
+async def test_line_of_the_page_succeeds(line: str, database: TestDatabase) -> None:
     place_imports()
     async with service_of_the_readme(database) as service:
         code, output, errors = await run_line(line, service)
@@ -43,9 +43,10 @@ async def test_a_line_works(line: str, database: TestDatabase) -> None:
     elif (method := line.rpartition("/")[2]) in ANSWERED:
         assert ANSWERED[method] in json.loads(output)
     elif "QUEUE_CUSTOMERS" in line:
-        assert json.loads(output)["entries"], "the queue of the account is listed"
+        assert json.loads(output)["entries"], "ListQueue lists the account's entries"
     elif line.endswith("SyncCustomer"):
-        name = "entry_id" if line.startswith("grpcurl ") else "entryId"  # reflection says no JSON names
+        # Reflection sends no JSON names, so grpcurl prints the proto names.
+        name = "entry_id" if line.startswith("grpcurl ") else "entryId"
         assert re.fullmatch(ENTRY_ID, json.loads(output)["entry"][name])
     elif line.endswith("ListQueue"):
         assert "entries" not in json.loads(output), "no order is held"
@@ -70,7 +71,7 @@ async def test_a_line_works(line: str, database: TestDatabase) -> None:
     ],
     ids=["asyncio", "blocking", "order"],
 )
-async def test_a_script_works(script: str, said: str, database: TestDatabase, tmp_path: Path) -> None:
+async def test_script_of_the_page_succeeds(script: str, said: str, database: TestDatabase, tmp_path: Path) -> None:
     async with service_of_the_readme(database) as service:
         (tmp_path / "example.py").write_text(script.replace("127.0.0.1:50051", service.grpc_address), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(

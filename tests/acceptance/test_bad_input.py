@@ -1,6 +1,6 @@
-"""Bad input at every RPC, made from the contract's own descriptors: each field by itself is spoilt in every way its kind allows.
+"""Sends bad input to every RPC. The cases come from the contract's descriptors: each field gets every bad value of its type, one at a time.
 
-The answer is always INVALID_ARGUMENT naming the field (or NOT_FOUND, PERMISSION_DENIED for accounts), and nothing is queued.
+The answer is INVALID_ARGUMENT with the field's name (NOT_FOUND or PERMISSION_DENIED for accounts), and nothing is stored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ONE_BY_ONE = {
     "BatchGetOrderMatchesRequest.order_ids",
     "BatchMatchOrderCustomersRequest.orders",
 }
-"""Answered by position."""
+"""Fields of batches, whose bad items are answered by position."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -58,7 +58,7 @@ async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
 
 
 def methods() -> list[MethodDescriptor]:
-    """Everything that is built, of every service."""
+    """All implemented methods of all services."""
     found = []
     for service in STUBS:
         for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
@@ -67,15 +67,15 @@ def methods() -> list[MethodDescriptor]:
     return found
 
 
-def behaves(field: FieldDescriptor, behaviour: int) -> bool:
+def has_behaviour(field: FieldDescriptor, behaviour: int) -> bool:
     options: Any = field.GetOptions()
     return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
 
 
 def fill(message: Any) -> Any:
-    """What the descriptors require, with sound values; of a oneof its first field."""
+    """Fills the fields that the descriptors require with valid values; of a oneof its first field."""
     for field in message.DESCRIPTOR.fields:
-        required = behaves(field, field_behavior_pb2.REQUIRED)
+        required = has_behaviour(field, field_behavior_pb2.REQUIRED)
         oneof = field.containing_oneof
         chosen = oneof is not None and not oneof.name.startswith("_") and field is oneof.fields[0]
         if not required and not chosen:
@@ -85,7 +85,7 @@ def fill(message: Any) -> Any:
 
 
 def put(message: Any, field: FieldDescriptor) -> None:
-    """A sound value; of a message its required fields."""
+    """Sets a valid value; of a message field its required fields."""
     if field.message_type is not None:
         target = getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name)
         if not field.is_repeated:
@@ -109,7 +109,7 @@ def put(message: Any, field: FieldDescriptor) -> None:
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class BadRequest:
     method: MethodDescriptor
     path: str
     how: str
@@ -129,42 +129,45 @@ TYPED_BY_PEOPLE = {
     for how in ("over-long", "with a control character")
     if how != "over-long" or not name.endswith("email")
 }
-"""Texts of an order: they are made fit, and refuse no order (tests/unit/domain/test_order_texts.py). Only an email is never cut."""
+"""Texts of an order.
+
+The service corrects them and refuses no order because of them (tests/unit/domain/test_order_texts.py). It never cuts an email.
+"""
 
 
-def sound(method: MethodDescriptor) -> Any:
+def valid_request(method: MethodDescriptor) -> Any:
     return fill(GetMessageClass(method.input_type)())
 
 
-def spoilt(method: MethodDescriptor) -> Iterator[Spoilt]:
-    yield from _spoilt(method, method.input_type, "", lambda request: request)
+def bad_requests(method: MethodDescriptor) -> Iterator[BadRequest]:
+    yield from _bad_requests(method, method.input_type, "", lambda request: request)
 
 
-def _spoilt(method: MethodDescriptor, kind: Descriptor, prefix: str, reach: Callable[[Any], Any]) -> Iterator[Spoilt]:
+def _bad_requests(method: MethodDescriptor, kind: Descriptor, prefix: str, reach: Callable[[Any], Any]) -> Iterator[BadRequest]:
     for field in kind.fields:
-        if behaves(field, field_behavior_pb2.OUTPUT_ONLY) or f"{kind.name}.{field.name}" in ONE_BY_ONE:
+        if has_behaviour(field, field_behavior_pb2.OUTPUT_ONLY) or f"{kind.name}.{field.name}" in ONE_BY_ONE:
             continue
-        path, required = prefix + field.name, behaves(field, field_behavior_pb2.REQUIRED)
+        path, required = prefix + field.name, has_behaviour(field, field_behavior_pb2.REQUIRED)
         if required:
-            request = sound(method)
+            request = valid_request(method)
             reach(request).ClearField(field.name)
-            yield Spoilt(method, path, "missing", request)
+            yield BadRequest(method, path, "missing", request)
         for how, value in bad_values(field, required):
             if (f"{kind.name}.{field.name}", how) in TYPED_BY_PEOPLE:
                 continue
-            request = sound(method)
+            request = valid_request(method)
             if field.is_repeated:
                 getattr(reach(request), field.name).append(value)
-                yield Spoilt(method, f"{path}[{len(getattr(reach(request), field.name)) - 1}]", how, request)
+                yield BadRequest(method, f"{path}[{len(getattr(reach(request), field.name)) - 1}]", how, request)
             else:
                 setattr(reach(request), field.name, value)
-                yield Spoilt(method, path, how, request)
+                yield BadRequest(method, path, how, request)
         nested = field.message_type
         if nested is not None and not nested.full_name.startswith("google."):
-            yield from _spoilt(method, nested, f"{path}[0]." if field.is_repeated else f"{path}.", _into(reach, field))
+            yield from _bad_requests(method, nested, f"{path}[0]." if field.is_repeated else f"{path}.", _nested_reach(reach, field))
 
 
-def _into(reach: Callable[[Any], Any], field: FieldDescriptor) -> Callable[[Any], Any]:
+def _nested_reach(reach: Callable[[Any], Any], field: FieldDescriptor) -> Callable[[Any], Any]:
     def inner(request: Any) -> Any:
         message = reach(request)
         if field.is_repeated:
@@ -189,7 +192,7 @@ def bad_values(field: FieldDescriptor, required: bool) -> list[tuple[str, Any]]:
     return []
 
 
-CASES = [case for method in methods() for case in spoilt(method)]
+CASES = [case for method in methods() for case in bad_requests(method)]
 
 
 async def refusal(environment: RaceEnvironment, method: MethodDescriptor, request: Message, token: str = ADMIN_TOKEN) -> Refusal:
@@ -203,13 +206,13 @@ async def refusal(environment: RaceEnvironment, method: MethodDescriptor, reques
     raise AssertionError(f"{method.name} was answered: {answer}")
 
 
-async def nothing_is_stored(environment: RaceEnvironment) -> bool:
+async def is_nothing_stored(environment: RaceEnvironment) -> bool:
     counted = "SELECT (SELECT count(*) FROM entry) + (SELECT count(*) FROM entry_history) + (SELECT count(*) FROM link)"
     return int(await environment.connection.fetchval(counted)) == 0
 
 
-async def test_every_field_of_every_call_spoilt_in_every_way(environment: RaceEnvironment) -> None:
-    """One test for all of them: some hundreds of calls, each named when it is answered otherwise."""
+async def test_every_bad_value_of_every_field_is_refused_with_the_field_name(environment: RaceEnvironment) -> None:
+    """One test makes some hundreds of calls and lists each one that got another answer."""
     assert len(CASES) > 200
     wrong = []
     for case in CASES:
@@ -223,42 +226,42 @@ async def test_every_field_of_every_call_spoilt_in_every_way(environment: RaceEn
         if refused.code is not grpc.StatusCode.INVALID_ARGUMENT or not named:
             wrong.append(f"{case}: {refused.code.name} {refused.fields or refused.message}"[:200])
     assert wrong == []
-    assert await nothing_is_stored(environment)
+    assert await is_nothing_stored(environment)
 
 
-def of_account() -> list[MethodDescriptor]:
+def account_methods() -> list[MethodDescriptor]:
     return [method for method in methods() if "account_id" in method.input_type.fields_by_name and method.name != "CreateAccount"]
 
 
-async def test_an_account_that_is_not_there(environment: RaceEnvironment) -> None:
+async def test_calls_for_unknown_account_are_answered_not_found(environment: RaceEnvironment) -> None:
     optional = {"CreateToken", "ListTokens", "RevokeToken"}
-    for method in of_account():
-        request = sound(method)
+    for method in account_methods():
+        request = valid_request(method)
         request.account_id = NOBODYS
         refused = await refusal(environment, method, request)
         assert refused.code is grpc.StatusCode.NOT_FOUND, (method.name, refused)
         assert refused.reason == "ACCOUNT_NOT_FOUND" or method.name in optional, (method.name, refused)
 
 
-async def test_a_site_token_learns_nothing_of_other_accounts(environment: RaceEnvironment) -> None:
+async def test_site_token_cannot_tell_whether_another_account_exists(environment: RaceEnvironment) -> None:
     site = (await environment.running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=OURS)).secret
-    for method in of_account():
+    for method in account_methods():
         refusals = []
         for account_id in (FOREIGN, NOBODYS):
-            request = sound(method)
+            request = valid_request(method)
             request.account_id = account_id
             refusals.append(await refusal(environment, method, request, site))
-        assert refusals[0] == refusals[1], f"{method.name} tells whether an account exists"
+        assert refusals[0] == refusals[1], f"{method.name} shows whether an account exists"
         assert refusals[0].code is grpc.StatusCode.PERMISSION_DENIED, (method.name, refusals[0])
-    assert await nothing_is_stored(environment)
+    assert await is_nothing_stored(environment)
 
 
 @pytest.mark.parametrize("garbage", ["x", "AAAA", "e30", "ÿ", "%00", "a" * 300])
-async def test_page_tokens_that_nobody_gave(environment: RaceEnvironment, garbage: str) -> None:
+async def test_invalid_page_token_is_refused_by_every_listing(environment: RaceEnvironment, garbage: str) -> None:
     for method in methods():
         for name in ("page_token", "continuation_token"):
             if name in method.input_type.fields_by_name:
-                request = sound(method)
+                request = valid_request(method)
                 if "filter" in method.input_type.fields_by_name:
                     request.filter.queue = 1
                 if "person" in method.input_type.fields_by_name:
@@ -268,7 +271,7 @@ async def test_page_tokens_that_nobody_gave(environment: RaceEnvironment, garbag
                 assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {name}), method.name
 
 
-async def test_page_tokens_of_another_query(environment: RaceEnvironment) -> None:
+async def test_page_token_of_another_query_is_refused(environment: RaceEnvironment) -> None:
     client = environment.running.client
     await client.accounts.update_account(OURS, account_pb2.Account(customer_sync_enabled=False), ["customer_sync_enabled"])
     await client.sync.sync_customers(OURS, list(range(1, 11)))
@@ -282,13 +285,13 @@ async def test_page_tokens_of_another_query(environment: RaceEnvironment) -> Non
         assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), changed
     others = {"ListLinks", "ListAccounts", "ListTokens"}
     for method in (method for method in methods() if method.name in others):
-        request = sound(method)
+        request = valid_request(method)
         request.page_token = token
         refused = await refusal(environment, method, request)
         assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), method.name
 
 
-async def test_batches_answer_by_position(environment: RaceEnvironment) -> None:
+async def test_batch_answers_each_item_by_position(environment: RaceEnvironment) -> None:
     client = environment.running.client
     answers = await client.sync.sync_customers(FOREIGN, [5, 0, 6, -1, 2**63 - 1])
     codes = [getattr(answer, "code", grpc.StatusCode.OK) for answer in answers]
@@ -321,9 +324,7 @@ async def test_batches_answer_by_position(environment: RaceEnvironment) -> None:
     ],
     ids=str,
 )
-async def test_a_webhook_that_is_wrong_queues_nothing(
-    environment: RaceEnvironment, body: Any, headers: dict[str, str], status: int
-) -> None:
+async def test_refused_webhook_queues_nothing(environment: RaceEnvironment, body: Any, headers: dict[str, str], status: int) -> None:
     account_id = "shop-hooked"
     before = await environment.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id)
     sent = {

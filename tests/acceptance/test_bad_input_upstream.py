@@ -1,4 +1,7 @@
-"""A till or shop answering nonsense: the entry's outcome and notes say so, the lane goes on, and the entry is well again with its side."""
+"""Till or shop send invalid answers.
+
+The entry's outcome and notes say so, the lane continues, and the entry succeeds when the side recovers.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
 
 
 async def two_customers(made: SandboxAccount) -> None:
-    """Both linked, both with new points; only the first one's requests are spoilt."""
+    """Adds two linked customers with new points. Only the requests of the first one get invalid answers."""
     for epos, woo in ((501, 21), (502, 22)):
         made.till.add_customer(epos, email=f"{epos}@example.test", points=1)
         made.shop.add_customer(woo, email=f"{woo}@example.test")
@@ -87,17 +90,17 @@ def points(made: SandboxAccount) -> dict[int, str]:
 
 
 async def attempted(made: SandboxAccount, comment: str) -> None:
-    """The first customer's entry has met the nonsense and says so."""
+    """Waits until the first customer's entry shows the failed attempt in comment and notes."""
 
-    async def said() -> list[str]:
+    async def comment_and_notes() -> list[str]:
         entry = await made.newest("epos_customer_id", 501)
         return [entry.comment, *entry.notes]
 
-    lines = await made_true(said, lambda lines: lines[0] == comment and len(lines) > 1)
+    lines = await until_holds(comment_and_notes, lambda lines: lines[0] == comment and len(lines) > 1)
     assert all("Traceback" not in line and "the service itself failed" not in line and len(line) <= 500 for line in lines), lines
 
 
-async def made_true(ask: Any, holds: Any) -> Any:
+async def until_holds(ask: Any, holds: Any) -> Any:
     answer = None
 
     async def is_true() -> bool:
@@ -109,38 +112,38 @@ async def made_true(ask: Any, holds: Any) -> Any:
     return answer
 
 
-async def well_again(made: SandboxAccount) -> None:
-    """The pause, if there is one, is over; the customer changes again."""
+async def assert_recovers(made: SandboxAccount) -> None:
+    """Ends the pause, if there is one, and syncs the customer successfully."""
     account = await made.running.client.accounts.get_account(made.account)
     if account.HasField("problem"):
         await made.connection.execute(_PROBE_NOW, made.account, datetime.now(UTC))
         await made.connection.execute(_RESCHEDULE_LANE, made.account)
     await made.hint(501)
-    await made_true(lambda: _now(points(made)), lambda found: found == {21: "7", 22: "7"})
+    await until_holds(lambda: _as_awaitable(points(made)), lambda found: found == {21: "7", 22: "7"})
     await made.quiet()
     assert (await made.newest("epos_customer_id", 501)).comment == "Successfully Updated"
 
 
-async def _now(value: Any) -> Any:
+async def _as_awaitable(value: Any) -> Any:
     return value
 
 
 @pytest.mark.parametrize("nonsense", OF_CUSTOMERS)
-async def test_a_till_that_answers_nonsense(environment: RaceEnvironment, nonsense: str) -> None:
+async def test_invalid_till_answer_fails_the_entry_and_changes_neither_shop_nor_link(environment: RaceEnvironment, nonsense: str) -> None:
     async with environment.new_account() as made:
         await two_customers(made)
         fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **OF_CUSTOMERS[nonsense])
         await made.hint(501)
         await attempted(made, "Customer Endpoint Point call api failed")
-        assert points(made)[21] == "1", "nothing of it reaches the shop"
-        assert (501, 21, True) in await made.links(), "nothing of it breaks the link"
+        assert points(made)[21] == "1", "the invalid answer changes nothing in the shop"
+        assert (501, 21, True) in await made.links(), "the invalid answer does not break the link"
         fault.cancel()
         await made.hint(502)
-        await well_again(made)
+        await assert_recovers(made)
 
 
 @pytest.mark.parametrize("nonsense", POINTS_THAT_ARE_NONE)
-async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(environment: RaceEnvironment, nonsense: str) -> None:
+async def test_invalid_points_are_not_written_and_the_other_values_are(environment: RaceEnvironment, nonsense: str) -> None:
     async with environment.new_account() as made:
         await two_customers(made)
         body = f'{{"CustomerID": 501, "CurrentPoints": {POINTS_THAT_ARE_NONE[nonsense]}, "CurrentBalance": 7.25}}'
@@ -148,14 +151,14 @@ async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(e
         fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **answer)
         await made.hint(501)
         await made.shop.wait_for(lambda: made.shop.store.bridge_rows[21].credit == "7.25")
-        assert points(made)[21] == "1", "as it was"
+        assert points(made)[21] == "1", "the shop keeps the former points"
         fault.cancel()
         await made.hint(502)
-        await well_again(made)
+        await assert_recovers(made)
 
 
 @pytest.mark.parametrize("nonsense", OF_WRITES)
-async def test_a_shop_that_answers_nonsense(environment: RaceEnvironment, nonsense: str) -> None:
+async def test_invalid_shop_answer_fails_the_entry_and_keeps_the_link(environment: RaceEnvironment, nonsense: str) -> None:
     async with environment.new_account() as made:
         await two_customers(made)
         fault = made.shop.faults.script(method="POST", path="*/customers/batch", times=None, **OF_WRITES[nonsense])
@@ -164,11 +167,11 @@ async def test_a_shop_that_answers_nonsense(environment: RaceEnvironment, nonsen
         assert (501, 21, True) in await made.links()
         fault.cancel()
         await made.hint(502)
-        await well_again(made)
+        await assert_recovers(made)
 
 
 @pytest.mark.parametrize("nonsense", [name for name in NONSENSE if name not in ("an empty list",)])
-async def test_a_search_that_is_answered_with_nonsense_creates_nobody(environment: RaceEnvironment, nonsense: str) -> None:
+async def test_invalid_search_answer_creates_no_customer(environment: RaceEnvironment, nonsense: str) -> None:
     async with environment.new_account() as made:
         made.till.add_customer(501, email="grace@example.test")
         made.shop.add_customer(21, email="hedy@example.test")
@@ -178,7 +181,7 @@ async def test_a_search_that_is_answered_with_nonsense_creates_nobody(environmen
         async def match() -> Any:
             return await made.match_of(1042)
 
-        found = await made_true(match, lambda match: match.comment != "")
+        found = await until_holds(match, lambda match: match.comment != "")
         assert (found.comment, found.epos_customer_id) == ("Customer Id Not Matched with EPOSNOW", 0)
         assert found.state in (vocabulary_pb2.ENTRY_STATE_PENDING, vocabulary_pb2.ENTRY_STATE_FAILED)
         assert found.notes
@@ -187,7 +190,7 @@ async def test_a_search_that_is_answered_with_nonsense_creates_nobody(environmen
         spoilt.cancel()
 
 
-async def test_an_email_the_till_cannot_store_is_held_and_never_shortened(environment: RaceEnvironment) -> None:
+async def test_email_too_long_for_the_till_holds_the_order_and_is_not_cut(environment: RaceEnvironment) -> None:
     long = f"{'a' * 40}@{'b' * 10}.example.test"
     async with environment.new_account() as made:
         made.till.add_customer(501, email=long[:50])

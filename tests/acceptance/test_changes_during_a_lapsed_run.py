@@ -1,5 +1,7 @@
-"""Two processes and a change: the first is stopped in its run until its lease has lapsed, the second takes the lane over, a person changes
-settings or links, the second runs the entry, and then the first goes on: it changes nothing any more, in the database or outside.
+"""A process whose lease lapsed during its run changes nothing afterwards, neither in the database nor at till or shop.
+
+Each test suspends the first process in its run until the lease lapses. A second process takes over the lane, a person changes settings or
+links, the second process runs the entry, and then the first process continues.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
 
 
 @contextlib.contextmanager
-def leasing_no_more(running: RunningService) -> Iterator[None]:
-    """This process takes no lanes, as one that is stopped; what it has leased goes on."""
+def without_new_leases(running: RunningService) -> Iterator[None]:
+    """Within the block this process leases no further lanes. Its present leases continue."""
     worker = running.service.worker
     assert worker is not None
     free, worker.slots.lanes = worker.slots.lanes, 0
@@ -40,8 +42,8 @@ def leasing_no_more(running: RunningService) -> Iterator[None]:
         worker.slots.lanes = free
 
 
-async def lapse(made: SandboxAccount) -> None:
-    """The lease has run out, as it does when its owner is stopped for longer than it lasts."""
+async def expire_lease(made: SandboxAccount) -> None:
+    """Lets the lane's lease expire, as a suspended owner does."""
     expired = await made.connection.fetchval(
         "UPDATE lane SET lease_expires_at = now() - interval '1 second', next_run_at = now(), next_live_at = now() "
         "WHERE account_id = $1 AND lease_expires_at IS NOT NULL RETURNING true",
@@ -50,24 +52,24 @@ async def lapse(made: SandboxAccount) -> None:
     assert expired, "the lane is leased while its entry runs"
 
 
-async def idle(running: RunningService, account_id: str) -> None:
-    """This process has ended its run of the lane, whatever became of it."""
+async def until_lane_is_left(running: RunningService, account_id: str) -> None:
+    """Waits until this process has ended its run of the lane, with any result."""
     worker = running.service.worker
     assert worker is not None
     await until(lambda: account_id not in worker.leased_accounts, lambda: worker.leased_accounts)
 
 
-async def taken_over(
+async def run_with_takeover(
     environment: RaceEnvironment, made: SandboxAccount, point: Point, hint: Any, change: Change, *, change_before: bool
 ) -> None:
     held = made.hold(point)
     await hint
     await held.arrived()
-    with leasing_no_more(environment.running):
+    with without_new_leases(environment.running):
         await asyncio.sleep(0)
         if change_before:
             await change.make(made)
-        await lapse(made)
+        await expire_lease(made)
         async with running_service(str(environment.running.service.settings.database_url.get_secret_value()), serves=False):  # type: ignore[union-attr]
             await made.quiet()
             if not change_before:
@@ -75,13 +77,13 @@ async def taken_over(
                 await made.quiet()
             lapsed = await rows_of(made)
             held.release()
-            await idle(environment.running, made.account)
+            await until_lane_is_left(environment.running, made.account)
             await made.quiet()
             assert await rows_of(made) == lapsed, "the first process wrote something"
 
 
 async def rows_of(made: SandboxAccount) -> list[Any]:
-    """Everything of the account that a run may write."""
+    """Reads every row of the account that a run may write."""
     tables = ("entry", "entry_history", "link", "order_match", "shop_removal", "link_mark", "shop_version", "lane")
     return [
         await made.connection.fetch(f"SELECT t::text FROM {table} t WHERE account_id = $1 ORDER BY 1", made.account) for table in tables
@@ -91,7 +93,7 @@ async def rows_of(made: SandboxAccount) -> list[Any]:
 NOTHING = Change("nothing", lambda _: asyncio.sleep(0))
 
 
-async def moved(made: SandboxAccount) -> None:
+async def move_to_another_shop_customer(made: SandboxAccount) -> None:
     await made.unlink(C)
     await made.link(C, W2)
 
@@ -99,7 +101,7 @@ async def moved(made: SandboxAccount) -> None:
 CHANGES = [
     NOTHING,
     Change("unlinked", lambda made: made.unlink(C)),
-    Change("moved to another shop customer", moved),
+    Change("moved to another shop customer", move_to_another_shop_customer),
     Change("sync off", lambda made: made.update(customer_sync_enabled=False)),
     Change("names on", lambda made: made.update(sync_names=True)),
 ]
@@ -119,7 +121,7 @@ POINTS = [
 ]
 
 
-async def a_linked_customer(made: SandboxAccount) -> None:
+async def add_linked_customer(made: SandboxAccount) -> None:
     made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1)
     made.shop.add_customer(W, email="ada@example.test")
     made.shop.add_customer(W2, email="ada2@example.test")
@@ -128,9 +130,9 @@ async def a_linked_customer(made: SandboxAccount) -> None:
     made.till.change_customer(C, points=7)
 
 
-async def customers_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+async def state_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
     async with environment.new_account() as made:
-        await a_linked_customer(made)
+        await add_linked_customer(made)
         for step in [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]:
             await step
             await made.quiet()
@@ -149,11 +151,13 @@ async def customers_in_turn(environment: RaceEnvironment, change: Change, first:
         ),
     ],
 )
-async def test_a_customer(environment: RaceEnvironment, change: Change, change_before: bool, point: Point) -> None:
-    change_first, hint_first = await environment.in_turn("customer", change, customers_in_turn, "change", "hint")
+async def test_lapsed_run_of_a_customer_changes_nothing(
+    environment: RaceEnvironment, change: Change, change_before: bool, point: Point
+) -> None:
+    change_first, hint_first = await environment.in_turn("customer", change, state_in_turn, "change", "hint")
     async with environment.new_account() as made:
-        await a_linked_customer(made)
-        await taken_over(environment, made, point, made.hint(C), change, change_before=change_before)
+        await add_linked_customer(made)
+        await run_with_takeover(environment, made, point, made.hint(C), change, change_before=change_before)
         possible = (change_first,) if change_before and not point.sent else (change_first, hint_first) if change_before else (hint_first,)
         assert shop_state(made.shop) in possible
 
@@ -167,21 +171,21 @@ ORDER_POINTS = [
 ]
 
 
-async def linked_by_hand(made: SandboxAccount) -> None:
+async def link_by_hand(made: SandboxAccount) -> None:
     await made.link(X, W)
 
 
 @pytest.mark.parametrize("point", ORDER_POINTS, ids=str)
-@pytest.mark.parametrize("change", [NOTHING, Change("linked by hand", linked_by_hand)], ids=str)
-async def test_an_order(environment: RaceEnvironment, change: Change, point: Point) -> None:
+@pytest.mark.parametrize("change", [NOTHING, Change("linked by hand", link_by_hand)], ids=str)
+async def test_lapsed_run_of_an_order_changes_nothing(environment: RaceEnvironment, change: Change, point: Point) -> None:
     async with environment.new_account() as made:
         made.till.add_customer(X, email="grace@example.test")
         made.shop.add_customer(W, email=EMAIL)
-        await taken_over(environment, made, point, made.order(an_order(woo=W, email=EMAIL)), change, change_before=True)
+        await run_with_takeover(environment, made, point, made.order(an_order(woo=W, email=EMAIL)), change, change_before=True)
         match = await made.match_of(1042)
         assert await made.links() == {(match.epos_customer_id, W, True)}
         if change is NOTHING:
             assert made.till.customers_by_email(EMAIL) == [match.epos_customer_id]
         else:
             assert match.epos_customer_id == X
-            assert made.till.customers_by_email(EMAIL) == [], "nobody is created for an order that is linked"
+            assert made.till.customers_by_email(EMAIL) == [], "no customer is created for an order that is linked"

@@ -1,7 +1,8 @@
-"""Invariant 6: settings and links that change while an entry runs, at every point where its run can be stopped, by every change.
+"""Invariant 6: settings and links change while an entry runs. The tests combine every change with every point at which a run can be
+stopped.
 
-Serial runs say what may come of it: the change alone and then the hint, or, once something has been sent, the hint and then the change.
-Nothing is sent on settings or links that have changed.
+Serial runs give the allowed results: the change and then the hint, or, once a request was sent, also the hint and then the change. The
+service sends nothing that rests on former settings or links.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from tillsync.v1 import account_pb2, vocabulary_pb2
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 C, X = 501, 502
-"""Till customers: the linked one, and another one."""
+"""Till customers: the linked one and another one."""
 W, W2 = 21, 22
-"""Shop customers: the linked one, and another one."""
+"""Shop customers: the linked one and another one."""
 GOLD = 4001
 
 UPDATED, DISABLED, NOT_LINKED = (
@@ -89,7 +90,7 @@ CHANGES = [
 ]
 
 
-def of(*names: str) -> list[Change]:
+def changes_named(*names: str) -> list[Change]:
     return [change for change in CHANGES if change.name in names]
 
 
@@ -115,8 +116,8 @@ CUSTOMER_POINTS = [
 ]
 
 
-async def a_linked_customer(made: SandboxAccount) -> None:
-    """Her 1 point is in the shop, her 7 are not yet."""
+async def add_linked_customer(made: SandboxAccount) -> None:
+    """Adds Ada, linked. Her 1 point is in the shop, her 7 points are not yet."""
     made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1, balance="2.50")
     made.till.add_customer(X, email="grace@example.test", forename="Grace", surname="Hopper", points=50)
     for shop in (made.shop, made.other_shop):
@@ -127,45 +128,45 @@ async def a_linked_customer(made: SandboxAccount) -> None:
     made.till.change_customer(C, points=7)
 
 
-async def world(made: SandboxAccount) -> dict[str, Any]:
+async def shops_and_links(made: SandboxAccount) -> dict[str, Any]:
     return {"shop": shop_state(made.shop), "other shop": shop_state(made.other_shop), "links": await made.links()}
 
 
-async def customers_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+async def customer_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
     async with environment.new_account() as made:
-        await a_linked_customer(made)
+        await add_linked_customer(made)
         steps = [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]
         for step in steps:
             await step
             await made.quiet()
-        return await world(made)
+        return await shops_and_links(made)
 
 
 @pytest.mark.parametrize("point", CUSTOMER_POINTS, ids=str)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
-async def test_a_customer_while_settings_or_links_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
-    change_first, hint_first = await environment.in_turn("customer", change, customers_in_turn, "change", "hint")
+async def test_customer_run_beside_a_change_equals_a_serial_run(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, hint_first = await environment.in_turn("customer", change, customer_in_turn, "change", "hint")
     async with environment.new_account() as made:
-        await a_linked_customer(made)
+        await add_linked_customer(made)
         held = made.hold(point)
         await made.hint(C)
         await held.arrived()
         await change.make(made)
         held.release()
         await made.quiet()
-        found = await world(made)
+        found = await shops_and_links(made)
         assert found in ((change_first, hint_first) if point.sent else (change_first,))
         newest = await made.newest("epos_customer_id", C)
         assert newest.outcome in change.outcomes
-        # and what the run has left behind says the truth: another hint changes nothing, and costs the shop nothing
+        # The stored state is consistent with the shop: another hint changes nothing and sends the shop nothing.
         asked = made.shop.log.total, made.other_shop.log.total
         await made.hint(C)
         await made.quiet()
-        assert await world(made) == found
+        assert await shops_and_links(made) == found
         assert (made.shop.log.total, made.other_shop.log.total) == asked
 
 
-# values that are being removed
+# removal of values from the shop
 
 REMOVAL_POINTS = [
     Point("the claim", "after", store="claim"),
@@ -183,14 +184,14 @@ REMOVAL_CHANGES = [
     Change("linked again", lambda made: made.link(C, W)),
     Change("linked to another till customer", lambda made: made.link(X, W)),
     Change("linked to another shop customer", lambda made: made.link(C, W2)),
-    *of("sync off", "sync off and on", "another shop", "keys instead of the bridge"),
+    *changes_named("sync off", "sync off and on", "another shop", "keys instead of the bridge"),
 ]
 
 
-async def removals_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+async def removal_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
     async with environment.new_account() as made:
-        await a_linked_customer(made)
-        if first == "change":  # both before anything runs
+        await add_linked_customer(made)
+        if first == "change":  # the change comes before the first run
             held = made.hold(Point("the claim", "after", store="claim"))
             await made.unlink(C)
             await held.arrived()
@@ -201,26 +202,26 @@ async def removals_in_turn(environment: RaceEnvironment, change: Change, first: 
             await made.quiet()
             await change.make(made)
         await made.quiet()
-        return await world(made)
+        return await shops_and_links(made)
 
 
 @pytest.mark.parametrize("point", REMOVAL_POINTS, ids=str)
 @pytest.mark.parametrize("change", REMOVAL_CHANGES, ids=str)
-async def test_a_removal_while_settings_or_links_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
-    change_first, unlink_first = await environment.in_turn("removal", change, removals_in_turn, "change", "hint")
+async def test_removal_beside_a_change_equals_a_serial_run(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, unlink_first = await environment.in_turn("removal", change, removal_in_turn, "change", "hint")
     async with environment.new_account() as made:
-        await a_linked_customer(made)
+        await add_linked_customer(made)
         held = made.hold(point)
         await made.unlink(C)
         await held.arrived()
         await change.make(made)
         held.release()
         await made.quiet()
-        found = await world(made)
+        found = await shops_and_links(made)
         assert found in ((change_first, unlink_first) if point.sent else (change_first,))
         await made.hint(C)
         await made.quiet()
-        assert await world(made) == found
+        assert await shops_and_links(made) == found
 
 
 # till → shop, customer types
@@ -243,39 +244,41 @@ TYPE_POINTS = [
 ]
 
 
-async def a_known_type(made: SandboxAccount) -> None:
-    """Its first name is in the shop, its second is not yet."""
+async def add_stored_type(made: SandboxAccount) -> None:
+    """Adds a type. Its first name is in the shop, its second name is not yet."""
     made.till.add_type(GOLD, name="Gold", discount="5.0")
     await made.hint_type(GOLD)
     await made.quiet()
     made.till.change_type(GOLD, name="Gold plus")
 
 
-async def types_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+async def type_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
     async with environment.new_account() as made:
-        await a_known_type(made)
+        await add_stored_type(made)
         steps = [change.make(made), made.hint_type(GOLD)] if first == "change" else [made.hint_type(GOLD), change.make(made)]
         for step in steps:
             await step
             await made.quiet()
-        return await world(made)
+        return await shops_and_links(made)
 
 
 @pytest.mark.parametrize("point", TYPE_POINTS, ids=str)
-@pytest.mark.parametrize("change", of("sync off", "sync off and on", "another shop", "keys instead of the bridge", "till in V4"), ids=str)
-async def test_a_customer_type_while_settings_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
-    change_first, hint_first = await environment.in_turn("type", change, types_in_turn, "change", "hint")
+@pytest.mark.parametrize(
+    "change", changes_named("sync off", "sync off and on", "another shop", "keys instead of the bridge", "till in V4"), ids=str
+)
+async def test_type_run_beside_a_change_equals_a_serial_run(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, hint_first = await environment.in_turn("type", change, type_in_turn, "change", "hint")
     async with environment.new_account() as made:
-        await a_known_type(made)
+        await add_stored_type(made)
         held = made.hold(point)
         await made.hint_type(GOLD)
         await held.arrived()
         await change.make(made)
         held.release()
         await made.quiet()
-        found = await world(made)
+        found = await shops_and_links(made)
         assert found in ((change_first, hint_first) if point.sent else (change_first,))
         assert (await made.newest("epos_customer_type_id", GOLD)).outcome in change.types
         await made.hint_type(GOLD)
         await made.quiet()
-        assert await world(made) == found
+        assert await shops_and_links(made) == found

@@ -1,4 +1,4 @@
-"""The command line as its user types it, against a real service with the sandbox till and shop."""
+"""Runs the command line as a user does, against a real service with sandboxes of till and shop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Shell:
     async def type(
         self, *arguments: str, code: int = 0, token: str = ADMIN_TOKEN, stdin: int = asyncio.subprocess.DEVNULL, **variables: str
     ) -> str:
-        """What the command printed; its exit code must be ``code``."""
+        """Runs the command and returns its output. The exit code must be ``code``."""
         process = await asyncio.create_subprocess_exec(
             str(PROGRAM),
             *arguments,
@@ -46,7 +46,7 @@ class Shell:
         return output.decode()
 
     async def answer(self, answer: str, *arguments: str, code: int = 0) -> str:
-        """Typed at a terminal, where its question is answered so."""
+        """Runs the command at a terminal and gives this answer to its question."""
         keyboard, terminal = pty.openpty()
         try:
             os.write(keyboard, f"{answer}\n".encode())
@@ -71,7 +71,7 @@ class Shell:
 
 
 @asynccontextmanager
-async def a_shell(database: TestDatabase) -> AsyncIterator[Shell]:
+async def open_shell(database: TestDatabase) -> AsyncIterator[Shell]:
     public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test", "TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}
     async with running_service(database.dsn, changes=public) as service, SandboxTill() as till, SandboxShop() as shop:
         yield Shell(service, till, shop)
@@ -79,7 +79,7 @@ async def a_shell(database: TestDatabase) -> AsyncIterator[Shell]:
 
 @pytest_asyncio.fixture
 async def shell(database: TestDatabase) -> AsyncIterator[Shell]:
-    async with a_shell(database) as made:
+    async with open_shell(database) as made:
         await made.type(
             *("account", "create", "shop-a", "--name", "Corner shop", "--till-url", made.till.origin, "--shop-url", made.shop.origin),
             *("--till-key", made.till.switches.api_key, "--till-secret", made.till.switches.api_secret),
@@ -88,14 +88,14 @@ async def shell(database: TestDatabase) -> AsyncIterator[Shell]:
         yield made
 
 
-async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -> None:
+async def test_account_commands_create_show_change_and_check(shell: Shell, tmp_path: Any) -> None:
     shown = await shell.type("account", "show", "shop-a")
     for address in ("/webhooks/eposnow/till/shop-a (of the till", "/webhooks/eposnow/shop-a (of this account"):
         assert address in shown
     assert "Corner shop" in shown
     assert "match only" in shown
     assert "bridge" in shown
-    assert shell.till.switches.api_secret not in shown, "secrets are never shown"
+    assert shell.till.switches.api_secret not in shown, "the command never shows a secret"
     secret = tmp_path / "key"
     secret.write_text(shell.till.switches.api_secret + "\n")
     changed = await shell.type("account", "set", "shop-a", "--no-sync", "--till-secret", f"@{secret}", "--requests-per-minute", "600")
@@ -108,10 +108,10 @@ async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -
     shell.till.switches.wrong_address = True
     wrong = await shell.type("account", "check", "shop-a", code=1)
     assert "wrong" in wrong
-    assert "→" in wrong, "the remedy"
+    assert "→" in wrong, "the output names the remedy"
 
 
-async def test_which_shop_accounts_are_trusted_and_which_links_nobody_confirmed(shell: Shell) -> None:
+async def test_account_shows_trusted_accounts_and_link_list_shows_unconfirmed_links(shell: Shell) -> None:
     assert (await shell.json("account", "show", "shop-a"))["trustedAccounts"] == "TRUSTED_ACCOUNTS_CONFIRMED_ONLY"
     assert "registered before 20" in await shell.type("account", "set", "shop-a", "--trusted-accounts", "registered-before")
     await shell.type("account", "set", "shop-a", "--trusted-accounts", "all")
@@ -123,7 +123,7 @@ async def test_which_shop_accounts_are_trusted_and_which_links_nobody_confirmed(
     assert "trusted account" in listed
 
 
-async def test_an_account_says_what_is_wrong_without_stopping_it(shell: Shell) -> None:
+async def test_account_commands_show_a_warning(shell: Shell) -> None:
     shell.shop.switches.event_types = ()
     default = shell.till.add_customer(forename="Web", surname="Orders")
     await shell.type("account", "set", "shop-a", "--default-customer", str(default))
@@ -134,7 +134,7 @@ async def test_an_account_says_what_is_wrong_without_stopping_it(shell: Shell) -
     assert "events_refused" in await shell.type("account", "check", "shop-a")
 
 
-async def test_points_by_hand(shell: Shell) -> None:
+async def test_link_create_and_sync_customer_bring_the_points(shell: Shell) -> None:
     epos = shell.till.add_customer(forename="Ada", email="ada@example.test", points=120)
     woo = shell.shop.add_customer(email="ada@example.test")
     assert "is linked" in await shell.type("link", "create", "shop-a", str(epos), str(woo))
@@ -153,13 +153,13 @@ async def test_points_by_hand(shell: Shell) -> None:
     assert "no links" in await shell.type("link", "list", "shop-a")
 
 
-async def test_a_type_by_hand(shell: Shell) -> None:
+async def test_sync_type_brings_the_customer_type(shell: Shell) -> None:
     gold = shell.till.add_type(name="Gold", discount="5.0")
     assert "entry" in await shell.type("sync", "type", "shop-a", str(gold), "add")
     await shell.shop.wait_for(lambda: gold in shell.shop.store.customer_types)
 
 
-async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> None:
+async def test_held_order_is_listed_shown_and_resolved(shell: Shell) -> None:
     alans = [
         shell.till.add_customer(forename=name, email="alan@example.test", points=points) for name, points in (("Alan", 500), ("A.", 0))
     ]
@@ -170,11 +170,11 @@ async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> Non
     assert "more than one customer in EposNow with the same email address." in " ".join(answered.replace("│", " ").split())
     found = await shell.json("queue", "list", "shop-a", "orders", "--order", "1042", "--state", "held", "--email", "Alan@Example.test")
     [entry] = found["entries"]
-    assert "alan@example.test" not in json.dumps(found), "emails are masked"
+    assert "alan@example.test" not in json.dumps(found), "the command masks emails"
     shown = await shell.type("queue", "show", "shop-a", entry["entryId"])
     assert "Attempts" in shown
     assert "what to do" in shown
-    assert f"│{entry['entryId']} │" in await shell.type("queue", "list", "shop-a", "orders", COLUMNS="80"), "in one piece, to copy"
+    assert f"│{entry['entryId']} │" in await shell.type("queue", "list", "shop-a", "orders", COLUMNS="80"), "the id is on one line"
     candidates = await shell.type("link", "candidates", "shop-a", entry["entryId"])
     assert all(str(alan) in candidates for alan in alans)
     assert "500" in candidates
@@ -184,7 +184,7 @@ async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> Non
     await shell.until("queue", "list", "shop-a", "orders", text="Matched to the linked customer")
 
 
-async def test_retry_and_dismiss(shell: Shell) -> None:
+async def test_retry_and_dismiss_act_on_the_chosen_entries(shell: Shell) -> None:
     fault = shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
     epos = shell.till.add_customer(email="ada@example.test")
     woo = shell.shop.add_customer(email="ada@example.test")
@@ -192,14 +192,14 @@ async def test_retry_and_dismiss(shell: Shell) -> None:
     await shell.until("queue", "list", "shop-a", "customers", text="Customer Endpoint Point call api failed")
     dry = await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--dry-run")
     assert "1 entry would run again" in dry
-    # before the till recovers: the entry tries again by itself as well
+    # before the till recovers, because the service also retries the entry automatically
     assert "1 entry runs again" in await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--outcome", "epos_fetch_failed")
     fault.cancel()
     await shell.until("queue", "list", "shop-a", "customers", "--state", "processed", text="Successfully Updated")
     shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
     await shell.type("sync", "customer", "shop-a", str(epos))
     await shell.until("queue", "list", "shop-a", "customers", "--state", "pending", text="api failed")
-    # no script is cancelled from here on: the entry stays as it is but for its attempts
+    # The test cancels no fault from here on: only the entry's attempts change.
     [entry] = (await shell.json("queue", "list", "shop-a", "customers", "--state", "pending"))["entries"]
     assert "1 entry dismissed" in await shell.type("queue", "dismiss", "shop-a", entry["entryId"], "--reason", "asked by the shop")
     assert "asked by the shop" in await shell.type("queue", "list", "shop-a", "customers", "--state", "dismissed")
@@ -207,24 +207,24 @@ async def test_retry_and_dismiss(shell: Shell) -> None:
     assert "01a21393-c0cf-74ce-96bb-27abb5d79b0f" in missing
 
 
-async def test_a_whole_queue_is_retried_or_dismissed_only_when_it_is_meant(shell: Shell) -> None:
+async def test_retry_and_dismiss_of_a_whole_queue_ask_first(shell: Shell) -> None:
     await shell.type("sync", "customer", "shop-a", "501", "502")
     await shell.until("queue", "list", "shop-a", "customers", text="2 skipped")
     retry = ("queue", "retry", "shop-a", "--queue", "customers")
     for command in (retry, ("queue", "dismiss", "shop-a", "--queue", "orders")):
-        assert "give --yes if it is meant" in await shell.type(*command, code=2), "there is nobody to ask"
+        assert "give --yes if it is meant" in await shell.type(*command, code=2), "without a terminal the command cannot ask"
     question = "Try 2 entries of the Customers Queue of shop-a again, also those that are done? [y/N]"
     assert question in await shell.answer("n", *retry, code=1)
-    assert len((await shell.json("queue", "list", "shop-a", "customers"))["entries"]) == 2, "nothing was done"
+    assert len((await shell.json("queue", "list", "shop-a", "customers"))["entries"]) == 2, "nothing was requeued"
     done = await shell.answer("y", *retry)
     assert question in done
     assert "2 entries run again, 0 joined an entry that is live already, 0 left as they are" in done
     await shell.until("queue", "list", "shop-a", "customers", text="4 skipped")
     assert "2 entries run again, 2 joined an entry that is live already, 0 left as they are" in await shell.type(*retry, "--yes")
-    assert "entries would run again" in await shell.type(*retry, "--dry-run"), "to look needs no yes"
+    assert "entries would run again" in await shell.type(*retry, "--dry-run"), "a dry run needs no --yes"
     filtered = await shell.type(*retry, "--state", "failed")
-    assert "0 entries run again" in filtered, "a choice is meant"
-    assert "0 entries dismissed" in await shell.answer("", "queue", "dismiss", "shop-a", "--queue", "orders"), "of nothing it does not ask"
+    assert "0 entries run again" in filtered, "a filter needs no question"
+    assert "0 entries dismissed" in await shell.answer("", "queue", "dismiss", "shop-a", "--queue", "orders"), "no question without entries"
 
 
 async def test_refused_settings_are_named_by_their_options(shell: Shell) -> None:
@@ -239,13 +239,13 @@ async def test_refused_settings_are_named_by_their_options(shell: Shell) -> None
         assert "epos." not in printed
 
 
-async def test_times_say_their_zone(shell: Shell) -> None:
+async def test_times_show_their_zone(shell: Shell) -> None:
     shown = await shell.type("account", "show", "shop-a", TZ="Asia/Kolkata")
     assert re.search(r"changed +│ *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\+05:30", shown)
     assert re.search(r"changed +│ *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC *│", await shell.type("account", "show", "shop-a", TZ="UTC"))
 
 
-async def test_tokens_open_and_close(shell: Shell) -> None:
+async def test_token_commands_create_list_and_revoke(shell: Shell) -> None:
     made = await shell.type("token", "create", "support", "--name", "night shift")
     secret = made.strip().splitlines()[-1]
     assert "shop-a" in await shell.type("account", "list", token=secret)
@@ -259,7 +259,7 @@ async def test_tokens_open_and_close(shell: Shell) -> None:
     assert connect.startswith("tillsync1.")
 
 
-async def test_messages_are_the_words_support_knows(shell: Shell) -> None:
+async def test_messages_command_lists_the_catalogue(shell: Shell) -> None:
     messages = {message["code"]: message for message in await shell.json("messages")}
     assert messages["CUSTOMER_NOT_LINKED"]["text"] == "Customer is not linked"
     assert messages["TYPE_REQUEST_FAILED"]["textIsVerbatim"] is False
@@ -287,13 +287,13 @@ async def test_messages_are_the_words_support_knows(shell: Shell) -> None:
         (("account", "list", "--address", "not an address"), 2, "address"),
     ],
 )
-async def test_what_is_wrong_is_said_in_one_line(shell: Shell, arguments: tuple[str, ...], code: int, said: str) -> None:
+async def test_refused_command_prints_its_reason_and_no_traceback(shell: Shell, arguments: tuple[str, ...], code: int, said: str) -> None:
     printed = await shell.type(*arguments, code=code)
     assert said in printed
     assert "Traceback" not in printed
 
 
-async def test_help_explains_every_command(shell: Shell) -> None:
+async def test_every_command_has_help(shell: Shell) -> None:
     overview = await shell.type("--help")
     for group in (
         "serve",
@@ -315,10 +315,10 @@ async def test_help_explains_every_command(shell: Shell) -> None:
         assert "Usage" in await shell.type(*command, "--help")
     options = await shell.type("account", "set", "--help", COLUMNS="80")
     assert "--requests-per-minute" in options
-    assert "…" not in options, "no option's name is cut"
+    assert "…" not in options, "the help cuts no option's name"
 
 
-async def test_a_person_is_exported_and_erased(shell: Shell) -> None:
+async def test_privacy_commands_export_and_erase_a_person(shell: Shell) -> None:
     shell.till.add_customer(email="ada@example.test")
     user = shell.shop.add_customer(email="ada@example.test")
     shell.till.add_customer(email="ada@example.test")
@@ -336,7 +336,7 @@ async def test_a_person_is_exported_and_erased(shell: Shell) -> None:
     assert "say who" in await shell.type("privacy", "export", "shop-a", code=2)
 
 
-async def test_a_linked_person_is_found_by_email_and_leaves_no_values_in_the_shop(shell: Shell) -> None:
+async def test_erasing_a_linked_person_by_email_removes_the_shop_values(shell: Shell) -> None:
     till_customer = shell.till.add_customer(email="ada@example.test", points=42)
     user = shell.shop.add_customer(email="ada@example.test")
     await shell.type("link", "create", "shop-a", str(till_customer), str(user))

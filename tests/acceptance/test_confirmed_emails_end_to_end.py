@@ -1,4 +1,6 @@
-"""An email is a claim until it is confirmed, through the public API: who is linked, what reaches the shop, what the merchant can list."""
+"""Confirmed and unconfirmed emails, tested through the public API: which shoppers are linked, what the shop gets, which links the merchant
+can list.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ async def links(client: TillsyncClient, *, unconfirmed_only: bool = False) -> li
 
 
 async def match(client: TillsyncClient, facts: order_pb2.Order, *, rerun: bool = False) -> order_pb2.OrderMatch:
-    """How the order ended."""
+    """Returns the order's answer after its run has ended."""
     asked = await client.sync.match_order(ACCOUNT, facts, rerun=rerun)
     assert asked.entry.entry_id
     answer = order_pb2.OrderMatch()
@@ -48,7 +50,7 @@ async def match(client: TillsyncClient, facts: order_pb2.Order, *, rerun: bool =
 
 
 @pytest.mark.parametrize("bridge", [True, False], ids=["bridge", "keys"])
-async def test_a_new_account_links_by_confirmed_emails_only(database: TestDatabase, bridge: bool) -> None:
+async def test_new_account_links_only_by_confirmed_emails(database: TestDatabase, bridge: bool) -> None:
     async with SandboxTill() as till, SandboxShop() as shop, running_service(database.dsn) as service:
         client = service.client
         shop.add_customer(WOO, email="ada@example.test")
@@ -56,7 +58,7 @@ async def test_a_new_account_links_by_confirmed_emails_only(database: TestDataba
         made = await client.accounts.get_account(ACCOUNT)
         assert made.trusted_accounts == account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY
         ada = till.add_customer(forename="Ada", email="ada@example.test", points=120)
-        # of a caller that says nothing, and of one that says that nobody has confirmed it
+        # from a caller that sends no confirmation, and from one that says that the email is unconfirmed
         for number, said in enumerate((0, UNCONFIRMED), 1):
             answer = await match(client, order("ada@example.test", number, woo_customer_id=WOO, email_confirmation=said))
             assert (answer.outcome, answer.epos_customer_id) == (BY_EMAIL, ada)
@@ -66,11 +68,11 @@ async def test_a_new_account_links_by_confirmed_emails_only(database: TestDataba
         assert (answer.outcome, answer.epos_customer_id) == (BY_EMAIL, ada)
         assert await links(client) == [(ada, WOO, link_pb2.LINK_GROUND_CONFIRMED_EMAIL)]
         answer = await match(client, order("moved@example.test", 3, woo_customer_id=WOO, email_confirmation=UNCONFIRMED))
-        assert (answer.outcome, answer.epos_customer_id) == (BY_LINK, ada), "a changed email moves no link and makes no customer"
+        assert (answer.outcome, answer.epos_customer_id) == (BY_LINK, ada), "a changed email moves no link and creates no customer"
         assert await links(client, unconfirmed_only=True) == []
 
 
-async def test_a_link_made_by_hand_needs_no_confirmation(database: TestDatabase) -> None:
+async def test_link_made_by_hand_is_not_listed_as_unconfirmed(database: TestDatabase) -> None:
     async with SandboxTill() as till, SandboxShop() as shop, running_service(database.dsn) as service:
         shop.add_customer(WOO, email="ada@example.test")
         await make_account(service.client, till, shop, bridge=False)
@@ -79,15 +81,15 @@ async def test_a_link_made_by_hand_needs_no_confirmation(database: TestDatabase)
         made = await service.client.links.create_link(ACCOUNT, ada, WOO)
         assert made.link.ground == link_pb2.LINK_GROUND_BY_HAND
 
-        async def written() -> bool:
+        async def is_written() -> bool:
             [link] = [one async for one in service.client.links.list_links(ACCOUNT)]
             return link.HasField("as_of")
 
-        await until(written)
+        await until(is_written)
         assert await links(service.client, unconfirmed_only=True) == []
 
 
-async def test_a_trusting_account_links_as_before_and_lists_it(database: TestDatabase) -> None:
+async def test_trusting_account_links_unconfirmed_emails_and_lists_them(database: TestDatabase) -> None:
     async with SandboxTill() as till, SandboxShop() as shop, running_service(database.dsn) as service:
         shop.add_customer(WOO, email="ada@example.test")
         await make_account(service.client, till, shop, bridge=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL)
@@ -95,7 +97,7 @@ async def test_a_trusting_account_links_as_before_and_lists_it(database: TestDat
         await match(service.client, order("ada@example.test", woo_customer_id=WOO))
         trusted = [(ada, WOO, link_pb2.LINK_GROUND_TRUSTED_ACCOUNT)]
         assert (await links(service.client), await links(service.client, unconfirmed_only=True)) == (trusted, trusted)
-        # the merchant looks at it, and makes it: it is that person's word now
+        # The merchant confirms the link by creating it by hand.
         await service.client.links.create_link(ACCOUNT, ada, WOO)
         assert await links(service.client) == [(ada, WOO, link_pb2.LINK_GROUND_BY_HAND)]
         assert await links(service.client, unconfirmed_only=True) == []

@@ -1,5 +1,7 @@
-"""The database goes away under load for longer than a lease, or stands still without a word: requests get UNAVAILABLE quickly, workers
-wait, nothing accepted is lost, all resumes by itself."""
+"""The database stops under load for longer than a lease, or it hangs with open connections.
+
+Calls get UNAVAILABLE quickly, workers wait, no accepted work is lost, and the service resumes without help.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ LEASE_SECONDS = 8.0
 pytestmark = pytest.mark.own_server
 AWAY_SECONDS = rounds(LEASE_SECONDS + 1, 60.0)
 QUICKLY_SECONDS, GIVEN_UP_SECONDS, CALLERS_SECONDS = 6.0, 9.0, 10.0
-"""How long a call may take that waits for a connection, and one that waits for a statement; how long callers wait by default."""
+"""Limits in seconds: of a call that waits for a connection, of a call that waits for a statement, and of a caller by default."""
 ACCOUNT, COUNT, EPOS, WOO = "shop-1", 500, 5000, 2000
 WEBHOOK = aiohttp.encode_basic_auth("webhook-user", "webhook-password")
 LIVE = vocabulary_pb2.PRIORITY_LIVE
@@ -66,7 +68,7 @@ class World:
         return {user: row.points for user, row in self.shop.store.bridge_rows.items()}
 
     async def connect_call(self, method: str, body: dict[str, object]) -> tuple[int, str, float]:
-        """HTTP status, code and seconds of a call without the client's own retries."""
+        """Returns HTTP status, code and seconds of one call, without the client's retries."""
         began = time.monotonic()
         async with self.running.http.post(
             f"{self.running.http_url}/tillsync.v1.{method}", json=body, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -92,7 +94,7 @@ class World:
 
         await until(is_ready, lambda: self.probe("/readyz"))
 
-    async def nothing_waits(self) -> None:
+    async def until_nothing_waits(self) -> None:
         async def waiting() -> list[queue_entry_pb2.QueueEntry]:
             pending = [vocabulary_pb2.ENTRY_STATE_PENDING]
             queues = (vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS)
@@ -113,26 +115,26 @@ class World:
 
 @pytest_asyncio.fixture
 async def world(directory: Path) -> AsyncIterator[World]:
-    async with a_world(directory) as made:
+    async with open_world(directory) as made:
         yield made
 
 
 @pytest_asyncio.fixture
 async def impatient_world(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """Its pool waits for less than by default: what is left of the times that callers may be kept is room for a busy machine."""
+    """A world with shorter limits of the pool than the defaults. The difference to the callers' limits allows for a busy machine."""
     defaults = Database.__init__.__kwdefaults__
     assert defaults is not None
     assert defaults["acquire_timeout_seconds"] < QUICKLY_SECONDS
     assert pool._ANSWER_SECONDS < GIVEN_UP_SECONDS < CALLERS_SECONDS
     monkeypatch.setitem(defaults, "acquire_timeout_seconds", 1.5)
     monkeypatch.setattr(pool, "_ANSWER_SECONDS", 2.5)
-    async with a_world(directory) as made:
+    async with open_world(directory) as made:
         yield made
 
 
 @contextlib.asynccontextmanager
-async def a_world(directory: Path) -> AsyncIterator[World]:
-    """Linked customers whose new points are not in the shop yet. A durable PostgreSQL of the test's own."""
+async def open_world(directory: Path) -> AsyncIterator[World]:
+    """Linked customers whose new points are not in the shop yet, on a durable PostgreSQL that belongs to the test."""
     postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=True)
     dsn = await postgres.start()
     try:
@@ -176,7 +178,7 @@ async def a_world(directory: Path) -> AsyncIterator[World]:
 
 
 async def send_until_acknowledged(world: World, ids: list[int]) -> None:
-    """As a caller does: what was not acknowledged is sent again. Nothing but UNAVAILABLE is ever answered."""
+    """Resends each id until the service acknowledges it, as a caller does. The service may answer only UNAVAILABLE."""
     while ids:
         with contextlib.suppress(UnavailableError):
             answers = await world.running.client.sync.sync_customers(ACCOUNT, ids, priority=LIVE)
@@ -186,12 +188,12 @@ async def send_until_acknowledged(world: World, ids: list[int]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_away_for_a_while_in_the_middle_of_everything(world: World) -> None:
+async def test_service_resumes_after_the_database_was_away_for_longer_than_a_lease(world: World) -> None:
     await send_until_acknowledged(world, world.ids[:400])
     held = world.till.faults.script(method="POST", path="/api/v2/customer*", hang="after")
     order = an_order(woo=WOO + COUNT, email="new@example.test")
     await world.running.client.sync.match_orders(ACCOUNT, [customer_sync_service_pb2.OrderToMatch(order=order)])
-    await held.arrived()  # the customer is created at the till, and the answer comes while there is no database
+    await held.arrived()  # The till has created the customer. Its answer arrives while the database is away.
     await world.postgres.stop()
     away = time.monotonic()
     held.release()
@@ -203,11 +205,12 @@ async def test_away_for_a_while_in_the_middle_of_everything(world: World) -> Non
         assert ((status, code), seconds < QUICKLY_SECONDS) == ((503, "unavailable"), True), (method, answer)
     assert answers[-1] == 503
     assert await world.probe("/readyz") == 503
-    await asyncio.sleep(max(AWAY_SECONDS - (time.monotonic() - away), 0))  # time itself is what is tested: the leases run out
+    # The test needs the time itself to pass, so that the leases expire.
+    await asyncio.sleep(max(AWAY_SECONDS - (time.monotonic() - away), 0))
     await world.postgres.start()
     await world.ready()
     assert await world.webhook(EPOS + 450) == 202
-    await world.nothing_waits()
+    await world.until_nothing_waits()
     points = world.points()
     assert {number for number in [*range(400), 450] if points.get(WOO + number) != str(number + 1)} == set()
     [created] = world.till.customers_by_email("new@example.test")
@@ -218,11 +221,11 @@ async def test_away_for_a_while_in_the_middle_of_everything(world: World) -> Non
 
 
 @contextlib.contextmanager
-def standing_still(postgres: EmbeddedPostgres) -> Iterator[None]:
-    """Inside, no process of it does anything: connections stay open, nothing is answered, as behind a line that is cut without a word."""
+def suspended(postgres: EmbeddedPostgres) -> Iterator[None]:
+    """Suspends all processes of the server within the block. Connections stay open and get no answer, as behind a cut line."""
     assert postgres.pid is not None
     server = psutil.Process(postgres.pid)
-    processes = [server, *server.children(recursive=True)]  # the first stops first: it makes no others then
+    processes = [server, *server.children(recursive=True)]  # The postmaster stops first, so that it starts no other process.
     for process in processes:
         process.suspend()
     try:
@@ -232,12 +235,12 @@ def standing_still(postgres: EmbeddedPostgres) -> Iterator[None]:
             process.resume()
 
 
-async def test_a_server_that_stands_still(impatient_world: World) -> None:
-    """Callers are told within their deadline, those in the middle of a statement too, and nobody waits longer because others did."""
+async def test_calls_on_a_hanging_database_are_answered_within_their_limits(impatient_world: World) -> None:
+    """Callers get UNAVAILABLE within their deadline, also during a statement. Waiting calls do not make later calls wait longer."""
     world = impatient_world
     await send_until_acknowledged(world, world.ids[:300])
-    with standing_still(world.postgres):
-        for patience in (GIVEN_UP_SECONDS, QUICKLY_SECONDS):  # at first connections are there that may be asked
+    with suspended(world.postgres):
+        for patience in (GIVEN_UP_SECONDS, QUICKLY_SECONDS):  # the first calls still find connections in the pool
             answers = await asyncio.gather(*(world.connect_call(method, body) for method, body in CALLS.items()))
             for method, (status, code, seconds) in zip(CALLS, answers, strict=True):
                 assert ((status, code), seconds < patience) == ((503, "unavailable"), True), (method, status, code, seconds)
@@ -245,25 +248,30 @@ async def test_a_server_that_stands_still(impatient_world: World) -> None:
         assert await world.probe("/readyz") == 503
     await world.ready()
     await send_until_acknowledged(world, world.ids[300:])
-    await world.nothing_waits()
+    await world.until_nothing_waits()
     points = world.points()
     assert {number for number in range(COUNT) if points.get(WOO + number) != str(number + 1)} == set()
 
 
-async def test_a_restart_in_the_middle_of_a_batch(world: World) -> None:
-    """PostgreSQL is restarted while 500 updates are taken in and worked on: each is taken in once or answered UNAVAILABLE, and applied."""
+async def test_every_update_is_applied_although_the_database_restarts(world: World) -> None:
+    """PostgreSQL restarts while the service accepts and runs 500 updates.
+
+    Each update is accepted once or answered UNAVAILABLE, and applied.
+    """
     sending = asyncio.create_task(send_until_acknowledged(world, world.ids))
     await until(lambda: world.till.log.total >= 3)
     await world.postgres.stop()
     await world.postgres.start()
     await within(sending)
-    await world.nothing_waits()
+    await world.until_nothing_waits()
     points = world.points()
     assert {number for number in range(COUNT) if points.get(WOO + number) != str(number + 1)} == set()
 
 
-async def test_a_primary_that_turns_read_only_for_a_while(world: World) -> None:
-    """As after a failover: reading goes on, writing is UNAVAILABLE, and it all resumes when the database takes writes again."""
+async def test_service_resumes_after_a_read_only_primary(world: World) -> None:
+    """A read-only primary, as after a failover: reads succeed, writes are UNAVAILABLE, and the service resumes when the database accepts
+    writes.
+    """
     await send_until_acknowledged(world, world.ids[:200])
     await world.admin("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
 
@@ -279,12 +287,12 @@ async def test_a_primary_that_turns_read_only_for_a_while(world: World) -> None:
     worker = world.running.service.worker
     assert worker is not None
     met = worker.counters.database_errors
-    await until(lambda: worker.counters.database_errors >= met + 3, lambda: worker.counters)  # the worker meets it too, several times
+    await until(lambda: worker.counters.database_errors >= met + 3, lambda: worker.counters)  # the worker gets the error several times too
     await world.admin(
         "SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"
     )
     await send_until_acknowledged(world, [EPOS + 300])
-    await world.nothing_waits()
+    await world.until_nothing_waits()
     points = world.points()
     assert {number for number in [*range(200), 300] if points.get(WOO + number) != str(number + 1)} == set()
     link = await world.running.client.links.get_link(ACCOUNT, epos_customer_id=EPOS + 300)

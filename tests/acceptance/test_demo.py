@@ -1,4 +1,4 @@
-"""The demo tells the whole specification page, as its user would see it: `tillsync demo --once`, a process of its own."""
+"""`tillsync demo` shows every row of the specification page. The tests run it as a process, as a user does."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ def data_directories() -> set[Path]:
     return set(Path("/var/tmp").glob("tillsync-demo-*"))
 
 
-async def nothing_is_left_since(before: set[Path]) -> None:
-    """Each directory made since then goes. Another test's demo removes its own when it ends."""
+async def until_nothing_is_left_since(before: set[Path]) -> None:
+    """Waits until each directory made since then is removed. The demo of another test removes its own directory when it ends."""
     made = data_directories() - before
     await until(lambda: not made & data_directories(), lambda: made & data_directories())
 
 
-async def test_the_story_is_told_once_and_the_queues_are_whole_at_80_columns() -> None:
-    """Comments wrap and are never cut, also on a narrow screen. Nothing is left on the disk."""
+async def test_demo_runs_once_and_prints_whole_queues_at_80_columns() -> None:
+    """Comments wrap and are never cut, also on a narrow screen. The demo leaves no files."""
     before = data_directories()
     code, output = await run("demo", "--once", COLUMNS="80")
     assert code == 0, output
     assert "✗" not in output
     assert "Everything came out as told" in output
-    await nothing_is_left_since(before)
+    await until_nothing_is_left_since(before)
     tables = output.partition("Customers Queue")[2]
     assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
     assert "…" not in tables
-    assert re.search(r"│[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} │", tables), "an entry's id is in one piece, to copy"
+    assert re.search(r"│[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} │", tables), "an entry's id is on one line, so that it can be copied"
     column = " ".join(" ".join(line.split("│")[3].split()) for line in tables.splitlines() if line.startswith("│"))
-    recovered = "Customer Endpoint Point call api failed"  # the till answered again: no entry ends with it
+    recovered = "Customer Endpoint Point call api failed"  # No entry ends with this comment, because the till answers again.
     for comment in (*CUSTOMERS_QUEUE, *ORDER_SYNC[1:]):
         assert (comment in column) == (comment != recovered), comment
 
 
-async def test_every_row_of_the_page_arises_in_the_story_and_the_lines_to_paste_work() -> None:
-    """Each line as it is printed, in a shell, and Ctrl-C ends it and leaves nothing."""
+async def test_demo_shows_every_comment_of_the_page_and_its_printed_commands_work() -> None:
+    """Runs each printed line in a shell. Ctrl-C ends the demo, and it leaves no files."""
     before = data_directories()
     demo = await asyncio.create_subprocess_exec(
         str(PROGRAM),
@@ -73,18 +73,18 @@ async def test_every_row_of_the_page_arises_in_the_story_and_the_lines_to_paste_
         told = printed.partition("Customers Queue")[0]
         for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
             assert f"“{comment}”" in told, comment
-        assert "“The table of customer types is locked, said the shop”" in told, "the shop's own answer is the comment"
-        await every_line_works(printed)
+        assert "“The table of customer types is locked, said the shop”" in told, "the comment is the shop's own answer"
+        await assert_every_line_works(printed)
         demo.send_signal(signal.SIGINT)
         assert await within(demo.wait()) == 0
     finally:
         if demo.returncode is None:
             demo.kill()
             await demo.wait()
-    await nothing_is_left_since(before)
+    await until_nothing_is_left_since(before)
 
 
-async def every_line_works(printed: str) -> None:
+async def assert_every_line_works(printed: str) -> None:
     lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
     variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines]
     assert len(commands) == 8

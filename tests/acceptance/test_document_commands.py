@@ -1,6 +1,6 @@
-"""Every command of README and docs is run, as it stands there, against real services; what a document shows as output is compared.
+"""Runs every command of README and docs unchanged against real services, and compares the output that a document shows.
 
-`NOT_RUN` lists the commands that are not run, each with its reason. A command that is neither run nor listed makes a test red.
+`NOT_RUN` lists the commands that are not run, each with its reason. A command that is neither run nor listed fails a test.
 """
 
 from __future__ import annotations
@@ -62,28 +62,28 @@ def runnable(document: str) -> list[Command]:
     return [command for command in commands_of(document) if not any(re.match(reason, command.text) for reason in NOT_RUN)]
 
 
-def of_operating() -> list[Command]:
+def operating_commands() -> list[Command]:
     return [command for page in OPERATING for command in runnable(page)]
 
 
-def of_sections(*sections: str) -> list[Command]:
-    return [command for command in of_operating() if command.heading in sections]
+def commands_of_sections(*sections: str) -> list[Command]:
+    return [command for command in operating_commands() if command.heading in sections]
 
 
-CONTAINER_SECRETS = [command for command in of_operating() if command.heading == "In a container"]
-EMBEDDED = of_sections(*EMBEDDED_SECTIONS)
-OWN_DATABASE = of_sections(*OWN_DATABASE_SECTIONS)
-WAL_ARCHIVE = of_sections(WAL_SECTION)
+CONTAINER_SECRETS = [command for command in operating_commands() if command.heading == "In a container"]
+EMBEDDED = commands_of_sections(*EMBEDDED_SECTIONS)
+OWN_DATABASE = commands_of_sections(*OWN_DATABASE_SECTIONS)
+WAL_ARCHIVE = commands_of_sections(WAL_SECTION)
 
 
 def test_every_command_is_run_or_listed() -> None:
     stories = {str(command) for command in (*EMBEDDED, *OWN_DATABASE, *WAL_ARCHIVE, *CONTAINER_SECRETS)}
-    assert [str(command) for command in of_operating() if str(command) not in stories] == []
+    assert [str(command) for command in operating_commands() if str(command) not in stories] == []
     assert runnable(SHOP) == []
     assert len(runnable(SUPPORT)) > 20
 
 
-def test_every_reason_is_of_a_command() -> None:
+def test_every_reason_belongs_to_a_command() -> None:
     every = [command.text for document in (*OPERATING, SUPPORT, SHOP) for command in commands_of(document)]
     assert [reason for reason in NOT_RUN if not any(re.match(reason, text) for text in every)] == []
 
@@ -106,7 +106,7 @@ start() {
 }
 stop() { kill $PIDS && wait $PIDS; PIDS=; }
 """
-"""Shell functions: a `tillsync` process in the background, until it is ready, and the end of all of them."""
+"""Shell functions. `start` runs a `tillsync` process in the background and waits until it is ready; `stop` ends all of them."""
 
 
 def wheel_programs() -> Path:
@@ -115,8 +115,8 @@ def wheel_programs() -> Path:
     return found
 
 
-class Place:
-    """A folder of its own, with free ports, for `tillsync` processes that the commands start."""
+class CommandPlace:
+    """A directory and free ports for the `tillsync` processes that the commands start."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -145,8 +145,8 @@ class Place:
 
 
 @pytest.mark.own_server
-async def test_the_commands_of_an_operator_with_the_embedded_database(directory: Path) -> None:
-    place = Place(directory)
+async def test_operator_commands_succeed_on_the_embedded_database(directory: Path) -> None:
+    place = CommandPlace(directory)
     async with SandboxTill() as till, SandboxShop() as shop:
         till.add_customer(forename="Web shop", surname="Sales", email=None)
         till.add_customer(email="ada@example.test")
@@ -174,8 +174,8 @@ async def test_the_commands_of_an_operator_with_the_embedded_database(directory:
 
 
 @pytest.mark.own_server
-async def test_the_commands_of_an_operator_with_a_database_of_their_own(database: TestDatabase, directory: Path) -> None:
-    place = Place(directory)
+async def test_operator_commands_succeed_on_an_own_database(database: TestDatabase, directory: Path) -> None:
+    place = CommandPlace(directory)
     restored = f"{database.name}_restored"
     connection = await asyncpg.connect(database.dsn)
     try:
@@ -201,8 +201,8 @@ async def test_the_commands_of_an_operator_with_a_database_of_their_own(database
 
 
 @pytest.mark.own_server
-async def test_the_commands_of_a_wal_archive(directory: Path) -> None:
-    """What was committed after the base backup, and is in the archive alone, is restored."""
+async def test_wal_archive_restores_what_was_committed_after_the_base_backup(directory: Path) -> None:
+    """The row that only the archive has is restored."""
     archive, user = directory / "backup", run_as()
     for folder in (archive, archive / "wal"):
         folder.mkdir()
@@ -231,7 +231,7 @@ async def test_the_commands_of_a_wal_archive(directory: Path) -> None:
         await connection.close()
 
 
-async def test_the_secrets_of_the_containers_are_files(directory: Path) -> None:
+async def test_commands_create_the_secret_files_of_the_containers(directory: Path) -> None:
     ran = await run_commands(CONTAINER_SECRETS, directory=directory, variables=command_environment())
     check(ran)
     named = re.findall(r"file: secrets/(\S+)", (REPOSITORY / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
@@ -239,12 +239,12 @@ async def test_the_secrets_of_the_containers_are_files(directory: Path) -> None:
 
 
 PEOPLE = (("Alan", "Mathison", 1042), ("Grace", "Murray", 1043), ("Mary", "Fairfax", 1044))
-"""Each stands twice at the till, and has an order."""
+"""Each of them has two customers at the till, and an order."""
 
 
 @asynccontextmanager
 async def shop_of_the_support_page(database: TestDatabase) -> AsyncIterator[RunningService]:
-    """A walk-in customer and Ada, who is not linked; the people whose orders are held; and Joan, whose order nobody looks at."""
+    """A walk-in customer, Ada who is not linked, the people whose orders are held, and Joan whose order is $OTHER_ENTRY."""
     async with (
         running_service(database.dsn, changes={"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}) as service,
         SandboxTill() as till,
@@ -278,10 +278,10 @@ settled() {
     -d '{"accountId": "shop-a", "queue": "QUEUE_'$1'", "states": ["ENTRY_STATE_PENDING"]}' | grep -q entryId; do sleep 0.1; done
 }
 """
-"""A shell function that waits until no entry of a queue waits."""
+"""Shell function that waits until no entry of a queue is PENDING."""
 
 
-async def run_in_the_shop(commands: Sequence[Command], service: RunningService, directory: Path) -> None:
+async def run_support_commands(commands: Sequence[Command], service: RunningService, directory: Path) -> None:
     place_imports()
     shutil.copytree(REPOSITORY / ".tillsync" / "googleapis", directory / ".tillsync" / "googleapis", dirs_exist_ok=True)
     shutil.copytree(REPOSITORY / "protos", directory / "protos", dirs_exist_ok=True)
@@ -317,14 +317,14 @@ async def run_in_the_shop(commands: Sequence[Command], service: RunningService, 
 
 
 SUPPORT_PARTS = {"With grpcurl": (90005, 3), "With buf curl": (90007, 4), "": (90003, 2)}
-"""The till customer and the shop customer that the commands below a heading link; "": those of the CLI, in all other sections."""
+"""Till customer and shop customer that the commands below a heading link. "" stands for the CLI's commands, in all other sections."""
 
 
 @pytest.mark.parametrize("heading", SUPPORT_PARTS)
-async def test_the_commands_of_the_support_page(database: TestDatabase, directory: Path, heading: str) -> None:
+async def test_support_commands_succeed_and_link_the_customer(database: TestDatabase, directory: Path, heading: str) -> None:
     of_heading = [command for command in runnable(SUPPORT) if (command.heading if command.heading in SUPPORT_PARTS else "") == heading]
     async with shop_of_the_support_page(database) as service:
-        await run_in_the_shop(of_heading, service, directory)
+        await run_support_commands(of_heading, service, directory)
         links = [link async for link in service.client.links.list_links("shop-a")]
         assert [(link.epos_customer_id, link.woo_customer_id) for link in links] == [SUPPORT_PARTS[heading]]
 

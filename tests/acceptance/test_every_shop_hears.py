@@ -1,4 +1,4 @@
-"""Two shops on one till, one address that the till sends to: both shops have what changed at the till, also by a sale."""
+"""Two shops share a till, and the till sends its webhooks to one address. Both shops get the till's changes, also those of a sale."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class SharedTill:
             await self.running.client.links.create_link(name, CUSTOMER, USER)
         self.shops[name] = shop
 
-    def tell(self, address: str, secret: str = SECRET) -> None:
-        """The till's webhooks go there from now on."""
+    def send_webhooks_to(self, address: str, secret: str = SECRET) -> None:
+        """Sets the address and the secret of the till's webhooks."""
         url = f"{self.running.http_url}/webhooks/eposnow/{address}"
         self.till.switches.update({"webhook_url": url, "webhook_key": "hook", "webhook_secret": secret})
 
     def points(self) -> dict[str, str]:
-        """Of the one customer, as each shop has them."""
+        """Points of the one customer, by shop."""
         rows = {name: shop.store.bridge_rows.get(USER) for name, shop in self.shops.items()}
         return {name: row.values.points for name, row in rows.items() if row is not None and row.values is not None}
 
@@ -65,7 +65,7 @@ class SharedTill:
         ]
 
     async def until_done(self, account_id: str) -> list[tuple[str, int]]:
-        """Its entries, none of them waiting."""
+        """Waits until no entry of the account is PENDING, and returns its entries."""
 
         async def all_done() -> list[tuple[str, int]]:
             entries = await self.entries(account_id)
@@ -86,31 +86,31 @@ async def shared(database: TestDatabase) -> AsyncIterator[SharedTill]:
 
 
 @pytest.mark.parametrize("address", ["shop-a", f"till/{TILL_ID}"])
-async def test_one_trigger_brings_the_points_to_both_shops(shared: SharedTill, address: str) -> None:
-    shared.tell(address)
+async def test_one_webhook_brings_the_points_to_both_shops(shared: SharedTill, address: str) -> None:
+    shared.send_webhooks_to(address)
     for points in (25, 30, 7):
         shared.till.change_customer(CUSTOMER, points=points)
         await shared.until_all_have(points)
     assert [delivery.status for delivery in await shared.till.webhooks.wait_for(3)] == [202] * 3
 
 
-async def test_a_shop_of_the_till_without_a_link_is_not_asked(shared: SharedTill) -> None:
+async def test_shop_without_a_link_gets_no_entry_and_no_request(shared: SharedTill) -> None:
     async with SandboxShop() as third:
         await shared.join("shop-c", third, linked=False)
         del shared.shops["shop-c"]
-        shared.tell(f"till/{TILL_ID}")
+        shared.send_webhooks_to(f"till/{TILL_ID}")
         shared.till.change_customer(CUSTOMER, points=40)
         await shared.until_all_have(40)
         assert await shared.entries("shop-c") == []
         assert third.store.bridge_rows == {}
 
 
-async def test_a_shop_that_is_off_gets_the_points_when_it_is_switched_on(shared: SharedTill) -> None:
+async def test_shop_gets_the_points_when_its_sync_is_switched_on(shared: SharedTill) -> None:
     accounts = shared.running.client.accounts
     off = account_pb2.Account(customer_sync_enabled=False)
     await accounts.update_account("shop-b", off, ["customer_sync_enabled"])
     before = await shared.until_done("shop-b")
-    shared.tell(f"till/{TILL_ID}")
+    shared.send_webhooks_to(f"till/{TILL_ID}")
     shared.till.change_customer(CUSTOMER, points=50)
     await until(lambda: shared.points() == {"shop-a": "50", "shop-b": "1"})
     assert await shared.entries("shop-b") == before
@@ -119,10 +119,10 @@ async def test_a_shop_that_is_off_gets_the_points_when_it_is_switched_on(shared:
 
 
 async def test_customer_types_reach_both_shops(shared: SharedTill) -> None:
-    shared.tell(f"till/{TILL_ID}")
+    shared.send_webhooks_to(f"till/{TILL_ID}")
 
     def names() -> list[list[str]]:
-        """A deleted one keeps its row, without a name."""
+        """A deleted type keeps its row, without a name."""
         return [[row.name for row in shop.store.customer_types.values() if row.name] for shop in shared.shops.values()]
 
     shared.till.add_type(4001, name="Gold")
@@ -133,7 +133,7 @@ async def test_customer_types_reach_both_shops(shared: SharedTill) -> None:
     await until(lambda: names() == [[], []], names)
 
 
-async def test_only_the_secret_of_an_account_of_the_till_opens_its_address(shared: SharedTill) -> None:
+async def test_webhook_address_accepts_only_secrets_of_the_tills_accounts(shared: SharedTill) -> None:
     async with SandboxShop() as elsewhere:
         account = account_pb2.Account(
             epos=account_pb2.EposSettings(base_url=shared.till.origin, webhook_key="hook", webhook_secret="of another till"),
@@ -141,10 +141,10 @@ async def test_only_the_secret_of_an_account_of_the_till_opens_its_address(share
         )
         await shared.running.client.accounts.create_account("stranger", account)
     for secret in ("of another till", "wrong", ""):
-        shared.tell(f"till/{TILL_ID}", secret)
+        shared.send_webhooks_to(f"till/{TILL_ID}", secret)
         shared.till.change_customer(CUSTOMER, points=60)
     assert [delivery.status for delivery in await shared.till.webhooks.wait_for(3)] == [401] * 3
-    shared.tell("till/stranger", SECRET)
+    shared.send_webhooks_to("till/stranger", SECRET)
     shared.till.change_customer(CUSTOMER, points=61)
     assert (await shared.till.webhooks.wait_for(4))[-1].status == 401
     assert shared.points() == {"shop-a": "1", "shop-b": "1"}
@@ -154,7 +154,7 @@ async def test_only_the_secret_of_an_account_of_the_till_opens_its_address(share
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1"])
-async def test_a_secret_with_a_pound_sign_is_taken_in_both_encodings(shared: SharedTill, encoding: str) -> None:
+async def test_secret_with_a_pound_sign_is_accepted_in_both_encodings(shared: SharedTill, encoding: str) -> None:
     headers = {
         "Authorization": aiohttp.encode_basic_auth("hook", SECRET, encoding),
         "Content-Type": "application/json",
@@ -180,9 +180,9 @@ SALES = {
 
 @pytest.mark.parametrize("address", ["shop-a", f"till/{TILL_ID}"])
 @pytest.mark.parametrize("switches", SALES.values(), ids=SALES.keys())
-async def test_the_points_of_a_sale_arrive_in_every_world(shared: SharedTill, switches: dict[str, object], address: str) -> None:
+async def test_points_of_a_sale_arrive_with_every_kind_of_webhook(shared: SharedTill, switches: dict[str, object], address: str) -> None:
     shared.till.switches.update(switches)
-    shared.tell(address)
+    shared.send_webhooks_to(address)
     for points in (11, 21):
         shared.till.sell(CUSTOMER, points=points)
         await shared.until_all_have(points)
@@ -193,14 +193,14 @@ async def test_the_points_of_a_sale_arrive_in_every_world(shared: SharedTill, sw
     assert bool(told) is (switches["sale_webhooks"] != "customer")
 
 
-async def test_a_flood_of_sales_leaves_the_tills_allowance_to_customers(shared: SharedTill) -> None:
-    """A hundred sales, of which the till names only the transaction, do not hold up a change of a customer."""
+async def test_many_sales_do_not_delay_a_change_of_a_customer(shared: SharedTill) -> None:
+    """The till sends a hundred sales with only the transaction's id. They leave enough of the allowance for a changed customer."""
     shared.till.switches.update({"sale_webhooks": "transaction", "transaction_body": "id"})
     accounts = shared.running.client.accounts
     slow = account_pb2.Account(epos=account_pb2.EposSettings(requests_per_minute=300))
     for name in NAMES:
         await accounts.update_account(name, slow, ["epos.requests_per_minute"])
-    shared.tell(f"till/{TILL_ID}")
+    shared.send_webhooks_to(f"till/{TILL_ID}")
     stranger = shared.till.add_customer(email="stranger@example.test")
     for _ in range(100):
         shared.till.sell(stranger)

@@ -1,4 +1,7 @@
-"""A till or a shop that accepts and never answers: one problem, few requests at a time, nobody charged, all right again by itself."""
+"""A till or a shop accepts connections and never answers.
+
+The account shows one problem, few requests wait, no attempt is charged, and the work resumes without help.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +42,13 @@ async def problems(made: SandboxAccount) -> list[account_pb2.AccountProblem]:
     return list((await made.running.client.accounts.get_account(made.account)).problems)
 
 
-async def all_hinted_until_ill(made: SandboxAccount) -> None:
+async def hint_all_until_a_problem(made: SandboxAccount) -> None:
     for number in range(COUNT):
         await made.hint(EPOS + number)
     await until(lambda: problems(made), lambda: problems(made))
 
 
-async def all_updated(made: SandboxAccount) -> None:
+async def assert_all_updated(made: SandboxAccount) -> None:
     await made.quiet()
     rows = made.shop.store.bridge_rows
     assert {rows[WOO + number].points for number in range(COUNT)} == {"2"}
@@ -53,58 +56,58 @@ async def all_updated(made: SandboxAccount) -> None:
     assert charged == [], [row["attempts"] for row in charged]
 
 
-async def test_a_till_that_hangs_keeps_few_requests_waiting_and_charges_nobody(environment: RaceEnvironment) -> None:
+async def test_hanging_till_keeps_few_requests_waiting_and_charges_no_attempt(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         await linked_customers(made)
         silent = made.till.faults.script(path="*", times=None, hang="before")
         made.till.log.clear()
-        await all_hinted_until_ill(made)
+        await hint_all_until_a_problem(made)
         [problem] = await problems(made)
         assert (problem.side, problem.reason) == (vocabulary_pb2.SIDE_TILL, account_pb2.PROBLEM_REASON_UNREACHABLE)
         assert problem.text.startswith("Epos Now: no answer")
-        assert len(made.till.log) < COUNT, "each attempt of a read is one request"
+        assert len(made.till.log) < COUNT, "each attempt to read is one request"
         silent.cancel()
-        await all_updated(made)
+        await assert_all_updated(made)
         assert await problems(made) == []
 
 
-async def test_a_shop_that_hangs_stops_no_order(environment: RaceEnvironment) -> None:
+async def test_orders_run_while_the_shop_hangs(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         await linked_customers(made)
         silent = made.shop.faults.script(path="*", times=None, hang="before")
-        await all_hinted_until_ill(made)
+        await hint_all_until_a_problem(made)
         assert [problem.side for problem in await problems(made)] == [vocabulary_pb2.SIDE_SHOP]
         await made.order(an_order(1, email="", billing="guest@example.test"))
         await made.order(an_order(2, woo=WOO, email="c0@example.test", billing="c0@example.test"))
         await until(lambda: _both_answered(made), lambda: _both_answered(made))
         assert [problem.side for problem in await problems(made)] == [vocabulary_pb2.SIDE_SHOP]
         silent.cancel()
-        await all_updated(made)
+        await assert_all_updated(made)
         assert await problems(made) == []
 
 
 @pytest.mark.parametrize(("side", "work"), [("till", "/api/*/Customer*"), ("shop", "*/customers/batch")])
-async def test_a_status_check_that_passes_mends_its_side_and_charges_nobody(environment: RaceEnvironment, side: str, work: str) -> None:
+async def test_successful_status_check_closes_the_problem_uncharged(environment: RaceEnvironment, side: str, work: str) -> None:
     async with environment.new_account() as made:
         await linked_customers(made)
         faults = (made.till if side == "till" else made.shop).faults
         hangs, silent = (faults.script(path=path, times=None, hang="before") for path in (work, "*"))
-        await all_hinted_until_ill(made)
-        silent.cancel()  # the status check is answered; the request of the entry that probes the side is not
-        await until(lambda: _has_none(made), lambda: problems(made))
+        await hint_all_until_a_problem(made)
+        silent.cancel()  # The status check gets an answer. The request of the probe does not.
+        await until(lambda: _has_no_problem(made), lambda: problems(made))
         hangs.cancel()
-        await all_updated(made)
+        await assert_all_updated(made)
 
 
-async def _has_none(made: SandboxAccount) -> bool:
+async def _has_no_problem(made: SandboxAccount) -> bool:
     return not await problems(made)
 
 
-async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(environment: RaceEnvironment) -> None:
+async def test_orders_run_while_the_shop_is_away_and_customers_wait_uncharged(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         await linked_customers(made)
         writes, away = (made.shop.faults.script(path=path, times=None, disconnect="before") for path in ("*/customers/batch", "*"))
-        await all_hinted_until_ill(made)
+        await hint_all_until_a_problem(made)
         for number in range(1, 2 * ROUNDS, 2):
             await made.order(an_order(number, email="", billing="guest@example.test"))
             await made.order(an_order(number + 1, woo=WOO + number, email=f"c{number}@example.test", billing=f"c{number}@example.test"))
@@ -114,10 +117,10 @@ async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(e
         assert {row.points for row in made.shop.store.bridge_rows.values()} == {"1"}
         [waiting] = await made.connection.fetch("SELECT count(*), sum(attempt_count) FROM entry WHERE account_id = $1", made.account)
         assert tuple(waiting) == (COUNT, 0)
-        assert writes.used < COUNT / 2, "those that met the outage, however long it lasts and many customers wait"
+        assert writes.used < COUNT / 2, "only the runs before the pause and the probes call the shop"
         writes.cancel()
         away.cancel()
-        await all_updated(made)
+        await assert_all_updated(made)
         assert await problems(made) == []
 
 

@@ -1,6 +1,6 @@
-"""Pull the plug: many updates, the service is killed again and again on the way, and every acknowledged one is applied.
+"""Kills the service repeatedly during many updates. Every acknowledged update is applied.
 
-Once with the embedded PostgreSQL, which goes down with its service, and once with a database that outlives it.
+It runs with the embedded PostgreSQL, which stops with its service, and with a database that outlives the service.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BATCHES, KILLS, BATCH = rounds((20, 2, 10), (30, 3, 100))
 UPDATES = BATCHES * BATCH
 ACCOUNT = "shop-a"
 SETTINGS = {
-    # the shortest lease that serve takes with such time limits: a killed worker's lane resumes after so long
+    # The shortest lease that serve allows with such time limits. The lane of a killed worker resumes after this time.
     "TILLSYNC_LEASE_SECONDS": "7.5",
     "TILLSYNC_TILL_TIMEOUT_SECONDS": "2",
     "TILLSYNC_SHOP_TIMEOUT_SECONDS": "2",
@@ -36,7 +36,7 @@ SETTINGS = {
 
 
 class KilledService:
-    """A real ``tillsync serve`` that is killed and started again; ``client`` speaks to the one that runs."""
+    """A real ``tillsync serve`` that is killed and started again. ``client`` calls the running one."""
 
     def __init__(self, dsn: str | None, data_dir: Path, directory: Path) -> None:
         self._variables = environment(dsn, TILLSYNC_DATA_DIR=str(data_dir), **SETTINGS)
@@ -79,7 +79,7 @@ def data_dir() -> Iterator[Path]:
 
 
 async def add_linked_customers(service: KilledService, till: SandboxTill, shop: SandboxShop) -> dict[int, int]:
-    """Shop customers by till customer, all linked."""
+    """Adds and links the customers. Returns shop customers by till customer."""
     account = account_pb2.Account(
         customer_sync_enabled=True,
         epos=account_pb2.EposSettings(
@@ -99,7 +99,7 @@ async def add_linked_customers(service: KilledService, till: SandboxTill, shop: 
 
 
 async def send_until_acknowledged(service: KilledService, ids: list[int]) -> None:
-    """As a caller does: what was not acknowledged is sent again."""
+    """Resends the ids until the service acknowledges all of them, as a caller does."""
     while True:
         with contextlib.suppress(TillsyncError):
             results = await service.client.sync.sync_customers(ACCOUNT, ids, priority=vocabulary_pb2.PRIORITY_LIVE)
@@ -112,7 +112,7 @@ async def send_until_acknowledged(service: KilledService, ids: list[int]) -> Non
     "outlives",
     [pytest.param(False, marks=pytest.mark.own_server, id="embedded"), pytest.param(True, id="database that outlives the service")],
 )
-async def test_every_acknowledged_update_is_applied_through_kills(
+async def test_every_acknowledged_update_is_applied_although_the_service_is_killed(
     outlives: bool, database: TestDatabase, data_dir: Path, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
@@ -136,18 +136,19 @@ async def test_every_acknowledged_update_is_applied_through_kills(
         assert kills == KILLS
         rows = shop.store.bridge_rows
 
-        def late() -> list[int]:
+        def unapplied() -> list[int]:
             return [woo for woo in linked.values() if (row := rows.get(woo)) is None or row.points != "500"]
 
         await until(
-            lambda: not late(), lambda: f"{len(late())} acknowledged updates are not applied: {late()[:5]}\n{service.process.errors}"
+            lambda: not unapplied(),
+            lambda: f"{len(unapplied())} acknowledged updates are not applied: {unapplied()[:5]}\n{service.process.errors}",
         )
-        await nothing_waits(service.client)
+        await until_nothing_waits(service.client)
         await service.stop()
 
 
-async def nothing_waits(client: TillsyncClient) -> None:
-    """Returns within a lease: entries that were applied but not yet recorded when the service was killed run once more."""
+async def until_nothing_waits(client: TillsyncClient) -> None:
+    """Returns within a lease. Entries that were applied but not completed before the kill run once more."""
 
     async def waiting() -> list[queue_entry_pb2.QueueEntry]:
         pending = [vocabulary_pb2.ENTRY_STATE_PENDING]

@@ -1,4 +1,4 @@
-"""New link → points arrive; links and switches queue again what they explain."""
+"""A new link brings the points. Changes of links and settings requeue the entries that depend on them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def points(made: SandboxAccount) -> dict[int, str]:
     return {user: values.points for user, values in shop_state(made.shop)["values"].items()}
 
 
-async def people(made: SandboxAccount, count: int, *, linked: bool = True, first: int = 1) -> None:
-    """Till customers 501, 502, … with as many points as their number, and shop customers 21, 22, …"""
+async def add_people(made: SandboxAccount, count: int, *, linked: bool = True, first: int = 1) -> None:
+    """Adds till customers 501, 502, … whose points are their number, and shop customers 21, 22, …"""
     for number in range(first, first + count):
         made.till.add_customer(500 + number, email=f"{number}@example.test", forename=f"Person {number}", points=number)
         made.shop.add_customer(20 + number, email=f"{number}@example.test")
@@ -44,9 +44,9 @@ async def comment_of(made: SandboxAccount, order_id: int) -> str:
     return (await made.match_of(order_id)).comment
 
 
-async def test_a_link_by_hand_brings_the_points_and_says_by_which_entry(environment: RaceEnvironment) -> None:
+async def test_link_by_hand_brings_the_points_and_names_its_entry(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 1, linked=False)
+        await add_people(made, 1, linked=False)
         await made.hint(501)
         await made.quiet()
         skipped = await made.newest("epos_customer_id", 501)
@@ -58,9 +58,9 @@ async def test_a_link_by_hand_brings_the_points_and_says_by_which_entry(environm
         assert (entry.state, entry.comment, entry.woo_customer_id) == (PROCESSED, "Successfully Updated", 21)
 
 
-async def test_an_automatic_link_brings_the_points(environment: RaceEnvironment) -> None:
+async def test_automatic_link_brings_the_points(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 1, linked=False)
+        await add_people(made, 1, linked=False)
         await made.order(an_order(woo=21, email="1@example.test"))
         await made.shop.wait_for(lambda: points(made) == {21: "1"})
         await made.quiet()
@@ -69,9 +69,9 @@ async def test_an_automatic_link_brings_the_points(environment: RaceEnvironment)
         assert "linked to shop customer 21" in match.notes
 
 
-async def test_a_created_customer_is_linked_and_synced(environment: RaceEnvironment) -> None:
+async def test_created_customer_is_linked_and_synced(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 1, linked=False)
+        await add_people(made, 1, linked=False)
         made.shop.add_customer(30, email="new@example.test")
         await made.order(an_order(woo=30, email="new@example.test"))
         await made.quiet()
@@ -81,9 +81,9 @@ async def test_a_created_customer_is_linked_and_synced(environment: RaceEnvironm
         assert points(made) == {30: "0"}
 
 
-async def test_unlinking_removes_our_values_and_marks_the_shop_customer(environment: RaceEnvironment) -> None:
+async def test_unlinking_removes_the_values_and_marks_the_shop_customer(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 2)
+        await add_people(made, 2)
         assert points(made) == {21: "1", 22: "2"}
         removed = await environment.running.client.links.delete_link(made.account, epos_customer_id=501)
         await made.shop.wait_for(lambda: points(made) == {22: "2"})
@@ -96,15 +96,15 @@ async def test_unlinking_removes_our_values_and_marks_the_shop_customer(environm
         assert (held.state, held.comment) == (HELD, NOT_MATCHED)
         assert held.notes[0].startswith("unlinked by hand")
         assert [each.epos_customer_id for each in held.candidates] == [501]
-        await made.link(501, 21)  # clears the mark, lets the order run again, brings the points back
+        await made.link(501, 21)  # The link clears the mark, requeues the order and brings the points back.
         await made.quiet()
         assert await comment_of(made, 1042) == "Matched to the linked customer"
         assert points(made) == {21: "1", 22: "2"}
 
 
-async def test_unlinking_while_sync_is_off_is_made_good_when_it_is_switched_on(environment: RaceEnvironment) -> None:
+async def test_values_of_a_link_removed_while_sync_is_off_go_when_it_is_switched_on(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 2)
+        await add_people(made, 2)
         await made.update(customer_sync_enabled=False)
         await made.unlink(501)
         await made.quiet()
@@ -114,9 +114,9 @@ async def test_unlinking_while_sync_is_off_is_made_good_when_it_is_switched_on(e
         assert points(made) == {22: "2"}
 
 
-async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and_says_how_many(environment: RaceEnvironment) -> None:
+async def test_switching_sync_on_queues_and_counts_every_linked_customer_and_stored_type(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 12)
+        await add_people(made, 12)
         made.till.add_type(4001, name="Gold")
         made.till.add_type(4002, name="Silver")
         for type_id in (4001, 4002):
@@ -134,7 +134,7 @@ async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and
         for subject, subject_id in (("epos_customer_id", 501), ("epos_customer_type_id", 4001)):
             entry = await made.newest(subject, subject_id)
             assert (entry.state, entry.comment) == (SKIPPED, "Customer sync is not enabled")
-        assert (made.shop.log.total, made.till.log.total) == asked, "nobody is asked while sync is off"
+        assert (made.shop.log.total, made.till.log.total) == asked, "no request is sent while sync is off"
         account = account_pb2.Account(customer_sync_enabled=True)
         on = await environment.running.client.accounts.update_account(made.account, account, ["customer_sync_enabled"])
         assert (on.effect.queued_customer_count, on.effect.queued_customer_type_count) == (12, 2)
@@ -143,18 +143,18 @@ async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and
         assert shop_state(made.shop)["types"] == {4001: ("Gold plus", "0")}
 
 
-async def test_names_travel_when_they_are_switched_on(environment: RaceEnvironment) -> None:
+async def test_names_are_written_when_they_are_switched_on(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 3)
+        await add_people(made, 3)
         assert shop_state(made.shop)["names"] == {21: ("", ""), 22: ("", ""), 23: ("", "")}
         await made.update(sync_names=True)
         await made.quiet()
         assert shop_state(made.shop)["names"] == {20 + number: (f"Person {number}", "Byron") for number in (1, 2, 3)}
 
 
-async def test_another_shop_gets_everything(environment: RaceEnvironment) -> None:
+async def test_another_shop_gets_every_value_and_type(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 5)
+        await add_people(made, 5)
         for number in range(1, 6):
             made.other_shop.add_customer(20 + number)
         made.till.add_type(4001, name="Gold")
@@ -167,7 +167,7 @@ async def test_another_shop_gets_everything(environment: RaceEnvironment) -> Non
         assert shop_state(made.other_shop)["types"] == {4001: ("Gold", "0")}
 
 
-async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(environment: RaceEnvironment) -> None:
+async def test_held_orders_are_requeued_in_order_of_arrival_when_a_person_links(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test")
@@ -185,7 +185,7 @@ async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(env
         assert [order_id for _, order_id in begun] == [3, 1, 2]
 
 
-async def test_a_choice_for_one_order_with_a_link_releases_the_others(environment: RaceEnvironment) -> None:
+async def test_resolving_an_order_with_a_link_requeues_the_other_held_orders(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test", points=9)
@@ -202,7 +202,7 @@ async def test_a_choice_for_one_order_with_a_link_releases_the_others(environmen
         assert points(made) == {21: "9"}
 
 
-async def test_a_choice_for_a_guest_counts_for_every_held_order_of_that_email(environment: RaceEnvironment) -> None:
+async def test_resolving_a_guests_order_decides_every_held_order_of_that_email(environment: RaceEnvironment) -> None:
     async with environment.new_account(guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE) as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test")
@@ -256,7 +256,7 @@ async def test_a_choice_for_a_guest_counts_for_every_held_order_of_that_email(en
         ),
     ],
 )
-async def test_held_orders_run_again_when_the_setting_that_held_them_changes(
+async def test_held_orders_are_requeued_when_the_setting_that_held_them_changes(
     environment: RaceEnvironment,
     before: dict[str, Any],
     order: order_pb2.Order,
@@ -265,7 +265,7 @@ async def test_held_orders_run_again_when_the_setting_that_held_them_changes(
     comment: str,
 ) -> None:
     async with environment.new_account(**before) as made:
-        await people(made, 1, linked=False)
+        await add_people(made, 1, linked=False)
         made.till.add_customer(599, email="")
         await made.order(order)
         await made.quiet()
@@ -277,14 +277,14 @@ async def test_held_orders_run_again_when_the_setting_that_held_them_changes(
         assert await comment_of(made, 1042) == comment
 
 
-async def test_what_cannot_be_linked(environment: RaceEnvironment) -> None:
+async def test_default_customer_and_linked_customers_cannot_be_linked(environment: RaceEnvironment) -> None:
     async with environment.new_account(default_epos_customer_id=599) as made:
-        await people(made, 2)
+        await add_people(made, 2)
         made.till.add_customer(599, email="")
         for epos, woo, error in ((599, 29, FailedPreconditionError), (501, 22, AlreadyExistsError), (501, 29, AlreadyExistsError)):
             with pytest.raises(error):
                 await made.link(epos, woo)
-        await made.link(501, 21)  # the same again
+        await made.link(501, 21)  # the same link again is accepted
         with pytest.raises(FailedPreconditionError):
             await made.update(default_epos_customer_id=501)
         await made.quiet()
@@ -292,9 +292,9 @@ async def test_what_cannot_be_linked(environment: RaceEnvironment) -> None:
         assert points(made) == {21: "1", 22: "2"}
 
 
-async def test_a_broken_link_is_replaced_by_the_next_order_and_by_hand(environment: RaceEnvironment) -> None:
+async def test_broken_link_is_replaced_by_the_next_order_and_by_hand(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await people(made, 2)
+        await add_people(made, 2)
         made.till.delete_customer(501)
         await made.hint(501)
         await made.quiet()

@@ -1,4 +1,4 @@
-"""The typed client repeats calls by itself: what the first call did is answered, although its answer was lost."""
+"""The typed client repeats a call whose answer was lost. The service then answers with the result of the first call."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Method = Callable[..., Awaitable[Any]]
 
 
 class LostAnswers:
-    """What is done is done, and its first answer is UNAVAILABLE: as when the line breaks, or the commit's own answer does not come."""
+    """Replaces a method: the first call does its work and then raises UNAVAILABLE, as after a broken connection or an unanswered commit."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self.done: list[Any] = []
 
-    def of(self, kind: type, name: str) -> None:
+    def lose_first_answer(self, kind: type, name: str) -> None:
         method: Method = getattr(kind, name)
         self.done.clear()
 
@@ -46,19 +46,19 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> LostAnswers:
     return LostAnswers(monkeypatch)
 
 
-async def test_an_account_is_created(database: TestDatabase, lost: LostAnswers) -> None:
+async def test_repeated_create_returns_the_account_of_the_first_call(database: TestDatabase, lost: LostAnswers) -> None:
     async with running_service(database.dsn) as running:
-        lost.of(AccountSettings, "create")
+        lost.lose_first_answer(AccountSettings, "create")
         made = await running.client.accounts.create_account("shop-a", account_pb2.Account(name="Shop A"))
         assert len(lost.done) == 2
         assert made == await running.client.accounts.get_account("shop-a")
 
 
-async def test_a_shop_is_disconnected(database: TestDatabase, lost: LostAnswers) -> None:
+async def test_repeated_disconnect_answers_as_the_first_call(database: TestDatabase, lost: LostAnswers) -> None:
     async with running_service(database.dsn) as running:
         await running.add_account("shop-a")
         token = await running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id="shop-a")
-        lost.of(ShopConnection, "disconnect")
+        lost.lose_first_answer(ShopConnection, "disconnect")
         async with TillsyncClient(running.grpc_address, token.secret) as shop:
             assert (await shop.accounts.disconnect_shop("shop-a")).token_revoked
             assert lost.done == [True, True]
@@ -66,28 +66,28 @@ async def test_a_shop_is_disconnected(database: TestDatabase, lost: LostAnswers)
                 await shop.accounts.check_account("shop-a")
 
 
-async def test_an_order_is_resolved(database: TestDatabase, lost: LostAnswers) -> None:
+async def test_repeated_resolve_returns_the_entry_of_the_first_call(database: TestDatabase, lost: LostAnswers) -> None:
     async with SandboxTill() as till, running_service(database.dsn) as running:
         chosen, other = (till.add_customer(email="ada@example.test") for _ in range(2))
         keys = {"api_key": till.switches.api_key, "api_secret": till.switches.api_secret}
         await running.add_account("shop-a", base_url=till.origin, **keys)
         order = an_order(woo_customer_id=12, account_email="ada@example.test", billing_email="ada@example.test")
 
-        async def held() -> str | None:
+        async def held_entry_id() -> str | None:
             answer = await running.client.sync.match_order("shop-a", order)
             return answer.entry.entry_id if answer.entry.state == vocabulary_pb2.ENTRY_STATE_HELD else None
 
-        await until(held)
-        entry_id = await held()
+        await until(held_entry_id)
+        entry_id = await held_entry_id()
         assert entry_id is not None
-        lost.of(LinkDecisions, "resolve_order")
+        lost.lose_first_answer(LinkDecisions, "resolve_order")
         resolved = await running.client.links.resolve_order("shop-a", entry_id, chosen)
         assert (len(lost.done), resolved.entry.entry_id) == (2, entry_id)
 
-        async def processed() -> bool:
+        async def is_processed() -> bool:
             return (await running.client.queue.get_entry("shop-a", entry_id)).state == vocabulary_pb2.ENTRY_STATE_PROCESSED
 
-        await until(processed)
+        await until(is_processed)
         late = await running.client.links.resolve_order("shop-a", entry_id, chosen)
         assert (late.entry.state, late.entry.epos_customer_id) == (vocabulary_pb2.ENTRY_STATE_PROCESSED, chosen)
         with pytest.raises(FailedPreconditionError):

@@ -1,5 +1,7 @@
-"""Never a twin (docs/invariants.md#never-a-twin): one new person and many at once who ask for them; then a till with a bad memory, a bad
-line, a bad search. At no instant is anybody twice at the till, and where the search can be proven there is exactly one in the end."""
+"""Never a twin (docs/invariants.md#never-a-twin): many callers order at once for one new person.
+
+At no moment does a till have two customers with the person's email. In the end it has exactly one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ SPELLINGS = (NOVA, "Nova@Example.test", " NOVA@EXAMPLE.TEST", "nova@EXAMPLE.test
 
 
 async def test_forty_orders_of_one_new_person_make_one_customer(world: CreateRaceEnvironment) -> None:
-    """Half of them wait for their answer (MatchOrderCustomer), half come in a batch, all at the same moment."""
+    """Half of the orders wait for their answer (MatchOrderCustomer), half come in a batch, all at the same moment."""
     shop = await world.shop("shop-1")
     orders = [order(SPELLINGS[number % 4], number) for number in range(1, 41)]
     waited = [world.client.sync.match_order("shop-1", each, deadline_seconds=HANG_SECONDS) for each in orders[:20]]
@@ -43,8 +45,11 @@ async def test_forty_guests_with_one_email_make_one_customer(world: CreateRaceEn
     assert len(shop.till.creates()) == 1
 
 
-async def test_two_accounts_on_one_till_worked_on_by_two_services(world: CreateRaceEnvironment, database: TestDatabase) -> None:
-    """One Epos Now company, a key pair for each shop: the intents belong to the till. Each lane goes to whichever service is quicker."""
+async def test_two_services_create_each_person_of_a_shared_till_once(world: CreateRaceEnvironment, database: TestDatabase) -> None:
+    """Two accounts of one Epos Now company, each with its own key pair.
+
+    The intents belong to the till. Either service may lease each lane.
+    """
     till = await world.till()
     shops = [await world.shop(name, till, till_id="company") for name in ("shop-1", "shop-2")]
     people = [f"nova{number}@example.test" for number in range(12)]

@@ -1,5 +1,8 @@
-"""Creates whose answer is lost, in every way a line and a till can lose it: nothing is created again before the till can have nothing up
-its sleeve, and then only what is not there. Each way plays on a till of its own; all wait for their settle time together."""
+"""Creates whose answer is lost, in every way in which a connection and a till can lose it.
+
+The service sends no second create before the settle time has passed, and then only if the customer does not exist. Each way has its own
+till, and all wait for their settle time together.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ V4 = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_
 
 @dataclass(frozen=True)
 class Loss:
-    """One way to lose a create's answer. ``stores``: the customer is there all the same, at once or later."""
+    """One way to lose a create's answer. ``stores``: the till has the customer all the same, at once or later."""
 
     stores: bool
     fault: dict[str, Any] = field(default_factory=dict)
-    """Of the sandbox's scripted faults, for the first create."""
+    """Arguments of the sandbox's scripted fault for the first create."""
     late_seconds: float | None = None
-    """The till stores it so long after its client has given up."""
+    """The till stores the customer so many seconds after its client has given up."""
     epos: account_pb2.EposSettings | None = None
 
 
@@ -54,26 +57,26 @@ LOSSES = {
 }
 
 
-async def test_an_answer_lost_leaves_one_customer_in_the_end(world: CreateRaceEnvironment) -> None:
-    scenes = {name: _lost(world, f"shop-{number}", loss) for number, (name, loss) in enumerate(LOSSES.items())}
-    scenes["the other shop of the till waits as well"] = _other_shop_waits(world)
+async def test_create_whose_answer_is_lost_leaves_one_customer(world: CreateRaceEnvironment) -> None:
+    scenes = {name: _lose_one_answer(world, f"shop-{number}", loss) for number, (name, loss) in enumerate(LOSSES.items())}
+    scenes["the other shop of the till waits as well"] = _assert_other_shop_waits(world)
     await all_of(scenes)
 
 
-async def _lost(world: CreateRaceEnvironment, name: str, loss: Loss) -> None:
+async def _lose_one_answer(world: CreateRaceEnvironment, name: str, loss: Loss) -> None:
     shop = await world.shop(name, epos=loss.epos)
     till = shop.till.sandbox
     script = till.faults.script(method="POST", path="/api/*/customer*", **loss.fault) if loss.fault else None
     till.switches.late_create_seconds = loss.late_seconds
     await shop.send(order(NOVA))
 
-    await shop.waits(MAY_BE_STORED)  # on a busy machine after "its turn came too late, nothing was sent", which loses no answer
+    await shop.waits(MAY_BE_STORED)  # On a busy machine this follows "its turn came too late, nothing was sent", which loses no answer.
     settles_at = await world.intent_settles_at(shop, NOVA)
     assert settles_at is not None
-    till.switches.late_create_seconds = None  # only the first one's answer is lost
+    till.switches.late_create_seconds = None  # only the first create's answer is lost
     if script is not None:
         script.release()
-    # asked again while it may still come: the same answer, and nothing is sent
+    # A second order while the create may still be stored: it gets the same answer, and no create is sent.
     await shop.send(order(NOVA, 2, first_name="Nova asks again"))
 
     first, second = await shop.processed(1), await shop.processed(2)
@@ -82,11 +85,11 @@ async def _lost(world: CreateRaceEnvironment, name: str, loss: Loss) -> None:
     assert (BY_EMAIL if loss.stores else CREATED) in (first.outcome, second.outcome)
     creates = shop.till.creates(NOVA)
     assert len(creates) == (1 if loss.stores else 2)
-    assert all(later.time >= settles_at for later in creates[1:]), "created again before the first one had settled"
+    assert all(later.time >= settles_at for later in creates[1:]), "a second create was sent before the first one had settled"
 
 
-async def _other_shop_waits(world: CreateRaceEnvironment) -> None:
-    """The answer is lost by one account; the order of the same person in the other account creates nothing meanwhile."""
+async def _assert_other_shop_waits(world: CreateRaceEnvironment) -> None:
+    """One account loses the answer. The order of the same person in the other account creates no customer meanwhile."""
     till = await world.till()
     losing, other = [await world.shop(name, till, till_id="company") for name in ("losing-shop", "other-shop")]
     till.sandbox.switches.late_create_seconds = 2.0
@@ -101,8 +104,8 @@ async def _other_shop_waits(world: CreateRaceEnvironment) -> None:
     assert len(till.creates()) == 1
 
 
-async def test_a_refused_create_is_sent_again_without_waiting_for_the_settle_time(world: CreateRaceEnvironment) -> None:
-    """4xx says that nothing was stored: the intent is cleared."""
+async def test_refused_create_is_sent_again_before_the_settle_time(world: CreateRaceEnvironment) -> None:
+    """A 4xx says that the till stored nothing, so the intent is cleared."""
     shop = await world.shop("shop-1")
     shop.till.sandbox.faults.script(method="POST", path="/api/*/customer*", status=429, headers={"Retry-After": "1"})
     await shop.send(order(NOVA))
@@ -113,8 +116,11 @@ async def test_a_refused_create_is_sent_again_without_waiting_for_the_settle_tim
     assert created.time - refused.time < SETTLE_SECONDS
 
 
-async def test_a_create_that_met_the_request_limit_leaves_no_intent_behind(world: CreateRaceEnvironment) -> None:
-    """Without Retry-After the till is left alone for minutes; nothing is decided meanwhile, and nothing stands in the way afterwards."""
+async def test_create_refused_by_the_request_limit_leaves_no_intent(world: CreateRaceEnvironment) -> None:
+    """Without Retry-After the service sends this till no request for minutes.
+
+    No order is decided meanwhile, and no intent is left afterwards.
+    """
     shop = await world.shop("shop-1")
     shop.till.sandbox.faults.script(method="POST", path="/api/*/customer*", status=403, body="You have reached your maximum API limit.")
     await shop.send(order(NOVA))

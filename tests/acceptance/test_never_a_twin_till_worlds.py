@@ -1,5 +1,7 @@
-"""Tills that search badly, list oddly, or are not there: exactly one customer where a miss can be proven, otherwise none, and the order
-waits with the reason."""
+"""Tills whose search is wrong, whose list repeats or misses rows, or whose address is wrong.
+
+The till gets exactly one customer where a search can prove that there is none. Otherwise it gets none, and the order waits with the reason.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ LOOK_ALIKES = (
     *("supernova@example.test", "nova@example.test.example.test", "casanova@example.test", "xnova@example.test"),
     *("nova@example.testing.test", "bossanova@example.test", "ordinary@example.test"),
 )
-"""All but one contain the new person's email, and come before her."""
+"""Emails of other customers. All but one contain the new person's email, and they come before that person in the list."""
 V4 = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4)
 
 
@@ -51,12 +53,12 @@ WORLDS = {
 }
 
 
-async def test_in_every_world_a_new_person_is_created_once_and_a_known_one_found(world: CreateRaceEnvironment) -> None:
-    """Three people at once: one new; one known in other capitals; one whose create is stored late, unanswered."""
-    await all_of({name: _in_world(world, f"shop-{number}", till_world) for number, (name, till_world) in enumerate(WORLDS.items())})
+async def test_every_till_world_creates_a_new_person_once_and_finds_a_stored_one(world: CreateRaceEnvironment) -> None:
+    """Three people order at once: one is new, one is stored with other capitals, and one's create is stored late without an answer."""
+    await all_of({name: _assert_in_world(world, f"shop-{number}", till_world) for number, (name, till_world) in enumerate(WORLDS.items())})
 
 
-async def _in_world(world: CreateRaceEnvironment, name: str, till_world: TillWorld) -> None:
+async def _assert_in_world(world: CreateRaceEnvironment, name: str, till_world: TillWorld) -> None:
     till = await world.till(*till_world.others, OLDA, switches=till_world.switches)
     shop = await world.shop(name, till, epos=till_world.epos)
     till.sandbox.faults.script(method="POST", contains="Late@", delay_seconds=TIMEOUT_SECONDS + 0.3)
@@ -75,7 +77,7 @@ async def _in_world(world: CreateRaceEnvironment, name: str, till_world: TillWor
     assert CREATED in {each.outcome for each in answers}
     late = await shop.processed(5)
     assert [late.epos_customer_id] == till.holders("late@example.test")
-    assert len(till.creates()) == 2, "one for the new person, one for the late one"
+    assert len(till.creates()) == 2, "one create for the new person, one for the late one"
 
 
 SPELLINGS = {
@@ -84,8 +86,8 @@ SPELLINGS = {
 IN_ANOTHER_SPELLING = {4, 5, 6, 7}
 
 
-async def test_an_email_in_another_spelling_at_the_till_makes_no_twin(world: CreateRaceEnvironment) -> None:
-    """What nobody sees does not count; what contains the email is for a person, with the customer as candidate."""
+async def test_email_in_another_spelling_at_the_till_makes_no_twin(world: CreateRaceEnvironment) -> None:
+    """Invisible characters do not count. An email within a longer text holds the order, with that customer as candidate."""
     emails = {number: f"ada{number}@example.test" for number in SPELLINGS}
     stored = [SPELLINGS[number].format(email) for number, email in emails.items()]
     till = await world.till("grace@example.test", *stored, switches=TillSwitches(email_match=EmailMatch.CONTAINS, page_size=3))
@@ -107,10 +109,13 @@ OF_ITS_KIND = {1: "ada+shop@example.test", 2: "o'neil@example.test", 3: f"{'a' *
 
 
 @pytest.mark.parametrize("epos", list(BLIND.values()), ids=list(BLIND))
-async def test_a_search_that_is_wrong_for_some_characters_makes_no_twin_of_them(
+async def test_search_that_fails_for_some_characters_makes_no_twin(
     world: CreateRaceEnvironment, epos: account_pb2.EposSettings | None
 ) -> None:
-    """It is right for plain emails, wrong for a plus sign, an apostrophe, and from 50 characters on: the list is read for those."""
+    """The search works for plain emails.
+
+    It fails for a plus sign, for an apostrophe and from 50 characters on; the service reads the list for those.
+    """
     till = await world.till(
         "grace@example.test", *OF_ITS_KIND.values(), switches=TillSwitches(search_blind_to="+'", search_blind_from=50, page_size=3)
     )
@@ -129,15 +134,15 @@ UNSEARCHABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", list(UNSEARCHABLE.values()), ids=list(UNSEARCHABLE))
-async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: CreateRaceEnvironment, fault: dict[str, Any]) -> None:
+async def test_search_that_misses_stored_customers_proves_no_absence(world: CreateRaceEnvironment, fault: dict[str, Any]) -> None:
     shop = await world.shop("shop-1")
     blind = shop.till.sandbox.faults.script(method="GET", where=lambda request: "EmailAddress" in request.query, times=None, **fault)
     await shop.send(order(NOVA))
     await shop.waits("no customer is created: Epos Now's search does not find customers that are there")
     assert shop.till.creates() == []
-    assert await shop.problem() is None, "it is no fault of the whole account"
+    assert await shop.problem() is None, "the account has no problem"
     blind.cancel()
-    await shop.send(order(NOVA, 2))  # the first one looks again after five minutes
+    await shop.send(order(NOVA, 2))  # the first order runs again after five minutes
     answer = await shop.processed(2)
     assert [answer.epos_customer_id] == shop.till.holders(NOVA)
     assert len(shop.till.creates()) == 1
@@ -152,15 +157,18 @@ NOWHERE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("fault", list(NOWHERE.values()), ids=list(NOWHERE))
 @pytest.mark.parametrize("version", [account_pb2.TILL_API_VERSION_V2, account_pb2.TILL_API_VERSION_V4], ids=["V2", "V4"])
-async def test_an_address_where_no_till_is_creates_nothing(
+async def test_wrong_till_address_creates_no_customer(
     world: CreateRaceEnvironment, fault: dict[str, Any], version: account_pb2.TillApiVersion.ValueType
 ) -> None:
-    """Every address answers so, for the first time or again: a miss by 404 is no proof, and the account says what is wrong."""
+    """Every path gives this answer, at first and later.
+
+    A 404 does not prove that the customer is missing, and the account's problem names the address.
+    """
     shop = await world.shop("shop-1", epos=account_pb2.EposSettings(customer_api_version=version))
     nowhere = shop.till.sandbox.faults.script(path="*", times=None, **fault)
     await shop.send(order(NOVA))
     await shop.waits("address")
-    await _says_wrong_address(shop)
+    await _assert_wrong_address_problem(shop)
     assert shop.till.creates() == []
     nowhere.cancel()
     answer = await shop.processed()
@@ -169,20 +177,20 @@ async def test_an_address_where_no_till_is_creates_nothing(
     assert await shop.problem() is None
 
 
-async def _says_wrong_address(shop: Shop) -> None:
+async def _assert_wrong_address_problem(shop: Shop) -> None:
     problem = await shop.problem()
     assert problem is not None
     assert problem.reason == account_pb2.PROBLEM_REASON_WRONG_ADDRESS, problem
 
 
-async def test_reads_that_work_and_a_create_that_is_at_the_wrong_address(world: CreateRaceEnvironment) -> None:
+async def test_wrong_address_of_creates_alone_leaves_no_customer_and_no_intent(world: CreateRaceEnvironment) -> None:
     shop = await world.shop("shop-1")
     wrong = shop.till.sandbox.faults.script(method="POST", path="/api/*", times=None, **NOWHERE["HTML 404"])
     await shop.send(order(NOVA))
     await shop.waits("address")
-    await _says_wrong_address(shop)
+    await _assert_wrong_address_problem(shop)
     assert shop.till.holders(NOVA) == []
-    assert await world.intent_settles_at(shop, NOVA) is None, "it was refused for certain"
+    assert await world.intent_settles_at(shop, NOVA) is None, "the till certainly refused the create, so no intent is left"
     wrong.cancel()
     assert (await shop.processed()).state == PROCESSED
     assert len(shop.till.holders(NOVA)) == 1

@@ -1,7 +1,7 @@
-"""Invariant 6 for orders: settings, links and the order itself change while its customer is looked for, at every point, by every change.
+"""Invariant 6 for orders: settings, links or the order itself change while the order runs. The test combines every change with every point.
 
-What may come of it is told by runs in turn. Until something lasting is done for the order it is as if the change had come first; then also
-as if the order had come first, or another order that linked her, or somebody at the till who had entered her.
+Serial runs give the allowed results. Before the run writes something lasting, the result is that of the change first. Afterwards these are
+also allowed: the order first, another order that linked the person first, or a person who entered the customer at the till first.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tillsync_client import AlreadyExistsError, FailedPreconditionError
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRACE, HEDY, SALES = 502, 503, 504
-"""Till customers: another person, the one who orders (where she is there), and the default customer."""
+"""Till customers: Grace, Hedy who orders (in scenarios where she exists), and the default customer."""
 W, W2 = 21, 22
 EMAIL, GRACES = "hedy@example.test", "grace@example.test"
 CREATED = 90001
-"""The id the till gives to the first customer it creates."""
+"""Id that the till gives to the first customer it creates."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -38,7 +38,7 @@ async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
 class Scenario:
     name: str
     at_the_till: bool = True
-    """Somebody has her email."""
+    """A till customer has Hedy's email."""
     linked: bool = False
     guest: bool = False
 
@@ -70,12 +70,12 @@ LINKED = Scenario("she is linked", linked=True)
 GUEST = Scenario("a guest nobody knows", at_the_till=False, guest=True)
 
 
-async def linked_and_unlinked(made: SandboxAccount) -> None:
+async def link_and_unlink(made: SandboxAccount) -> None:
     await made.link(GRACE, W)
     await made.unlink(GRACE)
 
 
-async def given_to_another(made: SandboxAccount) -> None:
+async def move_link_to_another(made: SandboxAccount) -> None:
     await made.unlink(HEDY)
     await made.link(GRACE, W)
 
@@ -102,12 +102,12 @@ OF_CUSTOMERS = [
 ]
 LINKED_BY_HAND = Change("linked by hand", lambda made: made.link(GRACE, W))
 CHANGES = {
-    NOBODY: [*ANY, *OF_CUSTOMERS, LINKED_BY_HAND, Change("linked by hand and unlinked", linked_and_unlinked)],
+    NOBODY: [*ANY, *OF_CUSTOMERS, LINKED_BY_HAND, Change("linked by hand and unlinked", link_and_unlink)],
     ONE: [
         *ANY,
         *OF_CUSTOMERS,
         LINKED_BY_HAND,
-        Change("linked by hand and unlinked", linked_and_unlinked),
+        Change("linked by hand and unlinked", link_and_unlink),
         Change("the found one linked to another shop customer", lambda made: made.link(HEDY, W2)),
         Change("the found one linked to her by hand", lambda made: made.link(HEDY, W)),
         Change("the found one made the default customer", lambda made: made.update(default_epos_customer_id=HEDY)),
@@ -115,7 +115,7 @@ CHANGES = {
     LINKED: [
         *ANY,
         Change("unlinked", lambda made: made.unlink(HEDY)),
-        Change("linked to another till customer", given_to_another),
+        Change("linked to another till customer", move_link_to_another),
     ],
     GUEST: [
         *ANY,
@@ -166,13 +166,13 @@ POINTS = {
 }
 
 
-async def make(change: Change, made: SandboxAccount) -> None:
-    """A change that is refused, because the order was faster, has not been made."""
+async def make_unless_refused(change: Change, made: SandboxAccount) -> None:
+    """Makes the change. A refused change, because the order was faster, counts as not made."""
     with contextlib.suppress(AlreadyExistsError, FailedPreconditionError):
         await change.make(made)
 
 
-async def world(made: SandboxAccount) -> dict[str, Any]:
+async def order_links_and_till(made: SandboxAccount) -> dict[str, Any]:
     match = await made.match_of(1042)
     return {
         "order": (match.state, match.outcome, match.epos_customer_id, [each.epos_customer_id for each in match.candidates]),
@@ -181,7 +181,7 @@ async def world(made: SandboxAccount) -> dict[str, Any]:
     }
 
 
-def in_turn_of(scenario: Scenario) -> Any:
+def serial_runs_of(scenario: Scenario) -> Any:
     async def run(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
         async with scenario.new_account(environment) as made:
             await scenario.prepare(made)
@@ -194,14 +194,14 @@ def in_turn_of(scenario: Scenario) -> Any:
             if first == "order":
                 await made.order(order)
                 await made.quiet()
-                await make(change, made)
+                await make_unless_refused(change, made)
             else:
-                await make(change, made)
+                await make_unless_refused(change, made)
                 await made.quiet()
-                if change.name not in ("her email corrected", "became a customer"):  # it is the order itself
+                if change.name not in ("her email corrected", "became a customer"):  # the change is the order itself
                     await made.order(order)
             await made.quiet()
-            return await world(made)
+            return await order_links_and_till(made)
 
     return run
 
@@ -215,23 +215,23 @@ def in_turn_of(scenario: Scenario) -> Any:
         for point in POINTS[scenario]
     ],
 )
-async def test_an_order_while_settings_links_or_itself_change(
+async def test_order_run_beside_a_change_equals_a_serial_run(
     environment: RaceEnvironment, scenario: Scenario, change: Change, point: Point
 ) -> None:
     firsts = ["change"]
     if point.sent:
         firsts += ["order"] if scenario.guest else ["order", "another order"]
         firsts += [] if scenario.at_the_till else ["customer"]
-    possible = await environment.in_turn(scenario.name, change, in_turn_of(scenario), *firsts)
+    possible = await environment.in_turn(scenario.name, change, serial_runs_of(scenario), *firsts)
     async with scenario.new_account(environment) as made:
         await scenario.prepare(made)
         held = made.hold(point)
         await made.order(scenario.order())
         await held.arrived()
-        await make(change, made)
+        await make_unless_refused(change, made)
         held.release()
         await made.quiet()
-        found = await world(made)
+        found = await order_links_and_till(made)
         assert found in possible
         emails = [email for email in found["till"].values() if email]
-        assert len(emails) == len(set(emails)), "never a twin"
+        assert len(emails) == len(set(emails)), "the till has a twin"

@@ -1,4 +1,4 @@
-"""The five first steps of the README, typed as they stand there, against a real service; and what tests of docs/ type by."""
+"""Runs the five first steps of the README unchanged against a real service. Tests of docs/ use the helpers of this file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 
 @asynccontextmanager
 async def service_of_the_readme(database: TestDatabase) -> AsyncIterator[RunningService]:
-    """With the account the README speaks of."""
+    """A service with the account that the README names."""
     async with running_service(database.dsn) as service:
         await service.add_account("shop-a")
         await service.client.sync.sync_customer("shop-a", 1)
@@ -32,12 +32,12 @@ async def service_of_the_readme(database: TestDatabase) -> AsyncIterator[Running
 
 
 def place_imports() -> None:
-    """What `make check` and buf need beside protos/: the google protos of an installed wheel."""
+    """Places the google protos of an installed wheel beside protos/, where `make check` and buf need them."""
     subprocess.run([sys.executable, str(REPOSITORY / "scripts" / "generate_protos.py"), "--imports"], check=True, timeout=60)
 
 
 async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
-    """In a shell at the top of the repository, on the ports of this service."""
+    """Runs the line in a shell at the top of the repository, with the ports of this service."""
     here = line.replace("127.0.0.1:50051", service.grpc_address).replace("http://127.0.0.1:8080", service.http_url)
     process = await asyncio.create_subprocess_shell(
         here,
@@ -52,14 +52,17 @@ async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
 
 
 def first_steps() -> list[str]:
-    """The commands of the README's five steps, in order, without their comments."""
+    """Returns the commands of the README's five steps, in order, without their comments."""
     section = README.partition("## A first real shop, in five steps\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
     return [line.partition("    #")[0].strip() for block in blocks for line in block.splitlines()]
 
 
-async def test_the_first_steps_lead_to_a_shop(database: TestDatabase) -> None:
-    """Typed against a service that runs. tests/acceptance/test_wheel.py installs; here the till is the sandbox instead of Epos Now."""
+async def test_first_steps_connect_a_till_and_a_shop(database: TestDatabase) -> None:
+    """Runs the steps against a running service. tests/acceptance/test_wheel.py tests the installation.
+
+    The till is the sandbox instead of Epos Now.
+    """
     steps = first_steps()
     assert steps[:4] == [
         INSTALL,
@@ -76,8 +79,8 @@ async def test_the_first_steps_lead_to_a_shop(database: TestDatabase) -> None:
             typed = "".join(f"{answers[option]}\n" for option in re.findall(r"--([a-z-]+) -(?= |$)", step))
             if step.endswith("account check shop-a"):
                 secrets = f"--till-key {answers['till-key']} --till-secret {answers['till-secret']}"
-                await typed_in_a_shell(f"tillsync account set shop-a --till-url {till.origin} {secrets}", service)
-            printed.append(await typed_in_a_shell(step, service, typed, code=1 if "check" in step else 0))
+                await run_in_shell(f"tillsync account set shop-a --till-url {till.origin} {secrets}", service)
+            printed.append(await run_in_shell(step, service, typed, code=1 if "check" in step else 0))
         account, connect, webhooks, check, queue = printed
         assert "90001" in account
         assert "tillsync1." in connect
@@ -87,8 +90,8 @@ async def test_the_first_steps_lead_to_a_shop(database: TestDatabase) -> None:
         assert queue
 
 
-async def typed_in_a_shell(line: str, service: RunningService, answers: str = "", *, code: int = 0) -> str:
-    """What it printed. ``answers``: what its questions are answered with."""
+async def run_in_shell(line: str, service: RunningService, answers: str = "", *, code: int = 0) -> str:
+    """Returns the output. ``answers`` are the answers to the command's questions."""
     process = await asyncio.create_subprocess_shell(
         line,
         env={

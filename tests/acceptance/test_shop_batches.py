@@ -1,4 +1,4 @@
-"""Many customers at once: few shop requests, none for unchanged customers, and one bad item never fails its neighbours."""
+"""Syncs many customers at once. The shop gets few requests, and none for unchanged customers; one bad item fails no other item."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ UPDATED, NOT_UPDATED = "Successfully Updated", "WooCommerce customer not updated
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tillsync_server.application.flows.write_verdicts.NOT_DONE_SECONDS", 0.2)  # not a quarter of a minute
+        patch.setattr("tillsync_server.application.flows.write_verdicts.NOT_DONE_SECONDS", 0.2)  # instead of a quarter of a minute
         async with race_environment(cluster, TILLSYNC_MAX_ATTEMPTS="3", TILLSYNC_RETRY_BASE_SECONDS="0.05") as made:
             yield made
 
 
-async def over_keys(made: SandboxAccount) -> None:
+async def use_consumer_keys(made: SandboxAccount) -> None:
     shop = account_pb2.ShopSettings(consumer_key=made.shop.switches.consumer_key, consumer_secret=made.shop.switches.consumer_secret)
     await made.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=shop)
 
 
-async def linked_customers(made: SandboxAccount, *, keys: bool = False) -> list[int]:
+async def add_linked_customers(made: SandboxAccount, *, keys: bool = False) -> list[int]:
     if keys:
-        await over_keys(made)
+        await use_consumer_keys(made)
     for number in range(COUNT):
         made.till.add_customer(EPOS + number, email=f"{number}@example.test", points=number)
         made.shop.add_customer(WOO + number, email=f"{number}@example.test")
@@ -66,7 +66,7 @@ def points(made: SandboxAccount, *, keys: bool) -> dict[int, str]:
 
 
 async def newest_of_all(made: SandboxAccount) -> dict[int, tuple[str, str, str]]:
-    """By number: state, comment and first note of each customer's newest entry."""
+    """State, comment and first note of each customer's newest entry, by number."""
     found: dict[int, tuple[str, str, str]] = {}
     async for entry in made.running.client.sync.list_queue(made.account, vocabulary_pb2.QUEUE_CUSTOMERS, page_size=500):
         state = vocabulary_pb2.EntryState.Name(entry.state).removeprefix("ENTRY_STATE_")
@@ -75,13 +75,13 @@ async def newest_of_all(made: SandboxAccount) -> dict[int, tuple[str, str, str]]
 
 
 @pytest.mark.parametrize("keys", [False, True], ids=["bridge", "keys"])
-async def test_a_sweep_takes_few_requests_and_the_next_one_none(environment: RaceEnvironment, keys: bool) -> None:
+async def test_sweep_sends_few_shop_requests_and_the_next_one_none(environment: RaceEnvironment, keys: bool) -> None:
     async with environment.new_account() as made:
-        ids = await linked_customers(made, keys=keys)
+        ids = await add_linked_customers(made, keys=keys)
         await sweep(made, ids)
         assert points(made, keys=keys) == {WOO + number: str(number) for number in range(COUNT)}
         assert made.shop.log.total <= (3 if keys else 2)
-        assert made.till.log.total <= 5, "the list's pages are read instead of each customer"
+        assert made.till.log.total <= 5, "the service reads the list's pages instead of each customer"
         made.shop.log.clear()
         await sweep(made, ids)
         assert len(made.shop.log) == 0
@@ -89,14 +89,14 @@ async def test_a_sweep_takes_few_requests_and_the_next_one_none(environment: Rac
         made.till.change_customer(EPOS + 7, points=777)
         await sweep(made, ids)
         writes = [request for request in made.shop.log if request.method in ("POST", "PUT")]
-        assert len(writes) == 1, "only what has changed is written"
+        assert len(writes) == 1, "the service writes only changed values"
         assert points(made, keys=keys)[WOO + 7] == "777"
         assert str(WOO + 8) not in writes[0].body.decode()
 
 
-async def test_force_writes_what_is_known_to_be_there(environment: RaceEnvironment) -> None:
+async def test_force_writes_values_that_the_shop_already_has(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        await linked_customers(made)
+        await add_linked_customers(made)
         await made.hint(EPOS)
         await made.quiet()
         made.shop.log.clear()
@@ -111,34 +111,34 @@ async def test_force_writes_what_is_known_to_be_there(environment: RaceEnvironme
 BAD = 50
 
 
-def gone(shop: SandboxShop) -> None:
+def delete_customer(shop: SandboxShop) -> None:
     shop.delete_customer(WOO + BAD)
 
 
-def breaks_the_shop(shop: SandboxShop) -> None:
-    """A plugin of the shop fails whenever this customer is saved: the whole request ends with 500."""
+def break_the_shop(shop: SandboxShop) -> None:
+    """A plugin of the shop fails whenever this customer is saved, and the whole request gets 500."""
     shop.faults.script(method="POST", contains=str(WOO + BAD), status=500, body="<p>There has been a critical error</p>", times=None)
 
 
-def refuses_the_batch(shop: SandboxShop) -> None:
+def refuse_the_batch(shop: SandboxShop) -> None:
     body = json.dumps({"code": "rest_invalid_param", "message": "Invalid parameter(s): items", "data": {"status": 400}})
     shop.faults.script(method="POST", contains=str(WOO + BAD), status=400, body=body, content_type="application/json", times=None)
 
 
-def answers_nonsense(shop: SandboxShop) -> None:
+def answer_invalid_json(shop: SandboxShop) -> None:
     shop.faults.script(
         method="POST", contains=str(WOO + BAD), status=200, body='{"results": 7', content_type="application/json", times=None
     )
 
 
-def answers_nothing(shop: SandboxShop) -> None:
+def answer_nothing(shop: SandboxShop) -> None:
     shop.faults.script(method="POST", contains=str(WOO + BAD), disconnect="before", times=None)
 
 
-async def test_customers_that_the_shop_takes_only_a_few_of_at_a_time_all_get_through(environment: RaceEnvironment) -> None:
-    """Where larger batches are never answered, each round takes some along, without charging anybody."""
+async def test_all_customers_are_written_although_the_shop_answers_only_small_batches(environment: RaceEnvironment) -> None:
+    """The shop never answers larger batches. Each round writes some customers and charges no attempt."""
     async with environment.new_account() as made:
-        ids = await linked_customers(made)
+        ids = await add_linked_customers(made)
         made.shop.faults.script(method="POST", where=lambda request: request.body.count(b"user_id") > 20, disconnect="before", times=None)
         await sweep(made, ids)
         assert points(made, keys=False) == {WOO + number: str(number) for number in range(COUNT)}
@@ -147,11 +147,11 @@ async def test_customers_that_the_shop_takes_only_a_few_of_at_a_time_all_get_thr
 
 @pytest.mark.parametrize("keys", [False, True], ids=["bridge", "keys"])
 @pytest.mark.parametrize(
-    "spoil", [gone, breaks_the_shop, refuses_the_batch, answers_nonsense, answers_nothing], ids=lambda made: made.__name__
+    "spoil", [delete_customer, break_the_shop, refuse_the_batch, answer_invalid_json, answer_nothing], ids=lambda made: made.__name__
 )
 async def test_one_bad_customer_fails_alone(environment: RaceEnvironment, spoil: Callable[[SandboxShop], None], keys: bool) -> None:
     async with environment.new_account() as made:
-        ids = await linked_customers(made, keys=keys)
+        ids = await add_linked_customers(made, keys=keys)
         spoil(made.shop)
         await sweep(made, ids)
         found = points(made, keys=keys)
@@ -163,19 +163,19 @@ async def test_one_bad_customer_fails_alone(environment: RaceEnvironment, spoil:
         assert {(state, comment) for state, comment, _ in newest.values()} == {("PROCESSED", UPDATED)}
 
 
-async def test_a_shop_that_does_not_get_to_all_gets_the_rest_again(environment: RaceEnvironment) -> None:
+async def test_items_that_the_shop_did_not_reach_are_sent_again_uncharged(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        ids = await linked_customers(made)
+        ids = await add_linked_customers(made)
         made.shop.switches.not_done_after = 40
         await sweep(made, ids)
         assert points(made, keys=False) == {WOO + number: str(number) for number in range(COUNT)}
         attempts = [len(entry.attempts) async for entry in made.entries()]
-        assert attempts == [1] * COUNT, "what the shop did not get to costs no attempt"
+        assert attempts == [1] * COUNT, "an item that the shop did not reach costs no attempt"
 
 
-async def test_a_till_that_fails_for_one_customer_holds_up_no_other(environment: RaceEnvironment) -> None:
+async def test_till_failure_of_one_customer_delays_no_other(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        ids = (await linked_customers(made))[:20]
+        ids = (await add_linked_customers(made))[:20]
         made.till.faults.script(method="GET", path=f"/api/*/customer/{EPOS + 3}", status=500, body="broken row", times=None)
         await sweep(made, ids)
         newest = await newest_of_all(made)
@@ -185,9 +185,9 @@ async def test_a_till_that_fails_for_one_customer_holds_up_no_other(environment:
         assert {(state, comment) for state, comment, _ in newest.values()} == {("PROCESSED", UPDATED)}
 
 
-async def test_a_removal_and_a_write_go_together(environment: RaceEnvironment) -> None:
+async def test_removals_and_writes_share_a_sweep(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
-        ids = await linked_customers(made)
+        ids = await add_linked_customers(made)
         await sweep(made, ids)
         for number in range(10):
             await made.unlink(EPOS + number)

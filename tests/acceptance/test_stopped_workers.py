@@ -1,5 +1,7 @@
-"""Real processes that are killed, or stopped and woken, in the middle of a create or of a write to the shop (invariants 3 and 4,
-docs/invariants.md#never-a-twin). The request logs of till and shop show what they sent; the database shows what they changed."""
+"""Kills or suspends real processes during a create or a write to the shop (invariants 3 and 4, docs/invariants.md#never-a-twin).
+
+The request logs of till and shop show what the processes sent. The database shows what they changed.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ POST: dict[str, Any] = {"method": "POST", "path": "/api/v2/customer*"}
 
 @pytest_asyncio.fixture
 async def idle_world(database: TestDatabase) -> AsyncIterator[CreateRaceEnvironment]:
-    """The API in this process, without a worker: the work is the processes'."""
+    """The API in this process, without a worker. The child processes run the work."""
     async with running_service(database.dsn, works=False, changes=SHORT_TIMES) as service, AsyncExitStack() as stack:
         made = CreateRaceEnvironment(service.client, database.dsn, stack)
         yield made
@@ -55,7 +57,7 @@ async def rows(database: TestDatabase) -> AsyncIterator[asyncpg.Connection[async
 
 
 async def _shop_with_a_proven_search(world: CreateRaceEnvironment) -> Shop:
-    """Somebody was created there before: the next new person costs one search before the create."""
+    """Opens a shop in which a customer was created before. The next new person then costs one search before the create."""
     shop = await world.shop("shop-1")
     await shop.send(order("first@example.test", 9, woo_customer_id=90))
     await shop.processed(9)
@@ -71,15 +73,15 @@ MOMENTS = ("intent committed, nothing sent", "sent, carried out after the death"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_a_process_killed_in_the_middle_of_a_create(
+async def test_process_killed_during_a_create_leaves_one_customer(
     idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path, moment: str
 ) -> None:
-    """`tillsync serve` dies by SIGKILL, `tillsync worker` takes its lane over: one customer in the end, and never two."""
+    """SIGKILL ends `tillsync serve`, and `tillsync worker` takes over its lane. The till has one customer in the end, and never two."""
     variables = process_environment(database.dsn, directory)
     with child(["serve"], variables, directory) as victim, child(["worker"], variables, directory) as heir:
         await victim.started()
         await heir.started()
-        await suspend(heir.process.pid, rows)  # until then all lanes are the victim's
+        await suspend(heir.process.pid, rows)  # until then the victim leases all lanes
         shop = await _shop_with_a_proven_search(idle_world)
         faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
         match moment:
@@ -107,7 +109,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
                     await until_blocked_session(rows)
                     await kill(victim)
         settles_at = await idle_world.intent_settles_at(shop, NOVA)
-        assert settles_at is not None, "the intent was committed before anything was sent"
+        assert settles_at is not None, "the process committed the intent before it sent the create"
         go_on(heir)
         answer = await shop.processed()
         [made] = shop.till.holders(NOVA)
@@ -125,7 +127,7 @@ async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], sh
         await kill(victim)
 
 
-async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its_lease_is_over(
+async def test_worker_suspended_between_intent_and_create_sends_nothing_after_its_lease(
     idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
 ) -> None:
     variables = process_environment(database.dsn, directory)
@@ -149,17 +151,17 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
 
         go_on(sleeper)
         await until_logged(sleeper, "lease_lost")
-        assert await sleeper.stop() == 0, "it ends what it had begun"
+        assert await sleeper.stop() == 0, "the worker ends its run without a failure"
         assert len(shop.till.creates()) == 1
-        assert len(shop.till.sandbox.log) == asked_before, "not even a read: it was past them"
+        assert len(shop.till.sandbox.log) == asked_before, "the worker sends no read either, because its reads were done"
         assert await everything(rows) == before
         assert await heir.stop() == 0
 
 
-async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_after_it_is_refused_by_the_version(
+async def test_worker_suspended_during_shop_writes_does_not_overwrite_newer_values(
     idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
 ) -> None:
-    """One process, two accounts: stopped before the check of the lease on one, and on the other with its request already on the way."""
+    """One process has two accounts. It is suspended before the lease check of one, and after it sent the other's request."""
     variables = process_environment(database.dsn, directory)
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
         await sleeper.started()
@@ -167,33 +169,33 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         await suspend(heir.process.pid, rows)
         before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
         on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
-        await _points(after_it, 20)
+        await _change_points(after_it, 20)
         await on_its_way.arrived()
         reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
-        await _points(before_it, 20)
+        await _change_points(before_it, 20)
         await reads.arrived()
         await suspend(sleeper.process.pid, rows)
         reads.release()
         tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
 
-        for shop in (before_it, after_it):  # the till has newer values by now
-            await _points(shop, 30)
+        for shop in (before_it, after_it):  # the till has newer values now
+            await _change_points(shop, 30)
         go_on(heir)
         for shop in (before_it, after_it):
             await taken_over(rows, shop, tokens[shop.account_id])
-            await _shows(shop, "30")
+            await _until_shown(shop, "30")
         await _till_is_quiet(rows)
         before = await everything(rows)
         rows_before = {shop.account_id: shop.site.store.bridge_rows[12] for shop in (before_it, after_it)}
         sent_before = before_it.site.log.count(path="*/customers/batch")
 
-        on_its_way.release()  # now the shop gets to what it was sent before
+        on_its_way.release()  # the shop now gets the older request
         [late] = await after_it.site.log.wait_for(1, ended=True, method="POST", contains='"points":"20"')
-        assert late.status == 200, "it was carried out"
+        assert late.status == 200, "the shop carried out the older request"
         go_on(sleeper)
         await until_logged(sleeper, "lease_lost")
         assert await sleeper.stop() == 0
-        assert before_it.site.log.count(path="*/customers/batch") == sent_before, "nothing was sent"
+        assert before_it.site.log.count(path="*/customers/batch") == sent_before, "the worker sent nothing"
         for shop in (before_it, after_it):
             assert shop.site.store.bridge_rows[12] == rows_before[shop.account_id], "the newer values stay"
         assert await everything(rows) == before
@@ -204,19 +206,19 @@ async def _shop_with_points(world: CreateRaceEnvironment, name: str, points: int
     shop = await world.shop(name)
     customer_id = shop.till.sandbox.add_customer(customer_id=555, email="ada@example.test", points=points)
     await world.client.links.create_link(name, customer_id, 12)
-    await shop.site.wait_for(lambda: _shown(shop) == str(points))
+    await shop.site.wait_for(lambda: _shown_points(shop) == str(points))
     return shop
 
 
-async def _points(shop: Shop, points: int) -> None:
+async def _change_points(shop: Shop, points: int) -> None:
     shop.till.sandbox.change_customer(555, points=points)
     await shop.client.sync.sync_customer(shop.account_id, 555, priority=vocabulary_pb2.PRIORITY_LIVE)
 
 
-async def _shows(shop: Shop, points: str) -> None:
-    await shop.site.wait_for(lambda: _shown(shop) == points)
+async def _until_shown(shop: Shop, points: str) -> None:
+    await shop.site.wait_for(lambda: _shown_points(shop) == points)
 
 
-def _shown(shop: Shop) -> str | None:
+def _shown_points(shop: Shop) -> str | None:
     row = shop.site.store.bridge_rows.get(12)
     return None if row is None else row.points

@@ -1,5 +1,7 @@
-"""The two packages as users get them: client with command line, and server with sandbox. Each is installed into an environment that holds
-only what its metadata asks for."""
+"""Tests the two packages as users get them: client with command line, and server with sandbox.
+
+Each package is installed into an environment that has only the dependencies of its metadata.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,18 @@ from support.directories import REPOSITORY, reachable_directory
 
 CLIENT, SERVER = "clients/python", "server"
 PACKAGES = {CLIENT: ("tillsync", "tillsync_client", "tillsync_cli"), SERVER: ("tillsync_server", "tillsync_sandbox")}
-"""By the folder of each distribution."""
+"""Packages by the folder of their distribution."""
 pytestmark = pytest.mark.processes
 
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment of its own with wheels in it."""
+    """A separate environment with installed wheels."""
 
     directory: Path
 
     def run(self, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Away from the source tree, with no variable of this process but those given."""
+        """Runs a program outside the source tree. Of this process's variables it gets only the given ones."""
         return subprocess.run(
             [self.directory / "bin" / program, *arguments],
             cwd=self.directory,
@@ -49,7 +51,7 @@ class Installed:
 
 @dataclass(frozen=True)
 class Built:
-    """One distribution, built by hatchling from ``source``."""
+    """One distribution that hatchling built from ``source``."""
 
     source: Path
     wheel: Path
@@ -88,7 +90,7 @@ def _requirements(wheel: Path) -> list[str]:
 
 
 def _closure(wheels: Sequence[Path]) -> dict[str, importlib.metadata.Distribution]:
-    """What pip would install beside the wheels: every declared dependency, and theirs, as installed in this environment."""
+    """Distributions that pip would install beside the wheels: each declared dependency, and theirs, as installed in this environment."""
     ours = {canonicalize_name(wheel.name.split("-")[0]) for wheel in wheels}
     waiting = [requirement for wheel in wheels for requirement in _of_this_platform(_requirements(wheel), "")]
     found: dict[str, importlib.metadata.Distribution] = {}
@@ -109,18 +111,18 @@ def _closure(wheels: Sequence[Path]) -> dict[str, importlib.metadata.Distributio
 
 
 def _install(directory: Path, *wheels: Path) -> Installed:
-    """As ``pip install`` leaves it, without a registry: the dependencies are copied from this environment."""
+    """Installs the wheels without a registry. It copies the dependencies from this environment, as ``pip install`` would place them."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, timeout=60)
     site = directory / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     for distribution in _closure(wheels).values():
         for file in distribution.files or []:
             source, target = Path(str(file.locate())), site / file
-            if ".." in file.parts or not source.exists():  # a program; byte code that Python never wrote
+            if ".." in file.parts or not source.exists():  # a program, or byte code that Python never wrote
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 target.hardlink_to(source)
-            except OSError:  # another file system
+            except OSError:  # the target is on another file system
                 shutil.copy2(source, target)
     pip = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--no-deps", "--no-index", "--quiet", *map(str, wheels)]
     run = subprocess.run([*pip, "--disable-pip-version-check"], capture_output=True, text=True, check=False, timeout=60)
@@ -142,7 +144,7 @@ def server(built: dict[str, Built]) -> Iterator[Installed]:
 
 @pytest.fixture(scope="module")
 def oldest(built: dict[str, Built]) -> Iterator[Installed]:
-    """The client with the oldest version of each dependency that its metadata allows. Installed from the package index, with hashes."""
+    """The client with the oldest version of each dependency that its metadata allows, installed from the package index with hashes."""
     with reachable_directory("tillsync-wheel-") as directory:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, timeout=60)
         pip = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--quiet", "--disable-pip-version-check"]
@@ -156,7 +158,7 @@ def oldest(built: dict[str, Built]) -> Iterator[Installed]:
 
 
 @pytest.mark.parametrize("folder", PACKAGES)
-def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: dict[str, Built], folder: str) -> None:
+def test_wheel_has_every_file_of_the_packages_and_no_other(built: dict[str, Built], folder: str) -> None:
     sources = {
         path.relative_to(REPOSITORY / folder).as_posix()
         for package in PACKAGES[folder]
@@ -170,24 +172,24 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: dict[str
 
 
 @pytest.mark.parametrize("folder", PACKAGES)
-def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_of_the_plugin(built: dict[str, Built], folder: str) -> None:
+def test_sdist_has_the_sources_of_the_wheel_and_no_plugin(built: dict[str, Built], folder: str) -> None:
     with tarfile.open(built[folder].sdist) as archive:
         parts = {Path(member.name).parts[1] for member in archive if member.isfile()}
     assert parts - {".gitignore"} == {*PACKAGES[folder], "LICENSE", "README.md", "pyproject.toml", "PKG-INFO"}
 
 
 @pytest.mark.parametrize("folder", PACKAGES)
-def test_the_wheel_built_from_the_sdist_is_the_same(built: dict[str, Built], folder: str, tmp_path: Path) -> None:
+def test_wheel_built_from_the_sdist_is_the_same(built: dict[str, Built], folder: str, tmp_path: Path) -> None:
     subprocess.run(["tar", "-xf", str(built[folder].sdist), "-C", str(tmp_path)], check=True, timeout=60)
     (source,) = tmp_path.iterdir()
     assert _contents(_build(source, tmp_path / "out").wheel) == _contents(built[folder].wheel)
 
 
-def test_the_server_takes_the_client_of_the_same_release(built: dict[str, Built]) -> None:
+def test_server_requires_the_client_of_the_same_release(built: dict[str, Built]) -> None:
     assert f"tillsync=={importlib.metadata.version('tillsync')}" in _requirements(built[SERVER].wheel)
 
 
-def test_alone_it_is_client_and_command_line(client: Installed) -> None:
+def test_client_alone_has_a_library_and_a_command_line(client: Installed) -> None:
     version = importlib.metadata.version("tillsync")
     assert client.run("tillsync", "--version").stdout == f"tillsync {version}\n"
     helped = client.run("tillsync", "--help")
@@ -201,7 +203,7 @@ def test_alone_it_is_client_and_command_line(client: Installed) -> None:
     assert "127.0.0.1:1" in asked.stderr
 
 
-def test_the_client_starts_on_the_oldest_versions_that_it_asks_for(built: dict[str, Built], oldest: Installed) -> None:
+def test_client_starts_on_the_oldest_versions_that_it_allows(built: dict[str, Built], oldest: Installed) -> None:
     requirements = {requirement.name: requirement for requirement in map(Requirement, _requirements(built[CLIENT].wheel))}
     code = "import importlib.metadata, sys; print(*map(importlib.metadata.version, sys.argv[1:]), sep='\\n')"
     installed = oldest.run("python", "-c", code, *requirements).stdout.split()
@@ -220,7 +222,7 @@ def _floor(requirement: Requirement) -> Version:
 @pytest.mark.parametrize(
     "command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status", "backup", "restore"]
 )
-def test_alone_a_command_of_the_server_says_what_it_needs(client: Installed, command: str) -> None:
+def test_server_command_without_the_server_names_the_missing_package(client: Installed, command: str) -> None:
     run = client.run("tillsync", command)
     assert run.returncode != 0
     assert (run.stdout, run.stderr.count("\n")) == ("", 1)
@@ -244,10 +246,13 @@ print(modules)
     assert int(run.stdout) > 200
 
 
-async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_it(
+async def test_installed_server_serves_on_its_embedded_database_and_the_client_calls_it(
     server: Installed, client: Installed, oldest: Installed
 ) -> None:
-    """Binaries, migrations and statements come from the wheels and their dependencies. The client also calls with the oldest ones."""
+    """Binaries, migrations and statements come from the wheels and their dependencies.
+
+    The client also calls with its oldest dependencies.
+    """
     helped = server.run("tillsync", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     listed = server.run("tillsync", "settings")
@@ -277,7 +282,7 @@ async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_i
                 address, token = lines[0].split()[-1], f"@{data}/data/admin-token"
                 variables = {"TILLSYNC_ADDRESS": address, "TILLSYNC_TOKEN": token}
                 called = [await asyncio.to_thread(each.run, "tillsync", "account", "list", **variables) for each in (client, oldest)]
-                with contextlib.suppress(ProcessLookupError):  # it ended by itself: the assertions below say with what
+                with contextlib.suppress(ProcessLookupError):  # the process may have ended early: the assertions below show its errors
                     process.terminate()
                 _, errors = await process.communicate()
         finally:

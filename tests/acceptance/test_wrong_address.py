@@ -1,5 +1,7 @@
-"""A till address turned wrong for a while deletes, replaces and ends nothing (docs/invariants.md#gone): everything that asks the till
-waits, with the account saying what is wrong, and goes on by itself when the address is right again."""
+"""A till address that is wrong for a while deletes, replaces and ends nothing (docs/invariants.md#gone).
+
+All work that needs the till waits, the account's problem names the address, and the work resumes when the address is right again.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ from tillsync_sandbox import TillSwitches
 
 NOVA, DUPLEX = "nova@example.test", "duplex@example.test"
 LINKED = {501: 21, 502: 22, 503: 23}
-"""Till customer to shop customer."""
+"""Shop customer by till customer."""
 GONE, LEFT_BEHIND = 504, 24
-"""A till customer who was deleted, proven, and the shop customer that was linked to them."""
+"""A till customer with a proven deletion, and the shop customer that was linked to it."""
 PAUSES = 4
 ADD, UPDATE, DELETE = (
     vocabulary_pb2.CUSTOMER_TYPE_ACTION_ADD,
@@ -47,22 +49,22 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Detour:
-    """How the address becomes wrong, how it is put right, and the till that was asked meanwhile."""
+    """One kind of wrong address: how it is set, how it is corrected, and the count of requests sent there."""
 
     go_wrong: Callable[[], Awaitable[None]]
     put_right: Callable[[], Awaitable[None]]
     asked: Callable[[], int]
-    """Requests that arrived at the wrong place."""
+    """Number of requests that arrived at the wrong address."""
 
 
 async def _html_at_the_same_address(world: CreateRaceEnvironment, shop: Shop) -> Detour:
-    """The host serves something else for a while."""
+    """The host serves HTML pages instead of the API for a while."""
 
-    async def turn(wrong: bool) -> None:
+    async def set_wrong(wrong: bool) -> None:
         shop.till.sandbox.switches.wrong_address = wrong
 
     log = shop.till.sandbox.log
-    return Detour(lambda: turn(True), lambda: turn(False), lambda: log.count(where=lambda request: request.status == 404))
+    return Detour(lambda: set_wrong(True), lambda: set_wrong(False), lambda: log.count(where=lambda request: request.status == 404))
 
 
 async def _redirects_at_the_same_address(world: CreateRaceEnvironment, shop: Shop) -> Detour:
@@ -79,7 +81,7 @@ async def _redirects_at_the_same_address(world: CreateRaceEnvironment, shop: Sho
 
 
 async def _another_origin(world: CreateRaceEnvironment, shop: Shop, content_type: str, body: str) -> Detour:
-    """Somebody enters another address, with the credentials, as a changed origin needs them again."""
+    """A person enters another address, with the credentials, which a changed origin needs again."""
     elsewhere = await world.till(switches=TillSwitches(wrong_address=True))
     elsewhere.sandbox.faults.script(path="*", status=404, body=body, content_type=content_type, times=None)
 
@@ -106,15 +108,15 @@ async def _another_origin_in_json(world: CreateRaceEnvironment, shop: Shop) -> D
 @pytest.mark.parametrize(
     "detour_of", [_html_at_the_same_address, _redirects_at_the_same_address, _another_origin_in_html, _another_origin_in_json]
 )
-async def test_a_till_address_turned_wrong_for_a_while_deletes_replaces_and_ends_nothing(
+async def test_wrong_till_address_deletes_replaces_and_ends_nothing(
     world: CreateRaceEnvironment, detour_of: Callable[[CreateRaceEnvironment, Shop], Awaitable[Detour]]
 ) -> None:
-    """Three shops, as the first to meet the wrong address decides what it is taken for: a customer, a type, an order."""
-    firsts = {"a-customer": _ask_for_customers, "a-type": _ask_for_types, "an-order": _ask_for_orders}
-    await all_of({name: _wrong_for_a_while(world, name, detour_of, first) for name, first in firsts.items()})
+    """Three shops. In each another entry meets the wrong address first: a customer, a type, an order."""
+    firsts = {"a-customer": _sync_customers, "a-type": _sync_types, "an-order": _send_orders}
+    await all_of({name: _assert_waits_while_wrong(world, name, detour_of, first) for name, first in firsts.items()})
 
 
-async def _wrong_for_a_while(
+async def _assert_waits_while_wrong(
     world: CreateRaceEnvironment,
     name: str,
     detour_of: Callable[[CreateRaceEnvironment, Shop], Awaitable[Detour]],
@@ -123,13 +125,13 @@ async def _wrong_for_a_while(
     shop = await _shop_in_full_use(world, name)
     detour = await detour_of(world, shop)
     async with world.database() as rows:
-        before, creates_before = await _lasting(rows, shop), len(shop.till.creates())
+        before, creates_before = await _lasting_rows(rows, shop), len(shop.till.creates())
         bridge_before, types_before = dict(shop.site.store.bridge_rows), dict(shop.site.store.customer_types)
-        sent_to_shop = _writes(shop)
+        sent_to_shop = _write_count(shop)
         await detour.go_wrong()
         await ask_first(shop)
         await until(lambda: _has_paused(rows, shop, 1), lambda: lanes(rows))
-        for ask in (_ask_for_customers, _ask_for_types, _ask_for_orders):
+        for ask in (_sync_customers, _sync_types, _send_orders):
             await ask(shop)
 
         await until(lambda: _has_paused(rows, shop, PAUSES), lambda: lanes(rows))
@@ -144,18 +146,18 @@ async def _wrong_for_a_while(
             *((2, type_id) for type_id in shop.till.sandbox.store.types),
             *((3, number) for number in (11, 12)),
         }
-        assert all(row["attempt_count"] == 0 for row in live if row["state"] == PENDING), "nobody is charged for it"
-        assert await _lasting(rows, shop) == before, "nothing was deleted, replaced or ended"
+        assert all(row["attempt_count"] == 0 for row in live if row["state"] == PENDING), "no attempt is charged"
+        assert await _lasting_rows(rows, shop) == before, "nothing was deleted, replaced or ended"
         assert (shop.site.store.bridge_rows, shop.site.store.customer_types) == (bridge_before, types_before)
-        assert _writes(shop) == sent_to_shop, "nothing was written to the shop"
+        assert _write_count(shop) == sent_to_shop, "nothing was written to the shop"
         assert len(shop.till.creates()) == creates_before
 
         await detour.put_right()
-        await _everything_goes_on(shop, rows)
+        await _assert_resumes(shop, rows)
 
 
-def _writes(shop: Shop) -> int:
-    """Of customers and types; events about orders are no matter."""
+def _write_count(shop: Shop) -> int:
+    """Counts writes of customers and types. Events about orders do not count."""
     return shop.site.log.count(path="*/customers/batch") + shop.site.log.count(path="*/customer-types/*")
 
 
@@ -163,15 +165,15 @@ async def _has_paused(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, time
     return bool(await rows.fetchval("SELECT max(failures) >= $2 FROM account_side WHERE account_id = $1", shop.account_id, times))
 
 
-async def _lasting(rows: asyncpg.Connection[asyncpg.Record], shop: Shop) -> dict[str, list[tuple[object, ...]]]:
-    """What a person would miss. An order of a linked customer may end meanwhile: its link is believed without asking the till."""
+async def _lasting_rows(rows: asyncpg.Connection[asyncpg.Record], shop: Shop) -> dict[str, list[tuple[object, ...]]]:
+    """Rows that must not change. An order of a linked customer may end meanwhile, because it needs no request to the till."""
     lasting = {name: [tuple(row) for row in await rows.fetch(sql, shop.account_id)] for name, sql in _TABLES.items()}
     lasting["ended"] = [row for row in lasting["ended"] if row[2] != BY_LINK]
     return lasting
 
 
 async def _shop_in_full_use(world: CreateRaceEnvironment, name: str) -> Shop:
-    """Linked customers with points, two types, a link broken by a proven deletion, an order that a person has to decide."""
+    """Opens a shop with linked customers and points, two types, a link broken by a proven deletion, and a held order."""
     shop = await world.shop(name)
     till = shop.till.sandbox
     for customer_id in (*LINKED, GONE):
@@ -179,7 +181,7 @@ async def _shop_in_full_use(world: CreateRaceEnvironment, name: str) -> Shop:
         await world.client.links.create_link(name, customer_id, LINKED.get(customer_id, LEFT_BEHIND))
     for _ in range(2):
         till.add_customer(email=DUPLEX)
-    shop.till.twins.clear()  # those two are meant
+    shop.till.twins.clear()  # the test wants these two customers of one email
     for title in ("Gold", "Silver"):
         await world.client.sync.sync_customer_type(name, till.add_type(name=title), ADD)
     await shop.site.wait_for(lambda: len(shop.site.store.customer_types) == 2 and len(shop.site.store.bridge_rows) == len(LINKED) + 1)
@@ -190,22 +192,22 @@ async def _shop_in_full_use(world: CreateRaceEnvironment, name: str) -> Shop:
 
     async with world.database() as rows:
 
-        async def is_settled() -> bool:
+        async def has_no_waiting_entry() -> bool:
             broken = await rows.fetchval("SELECT count(*) FROM link WHERE epos_gone_at IS NOT NULL AND account_id = $1", name)
             waiting = await rows.fetchval("SELECT count(*) FROM entry WHERE state = 1 AND account_id = $1", name)
             return bool((broken, waiting) == (1, 0))
 
-        await until(is_settled, lambda: lanes(rows))
+        await until(has_no_waiting_entry, lambda: lanes(rows))
     return shop
 
 
-async def _ask_for_customers(shop: Shop) -> None:
+async def _sync_customers(shop: Shop) -> None:
     for customer_id in LINKED:
         shop.till.sandbox.change_customer(customer_id, points=75)
     await shop.client.sync.sync_customers(shop.account_id, list(LINKED))
 
 
-async def _ask_for_types(shop: Shop) -> None:
+async def _sync_types(shop: Shop) -> None:
     sync = shop.client.sync
     gold, silver = shop.till.sandbox.store.types
     shop.till.sandbox.change_type(silver, name="Silver plus")
@@ -213,7 +215,7 @@ async def _ask_for_types(shop: Shop) -> None:
     await sync.sync_customer_type(shop.account_id, silver, UPDATE)
 
 
-async def _ask_for_orders(shop: Shop) -> None:
+async def _send_orders(shop: Shop) -> None:
     await shop.send(
         order(NOVA, 11, woo_customer_id=31),
         order(f"customer{GONE}@example.test", 12, woo_customer_id=LEFT_BEHIND),
@@ -221,14 +223,14 @@ async def _ask_for_orders(shop: Shop) -> None:
     )
 
 
-async def _everything_goes_on(shop: Shop, rows: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _assert_resumes(shop: Shop, rows: asyncpg.Connection[asyncpg.Record]) -> None:
     new, replaced, linked = [await shop.processed(number) for number in (11, 12, 13)]
     assert (new.outcome, [new.epos_customer_id]) == (CREATED, shop.till.holders(NOVA))
     assert (replaced.outcome, linked.outcome, linked.epos_customer_id) == (CREATED, BY_LINK, 501)
     assert [replaced.epos_customer_id] == shop.till.holders(f"customer{GONE}@example.test")
     gold, silver = shop.till.sandbox.store.types
 
-    def arrived() -> bool:
+    def has_arrived() -> bool:
         types, bridge = shop.site.store.customer_types, shop.site.store.bridge_rows
         return (
             all(bridge[user_id].points == "75" for user_id in LINKED.values())
@@ -236,7 +238,7 @@ async def _everything_goes_on(shop: Shop, rows: asyncpg.Connection[asyncpg.Recor
             and not types[gold].removed
         )
 
-    await shop.site.wait_for(arrived)
+    await shop.site.wait_for(has_arrived)
     await until(lambda: _has_no_problem(shop), shop.problem)
     links = [
         tuple(row)
@@ -250,8 +252,8 @@ async def _has_no_problem(shop: Shop) -> bool:
     return await shop.problem() is None
 
 
-async def test_a_new_address_of_the_same_till_needs_its_own_proof(world: CreateRaceEnvironment) -> None:
-    """A search proven at the old address is no proof at another one: there a blind search would make a twin of everybody."""
+async def test_new_till_address_needs_its_own_search_proof(world: CreateRaceEnvironment) -> None:
+    """A search proof of the old address does not count at another one. A search that finds nothing there would make a twin of everybody."""
     shop = await world.shop("shop-1")
     await shop.send(order("first@example.test", 1, woo_customer_id=31))
     await shop.processed(1)
