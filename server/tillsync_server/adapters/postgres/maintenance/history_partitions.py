@@ -9,6 +9,7 @@ where readers and writers would wait behind it for longer.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -72,9 +73,19 @@ class HistoryPartitions:
                 return
             try:
                 yield connection
-            finally:
-                with contextlib.suppress(asyncpg.InterfaceError, OSError):  # the end of the connection releases it too
-                    await connection.execute(_RELEASE_LOCK, _LOCK_KEY)
+            except asyncio.CancelledError:
+                connection.terminate()  # a stop does not wait for the database; the end of the session releases the lock
+                raise
+            except Exception:
+                await _release(connection)
+                raise
+            else:
+                await _release(connection)
+
+
+async def _release(connection: Connection) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError, OSError):  # the end of the connection releases the lock too
+        await connection.execute(_RELEASE_LOCK, _LOCK_KEY)
 
 
 async def _each_parent(connection: Connection, work: Callable[[Connection, str], AsyncIterator[str]]) -> list[str]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from tillsync_server.adapters.postgres.connections.pool import Database
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.maintenance.history_partitions import HistoryPartitions
 from tillsync_server.adapters.postgres.statements import load
 
@@ -40,10 +42,14 @@ class PostgresHistory:
         """Makes the history's weeks ahead and drops those past their retention (14 and 90 days). Deletes create intents that settled 30
         days ago, tokens revoked 90 days ago, and versions of writes from 30 days ago that nothing needs.
         """
+        failure: Exception | None = None
         try:
             await self._delete_rows()
-        finally:
-            await self._partitions.maintain()
+        except (asyncpg.PostgresError, *DATABASE_GONE) as error:
+            failure = error
+        await self._partitions.maintain()
+        if failure is not None:
+            raise failure
 
     async def _delete_rows(self) -> None:
         async with self._database.acquire() as connection:
