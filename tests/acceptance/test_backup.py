@@ -94,7 +94,7 @@ async def tillsync(data: Path, *arguments: str | Path, **changes: str) -> subpro
 async def succeeds(data: Path, *arguments: str | Path, **changes: str) -> str:
     ran = await tillsync(data, *arguments, **changes)
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return ran.stdout + ran.stderr
 
 
 async def refusal(data: Path, *arguments: str | Path, code: int = 1, **changes: str) -> str:

@@ -170,7 +170,7 @@ async def test_every_reason_and_warning_of_the_service_has_a_text(wp_site: Shop)
         for name in ("account_check", "shop_check", "till_check", "check_steps", "upstream_reasons")
     )
     reasons = {reason for reason in reasons if f'"{reason}"' in checks}
-    warnings = set(re.findall(r'(?:run\.warn|_list_is_read)\(\s*(?:run, )?"(\w+)"', checks)) - {
+    warnings = set(re.findall(r'(?:run\.warn|_pass_by_list)\(\s*(?:run, )?"(\w+)"', checks)) - {
         "no_bridge"
     }  # the plugin itself is the bridge
     successes = set(re.findall(r'run\.passed\(\s*"(\w+)"', checks)) - {"consumer_keys"} | {"search_by_email"}

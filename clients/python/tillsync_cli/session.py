@@ -51,6 +51,11 @@ def tell(message: str) -> None:
     _errors.print(message, soft_wrap=True, style="red")
 
 
+def show_progress(line: str) -> None:
+    """Prints ``line`` of a long command on stderr, so that its stdout has only the result."""
+    _errors.print(line, soft_wrap=True, style="dim")
+
+
 def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
     """Prints the message on stderr, and returns the exit to raise."""
     tell(f"error: {message}")

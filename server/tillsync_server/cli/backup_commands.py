@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from tillsync_cli.output import console
-from tillsync_cli.session import USAGE, fail
+from tillsync_cli.session import USAGE, fail, show_progress
 
 from tillsync_server.cli.running import read_settings, run_here
 
@@ -46,7 +46,7 @@ def backup(
     async def work() -> MadeBackup:
         from tillsync_server.composition.backups import back_up
 
-        return await back_up(settings, file, with_secret_key=with_secret_key, progress=_progress)
+        return await back_up(settings, file, with_secret_key=with_secret_key, progress=show_progress)
 
     made = run_here(work)
     manifest = made.manifest
@@ -70,7 +70,7 @@ def restore(
     async def work() -> Restored:
         from tillsync_server.composition.restoring import restore_backup
 
-        return await restore_backup(settings, file, _progress)
+        return await restore_backup(settings, file, show_progress)
 
     restored = run_here(work)
     manifest = restored.manifest
@@ -87,10 +87,6 @@ def _embedded_settings(command: str, instead: str) -> ServiceSettings:
     if not settings.is_embedded:
         raise fail(f"`tillsync {command}` is for the embedded database: with DATABASE_URL use {instead} of PostgreSQL", code=USAGE)
     return settings
-
-
-def _progress(line: str) -> None:
-    console.print(line, style="dim", soft_wrap=True, markup=False)
 
 
 def _print(line: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 from tillsync_cli.output import console, print_json
-from tillsync_cli.session import USAGE, JsonOption, fail
+from tillsync_cli.session import USAGE, JsonOption, fail, show_progress
 
 from tillsync_server.cli.running import read_settings, run_here, server_packages, wait_for_signal
 
@@ -53,7 +53,7 @@ def migrate() -> None:
     async def work() -> list[str]:
         from tillsync_server.composition.storage import migrate_database
 
-        return await migrate_database(settings, progress=lambda line: console.print(line, style="dim", soft_wrap=True))
+        return await migrate_database(settings, progress=show_progress)
 
     applied = run_here(work)
     console.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: the schema is up to date")
