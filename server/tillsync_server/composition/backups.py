@@ -25,7 +25,8 @@ from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.embedded import DataDirectoryInUseError, EmbeddedPostgres, EmbeddedPostgresError, socket_dsn
 from tillsync_server.adapters.postgres.embedded.data_directory import DataDirectory
 from tillsync_server.adapters.postgres.embedded.identity import run_as
-from tillsync_server.adapters.postgres.migrations import schema_state, this_release
+from tillsync_server.adapters.postgres.migrations import this_release
+from tillsync_server.adapters.postgres.migrations.schema_state import schema_state
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import read_private
 from tillsync_server.composition.settings import ServiceSettings

@@ -5,12 +5,6 @@ Revisions expand before they contract, so that the previous release's code runs 
 
 from tillsync_server.adapters.postgres.migrations.lock_tries import MigrationBlockedError
 from tillsync_server.adapters.postgres.migrations.migrator import migrate
-from tillsync_server.adapters.postgres.migrations.schema_state import (
-    SchemaError,
-    release_order,
-    require_current,
-    schema_state,
-    this_release,
-)
+from tillsync_server.adapters.postgres.migrations.schema_state import SchemaError, release_order, require_current, this_release
 
-__all__ = ["MigrationBlockedError", "SchemaError", "migrate", "release_order", "require_current", "schema_state", "this_release"]
+__all__ = ["MigrationBlockedError", "SchemaError", "migrate", "release_order", "require_current", "this_release"]
