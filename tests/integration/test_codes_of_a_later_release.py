@@ -116,9 +116,9 @@ async def test_retry_of_an_entry_with_a_later_outcome_requeues_it(api: ApiHarnes
 @pytest.mark.catches("codes-of-later-releases-are-readable")
 def test_unknown_code_equals_no_code_of_this_release() -> None:
     later = Outcome(TOMORROW)
-    assert (later.name, int(later), later.is_known) == (str(TOMORROW), TOMORROW, False)
+    assert (later.name, int(later), later.name in Outcome.__members__) == (str(TOMORROW), TOMORROW, False)
     assert later not in list(Outcome)
-    assert Outcome(1).is_known
+    assert Outcome(1).name in Outcome.__members__
     assert EntryKind(TOMORROW) != EntryKind.CUSTOMER
     assert LinkOrigin(TOMORROW).name == str(TOMORROW)
     for refused in (0, -1):

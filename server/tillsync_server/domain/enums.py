@@ -22,11 +22,6 @@ class StoredCode(IntEnum):
         code._name_, code._value_ = str(value), value
         return code
 
-    @property
-    def is_known(self) -> bool:
-        """Whether this release knows the code."""
-        return self._name_ in type(self).__members__
-
 
 class Queue(IntEnum):
     """The two queues, by the names that support staff use."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import asyncpg
 import structlog
@@ -24,14 +23,13 @@ from tillsync_server.adapters.postgres.statements import load
 
 _TRY_LOCK = load("maintenance/try_history_lock")
 _RELEASE_LOCK = load("maintenance/release_history_lock")
-_WEEKS = load("maintenance/history_weeks")
+_OUTDATED_WEEKS = load("maintenance/outdated_weeks")
 _MAKE_WEEKS = load("maintenance/make_weeks")
 
 WEEKS_AHEAD = 5
 """Fewer weeks ahead make the next ones."""
 _WEEKS_MADE = 9
 """Weeks ahead after the next ones were made. The partition for later is moved once a month, not once a week."""
-_PARENTS = ("entry_history_short", "entry_history_long")
 _LOCK_KEY = 0x7411_5C0E
 _SECONDS = 120.0
 """Per statement. A detach waits for the transactions that read the partition."""
@@ -42,11 +40,9 @@ _LOG = structlog.get_logger(__name__)
 class _Week:
     """A week that is not attached was left by a process that ended before it dropped the table."""
 
-    parent: str
     name: str
     is_attached: bool
     is_detaching: bool
-    is_over: bool
 
 
 class HistoryPartitions:
@@ -54,16 +50,26 @@ class HistoryPartitions:
 
     def __init__(self, database: Database, *, short_days: int, long_days: int) -> None:
         self._database = database
-        self._keep_days = (short_days, long_days)
+        self._keep_days = {"entry_history_short": short_days, "entry_history_long": long_days}
 
     async def maintain(self) -> None:
         """Makes the weeks ahead, then drops what is past its retention. A lock that it does not get postpones the rest to the next call."""
         async with self._alone() as connection:
-            if connection is not None:
-                made = await _each_parent(connection, _make_weeks)
-                dropped = await _each_parent(connection, partial(_drop_weeks, keep_days=self._keep_days))
-                if made or dropped:
-                    _LOG.info("history_partitions", made=len(made), partitions=dropped)
+            if connection is None:
+                return
+            made: list[str] = []
+            dropped: list[str] = []
+            for parent in self._keep_days:
+                with _postponed(parent):
+                    rows = await connection.fetch(_MAKE_WEEKS, parent, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS)
+                    made += [row["name"] for row in rows]
+            for parent, days in self._keep_days.items():
+                with _postponed(parent):
+                    for row in await connection.fetch(_OUTDATED_WEEKS, parent, days):
+                        await _drop(connection, parent, _Week(**row))
+                        dropped.append(row["name"])
+            if made or dropped:
+                _LOG.info("history_partitions", made=len(made), partitions=dropped)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Connection | None]:
@@ -88,37 +94,19 @@ async def _release(connection: Connection) -> None:
         await connection.execute(_RELEASE_LOCK, _LOCK_KEY)
 
 
-async def _each_parent(connection: Connection, work: Callable[[Connection, str], AsyncIterator[str]]) -> list[str]:
-    """Returns the names of the weeks that ``work`` changed. A locked parent, or a week that the previous release dropped at this moment,
-    postpones the rest of that parent to the next call.
-    """
-    changed: list[str] = []
-    for parent in _PARENTS:
-        try:
-            async for name in work(connection, parent):
-                changed.append(name)
-        except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
-            _LOG.warning("history_partitions_postponed", what=parent)
-    return changed
+@contextmanager
+def _postponed(parent: str) -> Iterator[None]:
+    """A locked parent, or a week that the previous release dropped at this moment, postpones the rest of the block to the next call."""
+    try:
+        yield
+    except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
+        _LOG.warning("history_partitions_postponed", what=parent)
 
 
-async def _make_weeks(connection: Connection, parent: str) -> AsyncIterator[str]:
-    for row in await connection.fetch(_MAKE_WEEKS, parent, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS):
-        yield row["name"]
-
-
-async def _drop_weeks(connection: Connection, parent: str, *, keep_days: tuple[int, int]) -> AsyncIterator[str]:
-    for row in await connection.fetch(_WEEKS, *keep_days):
-        week = _Week(**row)
-        if week.parent == parent and week.is_over:
-            await _drop(connection, week)
-            yield week.name
-
-
-async def _drop(connection: Connection, week: _Week) -> None:
+async def _drop(connection: Connection, parent: str, week: _Week) -> None:
     if week.is_attached:
         how = "FINALIZE" if week.is_detaching else "CONCURRENTLY"
-        await _run(connection, f"ALTER TABLE {week.parent} DETACH PARTITION {week.name} {how}")
+        await _run(connection, f"ALTER TABLE {parent} DETACH PARTITION {week.name} {how}")
     await _run(connection, f"DROP TABLE {week.name}")
 
 

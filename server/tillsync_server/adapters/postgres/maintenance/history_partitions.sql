@@ -12,18 +12,15 @@ SELECT pg_advisory_unlock($1::int, hashtext(current_schema()))
 -- Locks: the parent, exclusively, for milliseconds; 55P03 if that would take longer than 300 ms.
 SELECT make_history_weeks($1, $2, $3) AS name
 
--- name: history_weeks
--- Returns the weekly tables of the history: parent, name, whether the table is attached, whether a detach was begun and not finished, and
--- whether the days that its parent keeps ($1 of entry_history_short, $2 of entry_history_long) are over.
-SELECT p.relname AS parent, c.relname AS name, i.inhrelid IS NOT NULL AS is_attached,
-  coalesce(i.inhdetachpending, false) AS is_detaching,
-  (to_date(right(c.relname, 7), 'IYYY"w"IW') + 7)::timestamp AT TIME ZONE 'UTC'
-    + make_interval(days => CASE p.relname WHEN 'entry_history_short' THEN $1::int ELSE $2::int END) <= now() AS is_over
-FROM pg_class p
-JOIN pg_class c ON c.relnamespace = p.relnamespace AND c.relkind = 'r' AND c.relname ~ ('^' || p.relname || '_\d{4}w\d{2}$')
+-- name: outdated_weeks
+-- Returns the weekly tables of the parent $1 whose week ended more than $2 days ago, oldest first: name, whether the table is attached, and
+-- whether a detach was begun and not finished. CASE keeps other names from to_date, which fails on them.
+SELECT c.relname AS name, i.inhrelid IS NOT NULL AS is_attached, coalesce(i.inhdetachpending, false) AS is_detaching
+FROM pg_class p JOIN pg_class c ON c.relnamespace = p.relnamespace AND c.relkind = 'r'
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-WHERE p.oid IN (to_regclass('entry_history_short'), to_regclass('entry_history_long'))
-ORDER BY p.relname, c.relname
+WHERE p.oid = to_regclass($1) AND CASE WHEN c.relname ~ ('^' || p.relname || '_\d{4}w\d{2}$')
+  THEN (to_date(right(c.relname, 7), 'IYYY"w"IW') + 7)::timestamp AT TIME ZONE 'UTC' + make_interval(days => $2) <= now() END
+ORDER BY c.relname
 
 -- name: weeks_ahead
 -- Counts the weeks after this one that have a partition of their own, of the parent that has fewer. 0: new results go into the partition
