@@ -2,7 +2,7 @@
 /**
  * Plugin Name:       Tillsync Bridge: till customers for WooCommerce
  * Description:       Connects a WooCommerce shop to a tillsync service: every web order finds its customer at the Epos Now till, and points, credit and customer types travel to the shop. Not affiliated with, or endorsed by, Epos Now or WooCommerce.
- * Version:           0.1.0
+ * Version:           0.2.0
  * Requires at least: 6.1
  * Requires PHP:      8.2
  * Requires Plugins:  woocommerce
@@ -22,7 +22,7 @@ namespace Tillsync\Bridge;
 
 defined( 'ABSPATH' ) || exit;
 
-const VERSION     = '0.1.0';
+const VERSION     = '0.2.0';
 const PLUGIN_FILE = __FILE__;
 
 require_once __DIR__ . '/src/autoload.php';

@@ -13,10 +13,13 @@ from support.directories import REPOSITORY
 
 COMMIT = "417c0188c4ede90636e0400d72596f26a5738e3b"
 """The last commit that speaks only version 1 of the bridge's wire, and refuses unknown fields in both directions."""
-PREVIOUS = "e1bd698a380d668d8329bbb21a4ad277e6d08235"
-"""The state before revision 0015 of the database. The first release takes its place."""
 THING = f"the history back to commit {COMMIT[:7]}"
 """Name of the missing thing in the closing lines if the repository is a shallow clone or no repository."""
+
+
+def newest_release() -> str:
+    """The commit of the newest release, which is the last word of ``releases.txt``."""
+    return (REPOSITORY / "releases.txt").read_text(encoding="utf-8").split()[-1]
 
 
 @cache
