@@ -13,6 +13,8 @@ from support.directories import REPOSITORY
 
 COMMIT = "417c0188c4ede90636e0400d72596f26a5738e3b"
 """The last commit that speaks only version 1 of the bridge's wire, and refuses unknown fields in both directions."""
+FIRST_RELEASE = "1b848a5fa762c0e43a99537fcfb496906dc27e8a"
+"""The commit of release 0.1.0 (releases.txt)."""
 THING = f"the history back to commit {COMMIT[:7]}"
 """Name of the missing thing in the closing lines if the repository is a shallow clone or no repository."""
 

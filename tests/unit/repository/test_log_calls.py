@@ -66,7 +66,7 @@ REVIEWED: dict[str, set[str]] = {
     "during": {"path", "self.name", "what"},  # RPC; recurring work; statement of a lane
     "task": {"task.get_name()", "self._name", "self.name", "what"},  # the source names tasks, some with an account id
     "step": {"name"},  # a step of a stop
-    "what": {"what", "table.name", "line", "parent"},  # a limit of the service; a table of the service; what a migration waits for
+    "what": {"what", "table.name", "line", "kind"},  # a limit of the service; a table of the service; what a migration waits for
     "type": {"event.type.value", "message.DESCRIPTOR.full_name"},
     "kind": {"entry.kind.name", "wrong.name.lower()"},
     "cause": {"None if error.cause is None else error.cause.name"},

@@ -66,7 +66,7 @@ FROM entry WHERE account_id = $1 AND entry_id = $2
 
 -- name: finished_entry
 -- Returns a finished entry that a person decides about, and its order's current entry. $1 account, $2 entry.
--- Indexes: entry_history_by_id, order_match primary key.
+-- Indexes: entry_history_pkey, order_match primary key.
 SELECT h.entry_id, h.kind, h.state, h.subject_id, h.epos_customer_id, h.retried_from,
   coalesce(h.facts ->> 'billing_email', h.billing_email) AS billing_email,
   (h.facts ->> 'woo_customer_id')::bigint AS woo_customer_id,
@@ -79,7 +79,7 @@ WHERE h.account_id = $1 AND h.entry_id = $2
 -- name: requeue_failed_order
 -- Gives a failed order a successor with the same facts, due now, and makes it the current entry of its order_match. $1 account, $2 the
 -- failed entry, $3 the new entry, $4 the till customer a person chose (or NULL), $5 the database's time. No row: the entry is not failed,
--- or is not the order's current entry. Under the lane's lock. Indexes: entry_history_by_id, order_match primary key, entry_live.
+-- or is not the order's current entry. Under the lane's lock. Indexes: entry_history_pkey, order_match primary key, entry_live.
 WITH failed AS MATERIALIZED (
   SELECT h.subject_id, h.order_number, h.subject_label, h.account_email, h.billing_email, h.facts, h.entry_id, h.candidate_ids
   FROM entry_history h WHERE h.account_id = $1 AND h.queue = 2 AND h.state = 5 AND h.entry_id = $2 AND h.facts IS NOT NULL),

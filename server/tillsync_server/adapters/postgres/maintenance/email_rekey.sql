@@ -22,14 +22,14 @@ RETURNING before.changed + $4::bigint AS changed
 
 -- name: history_after
 -- Returns finished entries in order of their keys, with their normalised emails and those of the order. $1 account and $2 entry of the row
--- before, $3 most rows. Takes no lock. Index: entry_history_by_id.
+-- before, $3 most rows. Takes no lock. Index: entry_history_pkey.
 SELECT account_id AS key, entry_id AS id, account_email, billing_email, facts ->> 'account_email' AS given_account_email,
   facts ->> 'billing_email' AS given_billing_email
 FROM entry_history WHERE (account_id, entry_id) > ($1, $2::uuid) ORDER BY account_id, entry_id LIMIT $3
 
 -- name: rekey_history
 -- Stores the present form of the emails of finished entries that have not changed since the read. $1 account, $2 entries, $3 account and $4
--- billing emails as read, $5 and $6 new ones. Under the lane's lock. Index: entry_history_by_id.
+-- billing emails as read, $5 and $6 new ones. Under the lane's lock. Index: entry_history_pkey.
 UPDATE entry_history e SET account_email = t.account_email, billing_email = t.billing_email
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
   AS t(entry_id, account_email_before, billing_email_before, account_email, billing_email)
@@ -54,7 +54,7 @@ WHERE e.account_id = $1 AND e.entry_id = t.entry_id AND e.account_email IS NOT D
 
 -- name: matches_after
 -- Returns answers of orders in order of their keys, with the facts of their entries if these are stored. $1 account and $2 order of the row
--- before, $3 most rows. Takes no lock. Indexes: order_match, entry primary key, entry_history_by_id.
+-- before, $3 most rows. Takes no lock. Indexes: order_match, entry primary key, entry_history_pkey.
 SELECT m.account_id AS key, m.order_id AS id, m.account_email, m.billing_email, m.facts_hash, coalesce(e.facts, h.facts) AS facts
 FROM (SELECT account_id, order_id, account_email, billing_email, facts_hash, entry_id FROM order_match
   WHERE (account_id, order_id) > ($1, $2::bigint) ORDER BY account_id, order_id LIMIT $3) AS m

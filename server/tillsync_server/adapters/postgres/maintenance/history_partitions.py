@@ -3,7 +3,7 @@
 A week leaves by DETACH CONCURRENTLY before its table is dropped. A result that finishes after the last week goes into the partition for
 later, ``entry_history_short_later`` or ``entry_history_long_later``, so that no result is refused. That is no DEFAULT partition, because
 PostgreSQL detaches no week concurrently beside one. New weeks are attached in one transaction that also moves the lower bound of the
-partition for later (function make_history_weeks of revision 0015). It locks the parent for milliseconds, once a month, and gives up
+partition for later (function make_history_weeks of revision 0017). It locks the table for milliseconds, once a month, and gives up
 where readers and writers would wait behind it for longer.
 """
 
@@ -59,14 +59,14 @@ class HistoryPartitions:
                 return
             made: list[str] = []
             dropped: list[str] = []
-            for parent in self._keep_days:
-                with _postponed(parent):
-                    rows = await connection.fetch(_MAKE_WEEKS, parent, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS)
+            for kind in self._keep_days:
+                with _postponed(kind):
+                    rows = await connection.fetch(_MAKE_WEEKS, kind, WEEKS_AHEAD, _WEEKS_MADE, timeout=_SECONDS)
                     made += [row["name"] for row in rows]
-            for parent, days in self._keep_days.items():
-                with _postponed(parent):
-                    for row in await connection.fetch(_OUTDATED_WEEKS, parent, days):
-                        await _drop(connection, parent, _Week(**row))
+            for kind, days in self._keep_days.items():
+                with _postponed(kind):
+                    for row in await connection.fetch(_OUTDATED_WEEKS, kind, days):
+                        await _drop(connection, _Week(**row))
                         dropped.append(row["name"])
             if made or dropped:
                 _LOG.info("history_partitions", made=len(made), partitions=dropped)
@@ -95,18 +95,18 @@ async def _release(connection: Connection) -> None:
 
 
 @contextmanager
-def _postponed(parent: str) -> Iterator[None]:
-    """A locked parent, or a week that the previous release dropped at this moment, postpones the rest of the block to the next call."""
+def _postponed(kind: str) -> Iterator[None]:
+    """A locked table, or a week that the previous release dropped at this moment, postpones the rest of the block to the next call."""
     try:
         yield
     except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
-        _LOG.warning("history_partitions_postponed", what=parent)
+        _LOG.warning("history_partitions_postponed", what=kind)
 
 
-async def _drop(connection: Connection, parent: str, week: _Week) -> None:
+async def _drop(connection: Connection, week: _Week) -> None:
     if week.is_attached:
         how = "FINALIZE" if week.is_detaching else "CONCURRENTLY"
-        await _run(connection, f"ALTER TABLE {parent} DETACH PARTITION {week.name} {how}")
+        await _run(connection, f"ALTER TABLE entry_history DETACH PARTITION {week.name} {how}")
     await _run(connection, f"DROP TABLE {week.name}")
 
 

@@ -92,3 +92,11 @@ SELECT p.phase, p.blocks_done, p.blocks_total, p.current_locker_pid AS pid, coal
   coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS seconds
 FROM pg_stat_progress_create_index p LEFT JOIN pg_stat_activity a ON a.pid = p.current_locker_pid AND p.current_locker_pid <> 0
 WHERE p.pid = $1
+
+-- name: partition_bounds
+-- Returns the condition that the partition $1 puts on its rows. NULL: it is no partition.
+SELECT pg_get_partition_constraintdef(to_regclass($1))
+
+-- name: constraint_is_valid
+-- Tells whether the constraint $2 of the table $1 is validated. No row: there is none.
+SELECT convalidated FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2

@@ -20,6 +20,7 @@ from tillsync_server.adapters.postgres.migrations.index_progress import index_pr
 from tillsync_server.adapters.postgres.migrations.lock_tries import LOCK_TIMEOUT, session_of, try_for_locks
 from tillsync_server.adapters.postgres.migrations.revisions import VERSIONS, Revision, revisions
 from tillsync_server.adapters.postgres.migrations.schema_state import require_allowed, schema_state, stamp
+from tillsync_server.adapters.postgres.migrations.scripts import statements_of
 from tillsync_server.adapters.postgres.migrations.steps import Progress, Step
 from tillsync_server.adapters.postgres.statements import load
 
@@ -88,8 +89,8 @@ async def _apply(connection: Connection, revision: Revision, progress: Progress,
 
     async def run_and_record() -> None:
         async with connection.transaction():
-            if revision.sql:
-                await connection.execute(revision.sql)
+            for statement in statements_of(revision.sql):
+                await connection.execute(statement)
             await stamp(connection, revision)
 
     await try_for_locks(connection, run_and_record, step.tell)

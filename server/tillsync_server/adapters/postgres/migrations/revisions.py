@@ -2,7 +2,7 @@
 
 A revision is one of three kinds:
 
-- An SQL file runs in one transaction.
+- An SQL file runs in one transaction, statement by statement (``scripts``).
 - An SQL file with the line ``-- tillsync: concurrently`` holds CREATE INDEX CONCURRENTLY statements alone. ``index_builds`` runs each.
 - A Python file has ``async def upgrade(step: Step) -> None``. It works in chunks while the service runs, and goes on after a crash.
 

@@ -141,12 +141,12 @@ ORDER BY email || ' ' || till_id LIMIT $6
 
 -- name: delete_entries
 -- Deletes finished entries of till customers, because such an entry is about the person as a whole. $1 account, $2 entries.
--- Under the lane's lock. Index: entry_history_by_id.
+-- Under the lane's lock. Index: entry_history_pkey.
 DELETE FROM entry_history WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND kind = 1
 
 -- name: strip_entries
 -- Removes the person from finished order entries; their results stay. A FAILED entry is dismissed. $1 account, $2 entries, $3 the note that
--- replaces the others, $4 the database's time. Under the lane's lock. Index: entry_history_by_id.
+-- replaces the others, $4 the database's time. Under the lane's lock. Index: entry_history_pkey.
 UPDATE entry_history h SET subject_label = 'order ' || coalesce(nullif(h.order_number, ''), h.subject_id::text), account_email = NULL,
   billing_email = NULL, woo_customer_id = NULL, epos_customer_id = NULL, candidate_ids = NULL, facts = NULL, notes = $3,
   state = CASE WHEN h.state = 5 THEN 6 ELSE h.state END, update_time = $4,

@@ -1,8 +1,12 @@
 -- name: action_entries
 -- Returns the columns that requeue and dismissal decide on. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out
--- partitions). Indexes: entry_pkey, entry_history_by_id. Under the lane's lock; a dry run takes none.
-SELECT entry_id, kind, subject_id, state, priority, force, facts FROM queue_entry
-WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND filed_at >= $3 AND filed_at < $4
+-- partitions). Indexes: entry_pkey, entry_history_pkey. Under the lane's lock; a dry run takes none.
+WITH wanted AS NOT MATERIALIZED (
+  SELECT entry_id, kind, subject_id, state, priority, force, facts, retention FROM queue_entry
+  WHERE account_id = $1 AND entry_id = ANY ($2::uuid[]) AND filed_at >= $3 AND filed_at < $4)
+SELECT entry_id, kind, subject_id, state, priority, force, facts FROM wanted WHERE retention = 0
+UNION ALL SELECT entry_id, kind, subject_id, state, priority, force, facts FROM wanted WHERE retention = 1
+UNION ALL SELECT entry_id, kind, subject_id, state, priority, force, facts FROM wanted WHERE retention = 2
 
 -- name: live_of_subjects
 -- Returns the live entries of subjects. $1 account, $2 kinds, $3 subjects, by position. Index: entry_live. Takes no lock.
@@ -48,7 +52,7 @@ FROM dismissed g
 
 -- name: dismiss_failed
 -- Dismisses FAILED entries in the history and updates the answers of orders. $1 account, $2 entry ids, $3 reason (becomes the first note),
--- $4 the database's time, $5 filed at or after (leaves out partitions). Under the lane's lock. Indexes: entry_history_by_id, order_match
+-- $4 the database's time, $5 filed at or after (leaves out partitions). Under the lane's lock. Indexes: entry_history_pkey, order_match
 -- primary key.
 WITH dismissed AS (
   UPDATE entry_history h SET state = 6, notes = CASE WHEN h.notes = '' THEN $3 ELSE $3 || E'\n' || h.notes END, update_time = $4

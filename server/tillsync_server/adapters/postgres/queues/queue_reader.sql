@@ -5,28 +5,39 @@
 -- Indexes: entry_by_state, entry_history_by_state.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+    AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+    AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 1 = ANY ($3::smallint[]) AND q.state = 1 AND q.retention = 0 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 4 = ANY ($3::smallint[]) AND q.state = 4 AND q.retention = 0 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 2 = ANY ($3::smallint[]) AND q.state = 2 AND q.retention = 1 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 3 = ANY ($3::smallint[]) AND q.state = 3 AND q.retention = 1 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 5 = ANY ($3::smallint[]) AND q.state = 5 AND q.retention = 2 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+  (SELECT q.* FROM filtered q
    WHERE 6 = ANY ($3::smallint[]) AND q.state = 6 AND q.retention = 2 ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
@@ -38,17 +49,40 @@ ORDER BY e.entry_id DESC LIMIT $17
 -- Indexes: entry_by_outcome, entry_by_cause, entry_history_by_outcome, entry_history_by_cause.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts; $19 this outcome. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts; $19 this outcome. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
+    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+    AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+    AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, $3, NULL, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.outcome = $19 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.outcome = $19 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, $3, NULL, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.cause = $19 AND q.outcome <> ALL ($4::smallint[]) ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.outcome = $19 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.outcome = $19 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.cause = $19 AND q.outcome <> ALL ($4::smallint[]) ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.cause = $19 AND q.outcome <> ALL ($4::smallint[]) ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.cause = $19 AND q.outcome <> ALL ($4::smallint[]) ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
 
@@ -56,14 +90,31 @@ ORDER BY e.entry_id DESC LIMIT $17
 -- Returns a page of one order's entries, newest first. Indexes: entry_live, entry_history_by_subject.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
+    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+    AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, NULL, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.kind = 3 AND q.subject_id = $7 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.kind = 3 AND q.subject_id = $7 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.kind = 3 AND q.subject_id = $7 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.kind = 3 AND q.subject_id = $7 ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
 
@@ -73,17 +124,40 @@ ORDER BY e.entry_id DESC LIMIT $17
 -- Indexes: entry_by_epos_customer, entry_live, entry_history_by_epos_customer and _by_subject.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
+    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+    AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+    AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, NULL, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.epos_customer_id = $5 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.epos_customer_id = $5 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, NULL, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.kind = 1 AND q.subject_id = $5 AND q.epos_customer_id IS DISTINCT FROM $5 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.epos_customer_id = $5 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.epos_customer_id = $5 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.kind = 1 AND q.subject_id = $5 AND q.epos_customer_id IS DISTINCT FROM $5 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.kind = 1 AND q.subject_id = $5 AND q.epos_customer_id IS DISTINCT FROM $5 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.kind = 1 AND q.subject_id = $5 AND q.epos_customer_id IS DISTINCT FROM $5 ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
 
@@ -91,14 +165,31 @@ ORDER BY e.entry_id DESC LIMIT $17
 -- Returns a page of one shop customer's entries, newest first. Indexes: entry_by_woo_customer, entry_history_by_woo_customer.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
+    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+    AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+    AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, NULL, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.woo_customer_id = $6 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.woo_customer_id = $6 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.woo_customer_id = $6 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.woo_customer_id = $6 ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
 
@@ -107,32 +198,64 @@ ORDER BY e.entry_id DESC LIMIT $17
 -- entry_history_by_account_email, entry_history_by_billing_email.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH filtered AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2
+    AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
+    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+    AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+    AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+    AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+    AND ($11::timestamptz IS NULL OR q.create_time < $11)
+    AND q.entry_id >= $12 AND q.entry_id < $13 AND q.filed_at >= $14 AND q.filed_at < $15 AND q.retention = ANY ($16::smallint[]))
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM (
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
-   WHERE q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 0 AND q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 1 AND q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered q
+   WHERE q.retention = 2 AND q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
 ) AS e
 ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: list_by_text
 -- Returns a page of the entries that contain a text, newest first. It searches the account's newest $20 entries of the time window ($12 to
--- $19). The inner LIMIT stops the planner from reading further. Indexes: entry_pkey, entry_history_by_id.
+-- $19). The inner LIMIT stops the planner from reading further. Indexes: entry_pkey, entry_history_pkey.
 -- $1 account, $2 queue; filters, NULL if not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
--- which leave out partitions; $17 most rows, $18 with attempts. Takes no lock.
+-- which leave out weeks in each arm of one retention; $17 most rows, $18 with attempts. Takes no lock.
+WITH newest AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.entry_id >= $12 AND q.entry_id < $19
+    AND q.filed_at >= $14 AND q.filed_at < $15)
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
-FROM (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.entry_id >= $12 AND q.entry_id < $19
-  AND q.filed_at >= $14 AND q.filed_at < $15 ORDER BY q.entry_id DESC LIMIT $20) AS e
+FROM (
+  (SELECT q.* FROM newest q WHERE q.retention = 0 ORDER BY q.entry_id DESC LIMIT $20)
+  UNION ALL
+  (SELECT q.* FROM newest q WHERE q.retention = 1 ORDER BY q.entry_id DESC LIMIT $20)
+  UNION ALL
+  (SELECT q.* FROM newest q WHERE q.retention = 2 ORDER BY q.entry_id DESC LIMIT $20)
+  ORDER BY entry_id DESC LIMIT $20
+) AS e
 WHERE e.queue = $2
   AND ($3::smallint[] IS NULL OR e.state = ANY ($3))
   AND ($4::smallint[] IS NULL OR e.outcome = ANY ($4) OR e.cause = ANY ($4))
@@ -148,13 +271,16 @@ ORDER BY e.entry_id DESC LIMIT $17
 
 -- name: get
 -- Returns entries by id. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out partitions), $5 with attempts.
--- Indexes: entry_pkey, entry_history_by_id. Takes no lock.
+-- Indexes: entry_pkey, entry_history_pkey. Takes no lock.
+WITH wanted AS NOT MATERIALIZED (
+  SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.entry_id = ANY ($2::uuid[]) AND q.filed_at >= $3 AND q.filed_at < $4)
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $5::boolean THEN e.attempts END AS attempts
-FROM queue_entry e
-WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[]) AND e.filed_at >= $3 AND e.filed_at < $4
+FROM (
+  SELECT q.* FROM wanted q WHERE q.retention = 0 UNION ALL SELECT q.* FROM wanted q WHERE q.retention = 1
+  UNION ALL SELECT q.* FROM wanted q WHERE q.retention = 2) AS e
 
 -- name: of_subject
 -- Returns the newest entries of one subject. $1 account, $2 kind, $3 subject, $4 most rows, $5 with attempts.

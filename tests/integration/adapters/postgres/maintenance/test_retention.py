@@ -18,8 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
 async def partitions(world: EngineWorld) -> set[str]:
     rows = await world.fetch(
-        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-        "WHERE i.inhparent IN ('entry_history_short'::regclass, 'entry_history_long'::regclass)"
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'entry_history'::regclass"
     )
     return {row["relname"] for row in rows}
 

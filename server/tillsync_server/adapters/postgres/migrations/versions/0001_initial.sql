@@ -97,7 +97,8 @@ CREATE INDEX entry_by_woo_customer ON entry (account_id, queue, woo_customer_id,
 CREATE INDEX entry_by_account_email ON entry (account_id, account_email, entry_id DESC) WHERE account_email IS NOT NULL;
 CREATE INDEX entry_by_billing_email ON entry (account_id, billing_email, entry_id DESC) WHERE billing_email IS NOT NULL;
 
--- Finished entries, partitioned by retention (1 short: PROCESSED, SKIPPED; 2 long: FAILED, DISMISSED), then by week of finish_time.
+-- Finished entries, partitioned by retention (1 short: PROCESSED, SKIPPED; 2 long: FAILED, DISMISSED) and week of finish_time. Databases of
+-- release 0.1.0 have two levels of partitions; 0017 changes them.
 CREATE TABLE entry_history (
   account_id text NOT NULL,
   entry_id uuid NOT NULL,
@@ -127,12 +128,10 @@ CREATE TABLE entry_history (
   create_time timestamptz NOT NULL,
   update_time timestamptz NOT NULL,
   finish_time timestamptz NOT NULL,
-  retention smallint NOT NULL CHECK (retention IN (1, 2))
-) PARTITION BY LIST (retention);
-CREATE TABLE entry_history_short PARTITION OF entry_history FOR VALUES IN (1) PARTITION BY RANGE (finish_time);
-CREATE TABLE entry_history_long PARTITION OF entry_history FOR VALUES IN (2) PARTITION BY RANGE (finish_time);
--- finds one entry by its id, and an account's newest entries for the text search
-CREATE INDEX entry_history_by_id ON entry_history (account_id, entry_id);
+  retention smallint NOT NULL CHECK (retention IN (1, 2)),
+  -- finds one entry by its id, and an account's newest entries for the text search
+  PRIMARY KEY (account_id, entry_id, retention, finish_time)
+) PARTITION BY RANGE (retention, finish_time);
 CREATE INDEX entry_history_by_state ON entry_history (account_id, queue, state, entry_id DESC);
 CREATE INDEX entry_history_by_subject ON entry_history (account_id, kind, subject_id, entry_id DESC);
 CREATE INDEX entry_history_by_outcome ON entry_history (account_id, queue, outcome, entry_id DESC);
@@ -333,5 +332,3 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
-
-SELECT ensure_history_partitions(now(), 5);

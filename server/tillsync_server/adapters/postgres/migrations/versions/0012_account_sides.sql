@@ -22,9 +22,10 @@ ALTER TABLE lane ADD COLUMN till_probe_at timestamptz, ADD COLUMN shop_probe_at 
 INSERT INTO account_side (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id)
 SELECT account_id, problem_side, greatest(pause_count, 1), problem_reason, problem_text, problem_since, problem_entry_id
 FROM lane WHERE problem_reason IS NOT NULL AND problem_side IS NOT NULL;
-UPDATE lane SET till_probe_at = CASE problem_side WHEN 1 THEN coalesce(paused_until, now()) END,
-  shop_probe_at = CASE problem_side WHEN 2 THEN coalesce(paused_until, now()) END, next_run_at = least(next_run_at, now())
-WHERE problem_reason IS NOT NULL AND problem_side IS NOT NULL;
+WITH clock AS MATERIALIZED (SELECT now() AS at)
+UPDATE lane SET till_probe_at = CASE WHEN problem_side = 1 THEN coalesce(paused_until, clock.at) END,
+  shop_probe_at = CASE WHEN problem_side = 2 THEN coalesce(paused_until, clock.at) END, next_run_at = least(next_run_at, clock.at)
+FROM clock WHERE problem_reason IS NOT NULL AND problem_side IS NOT NULL;
 CREATE INDEX lane_probe ON lane (next_probe_at) WHERE lease_expires_at IS NULL AND next_probe_at < 'infinity';
 CREATE INDEX entry_due_by_queue ON entry (account_id, queue, priority, due_at, entry_id) WHERE state = 1;
 

@@ -9,7 +9,8 @@ ALTER TABLE lane ADD COLUMN due_from timestamptz NOT NULL DEFAULT '-infinity';
 -- Each lease, release and wake-up makes a version of the lane and an entry in each index. With the token in the key, look-ups by account
 -- and token, and the check for duplicates, read only the versions of one lease. An account has one lane: the lane is inserted only together
 -- with its account, whose key is unique.
-ALTER TABLE lane DROP CONSTRAINT lane_pkey, ADD CONSTRAINT lane_pkey PRIMARY KEY (account_id, lease_token);
+ALTER TABLE lane DROP CONSTRAINT lane_pkey;
+ALTER TABLE lane ADD CONSTRAINT lane_pkey PRIMARY KEY (account_id, lease_token);
 
 -- The functions below that read `entry` and `lane` forbid sorts and bitmaps, so that only the index with the order can be used. The planner
 -- counts live rows, finds one or two, and would otherwise use any index of the account, with every dead entry in it.
