@@ -39,16 +39,17 @@ def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
     handlers, root_level = list(root.handlers), root.level
     chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc")}
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    before = structlog.get_config()
     made = CapturedLines()
     configure_logging(level, stream=made.stream)
     made.handler = root.handlers[-1]
     try:
         yield made
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
         logging.captureWarnings(False)
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
         root.handlers[:] = handlers
         root.setLevel(root_level)
-        for name, before in chatty.items():
-            logging.getLogger(name).setLevel(before)
+        for name, chatty_level in chatty.items():
+            logging.getLogger(name).setLevel(chatty_level)

@@ -87,6 +87,7 @@ OF_EVERY_REQUEST = {
     "tillsync_bridge_minute",
     "tillsync_bridge_hourly",
     "tillsync_bridge_daily",
+    "tillsync_bridge_due",
     "tillsync_bridge_drain",
     "tillsync_bridge_backfill",
     "tillsync_bridge_roles",

@@ -130,7 +130,13 @@ async def test_plugin_loads_without_woocommerce_where_requires_plugins_is_ignore
         assert reply.status in (200, 401, 403), (path, reply.text[:300])
     page = await wp_site.request("GET", "/wp-admin/plugins.php", session=session)
     assert "Tillsync Bridge needs WooCommerce" in page.text
-    for hook in ("tillsync_bridge_minute", "tillsync_bridge_hourly", "tillsync_bridge_daily", "tillsync_bridge_drain"):
+    for hook in (
+        "tillsync_bridge_minute",
+        "tillsync_bridge_due",
+        "tillsync_bridge_hourly",
+        "tillsync_bridge_daily",
+        "tillsync_bridge_drain",
+    ):
         await wp_site.php("do_action( $hook );", hook=hook)
     with pytest.raises(PhpError):
         await wp_site.php("return wc_get_order( 1 );")

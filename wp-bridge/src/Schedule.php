@@ -22,6 +22,9 @@ final class Schedule {
 	/** Cron event, every minute. It drains the outbox even when no earlier request has scheduled a drain. */
 	public const MINUTE = 'tillsync_bridge_minute';
 
+	/** Cron event at the time at which the next row of the outbox is due. It drains the outbox. */
+	public const DUE = 'tillsync_bridge_due';
+
 	/** Cron event, every hour. It runs the sweep for orders that the order hook missed. */
 	public const HOURLY = 'tillsync_bridge_hourly';
 
@@ -37,7 +40,7 @@ final class Schedule {
 	/** Action that grants and revokes roles, a portion at a time. */
 	public const ROLES = 'tillsync_bridge_roles';
 
-	private const CRON = array( self::MINUTE, self::HOURLY, self::DAILY );
+	private const CRON = array( self::MINUTE, self::DUE, self::HOURLY, self::DAILY );
 
 	/**
 	 * Adds a schedule of one minute; WordPress has none below an hour. The label is not translated, because this filter may run before
@@ -59,6 +62,31 @@ final class Schedule {
 			if ( ! wp_next_scheduled( $hook ) ) {
 				wp_schedule_event( time() + 60, $every, $hook );
 			}
+		}
+	}
+
+	/**
+	 * Makes WordPress's cron drain the outbox at that time or earlier. WordPress refuses an event within ten minutes of another one of its
+	 * hook, so an event for a later time is moved. It reads one autoloaded option, and writes only when no event is early enough.
+	 */
+	public static function due_at( int $time ): void {
+		$next = wp_next_scheduled( self::DUE );
+		if ( is_int( $next ) && $next <= $time ) {
+			return;
+		}
+		if ( is_int( $next ) ) {
+			wp_unschedule_event( $next, self::DUE );
+		}
+		wp_schedule_single_event( $time, self::DUE );
+	}
+
+	/**
+	 * Starts WordPress's cron in a request of its own, as a visitor's page does when an event is due. It does not wait for that request. A
+	 * shop that has switched this off runs its cron by a clock of its own.
+	 */
+	public static function start_cron(): void {
+		if ( ! defined( 'DISABLE_WP_CRON' ) || ! DISABLE_WP_CRON ) {
+			spawn_cron();
 		}
 	}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tillsync_sandbox.shop.stored import BridgeValues, ShopEvent
+from tillsync_sandbox.shop.stored import BridgeValues, EventAnswer, ShopEvent
 
 _INT64_MAX = 2**63 - 1
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
@@ -127,7 +127,19 @@ def event_item(item: object, known_types: Sequence[str], *, strict: bool = False
         state=_text(fields, "state"),
         outcome=_text(fields, "outcome"),
         held_count=held_count,
+        answer=_answer(fields.get("answer")),
     )
+
+
+def _answer(answer: object) -> EventAnswer | None:
+    if answer is None:
+        return None
+    if not isinstance(answer, dict):
+        raise InvalidFieldError("answer")
+    causes, note_count = answer.get("causes"), answer.get("note_count")
+    if not isinstance(causes, list) or isinstance(note_count, bool) or not isinstance(note_count, int):
+        raise InvalidFieldError("answer")
+    return EventAnswer(_text(answer, "comment"), tuple(causes), _text(answer, "epos_customer_id"), note_count)
 
 
 def int64(fields: dict[str, Any], name: str) -> int:

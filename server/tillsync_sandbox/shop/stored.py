@@ -80,6 +80,16 @@ class TypeRow:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EventAnswer:
+    """The answer of an order as an event carries it, without its notes."""
+
+    comment: str
+    causes: tuple[str, ...]
+    epos_customer_id: str
+    note_count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopEvent:
     """An event of the service that the bridge has applied."""
@@ -92,6 +102,7 @@ class ShopEvent:
     state: str
     outcome: str
     held_count: int
+    answer: EventAnswer | None = None
 
 
 class ShopStore:

@@ -1,7 +1,7 @@
 """Order events for shops with a bridge: a durable outbox, and the receiver in the shop.
 
-Each order has one subject (``order:1042``) and at most one waiting event, because a newer event replaces an older one. An event contains no
-texts. Its receiver asks for the order's answer.
+Each order has one subject (``order:1042``) and at most one waiting event, because a newer event replaces an older one. An event carries the
+order's answer as far as the answer names no person. Its receiver asks for the notes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.enums import EntryState, Outcome
-from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
 from tillsync_server.ports.till import WritePermit
 
 MAX_EVENTS = 500
@@ -29,8 +29,21 @@ class EventType(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventAnswer:
+    """The order's answer without its notes, because a note may name a person. ``cause``: the further code under a headline."""
+
+    comment: str
+    cause: Outcome | None = None
+    epos_customer_id: EposCustomerId | None = None
+    note_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
-    """``sequence`` rises for each account and subject, and is never reset. ``entry_id`` None: the person was erased meanwhile."""
+    """``sequence`` rises for each account and subject, and is never reset. ``entry_id`` None: the person was erased meanwhile.
+
+    ``answer`` None: the order runs again, or its answer is no longer that of the event.
+    """
 
     order_id: OrderId
     sequence: int
@@ -38,6 +51,7 @@ class OrderEvent:
     entry_id: EntryId | None
     state: EntryState
     outcome: Outcome | None
+    answer: EventAnswer | None = None
 
     @property
     def subject(self) -> str:

@@ -83,6 +83,7 @@ final class EveryRequest {
 	private static function add_shop( LazyHooks $hooks ): void {
 		$hooks->action( 'woocommerce_order_status_changed', array( OrderHook::class, 'changed' ), 10, 4 );
 		$hooks->action( Schedule::DRAIN, array( Drain::class, 'run' ), 10, 0 );
+		$hooks->action( Schedule::DUE, array( Drain::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( DrainJob::class, 'minute' ), 10, 0 );
 		$hooks->action( Schedule::HOURLY, array( Sweep::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::BACKFILL, array( Backfill::class, 'run_portion' ), 10, 0 );

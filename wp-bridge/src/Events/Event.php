@@ -9,15 +9,20 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Events;
 
+use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Rest\WireFields;
 
-/** Carries codes and no texts. The drain fetches the answer of the order. */
+/** Carries codes, and the answer of the order without its notes, because a note may name a person. The drain fetches the notes. */
 final class Event {
 
 	public const ORDER_FINISHED  = 'order.finished';
 	public const DECISION_NEEDED = 'decision.needed';
 	public const DECISION_CLOSED = 'decision.closed';
+
+	/** Prefixes of the contract's codes. An event carries the codes without them. */
+	private const STATE   = 'ENTRY_STATE_';
+	private const OUTCOME = 'OUTCOME_';
 
 	private const TYPES = array( self::ORDER_FINISHED, self::DECISION_NEEDED, self::DECISION_CLOSED );
 
@@ -32,7 +37,11 @@ final class Event {
 		public readonly string $state,
 		public readonly string $outcome,
 		/** Number of the account's orders that wait for a person. */
-		public readonly int $held_count
+		public readonly int $held_count,
+		/** The order's answer. Null: the order runs again, or the service did not send it. */
+		public readonly ?Answer $answer,
+		/** Number of the answer's notes, which the event does not carry. */
+		public readonly int $note_count
 	) {}
 
 	/**
@@ -46,16 +55,31 @@ final class Event {
 			throw new InvalidField( 'type' );
 		}
 		$held_count = $fields->integer( 'held_count', 0 );
-		return new self(
-			$fields->matching( 'event_id', '/^[\x21-\x7e]{1,64}$/D' ),
-			$fields->matching( 'subject', '/^[\x21-\x7e]{1,100}$/D' ),
-			$fields->int64( 'sequence' ),
-			$type,
-			$fields->matching( 'entry_id', '/^[\x21-\x7e]{0,64}$/D' ),
-			$fields->matching( 'state', '/^[A-Za-z_]{0,40}$/D' ),
-			$fields->matching( 'outcome', '/^[A-Za-z_]{0,60}$/D' ),
-			$held_count
-		);
+		$event_id   = $fields->matching( 'event_id', '/^[\x21-\x7e]{1,64}$/D' );
+		$subject    = $fields->matching( 'subject', '/^[\x21-\x7e]{1,100}$/D' );
+		$sequence   = $fields->int64( 'sequence' );
+		$entry_id   = $fields->matching( 'entry_id', '/^[\x21-\x7e]{0,64}$/D' );
+		$state      = $fields->matching( 'state', '/^[A-Za-z_]{0,40}$/D' );
+		$outcome    = $fields->matching( 'outcome', '/^[A-Za-z_]{0,60}$/D' );
+		$answer     = null;
+		$note_count = 0;
+		if ( $fields->has( 'answer' ) ) {
+			try {
+				$parts      = $fields->object( 'answer' );
+				$answer     = self::read_answer( $parts, $entry_id, $state, $outcome );
+				$note_count = $parts->integer( 'note_count', 0 );
+			} catch ( InvalidField $error ) {
+				// The service then sends the event without its answer.
+				throw new InvalidField( 'answer' );
+			}
+		}
+		return new self( $event_id, $subject, $sequence, $type, $entry_id, $state, $outcome, $held_count, $answer, $note_count );
+	}
+
+	/** @throws InvalidField */
+	private static function read_answer( WireFields $parts, string $entry_id, string $state, string $outcome ): Answer {
+		$causes = array_map( static fn( string $cause ) => self::OUTCOME . $cause, $parts->texts( 'causes' ) );
+		return new Answer( $entry_id, self::STATE . $state, self::OUTCOME . $outcome, $parts->text( 'comment' ), array(), $causes, $parts->matching( 'epos_customer_id', '/^[0-9]{1,19}$/D' ) );
 	}
 
 	/** Returns the id of the event's order, or null for another subject. */

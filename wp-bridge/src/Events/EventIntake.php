@@ -18,14 +18,16 @@ use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\SafeCall;
 
 /**
- * Stores events from the service. An event only makes its order due, and the drain fetches the answer. The order is made due before the
- * sequence is stored, so after a crash in between the service sends the event again.
+ * Stores events from the service. An event makes its order due, and then its answer is stored. The order is made due before the sequence is
+ * stored, so after a crash in between the service sends the event again. The answer is stored after the sequence, so an error in a hook of
+ * another plugin does not stop the events behind it.
  */
 class EventIntake {
 
 	public function __construct(
 		private readonly EventTable $event_table,
 		private readonly HeldCount $held_count,
+		private readonly AnswerIntake $answer_intake,
 		private readonly DrainTimer $drain_timer,
 		private readonly Outbox $outbox,
 		private readonly Clock $clock,
@@ -87,14 +89,22 @@ class EventIntake {
 
 	/** @param Event[] $events The newest event of each subject. */
 	private function after( array $events ): void {
-		SafeCall::run( $this->log, 'drain after events', fn() => $this->drain_timer->now() );
+		SafeCall::run(
+			$this->log,
+			'answers of events',
+			function () use ( $events ): void {
+				if ( $this->answer_intake->store( $events ) ) {
+					$this->drain_timer->start();
+				}
+			}
+		);
 		SafeCall::run(
 			$this->log,
 			'tillsync_events_taken',
 			static function () use ( $events ): void {
 				/**
-				 * Fires after the service has reported orders that finished, wait for a person, or no longer wait. The drain then fetches
-				 * their answers (`tillsync_order_answered`).
+				 * Fires after the service has reported orders that finished, wait for a person, or no longer wait. Their answers are stored
+				 * before, or the drain fetches them (`tillsync_order_answered`).
 				 *
 				 * @param array<int, array{order_id: int|null, type: string, state: string, outcome: string, held_count: int}> $events The
 				 * newest event of each order.

@@ -32,6 +32,14 @@ final class AnswerTexts {
 		}
 	}
 
+	/** Returns when a waiting order is sent. A drain starts with the next run of cron after the due time. */
+	public static function send_time( int $due_at ): string {
+		return $due_at > time()
+			/* translators: %s: time of day, with seconds */
+			? sprintf( __( 'Will be sent at %s, or within a minute after that.', 'tillsync-bridge' ), wp_date( 'H:i:s', $due_at ) )
+			: __( 'Will be sent within a minute or two.', 'tillsync-bridge' );
+	}
+
 	/** @param string $state State of an outbox row. */
 	public static function row( string $state ): string {
 		switch ( $state ) {

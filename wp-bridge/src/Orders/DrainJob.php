@@ -17,8 +17,8 @@ use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Log;
 
 /**
- * Starts drains through Action Scheduler. A drain schedules the next one, and wp-admin pages schedule one when rows are due, because Action
- * Scheduler's async runner starts only there. A cron event every minute is the fallback. It costs one read when nothing is due.
+ * Starts drains. A drain schedules the next one. Pages of wp-admin schedule one when rows are due, because they also start Action
+ * Scheduler's async runner. A cron event every minute is the fallback. It costs one read when nothing is due.
  */
 final class DrainJob {
 

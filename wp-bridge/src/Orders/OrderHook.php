@@ -9,17 +9,19 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\Schedule;
 
 /**
- * Adds an order to the outbox when it changes to a chosen status. It runs in a shopper's request, so it executes one INSERT and nothing
- * else. It reads no facts, which may not be final, schedules nothing and sends no request. It uses woocommerce_order_status_changed only,
- * because woocommerce_new_order fires for drafts.
+ * Adds an order to the outbox when it changes to a chosen status. It runs in a shopper's request, so it executes one INSERT, and one UPDATE
+ * when cron has no drain for that time yet. It reads no facts, which may not be final, and sends no request. It uses
+ * woocommerce_order_status_changed only, because woocommerce_new_order fires for drafts.
  */
 final class OrderHook {
 
-	public function __construct( private readonly Outbox $outbox, private readonly Log $log ) {}
+	public function __construct( private readonly Outbox $outbox, private readonly Clock $clock, private readonly Log $log ) {}
 
 	/**
 	 * Checks its arguments, because other plugins fire the hook with any values.
@@ -38,6 +40,8 @@ final class OrderHook {
 		}
 		if ( ! $this->outbox->add( (int) $order_id ) ) {
 			$this->log->error( sprintf( 'order %d could not be noted in the outbox: the hourly sweep will find it', (int) $order_id ) );
+			return;
 		}
+		Schedule::due_at( $this->clock->now() + Outbox::SEND_DELAY_SECONDS );
 	}
 }

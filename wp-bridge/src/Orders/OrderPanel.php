@@ -100,7 +100,7 @@ final class OrderPanel {
 			/* translators: 1: why, 2: time of day */
 			return sprintf( __( 'Not sent yet: %1$s Next try at %2$s.', 'tillsync-bridge' ), $row->reason, wp_date( (string) get_option( 'time_format', 'H:i' ), $row->due_at ) );
 		}
-		return __( 'Waiting to be sent to the service.', 'tillsync-bridge' );
+		return AnswerTexts::send_time( $row->due_at );
 	}
 
 	private static function answer( Answer $answer, int $at ): string {

@@ -140,6 +140,27 @@ final class WireFields {
 	}
 
 	/**
+	 * Returns the fields of an object. A field of it that is invalid is named by its own name.
+	 *
+	 * @throws InvalidField
+	 */
+	public function object( string $name ): self {
+		return self::of( $this->fields[ $name ] ?? null, $name );
+	}
+
+	/**
+	 * @return string[]
+	 * @throws InvalidField
+	 */
+	public function texts( string $name ): array {
+		$texts = $this->fields[ $name ] ?? null;
+		if ( ! is_array( $texts ) || ! array_is_list( $texts ) || $texts !== array_filter( $texts, 'is_string' ) ) {
+			throw new InvalidField( $name );
+		}
+		return $texts;
+	}
+
+	/**
 	 * Returns a text that matches a pattern. Codes and ids need it, because their columns have a limited length.
 	 *
 	 * @throws InvalidField

@@ -93,7 +93,7 @@ class OutboxList {
 			'state'       => OutboxRow::FAILED === $row->state ? 'failed' : 'waiting',
 			'state_label' => AnswerTexts::row( $row->state ),
 			'where'       => __( 'Has not left the shop', 'tillsync-bridge' ),
-			'reason'      => '' !== $row->reason ? $row->reason : __( 'Waiting to be sent to the service.', 'tillsync-bridge' ),
+			'reason'      => '' !== $row->reason ? $row->reason : AnswerTexts::send_time( $row->due_at ),
 			'attempts'    => $row->attempts,
 			'created'     => QueueRow::at( $row->created_at ),
 			'next_try'    => OutboxRow::WAITING === $row->state ? QueueRow::at( $row->due_at ) : '',

@@ -106,9 +106,13 @@ class BridgeClient:
     async def probe(self) -> None:
         await self.status()
 
+    @property
+    def known_api(self) -> int | None:
+        """The bridge's version of the wire. None: this process has not read it yet."""
+        return self._knowledge.api
+
     async def _api(self) -> int:
-        known = self._knowledge.api
-        return known if known is not None else (await self.status()).api
+        return self.known_api if self.known_api is not None else (await self.status()).api
 
     async def _write(self, batch: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         """Sends one batch. When the shop refuses its size, it lowers ``max_batch`` and returns no results."""

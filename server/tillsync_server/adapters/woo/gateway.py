@@ -57,7 +57,9 @@ class WooGateway:
                 return KeysClient(requests, knowledge, self._settings, signer.secrets, self._clock)
 
     def event_receiver(self, account: Account) -> EventReceiver:
-        return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._site_knowledge.of(account)))
+        knowledge = self._site_knowledge.of(account)
+        requests = self._requests(account, BridgeSigner(account.shop.bridge_secret), knowledge)
+        return BridgeEvents(requests, BridgeClient(requests, knowledge))
 
     async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))

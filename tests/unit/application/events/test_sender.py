@@ -17,8 +17,9 @@ from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable, Unreadable
-from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId, new_entry_id
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, TillId, new_entry_id
 from tillsync_server.ports.events import (
+    EventAnswer,
     EventResult,
     EventStatus,
     EventType,
@@ -182,7 +183,9 @@ async def test_account_deleted_meanwhile_is_released_without_a_request() -> None
 
 def test_event_item_has_the_fields_of_the_wire_format() -> None:
     entry_id = new_entry_id()
-    assert event_item(an_event(1042, 7, entry_id), 3) == {
+    answer = EventAnswer(comment="Matched  by email", cause=Outcome.MATCHED_LINK, epos_customer_id=EposCustomerId(501), note_count=2)
+    event = replace(an_event(1042, 7, entry_id), answer=answer)
+    fields = {
         "event_id": "order:1042:7",
         "subject": "order:1042",
         "sequence": "7",
@@ -192,6 +195,15 @@ def test_event_item_has_the_fields_of_the_wire_format() -> None:
         "outcome": "MATCHED_EMAIL",
         "held_count": 3,
     }
+    assert event_item(event, 3, takes_answers=False) == fields
+    answer_fields = {"comment": "Matched by email", "causes": ["MATCHED_LINK"], "epos_customer_id": "501", "note_count": 2}
+    assert event_item(event, 3, takes_answers=True) == {**fields, "answer": answer_fields}
+
+
+def test_event_item_has_no_code_and_no_answer_of_a_later_release() -> None:
+    event = replace(an_event(1042, 7), outcome=Outcome(9_999), answer=EventAnswer(comment="A later text"))
+    item = event_item(event, 3, takes_answers=True)
+    assert (item["outcome"], "answer" in item) == ("", False)
 
 
 @pytest.mark.parametrize(

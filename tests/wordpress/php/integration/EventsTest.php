@@ -7,9 +7,11 @@ use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Orders\Answers;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Orders\SilentQueries;
+use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Services;
 
@@ -59,6 +61,82 @@ final class EventsTest extends SiteTestCase {
 		$this->assertLessThanOrEqual( time(), $outbox->find( 6 )->due_at );
 		$this->assertSame( 4, $this->services->get( HeldCount::class )->get() );
 		$this->assertNotNull( $row );
+	}
+
+	/**
+	 * @param array<string, mixed> $more
+	 * @return array<string, mixed>
+	 */
+	private static function answer( array $more = array() ): array {
+		return $more + array( 'comment' => 'Matched by email', 'causes' => array(), 'epos_customer_id' => '501', 'note_count' => 0 );
+	}
+
+	private function sent_order(): int {
+		$order = $this->order( 'completed' )->get_id();
+		$this->services->get( Outbox::class )->request_poll( $order );
+		return $order;
+	}
+
+	public function test_an_answer_of_an_event_is_stored_at_once(): void {
+		$order = $this->sent_order();
+		$calls = $this->calls_of( 'tillsync_order_answered' );
+		$this->store_events( self::event( "order:{$order}", '1', array( 'answer' => self::answer( array( 'causes' => array( 'MATCHED_LINK' ) ) ) ) ) );
+		$stored = $this->services->get( Answers::class )->of( wc_get_order( $order ) );
+		$this->assertSame( array( 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', array( 'OUTCOME_MATCHED_LINK' ), '501', 'entry' ), array( $stored->state, $stored->outcome, $stored->comment, $stored->causes, $stored->epos_customer_id, $stored->entry_id ) );
+		$this->assertSame( OutboxRow::DONE, $this->services->get( Outbox::class )->find( $order )->state );
+		$this->assertCount( 1, $calls );
+	}
+
+	public function test_notes_of_a_matched_order_are_fetched_after_its_answer(): void {
+		$order = $this->sent_order();
+		$this->store_events( self::event( "order:{$order}", '1', array( 'answer' => self::answer( array( 'note_count' => 1 ) ) ) ) );
+		$this->assertSame( '501', $this->services->get( Answers::class )->of( wc_get_order( $order ) )->epos_customer_id );
+		$row = $this->services->get( Outbox::class )->find( $order );
+		$this->assertSame( array( OutboxRow::SENT, '', 'entry' ), array( $row->state, $row->claim_token, $row->entry_id ) );
+		$this->assertLessThanOrEqual( time(), $row->due_at );
+		$this->assertNotFalse( wp_next_scheduled( Schedule::DUE ) );
+	}
+
+	public function test_answers_that_an_event_may_not_store_are_fetched(): void {
+		$outbox  = $this->services->get( Outbox::class );
+		$held    = $this->sent_order();
+		$waiting = $this->order( 'completed' )->get_id();
+		$claimed = $this->sent_order();
+		$outbox->add( $waiting );
+		$outbox->claim_one( $claimed, 60 );
+		$answer = array( 'answer' => self::answer() );
+		$this->store_events(
+			self::event( "order:{$held}", '1', array( 'type' => 'decision.needed', 'state' => 'HELD', 'outcome' => 'DUPLICATE_EMAIL', 'answer' => self::answer( array( 'note_count' => 2 ) ) ) ),
+			self::event( "order:{$waiting}", '1', $answer ),
+			self::event( "order:{$claimed}", '1', $answer )
+		);
+		foreach ( array( $held, $waiting, $claimed ) as $order ) {
+			$this->assertNull( $this->services->get( Answers::class )->of( wc_get_order( $order ) ) );
+		}
+		$this->assertSame( array( OutboxRow::SENT, OutboxRow::WAITING, OutboxRow::SENT ), array( $outbox->find( $held )->state, $outbox->find( $waiting )->state, $outbox->find( $claimed )->state ) );
+		$this->assertSame( '', $outbox->find( $waiting )->claim_token );
+	}
+
+	public function test_an_error_in_a_hook_of_another_plugin_stops_no_event(): void {
+		$orders = array( $this->sent_order(), $this->sent_order() );
+		add_action(
+			'tillsync_order_answered',
+			static function () {
+				throw new \RuntimeException( 'another plugin' );
+			}
+		);
+		$results = $this->store_events( ...array_map( static fn( int $order ) => self::event( "order:{$order}", '1', array( 'answer' => self::answer() ) ), $orders ) );
+		$this->assertSame( array( 'updated', 'updated' ), array_column( $results, 'status' ) );
+		foreach ( $orders as $order ) {
+			$this->assertSame( '501', $this->services->get( Answers::class )->of( wc_get_order( $order ) )->epos_customer_id );
+		}
+	}
+
+	public function test_an_unreadable_answer_is_named_as_a_whole(): void {
+		foreach ( array( 'text', self::answer( array( 'causes' => 'one' ) ), self::answer( array( 'epos_customer_id' => 501 ) ), self::answer( array( 'note_count' => -1 ) ) ) as $answer ) {
+			$result = $this->store_events( self::event( 'order:6', '1', array( 'answer' => $answer ) ) )[0];
+			$this->assertSame( array( 'invalid', 'answer' ), array( $result['status'], $result['field'] ) );
+		}
 	}
 
 	/** @group catches:older-events-change-nothing */

@@ -46,7 +46,8 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertNull( $this->services->get( Outbox::class )->find( $other->get_id() ), 'another order of that id' );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
 		$this->advance( 1 );
-		$this->assertSame( array( 1, 0 ), array( $this->drain()->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
+		$report = $this->drain();
+		$this->assertSame( array( '', 0, 1, 0 ), array( $report->stopped_by, $report->failed_calls, $report->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
 		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Alert $alert ) => $alert->key, $this->services->get( Alerts::class )->all() ) );
 	}
 

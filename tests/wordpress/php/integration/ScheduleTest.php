@@ -26,6 +26,17 @@ final class ScheduleTest extends SiteTestCase {
 		}
 	}
 
+	public function test_cron_drains_at_the_earliest_requested_time(): void {
+		$now = time();
+		foreach ( array( array( 30, 30 ), array( 300, 30 ), array( 7200, 30 ), array( 5, 5 ), array( 0, 0 ), array( 30, 0 ) ) as list( $wanted, $next ) ) {
+			Schedule::due_at( $now + $wanted );
+			$this->assertSame( $now + $next, wp_next_scheduled( Schedule::DUE ) );
+		}
+		$this->assertCount( 1, array_filter( _get_cron_array(), static fn( array $hooks ) => isset( $hooks[ Schedule::DUE ] ) ) );
+		Schedule::clear_all();
+		$this->assertFalse( wp_next_scheduled( Schedule::DUE ) );
+	}
+
 	public function test_actions_of_other_hooks_and_groups_are_not_changed(): void {
 		$now = time();
 		as_schedule_single_action( $now + 100, Schedule::DRAIN, array(), 'of-another-plugin' );

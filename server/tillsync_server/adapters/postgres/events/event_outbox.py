@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import asyncpg
+
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryState, Outcome
-from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.ports.events import AcknowledgedEvent, EventLease, EventType, OrderEvent, RefusedEvent, WaitingEvents
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
+from tillsync_server.ports.events import (
+    AcknowledgedEvent,
+    EventAnswer,
+    EventLease,
+    EventType,
+    OrderEvent,
+    RefusedEvent,
+    WaitingEvents,
+)
 
 _CLAIM = load("events/claim")
 _SECONDS_UNTIL_DUE = load("events/seconds_until_due")
@@ -49,6 +59,7 @@ class PostgresEvents:
                 entry_id=None if row["entry_id"] is None else EntryId(row["entry_id"]),
                 state=EntryState(row["state"]),
                 outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+                answer=_answer(row) if row["is_answered"] else None,
             )
             for row in rows
         )
@@ -77,3 +88,12 @@ class PostgresEvents:
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
         async with self._database.acquire() as connection:
             await connection.execute(_RELEASE, lease.account_id, lease.token, failures, delay_seconds)
+
+
+def _answer(row: asyncpg.Record) -> EventAnswer:
+    return EventAnswer(
+        comment=row["comment"],
+        cause=None if row["cause"] is None else Outcome(row["cause"]),
+        epos_customer_id=None if row["epos_customer_id"] is None else EposCustomerId(row["epos_customer_id"]),
+        note_count=row["notes"].count("\n") + 1 if row["notes"] else 0,
+    )

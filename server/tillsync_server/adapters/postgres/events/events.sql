@@ -123,12 +123,15 @@ JOIN account a ON a.account_id = w.account_id AND a.shop_bridge_secret IS NOT NU
 LEFT JOIN event_delivery d ON d.account_id = w.account_id
 
 -- name: waiting
--- Returns the longest waiting events of an account, each with the number of held orders. $1 account, $2 most rows, $3 cap of counted
--- orders. Takes no lock. Indexes: order_event_waiting, entry_by_state (not read if no event waits).
-SELECT order_id, sequence, type, entry_id, state, outcome,
+-- Returns the longest waiting events of an account, each with the number of held orders and with its order's answer. is_answered: the
+-- answer is still that of the event. $1 account, $2 most rows, $3 cap of counted orders. Takes no lock. Indexes: order_event_waiting,
+-- order_match primary key, entry_by_state (not read if no event waits).
+SELECT o.order_id, o.sequence, o.type, o.entry_id, o.state, o.outcome, m.comment, m.cause, m.notes, m.epos_customer_id,
+  m.state <> 1 AND m.entry_id = o.entry_id AND m.state = o.state AND m.outcome = o.outcome AS is_answered,
   (SELECT count(*) FROM (SELECT FROM entry WHERE entry.account_id = $1 AND queue = 2 AND entry.state = 4 LIMIT $3) AS held) AS held_count
-FROM order_event
-WHERE account_id = $1 AND sequence > delivered ORDER BY event_time, order_id LIMIT $2
+FROM order_event o
+LEFT JOIN order_match m ON m.account_id = o.account_id AND m.order_id = o.order_id
+WHERE o.account_id = $1 AND o.sequence > o.delivered ORDER BY o.event_time, o.order_id LIMIT $2
 
 -- name: send_now
 -- Makes a shop's events due at once, after a change of the way to the shop. $1 account, $2 the database's time. Under the lane's lock.

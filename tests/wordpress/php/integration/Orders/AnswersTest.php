@@ -88,7 +88,7 @@ final class AnswersTest extends BridgeTestCase {
 		$panel = $this->services->get( OrderPanel::class );
 		$this->assertStringContainsString( 'not sent', $panel->html( $order ) );
 		$this->services->get( Outbox::class )->add( $order->get_id() );
-		$this->assertStringContainsString( 'Waiting to be sent', $panel->html( $order ) );
+		$this->assertStringContainsString( 'Will be sent at', $panel->html( $order ) );
 		$this->answers()->store( $order->get_id(), self::answer( Answer::HELD, 'We could not <script>', '0', array( '3 & 4' ) ) );
 		$html = $panel->html( wc_get_order( $order->get_id() ) );
 		$this->assertStringContainsString( 'We could not &lt;script&gt;', $html );

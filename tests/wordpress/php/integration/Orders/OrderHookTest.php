@@ -5,6 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Orders\ChosenStatuses;
 use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
@@ -21,11 +22,12 @@ final class OrderHookTest extends BridgeTestCase {
 		$this->fail( 'the plugin has not registered its hook' );
 	}
 
-	public function test_the_hook_runs_one_insert_and_no_other_query(): void {
+	public function test_the_hook_runs_one_insert_and_schedules_cron_once(): void {
 		global $wpdb;
 		$this->connect();
 		wp_load_alloptions();
 		$order    = $this->order( 'pending' );
+		$second   = $this->order( 'pending' );
 		$callback = $this->plugin_callback();
 		$queries = array();
 		add_filter(
@@ -36,8 +38,16 @@ final class OrderHookTest extends BridgeTestCase {
 			}
 		);
 		$callback( $order->get_id(), 'pending', 'processing', $order );
-		$this->assertCount( 1, $queries, implode( "\n", $queries ) );
-		$this->assertStringStartsWith( 'INSERT INTO ' . $this->services->get( Tables::class )->outbox(), ltrim( $queries[0] ) );
+		$insert = 'INSERT INTO ' . $this->services->get( Tables::class )->outbox();
+		$this->assertCount( 2, $queries, implode( "\n", $queries ) );
+		$this->assertStringStartsWith( $insert, ltrim( $queries[0] ) );
+		$this->assertStringContainsString( "WHERE `option_name` = 'cron'", $queries[1] );
+		$due = wp_next_scheduled( Schedule::DUE );
+		$this->assertEqualsWithDelta( time() + Outbox::SEND_DELAY_SECONDS, $due, 5 );
+		$callback( $second->get_id(), 'pending', 'processing', $second );
+		$this->assertCount( 3, $queries, 'cron drains both orders' );
+		$this->assertStringStartsWith( $insert, ltrim( $queries[2] ) );
+		$this->assertSame( $due, wp_next_scheduled( Schedule::DUE ) );
 		$this->assertSame( array(), $this->service->calls );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		unset( $wpdb );
