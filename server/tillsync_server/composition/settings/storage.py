@@ -21,7 +21,7 @@ class StorageSettings(EnvironmentSettings):
     database_url: SecretStr | None = setting(
         None,
         "DATABASE_URL",
-        "PostgreSQL 15 to 18, postgresql://user:password@host/database; may name several hosts with target_session_attrs=read-write. "
+        "PostgreSQL 15 to 18, postgresql://user:password@host/database; may name several hosts, of which the service uses the primary. "
         "Direct connections or session pooling only. Without it the service uses the embedded PostgreSQL.",
         shown="the embedded PostgreSQL",
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Connection, Database
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.domain.ids import AccountId, EntryId
 
@@ -135,7 +135,7 @@ class PostgresNotifications:
                 else:
                     async with self._database.acquire() as connection:
                         await self._notify(connection, payloads)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except (asyncpg.PostgresError, *DATABASE_GONE) as error:
                 _LOG.warning("notify_failed", error=type(error).__name__)  # the notifications are lost, and polling finds their work
             await asyncio.sleep(_BUSY_INTERVAL_SECONDS if is_busy else _MIN_INTERVAL_SECONDS)
 
@@ -161,7 +161,7 @@ class PostgresNotifications:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with contextlib.suppress(asyncpg.PostgresError, *DATABASE_GONE):
                 connection = await self._database.connect()
                 try:
                     lost = asyncio.Event()
@@ -176,7 +176,7 @@ class PostgresNotifications:
                 finally:
                     self._connection = None
                     self.listening.clear()
-                    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                    with contextlib.suppress(asyncpg.PostgresError, *DATABASE_GONE):
                         await connection.close(timeout=1)
             await asyncio.sleep(_RECONNECT_SECONDS)
 

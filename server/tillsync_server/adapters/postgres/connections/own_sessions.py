@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.connections.hosts import Hosts
 from tillsync_server.adapters.postgres.connections.session_settings import UnusableDatabaseError, require_settings
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -59,13 +60,13 @@ class _SessionIdentity(NamedTuple):
     marker: str
 
 
-async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted: Mapping[str, str], *, seconds: float) -> None:
+async def require_own_sessions(hosts: Hosts, opened_with: Mapping[str, str], wanted: Mapping[str, str], *, seconds: float) -> None:
     """Checks the sessions of two connections. Raises UnusableDatabaseError with the remedy, or connection errors. Creates nothing.
 
     ``opened_with``: the settings of a session. ``wanted``: those that must be present. ``seconds``: timeout of each connection and
     statement. It takes about thirty round trips on two connections.
     """
-    async with _connected(dsn, opened_with, seconds) as first, _connected(dsn, opened_with, seconds) as second:
+    async with _connected(hosts, opened_with, seconds) as first, _connected(hosts, opened_with, seconds) as second:
         try:
             await _require_usable(first, second, wanted)
         except _SHARED_SESSION_ERRORS as error:
@@ -73,10 +74,10 @@ async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted:
 
 
 @asynccontextmanager
-async def _connected(dsn: str, opened_with: Mapping[str, str], seconds: float) -> AsyncIterator[_Connection]:
+async def _connected(hosts: Hosts, opened_with: Mapping[str, str], seconds: float) -> AsyncIterator[_Connection]:
     """Opens a connection without named prepared statements, which would fail behind a pooler before the check can report."""
-    connection: _Connection = await asyncpg.connect(
-        dsn, server_settings=dict(opened_with), timeout=seconds, command_timeout=seconds, statement_cache_size=0
+    connection: _Connection = await hosts.connect(
+        server_settings=dict(opened_with), timeout=seconds, command_timeout=seconds, statement_cache_size=0
     )
     try:
         yield connection

@@ -7,12 +7,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from tillsync_server.adapters.postgres.connections.hosts import Hosts
 from tillsync_server.adapters.postgres.connections.own_sessions import require_own_sessions
 from tillsync_server.adapters.postgres.connections.session_settings import require_settings
 from tillsync_server.adapters.postgres.connections.watched_connection import WatchedConnection
@@ -71,9 +72,10 @@ async def _skip_reset(_connection: object) -> None:
 class Database:
     """One schema of one PostgreSQL. It needs session pooling or direct connections (prepared statements, LISTEN).
 
-    ``dsn`` may name several hosts with ``target_session_attrs=read-write``. PostgreSQL chooses between one plan for all parameters and a
-    new plan for each call: planning the engine's statements costs two to three times as much as running them for one entry. A plan that was
-    made while a table was small lasts until the table is analyzed, and five minutes at most, when asyncpg prepares the statement again.
+    ``dsn`` may name several hosts, of which the pool uses the primary (``hosts``). PostgreSQL chooses between one plan for all parameters
+    and a new plan for each call: planning the engine's statements costs two to three times as much as running them for one entry. A plan
+    that was made while a table was small lasts until the table is analyzed, and five minutes at most, when asyncpg prepares the statement
+    again.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Database:
     ) -> None:
         self.dsn = dsn
         self.schema = schema
+        self._hosts = Hosts(dsn)
         self._min_size, self._max_size = min_size, max_size
         self._acquire_timeout = acquire_timeout_seconds
         self._server_settings = {
@@ -120,6 +123,7 @@ class Database:
                     max_inactive_connection_lifetime=300,
                     reset=_skip_reset,
                     init=self._prepare,
+                    connect=self._connect,
                 )
                 if self._closed:  # closed while the pool was made
                     await self._close_pool()
@@ -127,7 +131,7 @@ class Database:
 
     async def require_own_sessions(self) -> None:
         """Checks the connections before anything is stored. Raises UnusableDatabaseError with the remedy, or connection errors."""
-        await require_own_sessions(self.dsn, self._server_settings, self._required_settings, seconds=self._acquire_timeout)
+        await require_own_sessions(self._hosts, self._server_settings, self._required_settings, seconds=self._acquire_timeout)
 
     async def close(self) -> None:
         """Closes the pool for good: later callers of :meth:`acquire` get InterfaceError. It ends in bounded time even without an answer."""
@@ -143,8 +147,8 @@ class Database:
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """Opens a connection outside the pool (LISTEN), which ends when the database no longer answers."""
         self._require_open()
-        connection: WatchedConnection = await asyncpg.connect(
-            self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
+        connection: WatchedConnection = await self._hosts.connect(
+            server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
         )
         connection.watch()
         try:
@@ -157,6 +161,10 @@ class Database:
     @property
     def _required_settings(self) -> dict[str, str]:
         return {name: self._server_settings[name] for name in _CHECKED_SETTINGS}
+
+    async def _connect(self, *_dsn: Any, **options: Any) -> Any:
+        """Opens a connection for the pool, with the options of ``asyncpg.connect``."""
+        return await self._hosts.connect(**options)
 
     async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Prepares each new connection."""

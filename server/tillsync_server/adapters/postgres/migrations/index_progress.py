@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.connections.hosts import CONNECT_SECONDS, Hosts
 from tillsync_server.adapters.postgres.migrations.steps import Progress
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.foreign_transactions import ForeignTransaction
@@ -31,7 +32,9 @@ async def index_progress(dsn: str, builder: asyncpg.Connection[asyncpg.Record], 
 
 
 async def _ask(dsn: str, pid: int, tell: Progress) -> None:
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "tillsync migrate"})
+    connection: asyncpg.Connection[asyncpg.Record] = await Hosts(dsn).connect(
+        timeout=CONNECT_SECONDS, server_settings={"application_name": "tillsync migrate"}
+    )
     try:
         while True:
             await asyncio.sleep(_TELL_SECONDS)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.connections.hosts import CONNECT_SECONDS, Hosts
 from tillsync_server.adapters.postgres.connections.session_settings import require_settings
 from tillsync_server.adapters.postgres.migrations.index_builds import build_index
 from tillsync_server.adapters.postgres.migrations.index_progress import index_progress
@@ -43,7 +44,9 @@ async def migrate(dsn: str, *, schema: str = "tillsync", directory: Path = VERSI
     ``progress`` receives lines for the operator. Raises SchemaError (the schema is of a newer release that does not allow this one),
     MigrationBlockedError, and what PostgreSQL says.
     """
-    connection = await asyncpg.connect(dsn, server_settings={"search_path": schema, "application_name": "tillsync migrate"})
+    connection: Connection = await Hosts(dsn).connect(
+        timeout=CONNECT_SECONDS, server_settings={"search_path": schema, "application_name": "tillsync migrate"}
+    )
     try:
         await require_settings(connection, {"search_path": schema})
         await _wait_for_lock(connection, progress)
