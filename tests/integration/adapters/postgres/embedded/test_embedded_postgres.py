@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: which version opens a data directory, and what it is told and writes down."""
+"""The embedded PostgreSQL chooses the version of a data directory, keeps secrets out of its process and its log, and reports exits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.own_server
-async def test_the_log_holds_no_refused_row_and_is_closed_to_others() -> None:
+async def test_log_has_no_refused_row_and_only_its_owner_reads_it() -> None:
     with reachable_directory() as directory:
         (directory / "postgres.log").touch(mode=0o644)
         async with EmbeddedPostgres(directory, bin_dir=WHEEL, durable=False) as server:
@@ -39,7 +39,7 @@ async def test_the_log_holds_no_refused_row_and_is_closed_to_others() -> None:
 
 
 @pytest.mark.own_server
-async def test_the_environment_of_its_processes_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_server_process_has_no_secret_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILLSYNC_SECRET_KEY", "the-key-of-the-credentials")
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=1MB")
     with reachable_directory() as directory:
@@ -49,46 +49,46 @@ async def test_the_environment_of_its_processes_holds_no_secret(monkeypatch: pyt
     assert not any(variable.startswith((b"TILLSYNC_", b"PG")) for variable in environment), environment
 
 
-def _loses_control_file(cluster: Path) -> None:
+def empty_control_file(cluster: Path) -> None:
     (cluster / "global" / "pg_control").write_bytes(b"")
 
 
-def _loses_log_of_changes(cluster: Path) -> None:
+def delete_wal(cluster: Path) -> None:
     for segment in (cluster / "pg_wal").glob("0*"):
         segment.unlink()
 
 
-def _opens_to_others(cluster: Path) -> None:
+def open_to_others(cluster: Path) -> None:
     cluster.chmod(0o777)
 
 
-def _has_a_wrong_setting(cluster: Path) -> None:
+def add_wrong_setting(cluster: Path) -> None:
     with (cluster / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("shared_memory_type = 'ada@example.test'\n")
 
 
 DAMAGES = [
-    (_loses_control_file, "could not read file"),
-    (_loses_log_of_changes, "could not locate a valid checkpoint record"),
-    (_opens_to_others, "has invalid permissions"),
-    (_has_a_wrong_setting, "postgresql.conf"),
+    (empty_control_file, "could not read file"),
+    (delete_wal, "could not locate a valid checkpoint record"),
+    (open_to_others, "has invalid permissions"),
+    (add_wrong_setting, "postgresql.conf"),
 ]
 
 
 @pytest.mark.own_server
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)
-async def test_an_exit_is_told_with_the_reason_that_postgresql_gives(damage: Callable[[Path], None], reason: str) -> None:
+async def test_exit_is_logged_with_postgresqls_reason(damage: Callable[[Path], None], reason: str) -> None:
     with reachable_directory() as directory, captured_lines("info") as lines:
         async with EmbeddedPostgres(directory, bin_dir=WHEEL, durable=False) as server:
 
-            def told() -> list[dict[str, Any]]:
+            def exits() -> list[dict[str, Any]]:
                 return lines.of("embedded_postgres_exited")
 
             damage(directory / "postgres")
             assert server.pid is not None
             os.kill(server.pid, signal.SIGKILL)
-            await until(lambda: len(told()) >= 2, lambda: lines.text)
-    killed, refused = told()[:2]
+            await until(lambda: len(exits()) >= 2, lambda: lines.text)
+    killed, refused = exits()[:2]
     assert killed["returncode"] == -signal.SIGKILL
     assert killed["reason"] == "PostgreSQL's log names none"
     assert refused["returncode"] != 0
@@ -99,7 +99,7 @@ async def test_an_exit_is_told_with_the_reason_that_postgresql_gives(damage: Cal
 
 @pytest.mark.own_server
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)
-async def test_a_start_that_fails_says_the_reason(damage: Callable[[Path], None], reason: str) -> None:
+async def test_failed_start_raises_postgresqls_reason(damage: Callable[[Path], None], reason: str) -> None:
     with reachable_directory() as directory:
         async with EmbeddedPostgres(directory, bin_dir=WHEEL, durable=False):
             pass
@@ -109,8 +109,8 @@ async def test_a_start_that_fails_says_the_reason(damage: Callable[[Path], None]
     assert "example.test" not in str(caught.value)
 
 
-async def _server_version(directory: Path, bin_dir: Path | None = None) -> int:
-    """The major version that serves the data directory; each start writes a row more."""
+async def serve_and_get_version(directory: Path, bin_dir: Path | None = None) -> int:
+    """Starts the server, inserts a row, and returns the server's major version."""
     async with EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False) as server:
         connection = await asyncpg.connect(server.dsn())
         await connection.execute("CREATE TABLE IF NOT EXISTS start (at timestamptz DEFAULT now()); INSERT INTO start DEFAULT VALUES")
@@ -120,17 +120,18 @@ async def _server_version(directory: Path, bin_dir: Path | None = None) -> int:
 
 @pytest.mark.own_server
 @pytest.mark.parametrize("system", [OLDEST])
-async def test_a_data_directory_is_opened_by_the_version_that_made_it(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """15 as the system's, 18 as the wheel's: a new directory takes the system's, the wheel's directory goes on with the wheel."""
-    with reachable_directory() as of_system, reachable_directory() as of_wheel, reachable_directory() as programs:
+async def test_data_directory_is_served_by_the_version_that_created_it(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has PostgreSQL 15 and the wheel has 18. Only a new directory uses the system's version."""
+    with reachable_directory() as system_directory, reachable_directory() as wheel_directory, reachable_directory() as programs:
         bin_15 = Path(shutil.copytree(installed_versions()[system].parent, programs / "15", symlinks=True)) / "bin"
         monkeypatch.setattr(binaries, "system_bin_dirs", lambda: [bin_15])
-        assert await _server_version(of_system) == 15
-        assert await _server_version(of_wheel, WHEEL) == 18
-        assert await _server_version(of_wheel) == 18
-        assert await _server_version(of_system) == 15
-        for directory, bin_dir, made, named in ((of_system, WHEEL, 15, 18), (of_wheel, bin_15, 18, 15)):
+        assert await serve_and_get_version(system_directory) == 15
+        assert await serve_and_get_version(wheel_directory, WHEEL) == 18
+        assert await serve_and_get_version(wheel_directory) == 18
+        assert await serve_and_get_version(system_directory) == 15
+        for directory, bin_dir, created_by, configured in ((system_directory, WHEEL, 15, 18), (wheel_directory, bin_15, 18, 15)):
             with pytest.raises(
-                EmbeddedPostgresError, match=f"made by PostgreSQL {made}, but TILLSYNC_POSTGRES_BIN names PostgreSQL {named}: install"
+                EmbeddedPostgresError,
+                match=f"made by PostgreSQL {created_by}, but TILLSYNC_POSTGRES_BIN names PostgreSQL {configured}: install",
             ):
-                await _server_version(directory, bin_dir)
+                await serve_and_get_version(directory, bin_dir)

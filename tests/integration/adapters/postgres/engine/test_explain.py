@@ -1,4 +1,4 @@
-"""EXPLAIN guards: at 50,000 rows the intended index serves each hot statement, and rows touched stay within a multiple of the batch."""
+"""EXPLAIN guards at 50,000 rows. Each hot statement uses its index, and reads at most a small multiple of its batch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class Plans:
-    """How PostgreSQL plans a statement that it is given with parameters: anew for each call, or once for all."""
+    """Explains statements with one ``plan_cache_mode``: a custom plan for each call, or one generic plan."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -50,10 +50,10 @@ class Plans:
             await transaction.start()
             try:
                 await connection.execute("SELECT set_config('plan_cache_mode', $1, true)", self._mode)
-                await connection.execute(f"PREPARE looked_at AS {statement}")
-                given = f"({', '.join(map(literal, args))})" if args else ""
-                raw = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE looked_at{given}")
-                await connection.execute("DEALLOCATE looked_at")
+                await connection.execute(f"PREPARE explained AS {statement}")
+                arguments = f"({', '.join(map(literal, args))})" if args else ""
+                raw = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained{arguments}")
+                await connection.execute("DEALLOCATE explained")
             finally:
                 await transaction.rollback()
         return list(nodes(json.loads(raw)[0]["Plan"]))
@@ -65,7 +65,7 @@ def explain(request: pytest.FixtureRequest) -> Plans:
 
 
 def literal(value: object) -> str:
-    """Of unknown type: it takes the parameter's."""
+    """The value as a literal of unknown type. PostgreSQL gives the literal the parameter's type."""
     if value is None:
         return "NULL"
     text = "{" + ",".join(map(_element, value)) + "}" if isinstance(value, list) else str(value)
@@ -77,7 +77,7 @@ def _element(value: object) -> str:
 
 
 async def explain_function(world: EngineWorld, name: str, *args: object) -> list[dict[str, Any]]:
-    """The query of a function of ours, as the function plans it: its parameters numbered, under its settings."""
+    """The plan of a function's query, with the function's settings and with numbered parameters, as the function itself plans it."""
     [row] = await world.fetch(
         "SELECT prosrc, proargnames, proargtypes::oid[]::regtype[]::text[] AS types, proconfig FROM pg_proc WHERE proname = $1", name
     )
@@ -120,7 +120,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     assert_plan(claim, indexes={"lane_pkey"}, most_rows=64)
     due = await explain_function(world, "due_entries", "shop-1", 1, 1, datetime(2000, 1, 1, tzinfo=UTC), 20, in_flight)
     assert_plan(due, indexes={"entry_due_by_queue"}, most_rows=40 * 2)
-    assert not any("Sort" in node["Node Type"] for node in due), "its order is the index's"
+    assert not any("Sort" in node["Node Type"] for node in due), "the index gives the order"
     assert all("due_at" in node["Index Cond"] for node in due if node.get("Index Name") == "entry_due_by_queue")
 
     rows = await world.fetch("SELECT account_id, entry_id, subject_id FROM entry ORDER BY entry_id LIMIT 200")
@@ -143,8 +143,8 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     ]
     subjects: list[object] = [[1] * 200, [row["subject_id"] for row in rows]]
     no_problems: list[object] = [[], [], [], [], [], []]
-    for state in (2, 1):  # ended, put off
-        comments = [f"Customer {number} updated" for number in range(200)]  # no two runs end alike
+    for state in (2, 1):  # finished, postponed
+        comments = [f"Customer {number} updated" for number in range(200)]  # each run has its own comment
         per_class: list[object] = [
             *([value] * 200 for value in (state, 1, None)),
             comments,
@@ -152,8 +152,8 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         ]
         complete = await explain(world, load("engine/complete"), *claims, *per_class, *per_run, *no_problems, *subjects)
         assert_plan(complete, indexes={"lane_pkey"}, most_rows=1600)
-        assert sum(node.get("Rows Removed by Join Filter", 0) for node in complete) <= 1600, "no run is looked at for every other one"
-        assert {"entry_pkey", "entry_live"} & {node.get("Index Name") for node in complete}, "an entry is found by its id or its subject"
+        assert sum(node.get("Rows Removed by Join Filter", 0) for node in complete) <= 1600, "the join compares few pairs of runs"
+        assert {"entry_pkey", "entry_live"} & {node.get("Index Name") for node in complete}, "an index finds each entry"
 
     enqueue = await explain(
         world,
@@ -166,8 +166,8 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     assert_plan(due, indexes={"lane_ready"}, most_rows=10)
 
 
-async def test_whom_a_webhook_concerns_is_found_by_indexes(world: EngineWorld, explain: Plans) -> None:
-    """10,000 accounts, two a till, with 50,000 links: each delivery asks."""
+async def test_accounts_of_a_webhook_are_found_by_indexes(world: EngineWorld, explain: Plans) -> None:
+    """10,000 accounts, two a till, have 50,000 links. Each webhook runs these statements."""
     await world.fill(
         "INSERT INTO account (account_id, till_id, shared_till, epos_base_url, shop_bridge_secret) "
         "SELECT 'shop-' || n, 'till-' || n / 2, true, 'https://till.example.test', '\\x01' FROM generate_series(1, 10000) AS n",
@@ -194,8 +194,8 @@ async def test_whom_a_webhook_concerns_is_found_by_indexes(world: EngineWorld, e
                 assert touched <= 100, (name, node["Node Type"], node.get("Index Name"), touched)
 
 
-async def test_sales_are_claimed_without_a_walk_over_those_that_wait(world: EngineWorld, explain: Plans) -> None:
-    """5,000 tills, fifty of them with 1,000 sales each that wait."""
+async def test_claim_of_sales_reads_no_other_waiting_sales(world: EngineWorld, explain: Plans) -> None:
+    """5,000 tills, of which fifty have 1,000 waiting sales each."""
     await world.fill(
         "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 'till-' || n, 'https://till.example.test' "
         "FROM generate_series(1, 5000) AS n",

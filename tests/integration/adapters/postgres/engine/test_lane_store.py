@@ -1,4 +1,4 @@
-"""Lanes: leases, fencing, lapses, pauses (invariants 3, 4, 8), statement by statement."""
+"""The lane store leases, claims, completes and releases under the fence. It counts lapses and pauses sides (invariants 3, 4 and 8)."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict = UPDATED
     return Completion(lease, entry, decision, 0.01, pause_seconds, frozenset(decision.sides_proven & lease.paused_sides.keys()))
 
 
-async def lapse(world: EngineWorld) -> None:
+async def expire_lease(world: EngineWorld) -> None:
     await world.fetch("UPDATE lane SET lease_expires_at = now() - interval '1 second' RETURNING 1")
 
 
-async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
+async def test_leased_lane_is_not_leased_to_another_process(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     first = await lease_one(world)
@@ -49,18 +49,18 @@ async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
 
 
 @pytest.mark.catches("lost-lanes-claim-nothing")
-async def test_a_lost_lease_brings_nothing_and_its_successor_each_entry_once(world: EngineWorld) -> None:
-    """Both may ask at once, after a process was stopped for a while."""
+async def test_lost_lease_claims_nothing_and_the_new_lease_each_entry_once(world: EngineWorld) -> None:
+    """A process that was stopped for a while may claim at the same time as the new owner."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lost = await lease_one(world)
-    await lapse(world)
+    await expire_lease(world)
     lease = await lease_one(world)
     claimed = entries_of(await world.lanes.claim([ClaimRequest(lost, claim_limits(10)), ClaimRequest(lease, claim_limits(10))]))
     assert [[entry.subject_id for entry in part] for part in claimed] == [[], [1]]
 
 
-async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
+async def test_claim_writes_nothing(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -72,8 +72,8 @@ async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
     assert entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10), (claimed.entry_id,))])) == [[]]
 
 
-async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_lock(world: EngineWorld, patient: EngineWorld) -> None:
-    """The statement began before the hint was committed, and goes on after it."""
+async def test_completion_after_a_lock_wait_sees_the_committed_hint(world: EngineWorld, patient: EngineWorld) -> None:
+    """The completion starts before the hint is committed, and continues after the commit."""
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
@@ -85,22 +85,22 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
     completions = [completion(leases[entry.account_id], entry) for [entry] in claimed]
     async with world.database.acquire() as connection, connection.transaction():
         await enqueue_in_transaction(connection, [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)])
-        ending = asyncio.create_task(patient.lanes.complete(completions))
+        completing = asyncio.create_task(patient.lanes.complete(completions))
         await world.until_lock_wait()
-    written = dict(zip([each.entry.account_id for each in completions], await within(ending), strict=True))
+    written = dict(zip([each.entry.account_id for each in completions], await within(completing), strict=True))
     assert written == {"shop-a": CompletionResult.MOVED_ON, "shop-b": CompletionResult.DONE}
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["state"], row["entry_revision"], row["attempts"].count('"s"')) == (1, 2, 1)
 
 
-async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> None:
+async def test_completion_moves_a_finished_entry_to_the_history(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    queued = await world.hint("shop-a", 1)
+    enqueued = await world.hint("shop-a", 1)
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
     assert await world.lanes.complete([completion(lease, entry)]) == [CompletionResult.DONE]
-    row = await world.finished_entry(queued.entry_id)
+    row = await world.finished_entry(enqueued.entry_id)
     assert (row["state"], row["outcome"], row["comment"], row["retention"]) == (2, 1, "Successfully Updated", 1)
     assert row["attempt_count"] == 1
     assert row["attempts"].count('"s"') == 1
@@ -108,38 +108,38 @@ async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> N
 
 
 @pytest.mark.catches("completions-are-fenced")
-async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(world: EngineWorld) -> None:
-    """A process whose lane lapsed, because its database was away, may have leased it again itself: the batch then holds both, and
-    the lane is locked for the newer one."""
+async def test_lapsed_lease_changes_nothing_in_a_batch_with_the_new_lease(world: EngineWorld) -> None:
+    """While the database is unavailable, the lease of a process may lapse. The process may then lease the same lane again. Its next
+    batch has completions of both leases, and the statement locks the lane for the newer one."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     stale = await lease_one(world)
-    old = await claim_one(world, stale)
-    await lapse(world)
-    fresh = await lease_one(world)
-    new = await claim_one(world, fresh)
+    stale_entry = await claim_one(world, stale)
+    await expire_lease(world)
+    current = await lease_one(world)
+    current_entry = await claim_one(world, current)
     retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
-    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [
+    assert await world.lanes.complete([completion(current, current_entry), completion(stale, stale_entry, retry)]) == [
         CompletionResult.DONE,
         CompletionResult.DROPPED,
     ]
     [finished] = await world.fetch("SELECT outcome, attempts FROM entry_history")
     assert finished["outcome"] == Outcome.UPDATED
     assert await world.fetch("SELECT * FROM entry") == []
-    await world.lanes.release([fresh, stale], clean=[True, False])
+    await world.lanes.release([current, stale], clean=[True, False])
     [lane] = await world.fetch("SELECT lapses, lease_owner FROM lane")
     assert (lane["lapses"], lane["lease_owner"]) == (0, None)
 
 
-async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
-    """Invariant 3: the lease lapsed and another process took the lane over."""
+async def test_stale_owner_changes_nothing(world: EngineWorld) -> None:
+    """Invariant 3. The lease lapsed, and another process leases the lane."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     stale = await lease_one(world)
     entry = await claim_one(world, stale)
-    await lapse(world)
-    fresh = await lease_one(world, "owner-2")
-    assert (fresh.token, fresh.lapses) == (stale.token + 1, 1)
+    await expire_lease(world)
+    current = await lease_one(world, "owner-2")
+    assert (current.token, current.lapses) == (stale.token + 1, 1)
     before = await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane")
     retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
@@ -151,10 +151,10 @@ async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     await world.lanes.release([stale], clean=[True])
     assert await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane") == before
     assert await world.fetch("SELECT * FROM entry_history") == []
-    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [CompletionResult.DONE]
+    assert await world.lanes.complete([completion(current, await claim_one(world, current))]) == [CompletionResult.DONE]
 
 
-async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -> None:
+async def test_stale_token_drops_only_the_completions_of_its_lane(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
@@ -169,8 +169,8 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
 
 
 @pytest.mark.catches("changed-settings-void-decisions")
-async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWorld) -> None:
-    """Invariant 6: config_version moved between claim and completion."""
+async def test_changed_settings_drop_the_completion(world: EngineWorld) -> None:
+    """Invariant 6. `config_version` rises between claim and completion."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -183,8 +183,8 @@ async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWo
 
 
 @pytest.mark.catches("hints-during-a-run-survive")
-async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> None:
-    """Invariant 5: a hint came while the entry ran; the attempt is kept, the entry stays PENDING."""
+async def test_entry_with_a_raised_revision_runs_again(world: EngineWorld) -> None:
+    """Invariant 5. A hint arrives while the entry runs. The attempt is stored, and the entry stays PENDING."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -202,7 +202,7 @@ async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> N
     assert done["attempts"].count('"s"') == 2
 
 
-async def test_a_held_order_meanwhile_revised_is_pending(world: EngineWorld) -> None:
+async def test_hold_of_an_entry_with_a_raised_revision_leaves_it_pending(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -214,7 +214,7 @@ async def test_a_held_order_meanwhile_revised_is_pending(world: EngineWorld) -> 
     assert row["state"] == EntryState.PENDING
 
 
-async def test_a_retry_waits_and_runs_out(world: EngineWorld) -> None:
+async def test_retry_waits_for_its_time_and_fails_after_the_last_attempt(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -234,7 +234,7 @@ async def test_a_retry_waits_and_runs_out(world: EngineWorld) -> None:
 
 
 @pytest.mark.catches("releases-keep-due-work-ready")
-async def test_a_release_keeps_what_came_meanwhile(world: EngineWorld) -> None:
+async def test_release_keeps_a_lane_with_due_entries_ready(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -248,23 +248,23 @@ async def test_a_release_keeps_what_came_meanwhile(world: EngineWorld) -> None:
 
 
 @pytest.mark.catches("empty-lanes-sleep")
-async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
-    """Trap 3: GREATEST ignores NULL; an idle system must issue no leases."""
+async def test_empty_lane_is_not_leased(world: EngineWorld) -> None:
+    """An idle system leases no lanes. In SQL, GREATEST ignores NULL, so an empty lane could get a finite time."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
     await world.lanes.complete([completion(lease, await claim_one(world, lease))])
     await world.lanes.release([lease], clean=[True])
-    [lane] = await world.fetch("SELECT next_run_at = 'infinity' AND next_live_at = 'infinity' AS asleep FROM lane")
-    assert lane["asleep"]
+    [lane] = await world.fetch("SELECT next_run_at = 'infinity' AND next_live_at = 'infinity' AS is_idle FROM lane")
+    assert lane["is_idle"]
     assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
     assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, probe_limit=0, lease_seconds=30)).seconds_until_due is None
 
 
 @pytest.mark.catches("account-wide-failures-make-their-side-wait")
-async def test_an_ill_side_holds_what_needs_it_and_new_work(world: EngineWorld) -> None:
+async def test_paused_side_delays_waiting_and_new_entries(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    queued = await world.hint("shop-a", 1)
+    enqueued = await world.hint("shop-a", 1)
     lease = await lease_one(world)
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
     verdict = Verdict.paused(Outcome.WOO_NOT_UPDATED, problem, "not reached: DNS")
@@ -273,12 +273,12 @@ async def test_an_ill_side_holds_what_needs_it_and_new_work(world: EngineWorld) 
     await world.hint("shop-a", 2)
     [lane] = await world.fetch(
         "SELECT *, next_run_at = 'infinity' AND next_live_at = 'infinity' AND next_probe_at = shop_probe_at "
-        "AND shop_probe_at > now() + interval '9 minutes' AS held FROM lane"
+        "AND shop_probe_at > now() + interval '9 minutes' AS waits_for_probe FROM lane"
     )
-    assert lane["held"]
+    assert lane["waits_for_probe"]
     [side] = await world.fetch("SELECT * FROM account_side")
     assert (side["problem_reason"], side["side"], side["problem_text"]) == (1, 2, "not reached: DNS")
-    assert (side["problem_entry_id"], side["failures"]) == (queued.entry_id, 1)
+    assert (side["problem_entry_id"], side["failures"]) == (enqueued.entry_id, 1)
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["attempt_count"], row["comment"]) == (0, "WooCommerce customer not updated")
@@ -286,7 +286,7 @@ async def test_an_ill_side_holds_what_needs_it_and_new_work(world: EngineWorld) 
     assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
 
 
-async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
+async def test_first_success_of_a_side_closes_its_problem(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     await world.open_problem("shop-a", Side.SHOP, probe_in=timedelta(0), failures=3)
@@ -295,14 +295,14 @@ async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWor
     unchanged = replace(Verdict.finished(Outcome.UPDATED, "unchanged"), sides_met=frozenset({Side.TILL}))
     await world.lanes.complete([completion(lease, await claim_one(world, lease), unchanged)])
     [side] = await world.fetch("SELECT problem_reason, failures FROM account_side")
-    assert side["problem_reason"] == 1, "an unchanged customer proves the till, not the shop"
+    assert side["problem_reason"] == 1, "an unchanged customer is a success of the till only"
     await world.hint("shop-a", 2)
     await world.lanes.complete([completion(lease, await claim_one(world, lease))])
     [side] = await world.fetch("SELECT s.problem_reason, failures, shop_probe_at FROM account_side s JOIN lane USING (account_id)")
     assert tuple(side) == (None, 0, None)
 
 
-async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: EngineWorld) -> None:
+async def test_live_lanes_are_leased_first_and_bulk_lanes_up_to_their_limit(world: EngineWorld) -> None:
     names = [f"bulk-{number}" for number in range(6)]
     await world.add_accounts(*names, "live-1")
     for name in names:
@@ -314,7 +314,7 @@ async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: Engine
     assert len(accounts) == 3
 
 
-async def test_charging_first_counts_before_the_run(world: EngineWorld) -> None:
+async def test_attempt_charged_first_counts_before_the_run(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -328,7 +328,7 @@ async def test_charging_first_counts_before_the_run(world: EngineWorld) -> None:
     assert await world.lanes.charge_first(lease, entry, delay_seconds=60) is False
 
 
-async def test_the_sweep_repairs_a_lane_that_sleeps_past_its_work(world: EngineWorld) -> None:
+async def test_sweep_repairs_a_lane_with_a_lost_wake_up(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b", "shop-c")
     for name in ("shop-a", "shop-b", "shop-c"):
         await world.hint(name, 1)
@@ -361,13 +361,13 @@ async def test_many_lanes_complete_in_one_statement_without_deadlock(world: Engi
     assert not await world.fetch("SELECT 1 FROM entry")
 
 
-async def test_a_wait_that_is_over_by_the_databases_clock_is_a_short_one_all_the_same(world: EngineWorld) -> None:
-    """A process whose clock is slow asks for waits that lie in the past: its entries must not run in a circle without a pause."""
+async def test_wait_that_ends_in_the_past_lasts_one_second(world: EngineWorld) -> None:
+    """A process with a slow clock postpones entries to times in the past. These entries must not run again without a pause."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     lease = await lease_one(world)
     past = datetime.now(UTC) - timedelta(hours=1)
-    waits = Verdict.postponed(Outcome.WOO_NOT_UPDATED, "the shop did not get to it", not_before=past)
-    await world.lanes.complete([completion(lease, await claim_one(world, lease), waits)])
+    postponed = Verdict.postponed(Outcome.WOO_NOT_UPDATED, "the shop did not get to it", not_before=past)
+    await world.lanes.complete([completion(lease, await claim_one(world, lease), postponed)])
     [row] = await world.fetch("SELECT due_at - update_time AS wait FROM entry")
     assert row["wait"] == timedelta(seconds=1)

@@ -1,6 +1,6 @@
-"""Orders on their way in: joined, revised, or new.
+"""The order intake enqueues an order, adds it to its live entry, or keeps the answer that the order has.
 
-What callers rely on besides: tests/contracts/test_queues_contract.py.
+tests/contracts/test_queues_contract.py tests the rest of the port.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SHOP = AccountId("shop-a")
 HELD = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "the order has no account email")
 
 
-async def take(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderEnqueued:
+async def enqueue_order(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderEnqueued:
     [result] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts, rerun=rerun)])
     assert isinstance(result, OrderEnqueued), result
     return result
@@ -50,29 +50,29 @@ async def match_of(world: EngineWorld) -> OrderMatch:
     return (await world.orders.get(SHOP, [FACTS.order_id]))[FACTS.order_id]
 
 
-async def run(world: EngineWorld, verdict: Verdict) -> None:
+async def run_with_verdict(world: EngineWorld, verdict: Verdict) -> None:
     handler = RecordingHandler(lambda entry: verdict)
     async with world.running(handler):
         await handler.wait_for(lambda: len(handler.runs) == 1)
         await world.until_idle()
 
 
-async def test_a_new_order_is_queued_live_with_its_facts(world: EngineWorld) -> None:
+async def test_new_order_is_enqueued_live_with_its_facts(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    taken = await take(world, FACTS)
+    enqueued = await enqueue_order(world, FACTS)
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
-    assert taken == OrderEnqueued(row["entry_id"], queued=True)
+    assert enqueued == OrderEnqueued(row["entry_id"], queued=True)
     assert (row["queue"], row["priority"], row["subject_label"]) == (2, 1, "Ada B., order 1042")
     assert (row["account_email"], row["billing_email"], row["woo_customer_id"]) == ("ada@example.test", "home@example.test", 12)
     match = await match_of(world)
     assert (match.state, match.outcome, match.comment) == (EntryState.PENDING, None, "")
 
 
-async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorld) -> None:
+async def test_processed_order_is_not_enqueued_again_and_keeps_its_answer(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=EposCustomerId(90001)))
+    first = await enqueue_order(world, FACTS)
+    await run_with_verdict(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=EposCustomerId(90001)))
     match = await match_of(world)
     assert (match.state, match.outcome, match.epos_customer_id, match.notes) == (
         EntryState.PROCESSED,
@@ -80,18 +80,18 @@ async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorl
         90001,
         ("linked",),
     )
-    assert (await take(world, FACTS)) == OrderEnqueued(first.entry_id, queued=False)
-    assert (await take(world, replace(FACTS, account_email="new@example.test"))) == OrderEnqueued(first.entry_id, queued=False)
+    assert (await enqueue_order(world, FACTS)) == OrderEnqueued(first.entry_id, queued=False)
+    assert (await enqueue_order(world, replace(FACTS, account_email="new@example.test"))) == OrderEnqueued(first.entry_id, queued=False)
     row = await world.finished_entry(first.entry_id)
     assert '"phone": ""' in row["facts"]
     assert "01200000000" not in row["facts"]
 
 
-async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -> None:
+async def test_rerun_of_a_processed_order_enqueues_a_successor(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
-    second = await take(world, FACTS, rerun=True)
+    first = await enqueue_order(world, FACTS)
+    await run_with_verdict(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
+    second = await enqueue_order(world, FACTS, rerun=True)
     assert second.queued
     assert second.entry_id != first.entry_id
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
@@ -101,13 +101,13 @@ async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -
     assert (match.state, match.outcome, match.epos_customer_id) == (EntryState.PENDING, Outcome.MATCHED_EMAIL, 90001)
 
 
-async def test_another_order_under_the_same_id_is_a_new_order(world: EngineWorld) -> None:
+async def test_order_with_a_reused_id_gets_a_new_entry_without_an_answer(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
-    again = await take(world, replace(FACTS, order_key="cd" * 32))
-    assert again.queued
-    assert again.entry_id != first.entry_id
+    first = await enqueue_order(world, FACTS)
+    await run_with_verdict(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
+    reused = await enqueue_order(world, replace(FACTS, order_key="cd" * 32))
+    assert reused.queued
+    assert reused.entry_id != first.entry_id
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
     assert row["notes"] == ORDER_ID_REUSED_NOTE
@@ -116,16 +116,16 @@ async def test_another_order_under_the_same_id_is_a_new_order(world: EngineWorld
     assert (match.outcome, match.epos_customer_id) == (None, None)
 
 
-async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> None:
+async def test_orders_of_one_email_run_one_after_another(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(1)
     async with world.running(handler):
-        guests = [replace(FACTS, order_id=OrderId(number), woo_customer_id=None, order_key=f"{number}") for number in (1, 2, 3)]
-        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts) for facts in guests])
+        same_email = [replace(FACTS, order_id=OrderId(number), woo_customer_id=None, order_key=f"{number}") for number in (1, 2, 3)]
+        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts) for facts in same_email])
         await handler.wait_for(lambda: len(handler.runs) == 1)
-        stranger = replace(guests[0], order_id=OrderId(9), account_email="", billing_email="other@example.test")
-        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=stranger)])
+        other_email = replace(same_email[0], order_id=OrderId(9), account_email="", billing_email="other@example.test")
+        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=other_email)])
         await handler.wait_for(lambda: handler.count(9) == 1)
         assert [entry.subject_id for entry in handler.runs] == [1, 9]
         gate.set()
@@ -134,16 +134,16 @@ async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> 
     assert [entry.subject_id for entry in handler.runs] == [1, 9, 2, 3]
 
 
-async def test_an_answer_to_facts_that_have_changed_meanwhile_is_nobodys_answer(world: EngineWorld) -> None:
-    """A different order under the same id arrives while the former one is matched: its caller must never read the former's customer."""
+async def test_verdict_of_a_replaced_order_is_not_the_answer_of_the_new_order(world: EngineWorld) -> None:
+    """Another order with the same id arrives while the first one runs. Its caller must never read the first order's customer."""
     await world.add_accounts("shop-a")
-    await take(world, FACTS)
+    await enqueue_order(world, FACTS)
     verdicts = iter([replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)), HELD])
     handler = RecordingHandler(lambda entry: next(verdicts))
     gate = handler.gate(1042)
     async with world.running(handler):
         await handler.wait_for(lambda: len(handler.runs) == 1)
-        await take(world, replace(FACTS, order_key="cd" * 32))
+        await enqueue_order(world, replace(FACTS, order_key="cd" * 32))
         del handler.gates[1042]
         next_gate = handler.gate(1042)
         gate.set()
@@ -157,38 +157,38 @@ async def test_an_answer_to_facts_that_have_changed_meanwhile_is_nobodys_answer(
     assert (row["state"], row["epos_customer_id"]) == (EntryState.HELD, None)
 
 
-async def test_a_held_order_does_not_show_the_customer_of_an_earlier_run(world: EngineWorld) -> None:
+async def test_held_order_drops_the_customer_of_an_earlier_run(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await take(world, FACTS)
-    await run(
+    await enqueue_order(world, FACTS)
+    await run_with_verdict(
         world,
         replace(Verdict.held(Outcome.PRODUCT_NOT_MATCHED, candidate_ids=(EposCustomerId(7),)), epos_customer_id=EposCustomerId(90001)),
     )
-    await take(world, replace(FACTS, account_email="corrected@example.test"))
-    await run(world, HELD)
+    await enqueue_order(world, replace(FACTS, account_email="corrected@example.test"))
+    await run_with_verdict(world, HELD)
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
     assert (row["epos_customer_id"], row["candidate_ids"]) == (None, None)
 
 
-async def test_a_live_entry_forgets_the_former_order_of_its_id(world: EngineWorld) -> None:
+async def test_live_entry_drops_the_result_of_the_previous_order_of_its_id(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await take(world, FACTS)
-    await run(
+    await enqueue_order(world, FACTS)
+    await run_with_verdict(
         world,
         replace(Verdict.held(Outcome.PRODUCT_NOT_MATCHED, candidate_ids=(EposCustomerId(7),)), epos_customer_id=EposCustomerId(90001)),
     )
-    await take(world, replace(FACTS, order_key="cd" * 32))
+    await enqueue_order(world, replace(FACTS, order_key="cd" * 32))
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
     assert (row["outcome"], row["comment"], row["epos_customer_id"], row["candidate_ids"]) == (None, "", None, None)
 
 
-async def test_that_an_id_was_reused_is_known_to_every_run_of_the_order(world: EngineWorld) -> None:
+async def test_claimed_order_with_a_reused_id_says_so(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await take(world, FACTS)
-    await run(world, Verdict.finished(Outcome.MATCHED_LINK))
-    await take(world, replace(FACTS, order_key="cd" * 32))
+    await enqueue_order(world, FACTS)
+    await run_with_verdict(world, Verdict.finished(Outcome.MATCHED_LINK))
+    await enqueue_order(world, replace(FACTS, order_key="cd" * 32))
     handler = RecordingHandler()
     async with world.running(handler):
         await handler.wait_for(lambda: len(handler.runs) == 1)
@@ -200,13 +200,13 @@ async def test_that_an_id_was_reused_is_known_to_every_run_of_the_order(world: E
 
 
 @pytest.mark.catches("a-locked-lane-delays-no-other-accounts-orders")
-async def test_a_locked_lane_delays_no_order_of_another_account(world: EngineWorld) -> None:
+async def test_locked_lane_delays_no_order_of_another_account(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
-    # an order waits for its lane longer than this test would wait for the other order
-    async with engine_world(world.database.dsn, lock_timeout_seconds=HANG_SECONDS) as patient, world.database.acquire() as connection:
-        reader = PostgresQueueReader(patient.database)
+    # the lock timeout is as long as the limit of `within`, so the first order still waits while the second one is enqueued
+    async with engine_world(world.database.dsn, lock_timeout_seconds=HANG_SECONDS) as long_timeout, world.database.acquire() as connection:
+        reader = PostgresQueueReader(long_timeout.database)
         admission = Admission(reader, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
-        matching = OrderMatching(patient.orders, patient.orders, reader, admission, patient.notifications)
+        matching = OrderMatching(long_timeout.orders, long_timeout.orders, reader, admission, long_timeout.notifications)
         lock = connection.transaction()
         await lock.start()
         await connection.execute("SELECT FROM lane WHERE account_id = 'shop-a' FOR UPDATE")

@@ -1,6 +1,6 @@
-"""What a person does with entries: retry and dismiss, under the lane's lock, with the answers of orders following.
+"""Requeue and dismiss lock the lane, change entries, and change the answers of their orders.
 
-What callers rely on besides: tests/contracts/test_queues_contract.py.
+tests/contracts/test_queues_contract.py tests the rest of the port.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ async def finished_order(world: EngineWorld, order_id: int, how: Finish) -> Entr
     return entry_id
 
 
-async def asleep(world: EngineWorld) -> None:
+async def clear_due_bounds(world: EngineWorld) -> None:
     await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
 
 
@@ -76,56 +76,56 @@ async def shop(world: EngineWorld) -> EngineWorld:
     return world
 
 
-async def test_a_waiting_entry_runs_again_now_with_fresh_attempts(shop: EngineWorld) -> None:
+async def test_requeue_makes_a_pending_entry_due_with_fresh_attempts(shop: EngineWorld) -> None:
     entry_id = (await shop.hint("shop-a", 1, priority=Priority.BULK)).entry_id
     await shop.fetch("UPDATE entry SET attempt_count = 5, due_at = now() + interval '3 hours' RETURNING 1")
-    await asleep(shop)
+    await clear_due_bounds(shop)
     assert await actions(shop).requeue(SHOP, [entry_id]) == [ActionResult(ActionOutcome.DONE, entry_id, EntryState.PENDING)]
     now = await entry(shop, entry_id)
     assert (now.attempt_count, now.entry_revision, now.next_attempt_time, now.coalesced_count) == (0, 2, None, 0)
-    woken = await lane(shop)
-    assert (woken["ready"], woken["live_ready"]) == (True, False)
+    due_lane = await lane(shop)
+    assert (due_lane["ready"], due_lane["live_ready"]) == (True, False)
 
 
-async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(shop: EngineWorld) -> None:
-    limited = (await shop.hint("shop-a", 1)).entry_id
+async def test_requeued_entry_waits_for_retry_after_and_for_a_paused_side(shop: EngineWorld) -> None:
+    entry_id = (await shop.hint("shop-a", 1)).entry_id
     await shop.fetch("UPDATE entry SET due_at = now() + interval '2 hours', not_before = now() + interval '1 hour' RETURNING 1")
-    await asleep(shop)
-    await actions(shop).requeue(SHOP, [limited])
+    await clear_due_bounds(shop)
+    await actions(shop).requeue(SHOP, [entry_id])
     [row] = await shop.fetch(
-        "SELECT due_at = not_before AS waits, l.next_run_at = e.not_before AS sleeps FROM entry e JOIN lane l USING (account_id)"
+        "SELECT due_at = not_before AS entry_waits, l.next_run_at = e.not_before AS lane_waits FROM entry e JOIN lane l USING (account_id)"
     )
-    assert (row["waits"], row["sleeps"]) == (True, True)
+    assert (row["entry_waits"], row["lane_waits"]) == (True, True)
     await shop.fetch("UPDATE entry SET not_before = NULL RETURNING 1")
     await shop.open_problem("shop-a", Side.TILL, probe_in=timedelta(hours=5))
-    await actions(shop).requeue(SHOP, [limited])
+    await actions(shop).requeue(SHOP, [entry_id])
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30)).leases
     await shop.lanes.release([lease], clean=[True])
     assert (
         await shop.fetch(
-            "SELECT next_run_at = 'infinity' AND next_probe_at = till_probe_at AS sleeps FROM lane WHERE account_id = 'shop-a'"
+            "SELECT next_run_at = 'infinity' AND next_probe_at = till_probe_at AS waits_for_probe FROM lane WHERE account_id = 'shop-a'"
         )
-    )[0]["sleeps"]
+    )[0]["waits_for_probe"]
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_a_retry_ends_a_wait_for_a_proof_and_not_one_for_the_settle_time(shop: EngineWorld, at_once: bool) -> None:
+@pytest.mark.parametrize("due_at_once", [True, False], ids=["search not proven", "create not answered"])
+async def test_requeue_ends_a_wait_for_a_search_but_not_for_the_settle_time(shop: EngineWorld, due_at_once: bool) -> None:
     entry_id = await put_order(shop, facts_of(1))
     settled_at = datetime.now(UTC) + timedelta(seconds=105)
-    waits = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "the search is not proven", wait_seconds=300)
-    settles = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "a create was not answered", not_before=settled_at)
-    await complete_all(shop, waits if at_once else settles)
+    search_not_proven = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "the search is not proven", wait_seconds=300)
+    create_unanswered = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "a create was not answered", not_before=settled_at)
+    await complete_all(shop, search_not_proven if due_at_once else create_unanswered)
     waiting = await entry(shop, entry_id)
     assert waiting.next_attempt_time is not None
-    expected = 300 if at_once else 105
+    expected = 300 if due_at_once else 105
     assert expected - 10 < (waiting.next_attempt_time - datetime.now(UTC)).total_seconds() <= expected + 1
     [acted] = await actions(shop).requeue(SHOP, [entry_id])
     assert acted.outcome is ActionOutcome.DONE
     now = (await entry(shop, entry_id)).next_attempt_time
-    assert now == (None if at_once else settled_at)
+    assert now == (None if due_at_once else settled_at)
 
 
-async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
+async def test_requeue_makes_a_held_order_pending(shop: EngineWorld) -> None:
     entry_id = await finished_order(shop, 1, HELD)
     assert (await answer(shop, 1)).state is EntryState.HELD
     assert await actions(shop).requeue(SHOP, [entry_id]) == [ActionResult(ActionOutcome.DONE, entry_id, EntryState.HELD)]
@@ -134,7 +134,7 @@ async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
     assert (now.state, now.entry_id, now.outcome) == (EntryState.PENDING, entry_id, Outcome.DUPLICATE_EMAIL)
 
 
-async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(shop: EngineWorld) -> None:
+async def test_entry_requeued_during_its_run_stays_pending(shop: EngineWorld) -> None:
     entry_id = (await shop.hint("shop-a", 1)).entry_id
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
@@ -147,7 +147,7 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
 
 @pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED, DISMISSED])
 @pytest.mark.parametrize("kind", [EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE])
-async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, how: Finish, kind: EntryKind) -> None:
+async def test_requeue_of_a_finished_customer_or_type_enqueues_a_successor(shop: EngineWorld, how: Finish, kind: EntryKind) -> None:
     first = (await shop.hint("shop-a", 1, kind=kind, priority=Priority.BULK)).entry_id
     await finish(shop, first, how)
     [done] = await actions(shop).requeue(SHOP, [first])
@@ -158,27 +158,27 @@ async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, h
     assert (await entry(shop, first)).state is how.state
 
 
-async def test_two_finished_entries_of_one_customer_get_one_successor(shop: EngineWorld) -> None:
+async def test_finished_entries_of_one_customer_get_one_successor(shop: EngineWorld) -> None:
     first, second = await finished_hint(shop, 1, FAILED), await finished_hint(shop, 1, FAILED)
-    done, joined = await actions(shop).requeue(SHOP, [second, first])
-    assert (done.outcome, joined.outcome, joined.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
+    done, coalesced = await actions(shop).requeue(SHOP, [second, first])
+    assert (done.outcome, coalesced.outcome, coalesced.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
     assert (await entry(shop, done.entry_id)).retried_from == second
 
 
 @pytest.mark.parametrize("how", [FAILED, DISMISSED, SKIPPED])
-async def test_a_finished_order_gets_a_successor_that_its_answer_names(shop: EngineWorld, how: Finish) -> None:
+async def test_answer_of_a_requeued_order_names_the_successor(shop: EngineWorld, how: Finish) -> None:
     first = await finished_order(shop, 7, how)
-    await asleep(shop)
+    await clear_due_bounds(shop)
     [done] = await actions(shop).requeue(SHOP, [first])
     assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, how.state)
     now, named = await entry(shop, done.entry_id), await answer(shop, 7)
     assert (now.retried_from, now.facts, now.account_email, now.woo_customer_id) == (first, order_facts(7), "ada@example.test", 12)
     assert (named.entry_id, named.state, named.outcome) == (done.entry_id, EntryState.PENDING, how.outcome)
     assert (await lane(shop))["live_ready"]
-    assert await take_order(shop, "shop-a", order_facts(7)) == done.entry_id, "the same facts asked again join the successor"
+    assert await take_order(shop, "shop-a", order_facts(7)) == done.entry_id, "an order with the same facts coalesces with the successor"
 
 
-async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(shop: EngineWorld) -> None:
+async def test_requeue_of_a_finished_order_requeues_its_live_entry(shop: EngineWorld) -> None:
     first = await finished_order(shop, 7, FAILED)
     second = await take_order(shop, "shop-a", order_facts(7, email="other@example.test"))
     assert second != first
@@ -188,7 +188,7 @@ async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(shop: 
     assert (await answer(shop, 7)).state is EntryState.PENDING
 
 
-async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(shop: EngineWorld) -> None:
+async def test_requeue_does_not_change_a_processed_order(shop: EngineWorld) -> None:
     failed = await finished_order(shop, 7, FAILED)
     processed = await take_order(shop, "shop-a", order_facts(7), rerun=True)
     await finish(shop, processed, PROCESSED)
@@ -200,20 +200,20 @@ async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(shop
     assert not await shop.fetch("SELECT 1 FROM entry")
 
 
-async def test_the_retry_of_an_older_entry_of_an_order_uses_its_present_facts(shop: EngineWorld) -> None:
+async def test_requeue_of_an_older_entry_uses_the_orders_current_facts(shop: EngineWorld) -> None:
     old = await finished_order(shop, 7, FAILED)
     new = await take_order(shop, "shop-a", order_facts(7, email="corrected@example.test"))
     await finish(shop, new, FAILED)
-    done, joined = await actions(shop).requeue(SHOP, [old, new])
-    assert (done.outcome, joined.outcome, joined.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
+    done, coalesced = await actions(shop).requeue(SHOP, [old, new])
+    assert (done.outcome, coalesced.outcome, coalesced.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
     now = await entry(shop, done.entry_id)
     assert now.facts is not None
     assert (now.facts.account_email, now.retried_from) == ("corrected@example.test", old)
 
 
-async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) -> None:
+async def test_dry_run_returns_the_same_results_and_changes_nothing(shop: EngineWorld) -> None:
     live = (await shop.hint("shop-a", 1)).entry_id
-    asked = [
+    requested = [
         live,
         await finished_hint(shop, 2, FAILED),
         await add_finished(shop, "shop-a", 1, state=EntryState.FAILED),
@@ -221,11 +221,11 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) ->
         await finished_order(shop, 8, PROCESSED),
         new_entry_id(),
     ]
-    before = await whole(shop)
-    tried = await actions(shop).requeue(SHOP, asked, dry_run=True)
-    closing = await actions(shop).dismiss(SHOP, asked, "closed by hand", dry_run=True)
-    assert await whole(shop) == before
-    assert [one.outcome for one in tried] == [
+    before = await all_rows(shop)
+    planned = await actions(shop).requeue(SHOP, requested, dry_run=True)
+    dismissals = await actions(shop).dismiss(SHOP, requested, "closed by hand", dry_run=True)
+    assert await all_rows(shop) == before
+    assert [one.outcome for one in planned] == [
         ActionOutcome.DONE,
         ActionOutcome.DONE,
         ActionOutcome.COALESCED,
@@ -233,8 +233,8 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) ->
         ActionOutcome.UNCHANGED,
         ActionOutcome.MISSING,
     ]
-    assert [one.entry_id for one in tried] == [live, asked[1], live, asked[3], asked[4], asked[5]]
-    assert [one.outcome for one in closing] == [
+    assert [one.entry_id for one in planned] == [live, requested[1], live, requested[3], requested[4], requested[5]]
+    assert [one.outcome for one in dismissals] == [
         ActionOutcome.DONE,
         ActionOutcome.DONE,
         ActionOutcome.DONE,
@@ -242,28 +242,28 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) ->
         ActionOutcome.UNCHANGED,
         ActionOutcome.MISSING,
     ]
-    done = await actions(shop).requeue(SHOP, asked)
-    assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in tried]
+    done = await actions(shop).requeue(SHOP, requested)
+    assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in planned]
 
 
-async def whole(world: EngineWorld) -> list[list[asyncpg.Record]]:
+async def all_rows(world: EngineWorld) -> list[list[asyncpg.Record]]:
     return [await world.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("entry", "entry_history", "order_match", "lane")]
 
 
-async def test_dismissing_ends_entries_now_answers_their_orders_and_tells_who_waits(shop: EngineWorld) -> None:
-    """Which entries it closes, with which notes: `tests/contracts/test_queues_contract.py`."""
+async def test_dismissal_finishes_entries_answers_their_orders_and_notifies_callers(shop: EngineWorld) -> None:
+    """`tests/contracts/test_queues_contract.py` tests which entries are dismissed, and their notes."""
     waiting = (await shop.hint("shop-a", 1)).entry_id
     held, failed = await finished_order(shop, 2, HELD), await finished_order(shop, 3, FAILED)
     processed = await finished_order(shop, 4, PROCESSED)
-    told: list[UUID] = []
-    heard = asyncio.Event()
+    notified: list[UUID] = []
+    all_notified = asyncio.Event()
 
-    def hear(entry_id: EntryId) -> None:
-        told.append(entry_id)
-        if {held, failed} <= set(told):
-            heard.set()
+    def record(entry_id: EntryId) -> None:
+        notified.append(entry_id)
+        if {held, failed} <= set(notified):
+            all_notified.set()
 
-    shop.notifications.on_entry_finished(hear)
+    shop.notifications.on_entry_finished(record)
     await actions(shop).dismiss(SHOP, [waiting, held, failed, processed], "asked by the shop")
     for entry_id in (waiting, held, failed):
         assert (await entry(shop, entry_id)).finish_time is not None
@@ -272,10 +272,10 @@ async def test_dismissing_ends_entries_now_answers_their_orders_and_tells_who_wa
         assert (match.state, match.entry_id, match.notes[0]) == (EntryState.DISMISSED, entry_id, "asked by the shop")
     assert (await answer(shop, 4)).state is EntryState.PROCESSED
     assert not await shop.fetch("SELECT 1 FROM entry")
-    await within(heard.wait())
+    await within(all_notified.wait())
 
 
-async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineWorld) -> None:
+async def test_completion_of_a_dismissed_entry_is_dropped(shop: EngineWorld) -> None:
     entry_id = await take_order(shop, "shop-a", order_facts(1))
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
@@ -287,7 +287,7 @@ async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineW
     assert not await shop.fetch("SELECT 1 FROM entry")
 
 
-async def test_an_older_entry_that_is_closed_leaves_the_present_answer_alone(shop: EngineWorld) -> None:
+async def test_dismissal_of_an_older_entry_keeps_the_current_answer(shop: EngineWorld) -> None:
     old = await finished_order(shop, 7, FAILED)
     new = await take_order(shop, "shop-a", order_facts(7, email="corrected@example.test"))
     await actions(shop).dismiss(SHOP, [old], "no")
@@ -295,7 +295,7 @@ async def test_an_older_entry_that_is_closed_leaves_the_present_answer_alone(sho
     assert (match.entry_id, match.state) == (new, EntryState.PENDING)
 
 
-async def test_old_failures_are_closed_where_they_lie(shop: EngineWorld) -> None:
+async def test_dismissal_of_a_failed_entry_keeps_its_finish_time(shop: EngineWorld) -> None:
     made = datetime.now(UTC) - timedelta(days=50)
     old = await add_finished(shop, "shop-a", 1, state=EntryState.FAILED, create_time=made, finish_time=made + timedelta(days=20))
     [done] = await actions(shop).dismiss(SHOP, [old], "no")
@@ -311,7 +311,7 @@ async def test_entries_of_another_account_are_missing(shop: EngineWorld) -> None
     assert (await shop.fetch("SELECT state FROM entry"))[0]["state"] == EntryState.PENDING
 
 
-async def test_an_unknown_account_a_locked_lane_and_too_many_entries(shop: EngineWorld) -> None:
+async def test_unknown_account_locked_lane_and_too_many_entries_are_refused(shop: EngineWorld) -> None:
     for dry_run in (True, False):
         with pytest.raises(NotFound):
             await actions(shop).requeue(AccountId("nowhere"), [new_entry_id()], dry_run=dry_run)
@@ -326,23 +326,23 @@ async def test_an_unknown_account_a_locked_lane_and_too_many_entries(shop: Engin
         assert await actions(shop).requeue(AccountId("shop-b"), [new_entry_id()])
 
 
-async def test_a_leased_lanes_owner_is_told_of_live_work(shop: EngineWorld) -> None:
+async def test_requeue_notifies_the_owner_of_a_leased_lane(shop: EngineWorld) -> None:
     entry_id = await finished_order(shop, 1, HELD)
     await shop.fetch("UPDATE lane SET lease_owner = 'w', lease_token = 1, lease_expires_at = now() + interval '1 minute' RETURNING 1")
-    heard = asyncio.Event()
-    shop.notifications.on_live_work(lambda account_id: heard.set() if account_id == SHOP else None)
+    notified = asyncio.Event()
+    shop.notifications.on_live_work(lambda account_id: notified.set() if account_id == SHOP else None)
     await actions(shop).requeue(SHOP, [entry_id])
-    await within(heard.wait())
+    await within(notified.wait())
 
 
-async def test_a_whole_chunk_is_quick_and_right(shop: EngineWorld) -> None:
+async def test_chunk_of_500_entries_is_dismissed_and_requeued(shop: EngineWorld) -> None:
     await shop.hint_many("shop-a", range(1, 501))
     rows = [EntryId(row["entry_id"]) for row in await shop.fetch("SELECT entry_id FROM entry ORDER BY entry_id")]
-    closed = await actions(shop).dismiss(SHOP, rows, "no")
-    assert {one.outcome for one in closed} == {ActionOutcome.DONE}
-    again = await actions(shop).requeue(SHOP, rows)
-    assert {one.outcome for one in again} == {ActionOutcome.DONE}
-    linked = await shop.fetch(
+    dismissed = await actions(shop).dismiss(SHOP, rows, "no")
+    assert {one.outcome for one in dismissed} == {ActionOutcome.DONE}
+    requeued = await actions(shop).requeue(SHOP, rows)
+    assert {one.outcome for one in requeued} == {ActionOutcome.DONE}
+    successors = await shop.fetch(
         "SELECT count(*) AS n FROM entry e JOIN entry_history h ON h.entry_id = e.retried_from AND h.subject_id = e.subject_id"
     )
-    assert linked[0]["n"] == 500
+    assert successors[0]["n"] == 500

@@ -1,4 +1,4 @@
-"""EXPLAIN guards of ListQueue at 50,000 rows: its index serves each documented filter, a page touches a small multiple of itself."""
+"""EXPLAIN guards of ListQueue at 50,000 rows. Each documented filter uses its index, and a page reads few rows beyond its own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEED_COLUMNS = """
 
 
 async def seed(world: EngineWorld) -> None:
-    """Live entries of the last hours, finished ones over the weeks of 80 days; both queues and all accounts alike."""
+    """Inserts live entries of the last hours and finished entries of 80 days, evenly over both queues and all accounts."""
     await world.add_accounts(*(f"shop-{number}" for number in range(1, ACCOUNTS + 1)))
     now = datetime.now(UTC)
     live = [now - timedelta(seconds=n) for n in range(LIVE)]
@@ -67,18 +67,18 @@ async def seed(world: EngineWorld) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def seeded_database(cluster: Cluster) -> AsyncIterator[TestDatabase]:
-    """For tests that only read."""
+    """A seeded database. Tests that only read share it."""
     async with cluster.database() as database:
         async with engine_world(database.dsn) as world:
-            await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release has none
+            await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release drops this index
             await seed(world)
         yield database
 
 
 @pytest_asyncio.fixture
 async def seeded(seeded_database: TestDatabase) -> AsyncIterator[EngineWorld]:
-    async with engine_world(seeded_database.dsn) as made:
-        yield made
+    async with engine_world(seeded_database.dsn) as world:
+        yield world
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -94,7 +94,7 @@ async def explain(world: EngineWorld, statement: str, *args: object) -> list[dic
 
 
 async def page_plan(world: EngineWorld, wanted: QueueFilter, *, before: EntryId | None = None) -> list[dict[str, Any]]:
-    """Of all its statements together."""
+    """The plan nodes of all statements of one page."""
     plan = []
     for statement, parameters in page_statements(wanted, before=before, rows=PAGE + 1, with_attempts=False):
         plan += await explain(world, statement, *parameters)
@@ -109,8 +109,8 @@ def rows_touched(plan: list[dict[str, Any]]) -> int:
     return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans(plan))
 
 
-def big_seq_scans(plan: list[dict[str, Any]]) -> list[str]:
-    """A partition of a page or two is read faster without its index."""
+def large_seq_scans(plan: list[dict[str, Any]]) -> list[str]:
+    """Tables read without an index. A partition of few rows is left out, because PostgreSQL reads it faster so."""
     return [
         node["Relation Name"]
         for node in scans(plan)
@@ -119,7 +119,7 @@ def big_seq_scans(plan: list[dict[str, Any]]) -> list[str]:
 
 
 async def indexes_used(world: EngineWorld, plan: list[dict[str, Any]]) -> set[str]:
-    """Named as in the migration: a partition's index by the one it is a part of."""
+    """Indexes by their names in the migrations. The index of a partition has the name of its parent index."""
     rows = await world.fetch(
         "SELECT c.relname AS part, root.relname AS whole FROM pg_class c JOIN pg_class root ON root.oid = pg_partition_root(c.oid) "
         "WHERE c.relkind = 'i' AND c.relispartition"
@@ -131,7 +131,7 @@ async def indexes_used(world: EngineWorld, plan: list[dict[str, Any]]) -> set[st
 WINDOW = {"created_after": datetime.now(UTC) - timedelta(days=40), "created_before": datetime.now(UTC) - timedelta(days=20)}
 ONE_STATE = frozenset({EntryState.FAILED})
 CASES: dict[str, tuple[QueueFilter, str, str]] = {
-    "nothing": (ORDERS, "entry_by_state", "entry_history_by_state"),
+    "no filter": (ORDERS, "entry_by_state", "entry_history_by_state"),
     "order": (replace(ORDERS, order_id=OrderId(20_005)), "entry_live", "entry_history_by_subject"),
     "till customer": (replace(ORDERS, epos_customer_id=EposCustomerId(1007)), "entry_by_epos_customer", "entry_history_by_epos_customer"),
     "shop customer": (replace(ORDERS, woo_customer_id=WooCustomerId(2007)), "entry_by_woo_customer", "entry_history_by_woo_customer"),
@@ -143,8 +143,8 @@ CASES: dict[str, tuple[QueueFilter, str, str]] = {
     "held": (replace(ORDERS, states=frozenset({EntryState.HELD})), "entry_by_state", ""),
     "failed": (replace(ORDERS, states=ONE_STATE), "", "entry_history_by_state"),
     "all states": (replace(ORDERS, states=frozenset(EntryState)), "entry_by_state", "entry_history_by_state"),
-    "a time window": (replace(ORDERS, **WINDOW), "", "entry_history_by_state"),  # type: ignore[arg-type]
-    "failed in a time window": (replace(ORDERS, states=ONE_STATE, **WINDOW), "", "entry_history_by_state"),  # type: ignore[arg-type]
+    "time window": (replace(ORDERS, **WINDOW), "", "entry_history_by_state"),  # type: ignore[arg-type]
+    "failed in time window": (replace(ORDERS, states=ONE_STATE, **WINDOW), "", "entry_history_by_state"),  # type: ignore[arg-type]
     "customers of one till customer": (
         replace(CUSTOMERS, epos_customer_id=EposCustomerId(10_001)),
         "entry_live",
@@ -163,12 +163,12 @@ CASES: dict[str, tuple[QueueFilter, str, str]] = {
 }
 
 
-async def test_every_filter_is_served_by_its_index_and_touches_a_few_pages_of_rows(seeded: EngineWorld) -> None:
+async def test_every_filter_uses_its_index_and_reads_few_rows(seeded: EngineWorld) -> None:
     deep = EntryId(id_at(datetime.now(UTC) - timedelta(days=DAYS / 2)))
     for name, (wanted, live_index, finished_index) in CASES.items():
         for before in (None, deep):
             plan = await page_plan(seeded, wanted, before=before)
-            assert not big_seq_scans(plan), (name, big_seq_scans(plan))
+            assert not large_seq_scans(plan), (name, large_seq_scans(plan))
             used = await indexes_used(seeded, plan)
             assert ({live_index} if before is None else set()) | {finished_index} <= used | {""}, (name, used)
             probes = max(1, len(wanted.outcomes), len(wanted.states) or (6 if not wanted.outcomes else 0))
@@ -180,8 +180,8 @@ async def test_every_filter_is_served_by_its_index_and_touches_a_few_pages_of_ro
 RARE = (Outcome.CUSTOMER_NOT_MATCHED, Outcome.PRODUCT_NOT_MATCHED, Outcome.WOO_NOT_UPDATED)
 
 
-async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: EngineWorld) -> None:
-    """The planner must know which one is asked for: where all entries but a few are alike, "some outcome" looks like most of them."""
+async def test_filter_by_a_rare_outcome_or_state_reads_few_rows(world: EngineWorld) -> None:
+    """The plan must depend on the outcome of the request. A generic plan expects most entries to match, because most are alike."""
     await seed(world)
     async with world.database.acquire() as connection:
         await connection.execute(
@@ -191,7 +191,7 @@ async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: 
         await connection.execute("UPDATE entry_history SET outcome = 7, cause = NULL", timeout=HANG_SECONDS)
         await connection.execute("UPDATE entry_history SET outcome = 5 WHERE subject_id % 1250 = 5")  # both of shop-1
         await connection.execute("UPDATE entry_history SET outcome = 9, cause = 8 WHERE subject_id % 1250 = 10")
-        await connection.execute("VACUUM FULL entry")  # as it was filled: updates leave one index larger than another
+        await connection.execute("VACUUM FULL entry")  # the updates made some indexes larger than others
         await connection.execute("VACUUM ANALYZE", timeout=HANG_SECONDS)
     for queue in Queue:
         wanted = replace(ORDERS, queue=queue)
@@ -202,7 +202,7 @@ async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: 
             replace(wanted, states=frozenset({EntryState.HELD})),
         ):
             plan = await page_plan(world, asked)
-            assert not big_seq_scans(plan), (asked, big_seq_scans(plan))
+            assert not large_seq_scans(plan), (asked, large_seq_scans(plan))
             probes = max(2 * len(asked.outcomes), 1)
             partitions = len({node["Relation Name"] for node in scans(plan)})
             assert rows_touched(plan) <= probes * (PAGE + 1 + partitions), (asked, rows_touched(plan))
@@ -212,7 +212,7 @@ async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: 
         assert found == sorted(found, reverse=True)
 
 
-async def test_partitions_that_cannot_hold_anything_are_left_out(seeded: EngineWorld) -> None:
+async def test_partitions_without_matching_entries_are_not_read(seeded: EngineWorld) -> None:
     relations = {node["Relation Name"] for node in scans(await page_plan(seeded, replace(ORDERS, states=ONE_STATE)))}
     assert relations
     assert all(name.startswith("entry_history_long") for name in relations), relations
@@ -220,24 +220,24 @@ async def test_partitions_that_cannot_hold_anything_are_left_out(seeded: EngineW
     assert not [name for name in relations if name.endswith(week)]
 
 
-async def test_text_reads_the_newest_entries_of_one_account_and_no_more(seeded: EngineWorld) -> None:
+async def test_text_search_reads_only_the_newest_entries_of_its_account(seeded: EngineWorld) -> None:
     [(statement, parameters)] = page_statements(replace(ORDERS, text="no such text"), before=None, rows=PAGE + 1, with_attempts=False)
     assert parameters[-1] == 50_000
     plan = await explain(seeded, statement, *parameters)
     assert rows_touched(plan) <= (LIVE + FINISHED) / ACCOUNTS * 1.05 + 100
-    fenced = await explain(seeded, statement, *parameters[:-1], 1_000)
-    assert rows_touched(fenced) <= 1_000 + len(scans(fenced)), rows_touched(fenced)
-    assert not [node for node in fenced if node["Node Type"] == "Sort" and node["Actual Rows"] > PAGE + 1]
+    limited = await explain(seeded, statement, *parameters[:-1], 1_000)
+    assert rows_touched(limited) <= 1_000 + len(scans(limited)), rows_touched(limited)
+    assert not [node for node in limited if node["Node Type"] == "Sort" and node["Actual Rows"] > PAGE + 1]
     found = await explain(seeded, statement, *[*parameters[:8], "order", *parameters[9:]])
-    assert rows_touched(found) <= 4 * PAGE + len(scans(found)), "a text that is found at once ends the search at once"
+    assert rows_touched(found) <= 4 * PAGE + len(scans(found)), "a search ends as soon as its page is full"
 
 
-async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
+async def test_reads_of_entries_and_counts_touch_few_rows(seeded: EngineWorld) -> None:
     wanted = [row["entry_id"] for row in await seeded.fetch("SELECT entry_id FROM queue_entry WHERE account_id = 'shop-1' LIMIT 20")]
     now = datetime.now(UTC)
     plan = await explain(seeded, load("queues/get"), "shop-1", wanted, now - timedelta(days=100), now + timedelta(days=1), True)
-    assert rows_touched(plan) <= 2 * len(wanted) + 200  # a partition of a page or two may be read whole: of both retentions the oldest
-    assert not big_seq_scans(plan)
+    assert rows_touched(plan) <= 2 * len(wanted) + 200  # the oldest partition of each retention has few rows and may be read whole
+    assert not large_seq_scans(plan)
     counts = await PostgresQueueReader(seeded.database).state_counts(AccountId("shop-1"), Queue.ORDERS)
     assert sum(counts.values()) == (LIVE + FINISHED) / ACCOUNTS / 2
     few = await explain(seeded, load("queues/state_counts"), "shop-1", 2, 100)
@@ -250,11 +250,11 @@ async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
     assert "entry_due_by_queue" in {node.get("Index Name") for node in live}
 
 
-async def test_a_person_is_looked_for_by_email_through_indexes(seeded: EngineWorld) -> None:
+async def test_search_of_a_person_by_email_uses_indexes(seeded: EngineWorld) -> None:
     for email in ("person7@example.test", "bill7@example.test", "nobody@example.test"):
         plan = await explain(seeded, load("privacy/named_with"), "shop-1", [email], 50)
-        assert not big_seq_scans(plan), (email, big_seq_scans(plan))
+        assert not large_seq_scans(plan), (email, large_seq_scans(plan))
         assert rows_touched(plan) <= 200, (email, rows_touched(plan))
         for statement in ("live_entries", "finished_entries"):
             plan = await explain(seeded, load(f"privacy/{statement}"), "shop-1", [email], [2007], [1007], 500)
-            assert not big_seq_scans(plan), (statement, email, big_seq_scans(plan))
+            assert not large_seq_scans(plan), (statement, email, large_seq_scans(plan))

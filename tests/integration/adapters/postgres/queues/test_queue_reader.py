@@ -1,4 +1,4 @@
-"""ListQueue's reading side: every filter, paging, text, counts, and entries that move while they are listed."""
+"""The queue reader filters, pages, searches text and counts. Entries may finish while it lists them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ORDERS = QueueFilter(account_id=SHOP, queue=Queue.ORDERS)
 CUSTOMERS = replace(ORDERS, queue=Queue.CUSTOMERS)
 
 
-async def listed(world: EngineWorld, wanted: QueueFilter, *, limit: int = 50) -> list[EntryId]:
-    """All pages."""
+async def list_all(world: EngineWorld, wanted: QueueFilter, *, limit: int = 50) -> list[EntryId]:
+    """The ids of all pages."""
     reader, found, before = PostgresQueueReader(world.database), [], None
     while True:
         page = await reader.list_entries(wanted, before=before, limit=limit, with_attempts=False)
@@ -53,15 +53,15 @@ async def mixed_orders(world: EngineWorld) -> dict[str, EntryId]:
     return made
 
 
-async def test_live_and_finished_entries_come_newest_first_from_one_queue_of_one_account(world: EngineWorld) -> None:
+async def test_list_has_live_and_finished_entries_of_one_queue_and_account_newest_first(world: EngineWorld) -> None:
     made = await mixed_orders(world)
     newest_first = [made["waiting"], made["held"], made["failed"], made["processed"]]
     for limit in (1, 2, 3, 4, 50):
-        assert await listed(world, ORDERS, limit=limit) == newest_first
-    assert len(await listed(world, CUSTOMERS)) == 1
+        assert await list_all(world, ORDERS, limit=limit) == newest_first
+    assert len(await list_all(world, CUSTOMERS)) == 1
 
 
-async def test_every_filter_finds_what_it_names(world: EngineWorld) -> None:
+async def test_each_filter_finds_its_entries(world: EngineWorld) -> None:
     made = await mixed_orders(world)
     expected: list[tuple[dict[str, Any], list[str]]] = [
         ({"states": {EntryState.HELD}}, ["held"]),
@@ -83,11 +83,11 @@ async def test_every_filter_finds_what_it_names(world: EngineWorld) -> None:
     ]
     for changes, names in expected:
         frozen: dict[str, Any] = {name: frozenset(value) if isinstance(value, set) else value for name, value in changes.items()}
-        assert await listed(world, replace(ORDERS, **frozen)) == [made[name] for name in names], changes
-        assert await listed(world, replace(ORDERS, **frozen), limit=1) == [made[name] for name in names], changes
+        assert await list_all(world, replace(ORDERS, **frozen)) == [made[name] for name in names], changes
+        assert await list_all(world, replace(ORDERS, **frozen), limit=1) == [made[name] for name in names], changes
 
 
-async def test_a_till_customer_is_found_as_subject_and_as_match(world: EngineWorld) -> None:
+async def test_filter_by_till_customer_finds_subjects_and_matches(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     waiting = (await world.hint("shop-a", 900)).entry_id
     finished = await add_finished(world, "shop-a", 900, create_time=datetime.now(UTC) - timedelta(days=3))
@@ -95,82 +95,82 @@ async def test_a_till_customer_is_found_as_subject_and_as_match(world: EngineWor
     order = await add_finished(world, "shop-a", 7, kind=EntryKind.ORDER_CUSTOMER, epos_customer_id=900)
     await add_finished(world, "shop-a", 901)
     await world.hint("shop-a", 900, kind=EntryKind.CUSTOMER_TYPE)
-    assert await listed(world, replace(CUSTOMERS, epos_customer_id=EposCustomerId(900))) == [waiting, known, finished]
-    assert await listed(world, replace(ORDERS, epos_customer_id=EposCustomerId(900))) == [order]
+    assert await list_all(world, replace(CUSTOMERS, epos_customer_id=EposCustomerId(900))) == [waiting, known, finished]
+    assert await list_all(world, replace(ORDERS, epos_customer_id=EposCustomerId(900))) == [order]
     page = await PostgresQueueReader(world.database).list_entries(
         replace(CUSTOMERS, epos_customer_id=EposCustomerId(900)), before=None, limit=9, with_attempts=False
     )
     assert {entry.epos_customer_id for entry in page.entries} == {900}
 
 
-async def test_a_time_window_is_exact_about_create_time(world: EngineWorld) -> None:
+async def test_time_window_includes_its_start_and_excludes_its_end(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     start = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
     made = [await add_finished(world, "shop-a", n + 1, create_time=start + timedelta(seconds=n)) for n in range(20)]
     window = replace(CUSTOMERS, created_after=start + timedelta(seconds=5), created_before=start + timedelta(seconds=12))
-    assert await listed(world, window, limit=3) == made[5:12][::-1]
-    assert await listed(world, replace(window, text="nothing")) == []
-    assert await listed(world, replace(CUSTOMERS, created_after=start + timedelta(seconds=18))) == made[18:][::-1]
-    far = replace(CUSTOMERS, created_after=datetime.min.replace(tzinfo=UTC), created_before=datetime.max.replace(tzinfo=UTC))
-    assert await listed(world, far) == made[::-1]
+    assert await list_all(world, window, limit=3) == made[5:12][::-1]
+    assert await list_all(world, replace(window, text="nothing")) == []
+    assert await list_all(world, replace(CUSTOMERS, created_after=start + timedelta(seconds=18))) == made[18:][::-1]
+    widest = replace(CUSTOMERS, created_after=datetime.min.replace(tzinfo=UTC), created_before=datetime.max.replace(tzinfo=UTC))
+    assert await list_all(world, widest) == made[::-1]
 
 
-async def test_entries_of_a_burst_are_found_by_the_time_they_were_made(world: EngineWorld) -> None:
-    """However many ids are made at once, none runs ahead of the clock and all stay in order."""
+async def test_entry_after_a_burst_of_ids_is_found_by_its_create_time(world: EngineWorld) -> None:
+    """Ids made at once stay in order, and their times do not pass the clock."""
     await world.add_accounts("shop-a")
     for _ in range(20_000):
         new_entry_id()
     made = (await world.hint("shop-a", 1)).entry_id
     [row] = await world.fetch("SELECT create_time FROM entry")
     soon = row["create_time"] + timedelta(milliseconds=1)
-    assert await listed(world, replace(CUSTOMERS, created_before=soon)) == [made]
-    assert await listed(world, replace(CUSTOMERS, created_after=row["create_time"])) == [made]
-    assert await listed(world, replace(CUSTOMERS, created_after=soon)) == []
-    assert await listed(world, replace(CUSTOMERS, created_before=row["create_time"])) == []
+    assert await list_all(world, replace(CUSTOMERS, created_before=soon)) == [made]
+    assert await list_all(world, replace(CUSTOMERS, created_after=row["create_time"])) == [made]
+    assert await list_all(world, replace(CUSTOMERS, created_after=soon)) == []
+    assert await list_all(world, replace(CUSTOMERS, created_before=row["create_time"])) == []
 
 
 @pytest.mark.parametrize("text", ["100%", "a_b", "ÉCOLE", "école", "\\d", "'"])
-async def test_text_is_taken_literally_and_without_case(world: EngineWorld, text: str) -> None:
+async def test_text_is_matched_literally_and_without_case(world: EngineWorld, text: str) -> None:
     await world.add_accounts("shop-a")
     wanted = [
         await add_finished(world, "shop-a", 1, comment="Was 100% sure of a_b"),
         await add_finished(world, "shop-a", 2, notes="first\nÉcole \\d 'x'"),
     ]
     await add_finished(world, "shop-a", 3, comment="Was 1000 sure of axb", subject_label="ecole")
-    found = await listed(world, replace(CUSTOMERS, text=text))
+    found = await list_all(world, replace(CUSTOMERS, text=text))
     assert found == ([wanted[0]] if text in ("100%", "a_b") else [wanted[1]])
 
 
-async def test_text_looks_into_label_number_comment_and_notes(world: EngineWorld) -> None:
+async def test_text_is_searched_in_label_number_comment_and_notes(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     for number, column in enumerate(("subject_label", "order_number", "comment", "notes"), start=1):
         text: dict[str, Any] = {column: "xx Needle yy"}
         await add_finished(world, "shop-a", number, **text)
     await add_finished(world, "shop-a", 9, account_email="needle@example.test")
-    assert len(await listed(world, replace(CUSTOMERS, text="needle"))) == 4
+    assert len(await list_all(world, replace(CUSTOMERS, text="needle"))) == 4
 
 
-async def test_an_entry_that_ends_while_it_is_listed_appears_exactly_once(world: EngineWorld) -> None:
+async def test_entry_that_finishes_during_a_listing_appears_exactly_once(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint_many("shop-a", range(1, 301))
-    everything = await listed(world, CUSTOMERS)
-    assert len(everything) == 300
+    expected = await list_all(world, CUSTOMERS)
+    assert len(expected) == 300
 
-    async def end_them() -> None:
-        for entry_id in everything:
+    async def finish_all() -> None:
+        for entry_id in expected:
             await finish(world, entry_id, PROCESSED)
 
-    ending = asyncio.create_task(end_them())
-    rounds = 0
-    while not ending.done():
-        assert await listed(world, CUSTOMERS, limit=100) == everything
-        rounds += 1
-    await ending
-    assert rounds > 1
-    assert await listed(world, CUSTOMERS) == everything
+    finishing = asyncio.create_task(finish_all())
+    listings = 0
+    while not finishing.done():
+        assert await list_all(world, CUSTOMERS, limit=100) == expected
+        listings += 1
+    await finishing
+    assert listings > 1
+    assert await list_all(world, CUSTOMERS) == expected
 
 
-async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None:
+async def test_entry_without_an_attempt_notes_that_it_waits_or_is_paused(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     reader = PostgresQueueReader(world.database)
@@ -178,8 +178,8 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     assert (entry.outcome, entry.comment, entry.notes, entry.next_attempt_time) == (None, "", ("waiting",), None)
     assert (entry.state, entry.priority, entry.attempts, entry.finish_time) == (EntryState.PENDING, Priority.LIVE, (), None)
     now = datetime.now(UTC)
-    in_time = now.replace(hour=14, minute=5, second=0, microsecond=0) + timedelta(days=1) - now
-    await world.open_problem("shop-a", Side.TILL, probe_in=in_time, text="Epos Now is not reached: DNS", entry_id=entry.entry_id)
+    probe_in = now.replace(hour=14, minute=5, second=0, microsecond=0) + timedelta(days=1) - now
+    await world.open_problem("shop-a", Side.TILL, probe_in=probe_in, text="Epos Now is not reached: DNS", entry_id=entry.entry_id)
     [paused] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
     assert paused.notes == ("paused until 14:05: Epos Now is not reached: DNS",)
     [problem] = await reader.problems(SHOP)
@@ -187,17 +187,17 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     assert paused.next_attempt_time == problem.next_try_time
     assert problem.next_try_time is not None
     await world.fetch("UPDATE lane SET till_probe_at = now() - interval '1 minute' RETURNING 1")
-    [over] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
-    assert over.notes == ("waiting",)
-    [still] = await reader.problems(SHOP)
-    assert still.next_try_time is None
+    [after_pause] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
+    assert after_pause.notes == ("waiting",)
+    [after_probe] = await reader.problems(SHOP)
+    assert after_probe.next_try_time is None
 
 
 @pytest.mark.parametrize("read", ["get", "list_entries", "entries_of_subject"])
-async def test_an_entry_is_never_read_with_a_pause_and_without_the_attempt_that_met_it(
+async def test_entry_is_never_read_with_a_pause_but_without_the_attempt_that_caused_it(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
-    """A caller who waits for its order would be told that nobody tried, and that nobody will for long."""
+    """Otherwise a caller that waits for its order would read that no attempt was made and that the next one is far away."""
     await world.add_accounts("shop-a")
     entry_id = (await world.hint("shop-a", 1)).entry_id
     reader = PostgresQueueReader(world.database)
@@ -209,27 +209,27 @@ async def test_an_entry_is_never_read_with_a_pause_and_without_the_attempt_that_
             return (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries[0]
         return (await reader.entries_of_subject(SHOP, epos_customer_id=EposCustomerId(1)))[0]
 
-    ended = 0
+    finishes = 0
     fetch = asyncpg.Connection.fetch
 
-    async def fetch_and_see_it_end(connection: Any, *args: Any, **options: Any) -> list[asyncpg.Record]:
-        nonlocal ended
+    async def fetch_then_finish(connection: Any, *args: Any, **options: Any) -> list[asyncpg.Record]:
+        nonlocal finishes
         rows = await fetch(connection, *args, **options)
         monkeypatch.undo()
-        ended += 1
+        finishes += 1
         await finish(world, entry_id, Finish(EntryState.PENDING, Outcome.WOO_NOT_UPDATED, comment="a comment"))
         await world.open_problem("shop-a", Side.TILL)
         return rows
 
-    monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_and_see_it_end)
+    monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_then_finish)
     before = await entry()
-    assert (before.outcome, before.next_attempt_time, ended) == (None, None, 1)
+    assert (before.outcome, before.next_attempt_time, finishes) == (None, None, 1)
     after = await entry()
     assert after.outcome is Outcome.WOO_NOT_UPDATED
     assert after.next_attempt_time is not None
 
 
-async def test_an_entry_is_read_whole_with_its_attempts(world: EngineWorld) -> None:
+async def test_entry_is_read_with_all_columns_and_attempts(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     facts = order_facts(1042)
     entry_id = await take_order(world, "shop-a", facts)
@@ -260,7 +260,7 @@ async def test_an_entry_is_read_whole_with_its_attempts(world: EngineWorld) -> N
     assert (await reader.get(SHOP, [entry_id], with_attempts=False))[entry_id].attempts == ()
 
 
-async def test_attempts_are_numbered_behind_those_that_are_no_longer_kept(world: EngineWorld) -> None:
+async def test_attempt_numbers_count_the_dropped_attempts(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     one = {"o": 4, "g": 1, "s": "2026-01-02T03:04:05+00:00", "f": "2026-01-02T03:04:06+00:00"}
     entry_id = await add_finished(world, "shop-a", 1, attempts=[one] * 30, attempt_count=34)
@@ -268,7 +268,7 @@ async def test_attempts_are_numbered_behind_those_that_are_no_longer_kept(world:
     assert [attempt.number for attempt in entry.attempts] == list(range(5, 35))
 
 
-async def test_get_finds_entries_of_any_age_in_this_account_only(world: EngineWorld) -> None:
+async def test_get_finds_entries_of_any_age_of_one_account(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     old = await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=60), finish_time=datetime.now(UTC))
     foreign = await add_finished(world, "shop-b", 1)
@@ -281,7 +281,7 @@ async def test_get_finds_entries_of_any_age_in_this_account_only(world: EngineWo
         await reader.entries_of_subject(SHOP)
 
 
-async def test_counts_name_every_state_and_stop_past_ten_thousand(world: EngineWorld) -> None:
+async def test_counts_have_every_state_and_stop_above_ten_thousand(world: EngineWorld) -> None:
     await mixed_orders(world)
     reader = PostgresQueueReader(world.database)
     assert await reader.state_counts(SHOP, Queue.ORDERS) == {
@@ -298,7 +298,7 @@ async def test_counts_name_every_state_and_stop_past_ten_thousand(world: EngineW
     assert await reader.waiting_entries(AccountId("shop-b"), 500) == 1
 
 
-async def test_an_unknown_account_is_named(world: EngineWorld) -> None:
+async def test_error_names_an_unknown_account(world: EngineWorld) -> None:
     reader = PostgresQueueReader(world.database)
     with pytest.raises(NotFound, match="nowhere"):
         await reader.waiting_entries(AccountId("nowhere"), 1)

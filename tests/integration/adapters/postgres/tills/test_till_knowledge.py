@@ -1,4 +1,7 @@
-"""Reads of a till are noted seldom: a note costs a commit. What is known besides: tests/contracts/test_knowledge_contract.py."""
+"""The time of a till's reads is stored at intervals, because each write costs a commit.
+
+tests/contracts/test_knowledge_contract.py tests the rest of the port.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ pytestmark = pytest.mark.integration
 TILL, CONFIGURATION = TillId("till-a"), "https://till.example.test|V2|key1"
 
 
-async def test_reads_in_quick_succession_are_one_commit(world: EngineWorld) -> None:
+async def test_reads_within_fifteen_seconds_are_stored_once(world: EngineWorld) -> None:
     knowledge = PostgresTillKnowledge(world.database)
     await knowledge.note_customers_read(TILL, CONFIGURATION)
-    first = (await knowledge.get(TILL, CONFIGURATION)).customers_read_at
+    first_stored = (await knowledge.get(TILL, CONFIGURATION)).customers_read_at
     for _ in range(50):
         await knowledge.note_customers_read(TILL, CONFIGURATION)
-    assert (await knowledge.get(TILL, CONFIGURATION)).customers_read_at == first
-    knowledge._noted = {key: noted - 16 for key, noted in knowledge._noted.items()}
+    assert (await knowledge.get(TILL, CONFIGURATION)).customers_read_at == first_stored
+    knowledge._noted = {key: stored_at - 16 for key, stored_at in knowledge._noted.items()}
     await knowledge.note_customers_read(TILL, CONFIGURATION)
-    again = (await knowledge.get(TILL, CONFIGURATION)).customers_read_at
-    assert first is not None
-    assert again is not None
-    assert again > first
+    next_stored = (await knowledge.get(TILL, CONFIGURATION)).customers_read_at
+    assert first_stored is not None
+    assert next_stored is not None
+    assert next_stored > first_stored
