@@ -106,4 +106,4 @@ async def test_both_sides_know_that_the_other_ignores_new_fields(wp_site: Shop, 
         assert await wp_site.php(SERVICE_API) == 2
         checked = await bridged.service.client.accounts.check_account(ACCOUNT)
         [status] = [step for step in checked.steps if step.name == "bridge_status"]
-        assert status.details["api"] == "2"
+        assert status.details["api"] == "3"

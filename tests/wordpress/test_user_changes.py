@@ -90,7 +90,7 @@ async def test_tables_of_an_earlier_release_work_until_cron_changes_them(wp_site
     assert await wp_site.php(find, who=user) == ["10", None]
     assert (await send(wp_site, item(user, 2)))[0]["status"] == "unchanged"
     assert await wp_site.php(find, who=user) == ["10", await wp_site.php(REGISTERED, who=user)]
-    assert int(await wp_site.php("return get_option( 'tillsync_bridge_schema' );")) == 2
+    assert int(await wp_site.php("return get_option( 'tillsync_bridge_schema' );")) == 3
 
 
 @pytest.mark.shops("mariadb")

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from tillsync_sandbox.shop.bridge_auth import check_bridge_signature
+from tillsync_sandbox.shop.bridge_history import BridgeHistory, linked_at
 from tillsync_sandbox.shop.bridge_items import CustomerItem, InvalidFieldError, customer_item, event_item, int64, type_item
 from tillsync_sandbox.shop.rest import RestError, RestRequest, invalid_params, json_response, missing_params, no_route
 from tillsync_sandbox.shop.stored import BridgeRow, BridgeValues, ShopStore, ShopUser, TypeRow
@@ -31,6 +32,7 @@ class BridgePlugin:
         self._store = store
         self._switches = switches
         self._home_url = home_url
+        self._history = BridgeHistory(store, switches)
 
     async def handle(self, request: RestRequest) -> web.Response:
         """Answers a request to a route under ``/wc-tillsync/v1``. Raises RestError."""
@@ -42,6 +44,9 @@ class BridgePlugin:
             case ("GET", "/customers") if not self._is_strict:
                 self._authorize(request)
                 return json_response({"customers": self._users(request.query.get("ids", ""))})
+            case ("GET", _) if (history := self._history.answer(subpath)) is not None:
+                self._authorize(request)
+                return json_response(history)
             case ("POST", "/customers/batch"):
                 self._authorize(request)
                 items = _read_items(request, "items", self._switches.max_batch)
@@ -125,7 +130,8 @@ class BridgePlugin:
         else:
             values = item.values
             row = BridgeRow(version=item.version, points=values.points, credit=values.credit, type_id=values.type_id, as_of=item.as_of)
-        self._store.bridge_rows[item.user_id] = row
+        row = replace(row, epos_customer_id=item.epos_customer_id)
+        self._store.bridge_rows[item.user_id] = replace(row, linked_at=linked_at(stored, row))
         not_kept = _set_names(user, item, three_byte_tables=self._switches.three_byte_tables)
         self._store.notify()
         return {"status": "unchanged" if same and not named else "updated", **({"not_kept": not_kept} if not_kept else {})}

@@ -42,6 +42,7 @@ class CustomerItem:
     registered: str | None = None
     registered_before: str | None = None
     """RFC 3339, like ``registered``. Both identify the person of the values; another person's user id is ``not_found``."""
+    epos_customer_id: int | None = None
     left_out: frozenset[str] = frozenset()
     """Fields of points, credit and type_id that the item omits. Their stored values stay."""
 
@@ -78,6 +79,7 @@ def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
         as_of=_time(fields, "as_of"),
         registered=_time(fields, "registered") if "registered" in fields and not strict else None,
         registered_before=_time(fields, "registered_before") if "registered_before" in fields and not strict else None,
+        epos_customer_id=int64(fields, "epos_customer_id") if "epos_customer_id" in fields and not strict else None,
         first_name=_optional_text(fields, "first_name"),
         last_name=_optional_text(fields, "last_name"),
         phone=_phone(fields),

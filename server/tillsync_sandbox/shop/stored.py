@@ -61,6 +61,10 @@ class BridgeRow:
     type_id: int | None = None
     as_of: str | None = None
     """``as_of`` (RFC 3339) of the write that last changed a value."""
+    epos_customer_id: int | None = None
+    """Till customer of the values. None: the service did not say, or the row is removed."""
+    linked_at: float = 0.0
+    """Unix seconds of the last change of the till customer, and of a removal."""
 
     @property
     def values(self) -> BridgeValues | None:
@@ -105,6 +109,29 @@ class ShopEvent:
     answer: EventAnswer | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopOrder:
+    """A web order with the plugin's outbox row and the stored answer of the service."""
+
+    order_id: int
+    order_key: str
+    order_number: str = ""
+    user_id: int | None = None
+    account_email: str = ""
+    billing_email: str = ""
+    entry_id: str = ""
+    """Entry of the service's last answer. Empty: none."""
+    answer: dict[str, object] | None = None
+    """``state``, ``outcome``, ``notes``, ``causes`` and ``epos_customer_id`` as the contract's JSON has them."""
+    updated_at: float = 0.0
+    """Unix seconds of the last answer."""
+
+    @property
+    def waits(self) -> bool:
+        state = None if self.answer is None else self.answer.get("state")
+        return state in (None, "ENTRY_STATE_PENDING", "ENTRY_STATE_HELD")
+
+
 class ShopStore:
     """The shop's database. Code that changes it must call :meth:`notify`, which wakes every :meth:`wait_for`."""
 
@@ -112,6 +139,12 @@ class ShopStore:
         self.users: dict[int, ShopUser] = {}
         self.bridge_rows: dict[int, BridgeRow] = {}
         self.customer_types: dict[int, TypeRow] = {}
+        self.orders: dict[int, ShopOrder] = {}
+        """Orders that the plugin has sent. The sandbox sends none itself: a test that plays the plugin stores them."""
+        self.site_token = ""
+        """The plugin's token for the service, which a test that plays the plugin sets."""
+        self.site_settings: dict[str, object] = {}
+        """The account's settings of the service's last answer, as the contract's JSON has them. Empty: none yet."""
         self.events: list[ShopEvent] = []
         """Applied events in order of arrival."""
         self.event_sequences: dict[str, int] = {}

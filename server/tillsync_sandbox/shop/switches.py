@@ -126,7 +126,7 @@ class ShopSwitches:
     """Additional delay per item of a batch. 0.015 is that of WooCommerce's ``customers/batch``, 0.0005 that of the bridge's own table."""
 
     bridge_version: str = "1.0.0"
-    bridge_api: int = 2
+    bridge_api: int = 3
     """Newest version of the wire that the bridge speaks. A bridge of version 1 refuses items with unknown fields."""
     price_decimals: int = 2
     """Decimals of the shop's prices."""

@@ -27,7 +27,7 @@ final class ConfirmationHooks {
 
 	/** @param mixed $user The hook's argument. */
 	public function password_was_set( $user = null ): void {
-		if ( ! $user instanceof WP_User || ! $this->tables->is_current() ) {
+		if ( ! $user instanceof WP_User || ! $this->tables->is_at_least( 2 ) ) {
 			return;
 		}
 		$stored = get_userdata( $user->ID );
@@ -52,7 +52,7 @@ final class ConfirmationHooks {
 		foreach ( $sites as $site_id ) {
 			$switched = is_multisite() && get_current_blog_id() !== $site_id && switch_to_blog( $site_id );
 			try {
-				if ( $this->tables->is_current() ) {
+				if ( $this->tables->is_at_least( 2 ) ) {
 					$this->confirmation_table->email_changed( $user->ID );
 				}
 			} finally {
@@ -66,7 +66,7 @@ final class ConfirmationHooks {
 	/** @param mixed $user_id The hook's argument. */
 	public function woocommerce_verified( $user_id = 0 ): void {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
-		if ( $user instanceof WP_User && $this->tables->is_current() ) {
+		if ( $user instanceof WP_User && $this->tables->is_at_least( 2 ) ) {
 			// The plugin stores no confirmation here, because WooCommerce owns the flag and may clear it.
 			$this->rematch->request( $user->ID );
 		}
@@ -74,7 +74,7 @@ final class ConfirmationHooks {
 
 	/** @param mixed $user_id The hook's argument. */
 	public function forget( $user_id = 0 ): void {
-		if ( is_numeric( $user_id ) && 0 < (int) $user_id && $this->tables->is_current() ) {
+		if ( is_numeric( $user_id ) && 0 < (int) $user_id && $this->tables->is_at_least( 2 ) ) {
 			$this->confirmation_table->forget( (int) $user_id );
 		}
 	}

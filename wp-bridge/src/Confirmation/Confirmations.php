@@ -49,7 +49,7 @@ class Confirmations {
 	 * @throws DatabaseError
 	 */
 	public function state( WP_User $user ): string {
-		$row = $this->tables->is_current() ? $this->confirmation_table->find( $user->ID ) : null;
+		$row = $this->tables->is_at_least( 2 ) ? $this->confirmation_table->find( $user->ID ) : null;
 		if ( null !== $row && '' !== $row['email_hash'] && hash_equals( $row['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
 			return self::CONFIRMED;
 		}

@@ -42,7 +42,9 @@ final class CustomerItem {
 		/** Registration time of the customer in unix seconds; null where the service does not give it. */
 		public readonly ?int $registered = null,
 		/** Latest possible registration time of the customer; null where the service does not give it. */
-		public readonly ?int $registered_before = null
+		public readonly ?int $registered_before = null,
+		/** Till customer of the values; null where the service does not give it. */
+		public readonly ?int $epos_customer_id = null
 	) {}
 
 	/**
@@ -69,7 +71,8 @@ final class CustomerItem {
 			self::names( $fields ),
 			array_values( array_filter( array( 'points', 'credit', 'type_id' ), static fn( string $name ) => ! $fields->has( $name ) ) ),
 			$fields->has( 'registered' ) ? $fields->time( 'registered' ) : null,
-			$fields->has( 'registered_before' ) ? $fields->time( 'registered_before' ) : null
+			$fields->has( 'registered_before' ) ? $fields->time( 'registered_before' ) : null,
+			$fields->has( 'epos_customer_id' ) ? $fields->int64( 'epos_customer_id' ) : null
 		);
 	}
 
@@ -92,7 +95,7 @@ final class CustomerItem {
 			return $this;
 		}
 		$keeps = fn( string $name, $own ) => in_array( $name, $this->omitted, true ) ? $stored->$name : $own;
-		return new self( $this->user_id, $this->version, false, $keeps( 'points', $this->points ), $keeps( 'credit', $this->credit ), $keeps( 'type_id', $this->type_id ), $this->as_of, $this->names );
+		return new self( $this->user_id, $this->version, false, $keeps( 'points', $this->points ), $keeps( 'credit', $this->credit ), $keeps( 'type_id', $this->type_id ), $this->as_of, $this->names, epos_customer_id: $this->epos_customer_id );
 	}
 
 	/**

@@ -45,13 +45,15 @@ class CustomerTable {
 		$now    = $this->clock->now();
 		$tuples = array();
 		// After an update of the plugin the column is missing until the next cron event.
-		$has_registered = $this->tables->is_current();
-		$more           = $has_registered ? ',registered' : '';
+		$has_registered = $this->tables->is_at_least( 2 );
+		$has_link       = $this->tables->is_at_least( 3 );
+		$more           = ( $has_registered ? ',registered' : '' ) . ( $has_link ? ',epos_customer_id,linked_at' : '' );
 		foreach ( $items as $item ) {
 			// Every value is a checked number, decimal or time. prepare() of 4,500 placeholders would cost more than the statement.
 			$type     = null === $item->type_id ? 'NULL' : (string) $item->type_id;
 			$due      = null === $item->type_id ? 0 : 1;
-			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due}" . ( $has_registered ? ',' . ( ( $registered[ $item->user_id ] ?? 0 ) ?: 'NULL' ) : '' ) . ')';
+			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due}" . ( $has_registered ? ',' . ( ( $registered[ $item->user_id ] ?? 0 ) ?: 'NULL' ) : '' )
+				. ( $has_link ? ',' . ( $item->epos_customer_id ?? 'NULL' ) . ",{$now}" : '' ) . ')';
 		}
 		// invariant: older-customer-versions-change-nothing
 		$newer      = 'VALUES(version) > version';
@@ -65,6 +67,11 @@ class CustomerTable {
 			"updated_at = CASE WHEN {$changed} THEN VALUES(updated_at) ELSE updated_at END",
 			"role_due = CASE WHEN {$newer} AND {$other_type} THEN 1 ELSE role_due END",
 		);
+		if ( $has_link ) {
+			$other_link = 'removed <> VALUES(removed) OR COALESCE(epos_customer_id, 0) <> COALESCE(VALUES(epos_customer_id), 0)';
+			$sets[]     = "linked_at = CASE WHEN {$newer} AND ({$other_link}) THEN VALUES(linked_at) ELSE linked_at END";
+			$sets[]     = "epos_customer_id = CASE WHEN {$newer} THEN VALUES(epos_customer_id) ELSE epos_customer_id END";
+		}
 		foreach ( array_merge( array( 'points', 'credit', 'type_id', 'removed' ), $has_registered ? array( 'registered' ) : array(), array( 'version' ) ) as $column ) {
 			$sets[] = "{$column} = CASE WHEN {$newer} THEN VALUES({$column}) ELSE {$column} END";
 		}
@@ -188,8 +195,9 @@ class CustomerTable {
 	 * @throws DatabaseError
 	 */
 	public function remove_all(): void {
-		$now = $this->clock->now();
-		$this->database->write( "UPDATE {$this->name()} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE removed = 0", array( $now ) );
+		$now       = $this->clock->now();
+		$till_link = $this->tables->is_at_least( 3 ) ? 'epos_customer_id = NULL, ' : '';
+		$this->database->write( "UPDATE {$this->name()} SET {$till_link}removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE removed = 0", array( $now ) );
 	}
 
 	private function name(): string {

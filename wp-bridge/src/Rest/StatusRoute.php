@@ -27,9 +27,10 @@ final class StatusRoute {
 
 	/**
 	 * Versions of the wire that the plugin supports. Version 1 answers `invalid` to an item with an unknown field; version 2 ignores the
-	 * field. The service sends newer fields only to a plugin that names 2 or above.
+	 * field. The service sends newer fields only to a plugin that names 2 or above. Version 3 keeps the till customer of an item, and has
+	 * the routes of HistoryRoutes.
 	 */
-	public const APIS = array( 1, 2 );
+	public const APIS = array( 1, 2, 3 );
 
 	public function __construct( private readonly SignedRequest $signed_request ) {}
 

@@ -20,7 +20,7 @@ use Tillsync\Bridge\Log;
  */
 final class Tables {
 
-	public const VERSION = 2;
+	public const VERSION = 3;
 
 	private const OPTION = 'tillsync_bridge_schema';
 
@@ -76,6 +76,11 @@ final class Tables {
 		return self::VERSION <= (int) get_option( self::OPTION, 0 );
 	}
 
+	/** Tells whether the tables have the columns of this schema version. After an update of the plugin the newest may still be missing. */
+	public function is_at_least( int $version ): bool {
+		return $version <= (int) get_option( self::OPTION, 0 );
+	}
+
 	/**
 	 * Creates or changes the tables of the present site. It may run again. It stores the schema version only when every table can be read.
 	 */
@@ -113,7 +118,8 @@ final class Tables {
 	 * Customer and customer_type: version orders the writes; removed marks a tombstone. points, credit and discount are decimals as text,
 	 * as the service sent them; as_of is the time of the till read. write_token names the request that last changed the values. role_due
 	 * marks a user whose role must be checked. registered is the registration time of the user to whom the values belong (NULL: not known),
-	 * because WordPress may assign a user id again.
+	 * because WordPress may assign a user id again. epos_customer_id is the till customer of the values (NULL: not known), and linked_at the
+	 * time of its last change, so that a restored database of the service gets its links back.
 	 * Role_grant: type_id is the customer type that brought the role.
 	 * User_changes: registered 0 means not known; orders_due means that the user's held orders are to be sent again.
 	 * Confirmation: email_hash is the keyed hash of the confirmed email (empty: none); changed_at is the time of the last email change.
@@ -155,6 +161,8 @@ final class Tables {
   write_token varchar(16) NOT NULL DEFAULT '',
   role_due tinyint(1) NOT NULL DEFAULT 0,
   registered bigint(20) NULL DEFAULT NULL,
+  epos_customer_id bigint(20) unsigned NULL DEFAULT NULL,
+  linked_at bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY  (user_id),
   KEY type_id (type_id),
   KEY role_due (role_due,user_id)

@@ -92,7 +92,7 @@ final class SignedRequestTest extends BridgeTestCase {
 	public function test_status_describes_the_shop_and_is_never_cached(): void {
 		$response = $this->services->get( StatusRoute::class )->answer();
 		$this->assertSame( array( 'bridge_version', 'api', 'apis', 'home_url', 'wordpress', 'woocommerce', 'max_batch', 'price_decimals' ), array_keys( $response->get_data() ) );
-		$this->assertSame( array( 1, array( 1, 2 ), 500, get_option( 'home' ) ), array( $response->get_data()['api'], $response->get_data()['apis'], $response->get_data()['max_batch'], $response->get_data()['home_url'] ) );
+		$this->assertSame( array( 1, array( 1, 2, 3 ), 500, get_option( 'home' ) ), array( $response->get_data()['api'], $response->get_data()['apis'], $response->get_data()['max_batch'], $response->get_data()['home_url'] ) );
 		$this->assertSame( 'no-store, private', $response->get_headers()['Cache-Control'] );
 	}
 }
