@@ -30,6 +30,8 @@ NEVER_A_TWIN = [
     Mutant("resembling-emails-are-for-a-person", "a customer with another spelling of the email counts as no match", condition("False")),
     Mutant("case-sensitive-searches-prove-nothing", "a case-sensitive search counts as proven", condition("True")),
     Mutant("blind-searches-prove-nothing", "a search that misses listed customers counts as proven", value("type(IT).PROVEN")),
+    Mutant("restored-tills-settle-first", "a miss counts while a lost process's create may still be stored", condition("False")),
+    Mutant("restored-tills-prove-by-list", "the search proves a miss just after a restore of the database", condition("False")),
     Mutant("proofs-count-for-their-kind", "a search that is proven for plain emails counts as proven for every kind", value("set()")),
     Mutant("unread-rows-may-be-the-one", "an unreadable list row with the email counts as no match", drop()),
     Mutant("search-proofs-name-the-configuration", "a proof counts for every configuration", value("''")),

@@ -72,6 +72,8 @@ class TillKnowledge:
     types_read_at: datetime | None = None
     last_page: int | None = None
     """Number of the last list page that a completed scan saw."""
+    seconds_since_restore: float | None = None
+    """Seconds since the database was restored from a backup, by the database's clock. None: never. It applies to every configuration."""
 
 
 class TillKnowledgeStore(Protocol):

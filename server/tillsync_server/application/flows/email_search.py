@@ -22,6 +22,9 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.matching import exact_matches, resembling_customers, search_texts, with_swapped_case
 from tillsync_server.ports.till import ListedCustomer
+from tillsync_server.ports.tills import TillKnowledge
+
+_JUST_RESTORED_TEXT = "the database was restored a moment ago, and Epos Now may still store a customer that was being created before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class _SearchProof(Enum):
     """The list is empty, which proves a miss, and nothing about the search."""
     UNPROVEN = auto()
     """The search does not find a customer that the list shows."""
+    JUST_RESTORED = auto()
+    """The database was restored. The till may still store a customer that a lost process was creating."""
 
 
 class CustomersByEmail:
@@ -71,7 +76,8 @@ class CustomersByEmail:
         for text in texts:
             answer = await self._requests.search(text)
             if answer.filter_ignored:
-                return await self.find_in_list(email)
+                listed = await self.find_in_list(email)
+                return await self._unless_just_restored(listed) if prove_miss else listed
             answer.check()  # raises for a found row that cannot be read, which is neither a hit nor a miss
             rows += answer.rows
         found = _found(rows, email)
@@ -91,6 +97,8 @@ class CustomersByEmail:
             case _SearchProof.UNPROVEN:
                 text = "Epos Now's search does not find customers that are there, so nobody found proves nothing"
                 return replace(found, unproven_because=text)
+            case _SearchProof.JUST_RESTORED:
+                return replace(found, unproven_because=_JUST_RESTORED_TEXT)
             case _:
                 assert_never(proof)
 
@@ -104,6 +112,14 @@ class CustomersByEmail:
 
     # proof of the search
 
+    async def _unless_just_restored(self, found: Found) -> Found:
+        """Returns the result of a list. A miss is unproven while the till may store a customer that a lost process was creating."""
+        if found.customers or found.resembling:
+            return found
+        knowledge = await self._services.knowledge.get(self._till_id, self._configuration)
+        is_just_restored = self._proof_after_restore(knowledge) is _SearchProof.JUST_RESTORED
+        return replace(found, unproven_because=_JUST_RESTORED_TEXT) if is_just_restored else found
+
     async def _proof_of_search(self) -> _SearchProof:
         asked_at = self._services.clock()
         async with self._proving:  # the first miss probes the search for all
@@ -111,16 +127,31 @@ class CustomersByEmail:
                 return _SearchProof.UNPROVEN
             if self._cached_proof is not None and self._services.clock() < self._cached_proof[1]:
                 return self._cached_proof[0]
-            proof = _SearchProof.PROVEN if await self._is_stored_as_proven() else await self._probe_search()
+            knowledge = await self._services.knowledge.get(self._till_id, self._configuration)
+            proof = self._proof_after_restore(knowledge)
+            if proof is None:
+                proof = _SearchProof.PROVEN if self._is_stored_as_proven(knowledge) else await self._probe_search()
             if proof is _SearchProof.UNPROVEN:
                 self._unproven_at = self._services.clock()
-            elif proof is not _SearchProof.EMPTY_LIST:
+            elif proof not in (_SearchProof.EMPTY_LIST, _SearchProof.JUST_RESTORED):
                 seconds = min(CACHED_SECONDS, self._services.settings.search_proof_seconds)
                 self._cached_proof = (proof, self._services.clock() + seconds)
             return proof
 
-    async def _is_stored_as_proven(self) -> bool:
-        proven_at = (await self._services.knowledge.get(self._till_id, self._configuration)).search_proven_at
+    def _proof_after_restore(self, knowledge: TillKnowledge) -> _SearchProof | None:
+        """Returns a proof for the time after a restore of the database, else None. The database has lost the intents of customers that were
+        created shortly before, and a till's search may not show such a customer yet."""
+        seconds, settings = knowledge.seconds_since_restore, self._services.settings
+        # invariant: restored-tills-settle-first
+        if seconds is not None and seconds < settings.settle_seconds:
+            return _SearchProof.JUST_RESTORED
+        # invariant: restored-tills-prove-by-list
+        if seconds is not None and seconds < settings.restored_list_seconds:
+            return _SearchProof.BY_LIST
+        return None
+
+    def _is_stored_as_proven(self, knowledge: TillKnowledge) -> bool:
+        proven_at = knowledge.search_proven_at
         valid = timedelta(seconds=self._services.settings.search_proof_seconds)
         return proven_at is not None and self._services.now() - proven_at < valid
 

@@ -42,6 +42,8 @@ class FlowSettings:
     """How long the entries in flight share the answer of a probe."""
     gone_proof_seconds: float = 600.0
     search_proof_seconds: float = 24 * 3600.0
+    restored_list_seconds: float = 3600.0
+    """Time after a restore of the database in which only the whole list proves that the till has no customer with an email."""
     linked_check_seconds: float = 24 * 3600.0
     """Age of the last read after which a till customer that answers orders is read again, because a till may report no deletion."""
     stale_rounds: int = 3

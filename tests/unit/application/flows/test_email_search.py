@@ -15,6 +15,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Missing, ServerFailure, Throttled, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.ports.till import CustomerPage, ListedCustomer, UnreadRow
+from tillsync_server.ports.tills import TillKnowledge
 
 ACCOUNT = till_account()
 ADA = "ada@example.test"
@@ -519,3 +520,31 @@ async def test_rows_without_ids_do_not_end_the_scan_early(world: FlowWorld) -> N
 )
 def test_unread_row_may_have_an_email_by_its_texts(texts: tuple[str, ...], may_have: bool) -> None:
     assert UnreadRow(position=1, customer_id=None, reason="", texts=texts).may_have(ADA) is may_have
+
+
+def restored(world: FlowWorld, seconds: float) -> None:
+    knowledge = TillKnowledge(search_proven_at=world.clock.database_now(), seconds_since_restore=seconds)
+    world.knowledge.stored[TILL, ACCOUNT.till_configuration] = knowledge
+
+
+@pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.FILTER_IGNORED])
+@pytest.mark.catches("restored-tills-settle-first")
+async def test_miss_is_unproven_while_a_lost_create_may_still_be_stored(world: FlowWorld, match: EmailMatch) -> None:
+    world.till.match = match
+    restored(world, FlowSettings().settle_seconds - 1)
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert "restored a moment ago" in found.unproven_because
+    world.till.add(ADA)
+    assert len((await emails_of(world).find(ADA, prove_miss=True)).customers) == 1
+
+
+@pytest.mark.catches("restored-tills-prove-by-list")
+async def test_miss_is_proven_by_the_list_for_an_hour_after_a_restore(world: FlowWorld) -> None:
+    settings = FlowSettings()
+    restored(world, settings.settle_seconds)
+    customer = world.till.add(ADA)
+    world.till.hidden_from_search.add(customer)
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [customer]
+    restored(world, settings.restored_list_seconds)
+    assert not (await emails_of(world).find(ADA, prove_miss=True)).customers

@@ -1,7 +1,10 @@
 -- name: knowledge
--- Returns what is known of a till under one configuration. $1 till, $2 configuration. Index: till_knowledge primary key.
-SELECT search_proven_at, kinds_proven_at, customers_read_at, types_read_at, last_page
-FROM till_knowledge WHERE till_id = $1 AND configuration = $2
+-- Returns what is known of a till under one configuration, and the seconds since the database with the till was restored. $1 till,
+-- $2 configuration. Indexes: primary keys of till and till_knowledge.
+SELECT k.search_proven_at, coalesce(k.kinds_proven_at, '{}') AS kinds_proven_at, k.customers_read_at, k.types_read_at, k.last_page,
+  extract(epoch FROM now() - t.restored_at)::float8 AS seconds_since_restore
+FROM till t LEFT JOIN till_knowledge k ON k.till_id = t.till_id AND k.configuration = $2
+WHERE t.till_id = $1
 
 -- name: note_search
 -- Stores that the till's search is proven ($3 true) or disproved. $1 till, $2 configuration. Inserts the till's row if it does not exist.
