@@ -123,9 +123,16 @@ async def test_backup_of_a_stopped_service_restores_every_row(directory: Path) -
 
     copy_key(data, new)
     said = await succeeds(new, "restore", file)
-    assert "tillsync token list" in said
+    assert "tillsync after-restore" in said
     assert "accounts with credentials: 1" in said
-    assert await stored_rows(new) == before
+    restored = await stored_rows(new)
+    assert len(restored.pop("restore")) == 1
+    assert before.pop("restore") == []
+    assert restored == before
+    with child(["serve"], of(new), directory) as refusing:
+        assert await asyncio.to_thread(refusing.process.wait, 60) == 1
+        assert "run `tillsync after-restore` first" in refusing.errors
+    assert "the service may start" in await succeeds(new, "after-restore", "--skip")
     async with serving(new) as (_, client):
         assert len([link async for link in client.links.list_links("shop-a")]) == len(EMAILS)
 

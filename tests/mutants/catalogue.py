@@ -10,6 +10,7 @@ from mutants.engine import ENGINE
 from mutants.never_a_twin import NEVER_A_TWIN
 from mutants.privacy import PRIVACY
 from mutants.releases import RELEASES
+from mutants.restores import RESTORES
 from mutants.turns import TURNS
 
-MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *CONFIRMED_EMAILS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *TURNS, *EDGES, *BRIDGE]
+MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *CONFIRMED_EMAILS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *RESTORES, *TURNS, *EDGES, *BRIDGE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from tillsync_cli.installed_commands import MACHINE_PANEL
 
-from tillsync_server.cli import backup_commands, commands, demo_command
+from tillsync_server.cli import backup_commands, commands, demo_command, restore_commands
 
 app = typer.Typer()
 for name, command in (
@@ -15,6 +15,7 @@ for name, command in (
     ("status", commands.status),
     ("backup", backup_commands.backup),
     ("restore", backup_commands.restore),
+    ("after-restore", restore_commands.after_restore),
     ("reencrypt", commands.reencrypt),
     ("settings", commands.show_settings),
     ("sandbox", commands.sandbox),

@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from tillsync_server.composition.restoring import Restored
     from tillsync_server.composition.settings import ServiceSettings
 
-_NEXT = """Next: start the service. It does not know what happened after the backup:
-- Tokens that were revoked since are valid again. Look at `tillsync token list`, and revoke them again.
-- Persons who were erased since are in the database again. Repeat `tillsync privacy erase`.
-- Links, orders, answers and settings of that time are missing. Switch sync off and on for each account, and press
-  "Match the orders of the last days" in each shop.
-- No admin token at hand? Start the service once with TILLSYNC_ADMIN_TOKEN set to a new one."""
+_NEXT = """Next: run `tillsync after-restore`. The service does not start before, because the database lacks what happened after the backup.
+No admin token at hand? Start the service once with TILLSYNC_ADMIN_TOKEN set to a new one."""
 
 
 def backup(

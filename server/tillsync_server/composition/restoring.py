@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -22,6 +23,7 @@ from tillsync_server.adapters.postgres.embedded.data_directory import DataDirect
 from tillsync_server.adapters.postgres.embedded.identity import RunAs, run_as
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretKeyError
 from tillsync_server.adapters.postgres.migrations import release_order, this_release
+from tillsync_server.adapters.postgres.restores.restore_store import PostgresRestores
 from tillsync_server.composition.backups import stored_key
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private
@@ -85,7 +87,7 @@ async def _restore(
         if key is None:
             raise StartError(f"{file} holds no secret key, against what its beginning says: use another backup")
         progress("starts the database, migrates and checks it")
-        applied, accounts = await _check(settings, scratch, key, progress)
+        applied, accounts = await _check(settings, scratch, key, _time(manifest.made_at), progress)
         if settings.secret_key is None:
             make_private(directory.root / SECRET_KEY_FILE, lambda: key)
         new_cluster.rename(directory.cluster)
@@ -93,8 +95,9 @@ async def _restore(
     return Restored(manifest, applied, accounts)
 
 
-async def _check(settings: ServiceSettings, scratch: Path, key: str, progress: Progress) -> tuple[list[str], int]:
-    """Starts the restored server, migrates it and decrypts every credential. Returns the revisions applied, and the number of accounts.
+async def _check(settings: ServiceSettings, scratch: Path, key: str, made_at: datetime | None, progress: Progress) -> tuple[list[str], int]:
+    """Starts the restored server, migrates it, decrypts every credential, and stores that the shops must be asked before the service
+    starts. Returns the revisions applied, and the number of accounts.
 
     Raises StartError.
     """
@@ -104,7 +107,9 @@ async def _check(settings: ServiceSettings, scratch: Path, key: str, progress: P
     try:
         await storage.start()
         accounts = PostgresAccounts(storage.database, storage.secret_box, storage.notifications)
-        return applied, await accounts.require_secrets_readable()
+        number = await accounts.require_secrets_readable()
+        await PostgresRestores(storage.database).note_restored(made_at)
+        return applied, number
     except SecretKeyError as error:
         raise StartError(
             "the secret key is not that of the backup, because it decrypts no credentials in it: put the key of that time into "
@@ -113,6 +118,14 @@ async def _check(settings: ServiceSettings, scratch: Path, key: str, progress: P
     finally:
         await storage.close_database()
         await storage.stop_embedded()
+
+
+def _time(made_at: str) -> datetime | None:
+    """Returns the time of a manifest, or None for a text of another form. Then `tillsync after-restore` needs --since."""
+    try:
+        return datetime.strptime(made_at, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 @contextmanager

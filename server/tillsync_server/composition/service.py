@@ -26,6 +26,7 @@ from tillsync_server.adapters.tls.certificate_files import CertificateError, Cer
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring, Work, while_more, without_due_time
 from tillsync_server.application.engine.worker import Worker
+from tillsync_server.composition.after_restore import require_no_restore
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
 from tillsync_server.composition.open_files import OPERATIONS_CONNECTIONS, open_files, open_files_problem
@@ -130,6 +131,7 @@ class Service:
         self._on_stop("embedded postgresql", storage.stop_embedded, seconds=EMBEDDED_SECONDS)
         self._on_stop("database", storage.close_database, seconds=DATABASE_SECONDS)
         await storage.start()
+        await require_no_restore(storage.database)
         notifications = storage.notifications
         self._on_stop("notifications", notifications.stop)
         notifications.start()

@@ -137,3 +137,5 @@ class CustomerWrite:
     """The write is for the user who registered at this time. Another user with this id is ``not_found``. None: the time is unknown."""
     registered_before: datetime | None = None
     """Used in place of ``registered_at``: the write is for a user who registered by this time."""
+    epos_customer_id: EposCustomerId | None = None
+    """The till customer of the values. A bridge keeps it, so that a restored database gets the link back."""

@@ -18,11 +18,13 @@ from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 
-BRIDGE_APIS = (1, 2)
+BRIDGE_APIS = (1, 2, 3)
 """Versions of the wire that the service speaks. A bridge of API 1 refuses every field that API 1 does not have, so none is sent to it. From
 API 2 on a bridge ignores unknown fields and keeps its stored value when points, credit or type_id is missing."""
 API_WITH_OPTIONAL_FIELDS = 2
 """From this version on an item may omit points, credit or type_id, and names its person by the time of registration."""
+API_WITH_HISTORY = 3
+"""From this version on an item names its till customer, and the bridge says what it stored since a time."""
 REGISTRATION_FIELDS = frozenset({"registered", "registered_before"})
 _INT64_MAX = 2**63 - 1
 _MAX_DECIMAL_PLACES = 6
@@ -74,6 +76,8 @@ def customer_item(write: CustomerWrite, api: int = 1) -> dict[str, Any]:
     if api >= API_WITH_OPTIONAL_FIELDS:
         times = {"registered": write.registered_at, "registered_before": write.registered_before}
         head |= {name: rfc3339(time) for name, time in times.items() if time is not None}
+    if api >= API_WITH_HISTORY and write.epos_customer_id is not None:
+        head["epos_customer_id"] = str(write.epos_customer_id)
     return {
         **head,
         **({} if values.keeps_type else {"type_id": values.type_id}),

@@ -11,6 +11,7 @@ from functools import partial
 from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
 from tillsync_server.adapters.woo.bridge_events import BridgeEvents
+from tillsync_server.adapters.woo.bridge_history import BridgeHistory
 from tillsync_server.adapters.woo.customer_directory import customers_with_email
 from tillsync_server.adapters.woo.keys_client import KeysClient
 from tillsync_server.adapters.woo.requests import ShopRequests, Sleep
@@ -22,11 +23,13 @@ from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import EventReceiver
 from tillsync_server.ports.request_gate import RequestGate
+from tillsync_server.ports.restores import ShopHistory
 from tillsync_server.ports.shop import ShopClient
 
 
 class WooGateway:
-    """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory`` and ``ports.events.EventReceivers``.
+    """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory``, ``ports.events.EventReceivers`` and
+    ``ports.restores.ShopHistories``.
 
     ``warnings`` gets the stray output of answers. ``sleep`` waits between retries of a read. ``clock`` returns monotonic seconds.
     """
@@ -60,6 +63,11 @@ class WooGateway:
         knowledge = self._site_knowledge.of(account)
         requests = self._requests(account, BridgeSigner(account.shop.bridge_secret), knowledge)
         return BridgeEvents(requests, BridgeClient(requests, knowledge))
+
+    def history(self, account: Account) -> ShopHistory:
+        knowledge = self._site_knowledge.of(account)
+        requests = self._requests(account, BridgeSigner(account.shop.bridge_secret), knowledge)
+        return BridgeHistory(requests, BridgeClient(requests, knowledge))
 
     async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))

@@ -41,7 +41,7 @@ from tillsync_server.ports.till import WritePermit
 
 Sleep = Callable[[float], Awaitable[None]]
 AnswerListener = Callable[[str, StrayOutput | None], Awaitable[None]]
-_ID_AT_END = re.compile(r"/\d+\Z")
+_IDS_AT_END = re.compile(r"(/\d+)+\Z")
 
 INDEX_QUERY = "_fields=namespaces"
 """Limits the index to its namespaces. The whole index of a site with many plugins has megabytes."""
@@ -167,7 +167,7 @@ class ShopRequests:
             raise error
         found = read_data(answer, is_expected)
         if self._on_answer is not None:
-            await self._on_answer(_ID_AT_END.sub("", route), found.stray)
+            await self._on_answer(_IDS_AT_END.sub("", route), found.stray)
         return found.value
 
     async def _send_with_passing_method(self, method: str, route: str, body: bytes, permit: WritePermit) -> Answer:

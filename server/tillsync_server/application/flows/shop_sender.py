@@ -99,6 +99,7 @@ class ShopSender:
                 as_of=write.as_of,
                 registered_at=write.registered_at,
                 registered_before=write.registered_before,
+                epos_customer_id=write.epos_customer_id,
             )
             for write in (item.write for item in group)
         ]

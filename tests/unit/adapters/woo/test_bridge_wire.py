@@ -46,8 +46,8 @@ def a_status(**more: Any) -> dict[str, Any]:
     [
         ({}, 1),
         ({"apis": [1, 2]}, 2),
-        ({"apis": [1, 2, 3, 4]}, 2),
-        ({"api": 2, "apis": [2, 3]}, 2),
+        ({"apis": [1, 2, 3, 4]}, 3),
+        ({"api": 3, "apis": [3, 4]}, 3),
         ({"apis": "1, 2"}, 1),
         ({"apis": [True, "2", None, 1]}, 1),
         ({"of_a_newer_bridge": {}}, 1),
@@ -60,8 +60,8 @@ def test_newest_common_wire_version_is_used(said: dict[str, Any], api: int) -> N
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
-        ({"api": 3, "apis": [3, 4]}, "update the tillsync service"),
-        ({"api": 3}, "update the tillsync service"),
+        ({"api": 4, "apis": [4, 5]}, "update the tillsync service"),
+        ({"api": 4}, "update the tillsync service"),
         ({"api": 0}, "update the tillsync bridge plugin in the shop"),
         ({"api": "1"}, "does not say which API it speaks"),
         ({"api": True}, "does not say which API it speaks"),

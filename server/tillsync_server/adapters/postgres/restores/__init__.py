@@ -1,0 +1,1 @@
+"""Repair of a database that was restored from a backup."""
