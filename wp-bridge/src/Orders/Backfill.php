@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Schedule;
 
@@ -27,6 +28,7 @@ class Backfill {
 	public const LONGEST_DAYS  = 730;
 
 	public function __construct(
+		private readonly OrderIds $order_ids,
 		private readonly Outbox $outbox,
 		private readonly CopyGuard $copy_guard,
 		private readonly Clock $clock,
@@ -37,18 +39,21 @@ class Backfill {
 	 * Counts what a backfill would do: orders in a chosen status from the last days, and how many of them have not been sent.
 	 *
 	 * @return array{orders: int, new: int, capped: bool} Counting stops at 20,000 orders.
+	 * @throws DatabaseError
 	 */
 	public function preview( int $days ): array {
 		$orders = 0;
 		$new    = 0;
 		$since  = $this->since( $days );
-		for ( $after = 0; $orders < self::COUNT_LIMIT; $after += self::PAGE ) {
-			$ids     = $this->page( $since, $after );
+		$last   = 0;
+		while ( $orders < self::COUNT_LIMIT ) {
+			$ids     = $this->order_ids->created_between( $since, $this->clock->now(), $last, self::PAGE );
 			$orders += count( $ids );
 			$new    += count( $this->outbox->without_row( $ids ) ?? array() );
 			if ( count( $ids ) < self::PAGE ) {
 				return array( 'orders' => $orders, 'new' => $new, 'capped' => false );
 			}
+			$last = end( $ids );
 		}
 		return array( 'orders' => $orders, 'new' => $new, 'capped' => true );
 	}
@@ -56,7 +61,7 @@ class Backfill {
 	/** Starts a run. It replaces a running one, whose added orders stay in the outbox. */
 	public function start( int $days ): void {
 		$now = $this->clock->now();
-		update_option( self::OPTION, array( 'since' => $this->since( $days ), 'offset' => 0, 'noted' => 0, 'until' => $now, 'touched' => $now ), false );
+		update_option( self::OPTION, array( 'since' => $this->since( $days ), 'last_id' => 0, 'noted' => 0, 'until' => $now, 'touched' => $now ), false );
 		Schedule::at( $now, Schedule::BACKFILL );
 	}
 
@@ -71,24 +76,30 @@ class Backfill {
 		return is_array( $run ) ? (int) $run['noted'] : null;
 	}
 
-	/** Adds orders page by page, within the limits of a background request. */
-	public function run_portion( ?DrainLimits $limits = null ): void {
+	/**
+	 * Adds orders page by page, within the limits of a background request. A run that an earlier release began has an offset; it begins
+	 * again at the oldest order, and orders with a row stay as they are.
+	 *
+	 * @throws DatabaseError
+	 */
+	public function run_portion( ?DrainLimits $limits = null, int $page = self::PAGE ): void {
 		$run = get_option( self::OPTION );
 		if ( ! is_array( $run ) || null === $this->copy_guard->usable() ) {
 			return;
 		}
 		$limits = $limits ?? new DrainLimits( $this->clock );
 		do {
-			$ids = $this->page( (int) $run['since'], (int) $run['offset'], (int) $run['until'] );
-			$new = $this->outbox->without_row( $ids );
+			$last = (int) ( $run['last_id'] ?? 0 );
+			$ids  = $this->order_ids->created_between( (int) $run['since'], (int) $run['until'], $last, $page );
+			$new  = $this->outbox->without_row( $ids );
 			foreach ( $new ?? array() as $order_id ) {
 				$run['noted'] += $this->outbox->add( $order_id ) ? 1 : 0;
 			}
 			if ( null !== $new ) {
-				$run['offset'] += count( $ids );
+				$run['last_id'] = array() === $ids ? $last : end( $ids );
 			}
 			$run['touched'] = $this->clock->now();
-			if ( null !== $new && count( $ids ) < self::PAGE ) {
+			if ( null !== $new && count( $ids ) < $page ) {
 				delete_option( self::OPTION );
 				$this->log->info( "older orders: {$run['noted']} were put into the outbox" );
 				return;
@@ -108,22 +119,5 @@ class Backfill {
 
 	private function since( int $days ): int {
 		return $this->clock->now() - max( 1, min( self::LONGEST_DAYS, $days ) ) * DAY_IN_SECONDS;
-	}
-
-	/** @return int[] Oldest first. A status change during the run may shift a page by one; the order hook then adds that order. */
-	private function page( int $since, int $offset, ?int $until = null ): array {
-		$ids = wc_get_orders(
-			array(
-				'type'         => 'shop_order',
-				'status'       => ChosenStatuses::get(),
-				'date_created' => null === $until ? '>=' . $since : $since . '...' . $until,
-				'limit'        => self::PAGE,
-				'offset'       => $offset,
-				'orderby'      => 'ID',
-				'order'        => 'ASC',
-				'return'       => 'ids',
-			)
-		);
-		return array_map( 'intval', is_array( $ids ) ? $ids : array() );
 	}
 }

@@ -11,27 +11,32 @@ namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Schema\Tables;
-use WC_Order;
 
 /**
  * Finds orders without an outbox row every hour: orders in a chosen status that were created, paid or completed since the shop was
  * connected. The order hook's INSERT failed for them, or the hook did not run (imports, other plugins' SQL, a deactivated plugin).
  *
  * A stored time says from when the next sweep searches. It advances only after a complete sweep, and stays two days behind. So an outage of
- * the database, of cron or of the plugin makes the next sweep search a longer time.
+ * the database, of cron or of the plugin makes the next sweep search a longer time. A sweep goes from the newest order to the oldest. When
+ * its time is over it stores its place. The next run first searches the orders that are newer than all of it, and then continues there.
  */
 class Sweep {
 
 	private const MARK   = 'tillsync_bridge_sweep';
 	private const MISSED = 'tillsync_bridge_missed';
 
+	/** Option with an unfinished sweep: its start in unix seconds, its highest id, and the id at which it continues. */
+	private const PLACE = 'tillsync_bridge_sweep_place';
+
 	private const OVERLAP_SECONDS = 2 * DAY_IN_SECONDS;
-	private const PAGE            = 200;
+	private const PAGE            = 500;
 
 	public function __construct(
 		private readonly CopyGuard $copy_guard,
+		private readonly OrderIds $order_ids,
 		private readonly Outbox $outbox,
 		private readonly Tables $tables,
 		private readonly Clock $clock,
@@ -54,82 +59,61 @@ class Sweep {
 	}
 
 	/**
-	 * Runs one sweep.
+	 * Runs one sweep, or a part of it.
 	 *
 	 * @return int Number of orders found and added to the outbox.
+	 * @throws DatabaseError
 	 */
-	public function run( ?DrainLimits $limits = null ): int {
+	public function run( ?DrainLimits $limits = null, int $page = self::PAGE ): int {
 		$connection = $this->copy_guard->usable();
 		if ( null === $connection ) {
 			return 0;
 		}
 		$limits = $limits ?? new DrainLimits( $this->clock );
-		$began  = $this->clock->now();
 		$since  = max( $connection->orders_since, $this->mark() );
+		$stored = get_option( self::PLACE );
+		$place  = is_array( $stored ) ? $stored : array( 'began' => $this->clock->now(), 'top' => 0, 'below' => 0 );
+		$top    = (int) $place['top'];
 		$found  = 0;
-		$whole  = true;
-		for ( $offset = 0; $whole; $offset += self::PAGE ) {
-			$orders = self::changed_since( $since, $offset );
-			$new    = $this->outbox->without_row( self::new_since( $connection->orders_since, $orders ) );
-			if ( null === $new ) {
-				$this->tables->migrate();
-				$whole = false;
-				break;
+		foreach ( array( array( PHP_INT_MAX, $top ), array( (int) $place['below'], 0 ) ) as list( $below, $above ) ) {
+			$is_whole = $below <= 1;
+			while ( ! $is_whole ) {
+				$ids = $this->order_ids->changed_since( $since, $connection->orders_since, $below, $above, $page );
+				$new = $this->outbox->without_row( $ids );
+				if ( null === $new ) {
+					$this->tables->migrate();
+					break;
+				}
+				foreach ( $new as $order_id ) {
+					$found += $this->outbox->add( $order_id ) ? 1 : 0;
+				}
+				$top      = max( $top, $ids[0] ?? 0 );
+				$is_whole = count( $ids ) < $page;
+				$below    = $is_whole ? $above : end( $ids );
+				if ( ! $is_whole && '' !== $limits->reason_to_stop() ) {
+					break;
+				}
 			}
-			foreach ( $new as $order_id ) {
-				$found += $this->outbox->add( $order_id ) ? 1 : 0;
+			if ( ! $is_whole ) {
+				// Nothing was searched when the first page failed, so the next run begins as this one did.
+				if ( $below < PHP_INT_MAX ) {
+					update_option( self::PLACE, array( 'began' => (int) $place['began'], 'top' => $top, 'below' => $below ), false );
+				}
+				$this->count_missed( $found );
+				return $found;
 			}
-			if ( count( $orders ) < self::PAGE ) {
-				break;
-			}
-			$whole = '' === $limits->reason_to_stop();
 		}
-		if ( $whole ) {
-			update_option( self::MARK, max( $since, $began - self::OVERLAP_SECONDS ), false );
-		}
+		delete_option( self::PLACE );
+		update_option( self::MARK, max( $since, (int) $place['began'] - self::OVERLAP_SECONDS ), false );
+		$this->count_missed( $found );
+		return $found;
+	}
+
+	private function count_missed( int $found ): void {
 		if ( $found > 0 ) {
 			update_option( self::MISSED, $this->missed() + $found, false );
 			$this->log->warning( "the sweep found {$found} orders that the order hook had missed" );
 		}
-		return $found;
-	}
-
-	/**
-	 * Returns a page of orders in a chosen status. A status change updates the modification date, so it includes the order hook's orders.
-	 *
-	 * @return WC_Order[]
-	 */
-	private static function changed_since( int $since, int $offset ): array {
-		$orders = wc_get_orders(
-			array(
-				'type'          => 'shop_order',
-				'status'        => ChosenStatuses::get(),
-				'date_modified' => '>=' . $since,
-				'limit'         => self::PAGE,
-				'offset'        => $offset,
-				'orderby'       => 'ID',
-				'order'         => 'ASC',
-			)
-		);
-		return array_values( array_filter( is_array( $orders ) ? $orders : array(), array( OrderFacts::class, 'is_order' ) ) );
-	}
-
-	/**
-	 * Returns the ids of orders that were created, paid or completed since the given time. Editing an older order does not make it new.
-	 *
-	 * @param WC_Order[] $orders Orders.
-	 * @return int[]
-	 */
-	private static function new_since( int $since, array $orders ): array {
-		$ids = array();
-		foreach ( $orders as $order ) {
-			$dates = array_filter( array( $order->get_date_created(), $order->get_date_paid(), $order->get_date_completed() ) );
-			$times = array_map( static fn( $date ) => $date->getTimestamp(), $dates );
-			if ( array() !== $times && max( $times ) >= $since ) {
-				$ids[] = $order->get_id();
-			}
-		}
-		return $ids;
 	}
 
 	private function mark(): int {

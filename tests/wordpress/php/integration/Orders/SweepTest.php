@@ -3,7 +3,9 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\Sweep;
 
@@ -65,6 +67,40 @@ final class SweepTest extends BridgeTestCase {
 		$this->connect();
 		$this->assertSame( 1, $this->sweep() );
 		$this->assertSame( 'waiting', $this->row( $old )->state );
+	}
+
+	public function test_a_sweep_goes_from_the_newest_order_and_continues_at_its_place(): void {
+		$orders = array_map( fn( int $age ) => $this->missed_order( $age ), array( 500, 400, 300, 200, 100 ) );
+		$this->connect();
+		$sweep   = $this->services->get( Sweep::class );
+		$outbox  = $this->services->get( Outbox::class );
+		$missing = static fn() => $outbox->without_row( $orders );
+		$this->assertSame( 2, $sweep->run( new DrainLimits( $this->clock, 0.0 ), 2 ) );
+		$this->assertSame( array_slice( $orders, 0, 3 ), $missing() );
+		// Orders leave the chosen statuses meanwhile, and a newer one is missed.
+		wc_get_order( $orders[4] )->update_status( 'cancelled' );
+		$this->services->get( ConnectionStore::class )->forget();
+		$newer = $this->missed_order( 0 );
+		$this->connect();
+		$this->assertSame( 3, $sweep->run( new DrainLimits( $this->clock, 0.0 ), 2 ), 'the newer one, and the next page' );
+		$this->assertSame( 'waiting', $this->row( $newer )->state );
+		$this->assertSame( array_slice( $orders, 0, 1 ), $missing() );
+		$this->assertSame( 1, $sweep->run( new DrainLimits( $this->clock, 0.0 ), 2 ) );
+		$this->assertSame( array(), $missing() );
+		$this->assertFalse( get_option( 'tillsync_bridge_sweep_place' ) );
+	}
+
+	public function test_a_backfill_skips_no_order_when_an_earlier_one_leaves_the_chosen_statuses(): void {
+		$orders = array_map( fn( int $age ) => $this->missed_order( $age * DAY_IN_SECONDS ), array( 5, 4, 3 ) );
+		$this->connect();
+		$backfill = $this->services->get( Backfill::class );
+		$backfill->start( 30 );
+		$backfill->run_portion( new DrainLimits( $this->clock, 0.0 ), 1 );
+		wc_get_order( $orders[0] )->update_status( 'cancelled' );
+		$backfill->run_portion( new DrainLimits( $this->clock, 0.0 ), 1 );
+		$this->assertSame( array( $orders[2] ), $this->services->get( Outbox::class )->without_row( $orders ) );
+		$backfill->run_portion( new DrainLimits( $this->clock, 0.0 ), 1 );
+		$this->assertSame( array(), $this->services->get( Outbox::class )->without_row( $orders ) );
 	}
 
 	public function test_refunds_are_not_swept(): void {
