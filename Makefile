@@ -118,8 +118,8 @@ lock: $(STAMP)  ## resolves requirements/*.txt again after a change of a pyproje
 audit: $(STAMP)  ## asks PyPI and OSV for known weaknesses of the locked packages (needs the network)
 	@$(BIN)/python scripts/audit.py
 
-bridge-zip:  ## makes dist/tillsync-bridge.zip, the WordPress plugin for Plugins → Add New → Upload
-	@$(PYTHON) scripts/bridge_zip.py
+bridge-zip:  ## makes dist/tillsync-bridge.zip, the WordPress plugin (BRIDGE_PUBLIC_KEY="KEY [KEY]": with updates signed by these keys)
+	@$(PYTHON) scripts/bridge_zip.py $(foreach key,$(BRIDGE_PUBLIC_KEY),--public-key $(key))
 
 version: $(STAMP)  ## writes VERSION into all sources that have the version
 	@$(BIN)/python scripts/version_places.py $(VERSION)
