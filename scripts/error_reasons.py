@@ -40,6 +40,7 @@ REASONS: dict[type[RequestError], dict[str, str]] = {
     },
     NotFound: {
         "ACCOUNT_NOT_FOUND": "No account has this id.",
+        "BRIDGE_RELEASE_NOT_FOUND": "The release of the plugin is not offered to the account, or its zip has gone.",
         "ENTRY_NOT_FOUND": "The account has no such entry, or its history has been dropped.",
         "EPOS_CUSTOMER_NOT_FOUND": "Epos Now has no such customer.",
         "LINK_NOT_FOUND": "The customer is not linked.",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 CLIENT = Path(__file__).resolve().parent.parent / "clients" / "python" / "tillsync_client"
 BLOCKING = CLIENT / "blocking"
-DERIVED = ("accounts", "client", "customer_sync", "links", "privacy", "queue")
+DERIVED = ("accounts", "bridges", "client", "customer_sync", "links", "privacy", "queue")
 
 _REPLACED = (
     (r"\basync (def|for|with)\b", r"\1"),

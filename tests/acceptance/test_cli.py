@@ -10,14 +10,18 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support.bridge_releases import make_release
 from support.grpc_server import an_order
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
 from support.waiting import until, within
+from tillsync.v1 import token_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 
 pytestmark = pytest.mark.processes
@@ -356,3 +360,35 @@ async def test_erasing_a_linked_person_by_email_removes_the_shop_values(shell: S
     exported = await shell.type("privacy", "export", "shop-a", "--email", "ada@example.test")
     assert "nothing is kept" in exported
     assert "is no email address" in await shell.type("privacy", "export", "shop-a", "--email", "ada", code=1)
+
+
+async def test_bridge_commands_list_releases_and_versions(database: TestDatabase, tmp_path: Path) -> None:
+    key, folder = Ed25519PrivateKey.generate(), tmp_path / "releases"
+    make_release(folder, "9.4.0", key)
+    (folder / "rings.toml").write_text('["9.4.0"]\naccounts = ["shop-a"]\npercent = 10\n', encoding="utf-8")
+    changes = {"TILLSYNC_BRIDGE_RELEASES_DIR": str(folder)}
+    async with running_service(database.dsn, works=False, changes=changes) as service, SandboxTill() as till, SandboxShop() as shop:
+        shell = Shell(service, till, shop)
+        listed = await shell.type("bridge", "releases")
+        for text in ("9.4.0", "1 named account, 10 % of all accounts", "checked by the shops only"):
+            assert text in " ".join(listed.split())
+        assert "no bridge has called" in await shell.type("bridge", "versions")
+        await service.add_account("shop-a")
+        token = (await service.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id="shop-a", name="bridge")).secret
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "tillsync-bridge/0.1.0"}
+        url = f"{service.http_url}/tillsync.v1.BridgeService/GetBridgeUpdate"
+        async with service.http.post(url, json={"accountId": "shop-a", "bridgeVersion": "0.1.0"}, headers=headers) as answer:
+            assert answer.status == 200
+        printed = await shell.until("bridge", "versions", text="0.1.0: 1 account")
+        assert "9.4.0" in printed
+        [bridge] = await shell.json("bridge", "versions")
+        assert (bridge["accountId"], bridge["offeredVersion"], bridge["isOutdated"]) == ("shop-a", "9.4.0", False)
+        assert await shell.type("bridge", "versions", "--outdated") == "no bridge is outdated\n"
+        (folder / "tillsync-bridge.zip").touch()
+
+        async def is_named() -> bool:
+            listed = await service.client.bridges.list_releases()
+            return bool(listed.problems)
+
+        await until(is_named)
+        assert "not used: tillsync-bridge.zip is no file of a release" in await shell.type("bridge", "releases", code=1)

@@ -40,11 +40,14 @@ NOT_RUN = {
     r"sudo (useradd|install|chown|journalctl) ": "changes the machine; test_deployment_files.py reads the files that are installed",
     r"sudo systemctl (daemon-reload|enable)": "no systemd runs in the tests; test_deployment_files.py verifies the unit",
     r"docker compose ": "the tests have no container tools; test_deployment_files.py reads the Containerfile",
+    r"(\.venv/bin/python scripts/sign_bridge|TILLSYNC_BRIDGE_SIGNING_KEY_FILE=\S+ make|make bridge-zip)": "the release machine's work; "
+    "test_bridge_signing.py makes keys, zips and signatures",
     r"wp tillsync ": "WP-CLI is in no registry; tests/wordpress/php runs each command with a double of it",
 }
 EMBEDDED_SECTIONS = (
     "The first account",
     "Settings of an account",
+    "Versions of the bridge",
     "Whose points are shown",
     "Tokens",
     "All settings",

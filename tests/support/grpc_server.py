@@ -19,6 +19,7 @@ from support.engine import EngineWorld
 from support.waiting import HANG_SECONDS, within
 from tillsync.v1 import (
     account_service_pb2_grpc,
+    bridge_service_pb2_grpc,
     catalog_service_pb2_grpc,
     customer_sync_service_pb2,
     customer_sync_service_pb2_grpc,
@@ -60,6 +61,7 @@ STUBS: dict[str, Callable[[grpc.aio.Channel], Any]] = {
     "CatalogService": catalog_service_pb2_grpc.CatalogServiceStub,
     "DiagnosisService": diagnosis_service_pb2_grpc.DiagnosisServiceStub,
     "PrivacyService": privacy_service_pb2_grpc.PrivacyServiceStub,
+    "BridgeService": bridge_service_pb2_grpc.BridgeServiceStub,
 }
 
 
@@ -167,6 +169,7 @@ async def grpc_world(
     link: link_service_pb2_grpc.LinkServiceServicer | None = None,
     account: account_service_pb2_grpc.AccountServiceServicer | None = None,
     privacy: privacy_service_pb2_grpc.PrivacyServiceServicer | None = None,
+    bridge: bridge_service_pb2_grpc.BridgeServiceServicer | None = None,
     limits: CallLimits | None = None,
 ) -> AsyncIterator[GrpcWorld]:
     """``settings.listen`` should have port 0. The link and account servicers are the contract's empty ones by default."""
@@ -190,6 +193,7 @@ async def grpc_world(
             link=link or unimplemented(link_service_pb2_grpc.LinkServiceServicer),
             account=account or unimplemented(account_service_pb2_grpc.AccountServiceServicer),
             privacy=privacy or unimplemented(privacy_service_pb2_grpc.PrivacyServiceServicer),
+            bridge=bridge or unimplemented(bridge_service_pb2_grpc.BridgeServiceServicer),
         ),
         calls,
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from tillsync_client.accounts import Accounts, Catalog
+from tillsync_client.bridges import Bridges
 from tillsync_client.connection import DEFAULT_DEADLINE_SECONDS, Connection
 from tillsync_client.customer_sync import CustomerSync
 from tillsync_client.links import Links
@@ -43,6 +44,7 @@ class TillsyncClient:
         self.links = Links(self._connection)
         self.accounts = Accounts(self._connection)
         self.privacy = Privacy(self._connection)
+        self.bridges = Bridges(self._connection)
         self.catalog = Catalog(self._connection)
 
     async def close(self) -> None:

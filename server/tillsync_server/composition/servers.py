@@ -11,6 +11,7 @@ from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListen
 from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.grpc.servicers.account import AccountServicer
+from tillsync_server.adapters.grpc.servicers.bridge import BridgeServicer
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
 from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
@@ -20,6 +21,7 @@ from tillsync_server.adapters.http.connect import ConnectHandler
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.http.webhook import WebhookReceiver
 from tillsync_server.adapters.http_client import AllowedHosts
+from tillsync_server.adapters.postgres.accounts.seen_bridges import PostgresSeenBridges
 from tillsync_server.adapters.postgres.accounts.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer
@@ -38,6 +40,8 @@ from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.application.use_cases.authentication import Authenticator
+from tillsync_server.application.use_cases.bridge_sightings import BridgeSightings
+from tillsync_server.application.use_cases.bridge_updates import BridgeUpdates
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.order_matching import OrderMatching
@@ -81,6 +85,7 @@ class Servers:
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
+        on_stop("bridge sightings", components.sightings.close)
         on_stop("webhooks", components.webhooks.close)
         limits = ConnectionLimits.of(open_files())
         self._grpc = GrpcServer(
@@ -99,7 +104,7 @@ class Servers:
         self.http_side = HttpSide(
             settings.http_listen.host,
             settings.http_listen.port,
-            *(ConnectHandler(components.calls), components.webhooks, probes),
+            *(ConnectHandler(components.calls, site_called=components.sightings.called), components.webhooks, probes),
             ssl_context=None if certificate is None else certificate.https_context(),
             grace_seconds=settings.drain_seconds,
             max_connections=limits.http,
@@ -123,7 +128,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class _Components:
-    """Components of the servers. ``enqueuer``, ``orders``, ``webhooks`` and ``authenticator`` are closed when the servers stop."""
+    """Components of the servers. All except ``services`` and ``calls`` are closed when the servers stop."""
 
     services: GrpcServices
     calls: ServedCalls
@@ -131,6 +136,7 @@ class _Components:
     enqueuer: Enqueuer
     orders: OrderMatching
     authenticator: Authenticator
+    sightings: BridgeSightings
 
 
 def _components(wiring: Wiring, worker: Worker | None) -> _Components:
@@ -147,6 +153,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     warnings = wiring.warnings
     persons = PostgresPrivacy(database, notifier)
     authenticator = Authenticator(wiring.tokens, wiring.wakeups)
+    seen_bridges = PostgresSeenBridges(database)
     services = GrpcServices(
         customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
         queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
@@ -166,6 +173,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
             ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
             TokenService(wiring.tokens, wiring.accounts, public_url=settings.public_url),
         ),
+        bridge=BridgeServicer(BridgeUpdates(wiring.bridge_releases, seen_bridges)),
     )
     return _Components(
         services=services,
@@ -185,6 +193,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
         enqueuer=enqueuer,
         orders=orders,
         authenticator=authenticator,
+        sightings=BridgeSightings(seen_bridges),
     )
 
 

@@ -42,6 +42,7 @@ EMAIL_REKEY_SECONDS = 60.0
 HISTORY_SECONDS = 3600.0
 REFUSED_EVENTS_SECONDS = 600.0
 SAMPLE_SECONDS = 15.0
+BRIDGE_RELEASES_SECONDS = 60.0
 CERTIFICATE_SECONDS = 10.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
 """Time limits of the steps of a stop. Steps that drain get the drain's grace and ten seconds."""
@@ -211,6 +212,9 @@ class Service:
         self.http_port = servers.http_side.port
         self._on_stop("drain delay", self._delay_drain, seconds=self.settings.drain_delay + QUICK_SECONDS)
         self._on_stop("health", servers.drain)
+        releases = _recurring("bridge releases", without_due_time(wiring.check_bridge_releases), BRIDGE_RELEASES_SECONDS)
+        self._on_stop(releases.name, releases.stop)
+        releases.start()
 
     async def _start_operations(self, wiring: Wiring, probes: Probes, certificate: CertificateFiles | None) -> None:
         """Starts the operations listener. It starts before the servers and the worker and stops after them, because it reports on both."""

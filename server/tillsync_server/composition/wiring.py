@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tillsync_server.adapters.bridge_releases.release_folder import BridgeReleaseFolder
 from tillsync_server.adapters.epos.gateway import EposGateway
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.http_client import HttpClient
@@ -74,7 +75,12 @@ class Wiring:
         budget = PostgresTillBudget(database, share=settings.till_share)
         self.tills = EposGateway(http, budget, EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
         self.warnings = PostgresAccountWarnings(database)
+        self.bridge_releases = BridgeReleaseFolder(settings.bridge_releases_dir)
         self.shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self.warnings)
+
+    async def check_bridge_releases(self) -> None:
+        """Reads the release folder, so that the log names a wrong file before a shop asks."""
+        await self.bridge_releases.read()
 
     async def close(self) -> None:
         """Logs the hits of limits that no line has yet."""

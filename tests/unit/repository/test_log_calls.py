@@ -80,10 +80,10 @@ REVIEWED: dict[str, set[str]] = {
     "where": {"_origin_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second one has roles and programs of the operator
     "stack": {"stack"},  # only the places of the traceback are written
     # sentences of the source, and of PostgreSQL without values (embedded/exit_reason.py)
-    "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files"},
+    "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files", "problem.sentence"},
     # values of this process
     "address": {"self._settings.listen"},
-    "path": {"str(path)", "str(self._certificate)", "str(self._program)"},
+    "path": {"problem.file", "str(path)", "str(self._certificate)", "str(self._program)"},
     # texts of a shop that have the expected form
     "field": {"result.field"},  # one of the sent fields (woo/bridge_events.py)
     "bridge_version": {"status.bridge_version"},

@@ -19,6 +19,7 @@ from support.directories import REPOSITORY
 from tillsync.v1 import (
     account_pb2,
     account_service_pb2,
+    bridge_service_pb2,
     catalog_service_pb2,
     customer_sync_service_pb2,
     diagnosis_service_pb2,
@@ -39,6 +40,7 @@ FILES: tuple[FileDescriptor, ...] = tuple(
     for module in (
         account_pb2,
         account_service_pb2,
+        bridge_service_pb2,
         catalog_service_pb2,
         customer_sync_service_pb2,
         diagnosis_service_pb2,
@@ -176,8 +178,8 @@ def _requests() -> Iterator[Descriptor]:
 
 
 def test_every_request_carries_its_account() -> None:
-    # ListMessages and ListAccounts have no account, and neither have tokens of the roles above SITE
-    without = {"ListMessagesRequest", "ListAccountsRequest"}
+    # these requests concern all accounts, and tokens of the roles above SITE have no account
+    without = {"ListMessagesRequest", "ListAccountsRequest", "ListBridgeReleasesRequest", "ListBridgeVersionsRequest"}
     conditional = {"CreateTokenRequest", "ListTokensRequest", "RevokeTokenRequest"}
     for request in _requests():
         field = request.fields_by_name.get("account_id")
@@ -240,9 +242,10 @@ def test_listing_and_bulk_verbs_share_one_filter() -> None:
         ("PrivacyService", "ExportPerson ErasePerson"),
         ("DiagnosisService", "ExplainCustomer ExplainOrder"),
         ("CatalogService", "ListMessages"),
+        ("BridgeService", "GetBridgeUpdate ReadBridgePackage ListBridgeReleases ListBridgeVersions"),
     ],
 )
 def test_services_have_exactly_these_methods(service: str, rpcs: str) -> None:
     """Removing or renaming a method breaks every deployed client, so it must be intended."""
     assert [method.name for method in SERVICES[service].methods] == rpcs.split()
-    assert len(SERVICES) == 7
+    assert len(SERVICES) == 8

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tillsync_client.blocking.accounts import Accounts, Catalog
+from tillsync_client.blocking.bridges import Bridges
 from tillsync_client.blocking.connection import DEFAULT_DEADLINE_SECONDS, Connection
 from tillsync_client.blocking.customer_sync import CustomerSync
 from tillsync_client.blocking.links import Links
@@ -44,6 +45,7 @@ class TillsyncClient:
         self.links = Links(self._connection)
         self.accounts = Accounts(self._connection)
         self.privacy = Privacy(self._connection)
+        self.bridges = Bridges(self._connection)
         self.catalog = Catalog(self._connection)
 
     def close(self) -> None:

@@ -32,6 +32,8 @@ ACCESS: dict[str, frozenset[Role]] = {
                 "LinkService/DeleteLink",
                 "LinkService/ResolveOrderCustomer",
                 "LinkService/ReportShopUsers",
+                "BridgeService/GetBridgeUpdate",
+                "BridgeService/ReadBridgePackage",
                 "AccountService/UpdateSiteSettings",
                 "AccountService/ConnectShop",
                 "AccountService/DisconnectShop",
@@ -57,7 +59,15 @@ ACCESS: dict[str, frozenset[Role]] = {
                 "CatalogService/ListMessages",
             ),
         ),
-        (OPERATORS, ("AccountService/GetAccount", "AccountService/ListAccounts")),
+        (
+            OPERATORS,
+            (
+                "AccountService/GetAccount",
+                "AccountService/ListAccounts",
+                "BridgeService/ListBridgeReleases",
+                "BridgeService/ListBridgeVersions",
+            ),
+        ),
         (
             ADMIN_ONLY,
             (
@@ -102,6 +112,7 @@ HEAVY = frozenset(
         "LinkService/ListLinks",
         "LinkService/ReportShopUsers",
         "AccountService/ListAccounts",
+        "BridgeService/ListBridgeVersions",
     )
 )
 """Methods that read, write or return hundreds of rows."""

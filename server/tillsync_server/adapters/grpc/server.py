@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from tillsync.v1 import (
     account_service_pb2_grpc,
+    bridge_service_pb2_grpc,
     catalog_service_pb2_grpc,
     customer_sync_service_pb2_grpc,
     diagnosis_service_pb2_grpc,
@@ -64,6 +65,7 @@ class GrpcServices:
     link: link_service_pb2_grpc.LinkServiceServicer
     account: account_service_pb2_grpc.AccountServiceServicer
     privacy: privacy_service_pb2_grpc.PrivacyServiceServicer
+    bridge: bridge_service_pb2_grpc.BridgeServiceServicer
 
 
 class _Registrar:
@@ -185,6 +187,7 @@ class GrpcServer:
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(), ours)
         diagnosis_service_pb2_grpc.add_DiagnosisServiceServicer_to_server(DiagnosisServicer(), ours)
         privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(services.privacy, ours)
+        bridge_service_pb2_grpc.add_BridgeServiceServicer_to_server(services.bridge, ours)
         contract = list(registrar.services)
         channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), registrar.for_callers(ADMIN_ONLY))
         listed = (*registrar.services, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -23,6 +23,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from tillsync.v1 import (
     account_service_pb2,
+    bridge_service_pb2,
     catalog_service_pb2,
     customer_sync_service_pb2,
     diagnosis_service_pb2,
@@ -42,6 +43,7 @@ from tillsync_server.adapters.http.connect_errors import ConnectError, error_res
 from tillsync_server.adapters.http.unknown_fields import split_unknown
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument, NotYetImplemented
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller
 
 _LOG = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ _KNOWN_HEADERS = ("authorization", "x-request-id", "traceparent")
 """Headers of the request that a servicer may see."""
 _FILES = (
     account_service_pb2,
+    bridge_service_pb2,
     catalog_service_pb2,
     customer_sync_service_pb2,
     diagnosis_service_pb2,
@@ -155,10 +158,14 @@ class CallContext:
 
 
 class ConnectHandler:
-    """Serves Connect calls. The methods of ``calls`` must be complete before the first request."""
+    """Serves Connect calls. The methods of ``calls`` must be complete before the first request. ``site_called`` gets the account and the
+    user agent of each call with a SITE token."""
 
-    def __init__(self, calls: ServedCalls) -> None:
+    def __init__(
+        self, calls: ServedCalls, *, site_called: Callable[[AccountId, str], None] = lambda _account_id, _user_agent: None
+    ) -> None:
         self._calls = calls
+        self._site_called = site_called
         self._methods = rpc_methods()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -188,6 +195,8 @@ class ConnectHandler:
         async def read(caller: Caller | None) -> Message:
             if caller is not None:
                 mark_caller_known(request)
+                if caller.account_id is not None and not caller.is_revoked:
+                    self._site_called(caller.account_id, request.headers.get("User-Agent", ""))
             body = await _body_of(request, unary.method.max_bytes, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
             message = GetMessageClass(self._methods[request.path].input_type)()
             is_bridge = caller is not None and caller.role is Role.SITE

@@ -71,6 +71,12 @@ class NetworkSettings(EnvironmentSettings):
         "Address at which shops reach the HTTP side. It goes into connect strings.",
         shown="none: no connect strings",
     )
+    bridge_releases_dir: Path | None = setting(
+        None,
+        "TILLSYNC_BRIDGE_RELEASES_DIR",
+        "Folder with signed releases of the WordPress plugin and rings.toml, from which shops update it. Each process reads its own.",
+        shown="none: no updates",
+    )
     admin_token: AdminToken = setting(
         None,
         "TILLSYNC_ADMIN_TOKEN",

@@ -21,11 +21,12 @@ SITE_MAY = {
     "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",
     "ListLinks", "GetLink", "CreateLink", "DeleteLink", "ListCandidates", "SearchEposCustomers", "ResolveOrderCustomer", "ReportShopUsers",
     "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "UpdateSiteSettings", "ConnectShop", "DisconnectShop",
-    "ExportPerson", "ErasePerson",
+    "ExportPerson", "ErasePerson", "GetBridgeUpdate", "ReadBridgePackage",
 }  # fmt: skip
 SUPPORT_MAY = {
     "BatchGetOrderMatches", "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "ListLinks", "GetLink", "ListCandidates",
     "SearchEposCustomers", "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "GetAccount", "ListAccounts",
+    "ListBridgeReleases", "ListBridgeVersions",
 }  # fmt: skip
 
 

@@ -20,7 +20,13 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from support.grpc_server import RecordingMetrics, unimplemented
 from support.waiting import within
-from tillsync.v1 import account_service_pb2_grpc, link_service_pb2_grpc, privacy_service_pb2_grpc, queue_service_pb2_grpc
+from tillsync.v1 import (
+    account_service_pb2_grpc,
+    bridge_service_pb2_grpc,
+    link_service_pb2_grpc,
+    privacy_service_pb2_grpc,
+    queue_service_pb2_grpc,
+)
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
 from tillsync_server.adapters.grpc.listening import GrpcSettings
@@ -128,6 +134,7 @@ def scripted_services(customer_sync: Scripted) -> GrpcServices:
         link=unimplemented(link_service_pb2_grpc.LinkServiceServicer),
         account=unimplemented(account_service_pb2_grpc.AccountServiceServicer),
         privacy=unimplemented(privacy_service_pb2_grpc.PrivacyServiceServicer),
+        bridge=unimplemented(bridge_service_pb2_grpc.BridgeServiceServicer),
     )
 
 
@@ -484,7 +491,10 @@ def test_every_unary_method_of_every_service_is_served() -> None:
     methods = rpc_methods()
     assert {path.split("/")[1] for path in methods} == {
         "grpc.health.v1.Health",
-        *(f"tillsync.v1.{name}Service" for name in ("Account", "Catalog", "CustomerSync", "Diagnosis", "Link", "Privacy", "Queue")),
+        *(
+            f"tillsync.v1.{name}Service"
+            for name in ("Account", "Bridge", "Catalog", "CustomerSync", "Diagnosis", "Link", "Privacy", "Queue")
+        ),
     }
     assert [path for path, method in methods.items() if method.server_streaming] == [
         "/tillsync.v1.QueueService/WatchQueue",

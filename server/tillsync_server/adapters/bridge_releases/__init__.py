@@ -1,0 +1,1 @@
+"""The folder from which the service offers releases of the bridge."""
