@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from support.directories import reachable_directory
 from support.grpc_server import an_order
+from support.postgres import TestDatabase
 from support.service import environment, run_command, running_service
 from support.waiting import until
 from tillsync.v1 import account_pb2, token_pb2, vocabulary_pb2
@@ -20,11 +22,14 @@ from tillsync.v1.customer_sync_service_pb2 import MatchOrderCustomerResponse
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.stored import ShopOrder
+from tillsync_server.application.use_cases.after_restore import Asked
+from tillsync_server.composition.after_restore import RestoreReport, RestoreRun, after_restore
 from tillsync_server.composition.backups import back_up
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.restoring import restore_backup
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import ServiceSettings, load_settings
+from tillsync_server.domain.ids import AccountId
 
 pytestmark = [pytest.mark.processes, pytest.mark.own_server]
 ACCOUNT = "shop-a"
@@ -88,7 +93,7 @@ def account_of(till: SandboxTill, shop: SandboxShop) -> account_pb2.Account:
     return account_pb2.Account(customer_sync_enabled=True, auto_link=True, trusted_accounts=trusted, epos=epos, shop=connected)
 
 
-async def after_restore(data: Path, *arguments: str, code: int = 0) -> str:
+async def command(data: Path, *arguments: str, code: int = 0) -> str:
     ran = await asyncio.to_thread(run_command, ["after-restore", *arguments], environment(None, TILLSYNC_DATA_DIR=str(data)))
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
@@ -139,8 +144,8 @@ async def test_restored_database_takes_over_what_the_shop_knows(directory: Path)
         with pytest.raises(StartError, match="run `tillsync after-restore` first"):
             async with Service(settings_of(new)):
                 pass
-        dry = await after_restore(new, "--dry-run")
-        said = await after_restore(new, "--revoke-token", token.token_id)
+        dry = await command(new, "--dry-run")
+        said = await command(new, "--revoke-token", token.token_id)
         for shown, queued in ((dry, "2"), (said, "3")):  # a dry run counts the links of the database as it is
             assert _numbers(shown) == ["asked", "1", "1", "2", "1", queued, "0"], shown
             assert f"shop customer {eve_user}: unlinked" in shown
@@ -177,3 +182,62 @@ def _numbers(said: str) -> list[str]:
     """The cells of the account's row: shop, answers kept, asked again, links restored, unlinked, customers and types queued."""
     [row] = [line for line in said.splitlines() if "│" in line and ACCOUNT in line]
     return row.replace("│", " ").split()[1:]
+
+
+async def run(database: TestDatabase, *arguments: str, code: int = 0) -> str:
+    ran = await asyncio.to_thread(run_command, ["after-restore", *arguments], environment(database.dsn))
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stdout + ran.stderr
+
+
+async def compare(database: TestDatabase, options: RestoreRun) -> RestoreReport:
+    return await after_restore(load_settings(environment(database.dsn)), options, lambda _line: None)
+
+
+async def test_shop_that_cannot_be_asked_keeps_the_service_from_starting_until_it_is_finished(database: TestDatabase) -> None:
+    since = datetime(2026, 11, 25, 2, tzinfo=UTC)
+    async with SandboxTill() as till, SandboxShop() as shop, SandboxShop() as old_shop:
+        old_shop.switches.bridge_api = 2
+        shop.store.site_settings = {"autoLink": False}
+        async with running_service(database.dsn) as service:
+            away = account_of(till, shop)
+            away.shop.base_url = "http://127.0.0.1:9"
+            without_bridge = account_of(till, shop)
+            without_bridge.shop.Clear()
+            accounts = {"asked": account_of(till, shop), "away": away, "keys": without_bridge, "old": account_of(till, old_shop)}
+            for name, account in accounts.items():
+                account.till_id = name
+                await service.client.accounts.create_account(name, account)
+
+        for options, refused in (
+            (RestoreRun(), "name the time of the backup with --since"),
+            (RestoreRun(since=since, accounts=[AccountId("nobody")]), "account nobody does not exist"),
+            (RestoreRun(since=since, revoked_tokens=["tok_none"]), "no token has the id tok_none"),
+        ):
+            with pytest.raises(StartError, match=refused):
+                await compare(database, options)
+        said = await run(database, "--since", since.isoformat(), code=1)
+        assert _column(said) == {"asked": "asked", "away": "NOT ASKED", "keys": "no bridge", "old": "NOT ASKED"}
+        assert "old: not asked: the tillsync bridge plugin in the shop cannot say what it stored: update it" in said
+        assert "asked: setting auto_link: on in the database, off in the shop" in said
+        assert "asked: the shop's token is not valid in the database" in said
+        assert "the service does not start yet" in said
+        with pytest.raises(StartError, match="2026-11-25 02:00:00 UTC"):
+            async with running_service(database.dsn):
+                pass
+        old_shop.switches.bridge_api = 3
+        said = await run(database, "--finish", code=1)
+        assert _column(said) == {"asked": "asked before", "away": "NOT ASKED", "keys": "asked before", "old": "asked"}
+        assert "the restore is ended" in said
+        async with running_service(database.dsn):
+            [report] = (await compare(database, RestoreRun(since=since, accounts=[AccountId("asked")]))).accounts
+            assert report.asked is Asked.YES, "one account may be repeated beside the service"
+        async with running_service(database.dsn):
+            pass
+
+
+def _column(said: str) -> dict[str, str]:
+    """The table's second column by its first."""
+    cells = [line.strip("│").split("│") for line in said.splitlines() if line.startswith("│")]
+    return {row[0].strip(): row[1].strip() for row in cells}

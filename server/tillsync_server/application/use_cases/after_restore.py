@@ -88,15 +88,15 @@ class AfterRestore:
         return sorted(reports, key=lambda report: report.account_id)
 
     async def revoke(self, token_id: str) -> None:
-        """Revokes a token of any account. Raises NotFound."""
-        if any(token.token_id == token_id for token in await self._valid_tokens(None)):
+        """Revokes a token of any account. It may be repeated. Raises NotFound."""
+        if token_id in await self._token_ids(None):
             await self._tokens.revoke(None, token_id)
             return
         async for account in self._each_account(()):
-            if any(token.token_id == token_id for token in await self._valid_tokens(account.account_id)):
+            if token_id in await self._token_ids(account.account_id):
                 await self._tokens.revoke(account.account_id, token_id)
                 return
-        raise NotFound(f"no valid token has the id {token_id}", reason="TOKEN_NOT_FOUND")
+        raise NotFound(f"no token has the id {token_id}", reason="TOKEN_NOT_FOUND")
 
     async def is_complete(self) -> bool:
         """Whether every account is completed."""
@@ -171,13 +171,19 @@ class AfterRestore:
             tokens=tuple(token for token in report.tokens if own is None or token.token_id != own.token_id),
         )
 
+    async def _token_ids(self, account_id: AccountId | None) -> set[str]:
+        return {token.token_id for token in await self._all_tokens(account_id)}
+
     async def _valid_tokens(self, account_id: AccountId | None) -> tuple[Token, ...]:
+        return tuple(token for token in await self._all_tokens(account_id) if token.revoke_time is None)
+
+    async def _all_tokens(self, account_id: AccountId | None) -> list[Token]:
         found: list[Token] = []
         after = ""
         while page := await self._tokens.list_tokens(account_id, after=after, limit=_PAGE):
-            found += [token for token in page if token.revoke_time is None]
+            found += page
             after = page[-1].token_id
-        return tuple(found)
+        return found
 
 
 def _reason(error: UpstreamError) -> str:

@@ -100,11 +100,15 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(v.sequence 
   entry_id = NULL, state = excluded.state, outcome = NULL, event_time = excluded.event_time
 
 -- name: raise_sequences
--- Raises the sequences of orders above those that the shop may hold. An event that waits goes on waiting. $1 account, $2 orders, $3 the
--- database's time. Under the lane's lock. Index: order_event primary key.
-UPDATE order_event SET sequence = greatest(sequence, (extract(epoch FROM $3::timestamptz) * 1000000)::bigint),
-  delivered = CASE WHEN sequence > delivered THEN delivered ELSE greatest(sequence, (extract(epoch FROM $3::timestamptz) * 1000000)::bigint) END
-WHERE account_id = $1 AND order_id = ANY ($2::bigint[])
+-- Raises the sequences of orders above those that the shop may hold, also of an order whose first event is lost. An event that waits goes
+-- on waiting; no other is sent. $1 account, $2 orders (each once), $3 the database's time. Under the lane's lock. Indexes: primary keys of
+-- order_match and order_event.
+INSERT INTO order_event AS v (account_id, order_id, sequence, delivered, type, entry_id, state, outcome, event_time)
+SELECT $1, m.order_id, t.sequence, t.sequence, CASE m.state WHEN 4 THEN 2 WHEN 1 THEN 3 ELSE 1 END, m.entry_id, m.state, m.outcome, $3
+FROM order_match m CROSS JOIN (SELECT (extract(epoch FROM $3::timestamptz) * 1000000)::bigint AS sequence) AS t
+WHERE m.account_id = $1 AND m.order_id = ANY ($2::bigint[]) ORDER BY m.order_id
+ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(v.sequence, excluded.sequence),
+  delivered = CASE WHEN v.sequence > v.delivered THEN v.delivered ELSE greatest(v.sequence, excluded.sequence) END
 
 -- name: clear_link_hashes
 -- Forgets which values the shop holds of linked customers. $1 account. Under the lane's lock. Index: the account's part of the link primary
