@@ -1,6 +1,6 @@
-"""Accounts: settings and secrets as stored, what a change of them is refused for and sets going, and the till's company.
+"""The account store encrypts secrets, enqueues the subjects that a change concerns, and compares tills.
 
-What callers rely on besides: tests/contracts/test_accounts_contract.py.
+tests/contracts/test_accounts_contract.py tests the rest of the port.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ FULL = Account(
 PLAIN = Account(account_id=SHOP, till_id=TillId("shop-a"))
 
 
-def store(world: EngineWorld, *keys: str) -> PostgresAccounts:
+def account_store(world: EngineWorld, *keys: str) -> PostgresAccounts:
     return PostgresAccounts(world.database, SecretBox(keys or (KEY,)), world.notifications)
 
 
-def setting(**changes: object) -> Callable[[Account], Account]:
+def change(**changes: object) -> Callable[[Account], Account]:
     return lambda account: replace(account, **changes)  # type: ignore[arg-type]
 
 
@@ -82,8 +82,8 @@ async def requeued(world: EngineWorld) -> list[int]:
     return [row["what"] for row in await world.fetch("SELECT what FROM requeue WHERE account_id = 'shop-a' ORDER BY what")]
 
 
-async def with_work(world: EngineWorld, accounts: PostgresAccounts, account: Account = PLAIN) -> None:
-    """Three links, two known types, two held orders, one removal waiting for two shop customers of one till customer."""
+async def create_with_work(world: EngineWorld, accounts: PostgresAccounts, account: Account = PLAIN) -> None:
+    """Creates the account with three links, two known types, two held orders, and pending removals of two shop customers."""
     await accounts.create(account)
     await world.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-a', n, n + 100, 1 "
@@ -101,33 +101,31 @@ async def with_work(world: EngineWorld, accounts: PostgresAccounts, account: Acc
         await finish(world, await take_order(world, "shop-a", order_facts(order_id)), HELD)
 
 
-async def test_an_account_comes_back_as_it_was_made_and_its_secrets_are_not_readable(world: EngineWorld) -> None:
-    accounts = store(world)
-    made = await accounts.create(FULL)
-    assert replace(made, create_time=None, update_time=None) == FULL
-    assert made.create_time is not None
-    assert await accounts.get(SHOP) == made
+async def test_account_is_read_as_created_and_its_secrets_are_encrypted(world: EngineWorld) -> None:
+    accounts = account_store(world)
+    created = await accounts.create(FULL)
+    assert replace(created, create_time=None, update_time=None) == FULL
+    assert created.create_time is not None
+    assert await accounts.get(SHOP) == created
     assert (await accounts.create(replace(PLAIN, account_id=AccountId("shop-b"), till_id=TillId("shop-b")))).epos.api_key == ""
-    [row] = await world.fetch("SELECT account::text AS whole FROM account WHERE account_id = 'shop-a'")
-    assert not [
-        secret for secret in ("secret-1", "hook-secret-1", "bridge") if secret.encode().hex() in row["whole"] or secret in row["whole"]
-    ]
+    [row] = await world.fetch("SELECT account::text AS row FROM account WHERE account_id = 'shop-a'")
+    assert not [secret for secret in ("secret-1", "hook-secret-1", "bridge") if secret.encode().hex() in row["row"] or secret in row["row"]]
     assert await world.fetch("SELECT 1 FROM till WHERE till_id = 'till-a'")
 
 
-async def test_two_accounts_that_take_one_till_at_once_see_each_other(world: EngineWorld) -> None:
-    accounts = store(world)
-    made = await asyncio.gather(
+async def test_concurrent_accounts_of_one_till_are_refused_except_one(world: EngineWorld) -> None:
+    accounts = account_store(world)
+    created = await asyncio.gather(
         *(accounts.create(replace(PLAIN, account_id=AccountId(f"shop-{n}"), till_id=TillId("one"))) for n in range(6)),
         return_exceptions=True,
     )
-    assert sum(isinstance(result, Account) for result in made) == 1
-    assert {result.reason for result in made if isinstance(result, FailedPrecondition)} == {"TILL_NOT_SHARED"}
+    assert sum(isinstance(result, Account) for result in created) == 1
+    assert {result.reason for result in created if isinstance(result, FailedPrecondition)} == {"TILL_NOT_SHARED"}
     assert len(await accounts.accounts_of_till(TillId("one"))) == 1
 
 
-async def test_concurrent_changes_lose_nothing(world: EngineWorld) -> None:
-    accounts = store(world)
+async def test_concurrent_changes_are_all_stored(world: EngineWorld) -> None:
+    accounts = account_store(world)
     await accounts.create(replace(PLAIN, name=""))
     await asyncio.gather(*(accounts.update(SHOP, lambda account: replace(account, name=account.name + "x")) for _ in range(8)))
     assert (await accounts.get(SHOP)).name == "x" * 8
@@ -149,7 +147,7 @@ ALL = SettingsEffect(
 
 
 @pytest.mark.parametrize(
-    ("start", "changes", "what", "numbers"),
+    ("start", "changes", "requeues", "counts"),
     [
         (SWITCHED_OFF, {"customer_sync_enabled": True}, [1, 2, 3, 4], (3, 2, 2)),
         (PLAIN, {"customer_sync_enabled": False}, [], (0, 0, 0)),
@@ -165,32 +163,32 @@ ALL = SettingsEffect(
         (PLAIN, {"name": "other"}, [], (0, 0, 0)),
     ],
 )
-async def test_what_each_change_queues_again(
-    world: EngineWorld, start: Account, changes: dict[str, object], what: list[int], numbers: tuple[int, int, int]
+async def test_each_change_enqueues_the_subjects_that_it_concerns(
+    world: EngineWorld, start: Account, changes: dict[str, object], requeues: list[int], counts: tuple[int, int, int]
 ) -> None:
-    accounts = store(world)
-    await with_work(world, accounts, start)
-    tried = await accounts.update(SHOP, setting(**changes), dry_run=True)
+    accounts = account_store(world)
+    await create_with_work(world, accounts, start)
+    planned = await accounts.update(SHOP, change(**changes), dry_run=True)
     assert await requeued(world) == []
     assert replace(await accounts.get(SHOP), create_time=None, update_time=None) == start
     assert await version(world) == 1
-    done = await accounts.update(SHOP, setting(**changes))
-    assert tried.effect == done.effect
-    assert (done.effect.queued_customers, done.effect.queued_customer_types, done.effect.requeued_entries) == numbers
-    assert await requeued(world) == what
+    done = await accounts.update(SHOP, change(**changes))
+    assert planned.effect == done.effect
+    assert (done.effect.queued_customers, done.effect.queued_customer_types, done.effect.requeued_entries) == counts
+    assert await requeued(world) == requeues
     assert await version(world) == 2
-    if len(what) == 4:
+    if len(requeues) == 4:
         assert done.effect == ALL
 
 
-async def test_another_shop_is_known_to_hold_no_types(world: EngineWorld) -> None:
-    accounts = store(world)
-    await with_work(world, accounts)
-    await accounts.update(SHOP, setting(shop=ShopSettings(base_url="https://other.example.test")))
+async def test_change_of_the_shop_clears_the_hashes_of_types(world: EngineWorld) -> None:
+    accounts = account_store(world)
+    await create_with_work(world, accounts)
+    await accounts.update(SHOP, change(shop=ShopSettings(base_url="https://other.example.test")))
     assert not await world.fetch("SELECT 1 FROM customer_type WHERE content_hash IS NOT NULL")
 
 
-async def paused_lane(world: EngineWorld) -> None:
+async def pause_till(world: EngineWorld) -> None:
     await world.hint("shop-a", 1)
     await world.open_problem("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused", failures=4)
 
@@ -205,15 +203,13 @@ async def paused_lane(world: EngineWorld) -> None:
         {"shop": ShopSettings(bridge_secret="new")},
     ],
 )
-async def test_new_credentials_end_the_pause_and_the_problem_stays_until_it_is_proven_closed(
-    world: EngineWorld, changes: dict[str, object]
-) -> None:
-    accounts = store(world)
+async def test_new_credentials_make_the_probe_due_and_keep_the_problem_open(world: EngineWorld, changes: dict[str, object]) -> None:
+    accounts = account_store(world)
     await accounts.create(PLAIN)
-    await paused_lane(world)
+    await pause_till(world)
     ready = asyncio.Event()
     world.notifications.on_lanes_ready(ready.set)
-    changed = await accounts.update(SHOP, setting(**changes))
+    changed = await accounts.update(SHOP, change(**changes))
     [lane] = await world.fetch("SELECT failures, next_probe_at <= now() AS ready FROM lane JOIN account_side USING (account_id)")
     assert (lane["failures"], lane["ready"]) == (0, True)
     [problem] = changed.account.problems
@@ -221,87 +217,87 @@ async def test_new_credentials_end_the_pause_and_the_problem_stays_until_it_is_p
     await within(ready.wait())
 
 
-async def test_other_changes_leave_the_pause_alone(world: EngineWorld) -> None:
-    accounts = store(world)
+async def test_other_changes_do_not_end_the_pause(world: EngineWorld) -> None:
+    accounts = account_store(world)
     await accounts.create(PLAIN)
-    await paused_lane(world)
-    await accounts.update(SHOP, setting(name="other", auto_link=False, epos=EposSettings(requests_per_minute=5)))
+    await pause_till(world)
+    await accounts.update(SHOP, change(name="other", auto_link=False, epos=EposSettings(requests_per_minute=5)))
     [lane] = await world.fetch(
-        "SELECT failures, next_run_at > now() AND next_probe_at > now() AS sleeps FROM lane JOIN account_side USING (account_id)"
+        "SELECT failures, next_run_at > now() AND next_probe_at > now() AS waits FROM lane JOIN account_side USING (account_id)"
     )
-    assert (lane["failures"], lane["sleeps"]) == (4, True)
+    assert (lane["failures"], lane["waits"]) == (4, True)
 
 
-async def test_the_end_of_a_pause_without_work_wakes_nobody(world: EngineWorld) -> None:
-    accounts = store(world)
+async def test_end_of_a_pause_without_work_makes_no_lane_ready(world: EngineWorld) -> None:
+    accounts = account_store(world)
     await accounts.create(PLAIN)
     await world.open_problem("shop-a", Side.TILL)
-    await accounts.update(SHOP, setting(epos=EposSettings(api_key="new")))
+    await accounts.update(SHOP, change(epos=EposSettings(api_key="new")))
     assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, probe_limit=1, lease_seconds=30)).seconds_until_due is None
 
 
-async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld) -> None:
-    """Invariant 6: the run reads version 1, the settings change, the run's completion is dropped and the entry runs again."""
-    accounts = store(world)
+async def test_completion_under_former_settings_is_dropped(world: EngineWorld) -> None:
+    """Invariant 6. The run reads version 1, then the settings change. The completion is dropped, and the entry runs again."""
+    accounts = account_store(world)
     await accounts.create(PLAIN)
     await world.hint("shop-a", 1)
     [lease] = (await world.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
     [[entry]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
-    await accounts.update(SHOP, setting(sync_names=True))
+    await accounts.update(SHOP, change(sync_names=True))
     decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
     assert await world.lanes.complete([Completion(lease, entry, decision, 0.1)]) == [CompletionResult.DROPPED]
-    [[again]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
-    assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
-    assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True
+    [[next_claim]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
+    assert (next_claim.entry_id, next_claim.kind, next_claim.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
+    assert (await accounts.at_version(SHOP, next_claim.config_version)).sync_names is True
 
 
-async def test_a_lane_that_stays_locked_is_busy(world: EngineWorld) -> None:
-    accounts = store(world)
+async def test_locked_lane_makes_a_change_unavailable(world: EngineWorld) -> None:
+    accounts = account_store(world)
     await accounts.create(PLAIN)
-    async with world.database.acquire() as other, other.transaction():
-        await other.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
+    async with world.database.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
         with pytest.raises(Unavailable):
-            await accounts.update(SHOP, setting(name="x"))
+            await accounts.update(SHOP, change(name="x"))
 
 
-async def test_reencryption_brings_every_secret_under_the_first_key(world: EngineWorld) -> None:
+async def test_reencrypt_encrypts_every_secret_with_the_first_key(world: EngineWorld) -> None:
     for number in range(3):
-        await store(world, OLD_KEY).create(replace(FULL, account_id=AccountId(f"shop-{number}")))
-    await store(world, KEY).create(replace(FULL, account_id=AccountId("shop-new")))
-    both = store(world, KEY, OLD_KEY)
-    assert await both.reencrypt() == 3
-    assert await both.reencrypt() == 0
-    alone = store(world, KEY)
-    for account in await alone.list_accounts(after=None, limit=10):
+        await account_store(world, OLD_KEY).create(replace(FULL, account_id=AccountId(f"shop-{number}")))
+    await account_store(world, KEY).create(replace(FULL, account_id=AccountId("shop-new")))
+    two_keys = account_store(world, KEY, OLD_KEY)
+    assert await two_keys.reencrypt() == 3
+    assert await two_keys.reencrypt() == 0
+    first_key = account_store(world, KEY)
+    for account in await first_key.list_accounts(after=None, limit=10):
         assert (account.epos, account.shop, account.config_version) == (FULL.epos, FULL.shop, 1)
 
 
-async def test_a_wrong_key_is_named(world: EngineWorld) -> None:
-    await store(world, OLD_KEY).create(FULL)
-    for asked in (store(world, KEY).get(SHOP), store(world, KEY).reencrypt()):
+async def test_error_about_a_wrong_key_names_the_setting(world: EngineWorld) -> None:
+    await account_store(world, OLD_KEY).create(FULL)
+    for read in (account_store(world, KEY).get(SHOP), account_store(world, KEY).reencrypt()):
         with pytest.raises(SecretKeyError, match="TILLSYNC_SECRET_KEY"):
-            await asked
+            await read
 
 
-async def test_tills_of_one_address_with_common_customers_look_alike(world: EngineWorld) -> None:
-    accounts = store(world)
+async def test_tills_of_one_address_with_common_customers_are_found(world: EngineWorld) -> None:
+    accounts = account_store(world)
     for name, address in (("a", "one"), ("b", "one"), ("c", "two"), ("d", "one")):
         epos = EposSettings(base_url=f"https://{address}.example.test")
         await accounts.create(Account(account_id=AccountId(name), till_id=TillId(f"till-{name}"), epos=epos))
-    seen = [EposCustomerId(n) for n in range(1, 400)]
-    await accounts.note_customer_ids(TillId("till-b"), seen)
-    await accounts.note_customer_ids(TillId("till-c"), seen)
+    customer_ids = [EposCustomerId(n) for n in range(1, 400)]
+    await accounts.note_customer_ids(TillId("till-b"), customer_ids)
+    await accounts.note_customer_ids(TillId("till-c"), customer_ids)
     await accounts.note_customer_ids(TillId("till-d"), [EposCustomerId(5000)])
-    assert await accounts.tills_with_same_customers(TillId("till-a"), seen[100:150]) == ["till-b"]
+    assert await accounts.tills_with_same_customers(TillId("till-a"), customer_ids[100:150]) == ["till-b"]
     assert await accounts.tills_with_same_customers(TillId("till-a"), [EposCustomerId(9999)]) == []
     [row] = await world.fetch("SELECT cardinality(sample_customer_ids) AS kept FROM till WHERE till_id = 'till-b'")
     assert row["kept"] == 200
 
 
-async def test_a_link_made_while_the_change_is_counted_is_queued_too(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own entry has run under the old setting: nobody else would bring its points."""
-    accounts = store(world)
+async def test_link_created_during_the_count_is_enqueued(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link's own entry ran under the old setting, so only this change enqueues the customer again."""
+    accounts = account_store(world)
     await accounts.create(SWITCHED_OFF)
     count = accounts._count
 
@@ -311,24 +307,24 @@ async def test_a_link_made_while_the_change_is_counted_is_queued_too(world: Engi
         return counted
 
     monkeypatch.setattr(accounts, "_count", count_and_link)
-    done = await accounts.update(SHOP, setting(customer_sync_enabled=True))
+    done = await accounts.update(SHOP, change(customer_sync_enabled=True))
     assert done.effect.queued_customers == 1
     assert await requeued(world) == [1]
 
 
-async def test_a_side_that_was_tested_closes_its_problem_and_ends_the_pause(world: EngineWorld) -> None:
-    accounts = store(world)
-    made = await accounts.create(PLAIN)
-    await paused_lane(world)
+async def test_resume_of_a_side_closes_its_problem_and_makes_the_lane_ready(world: EngineWorld) -> None:
+    accounts = account_store(world)
+    created = await accounts.create(PLAIN)
+    await pause_till(world)
     [problem] = (await accounts.get(SHOP)).problems
-    other = Side.TILL if problem.side is Side.SHOP else Side.SHOP
-    assert not await accounts.resume_side(SHOP, other, config_version=made.config_version)
-    assert not await accounts.resume_side(SHOP, problem.side, config_version=made.config_version + 1), "tested under other settings"
+    other_side = Side.TILL if problem.side is Side.SHOP else Side.SHOP
+    assert not await accounts.resume_side(SHOP, other_side, config_version=created.config_version)
+    assert not await accounts.resume_side(SHOP, problem.side, config_version=created.config_version + 1), "the test used other settings"
     assert (await accounts.get(SHOP)).problems
-    assert await accounts.resume_side(SHOP, problem.side, config_version=made.config_version)
+    assert await accounts.resume_side(SHOP, problem.side, config_version=created.config_version)
     assert (await accounts.get(SHOP)).problems == ()
     [lane] = await world.fetch(
         "SELECT till_probe_at, failures, next_run_at <= now() AS ready FROM lane JOIN account_side USING (account_id)"
     )
     assert tuple(lane) == (None, 0, True)
-    assert not await accounts.resume_side(SHOP, problem.side, config_version=made.config_version), "there is none any more"
+    assert not await accounts.resume_side(SHOP, problem.side, config_version=created.config_version), "the problem is closed"

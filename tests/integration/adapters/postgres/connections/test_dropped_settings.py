@@ -1,4 +1,4 @@
-"""A pooler that drops start-up parameters: told in one clear sentence before anything is read or written in another schema."""
+"""A pooler may drop start-up parameters. The service reports this in one sentence, and reads and writes nothing in another schema."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ REMEDY = "Let it pass start-up parameters on, with session pooling, or set DATAB
 
 @pytest_asyncio.fixture
 async def pooled(database: TestDatabase) -> AsyncIterator[str]:
-    """The address of a pooler that passes on user and database only."""
+    """The address of a pooler that passes only user and database to PostgreSQL."""
     async with relay_to(database.dsn) as relay:
         relay.drop_parameters()
         yield relay.dsn
 
 
-async def test_nothing_is_migrated_into_another_schema(pooled: str, database: TestDatabase) -> None:
+async def test_migrate_changes_no_other_schema(pooled: str, database: TestDatabase) -> None:
     connection = await asyncpg.connect(database.dsn)
     tables = "SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2"
     before = await connection.fetch(tables)
@@ -42,33 +42,33 @@ async def test_nothing_is_migrated_into_another_schema(pooled: str, database: Te
 
 
 @pytest.mark.parametrize("connect", [Database.open, Database.connect])
-async def test_a_connection_without_its_settings_is_not_used(pooled: str, connect: Callable[[Database], Awaitable[object]]) -> None:
+async def test_connection_without_its_settings_is_refused(pooled: str, connect: Callable[[Database], Awaitable[object]]) -> None:
     database = Database(pooled)
     with pytest.raises(SettingsDroppedError, match="lock_timeout is '0' instead of '1000'"):
         await connect(database)
     await database.close()
 
 
-async def test_a_pooler_that_comes_later_is_a_database_that_cannot_be_asked(database: TestDatabase) -> None:
-    """Workers wait then, and callers are told UNAVAILABLE: nothing is charged, and nothing accepted is lost."""
-    async with relay_to(database.dsn) as line:
-        through = Database(line.dsn)
-        async with through.acquire() as connection:
+async def test_settings_dropped_at_runtime_count_as_an_unavailable_database(database: TestDatabase) -> None:
+    """Workers then wait, and callers get UNAVAILABLE. No attempt is charged, and no accepted entry is lost."""
+    async with relay_to(database.dsn) as relay:
+        pooled_database = Database(relay.dsn)
+        async with pooled_database.acquire() as connection:
             assert await connection.fetchval("SHOW search_path") == "tillsync"
-            line.drop_parameters()
+            relay.drop_parameters()
             with pytest.raises(DATABASE_GONE) as caught:
-                async with through.acquire():
-                    pytest.fail("the second session has lost its settings")
+                async with pooled_database.acquire():
+                    pytest.fail("the second session has no settings")
         assert isinstance(caught.value, SettingsDroppedError)
-        await through.close()
+        await pooled_database.close()
 
 
-def test_so_is_one_whose_answers_the_driver_cannot_follow() -> None:
-    """As behind a transaction pooler: a statement's answer belongs to another session's question."""
+def test_answers_that_the_driver_cannot_follow_count_as_an_unavailable_database() -> None:
+    """Behind a transaction pooler, a statement may get the answer to another session's statement."""
     assert issubclass(asyncpg.InternalClientError, DATABASE_GONE)
 
 
-async def test_serve_and_migrate_say_so_in_one_sentence(pooled: str) -> None:
+async def test_serve_and_migrate_name_the_remedy(pooled: str) -> None:
     settings = load_settings(environment(pooled))
     for start in (Service(settings).start, lambda: migrate_database(settings)):
         with pytest.raises(StartError, match=SEARCH_PATH) as caught:

@@ -1,4 +1,4 @@
-"""A line to the database that is cut without a word: nobody hangs on it, and it is found out also where nothing is asked."""
+"""A connection to the database may be cut without a reset. No statement hangs on the connection, and an idle listener notices the cut."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from tillsync_server.adapters.postgres.connections.notifications import Postgres
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 
 pytestmark = pytest.mark.integration
-PATIENCE = 0.4
-ENOUGH_SECONDS = 20.0
-"""Far less than the minute that asyncpg itself has patience for; far more than a busy machine needs for the patience twice over."""
+TIMEOUT_SECONDS = 0.4
+BOUND_SECONDS = 20.0
+"""Much less than asyncpg's own timeout of 60 s, and much more than a busy machine needs for two timeouts."""
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_ANSWER_SECONDS", PATIENCE)
-    monkeypatch.setattr(pool, "_RELEASE_SECONDS", PATIENCE)
-    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", PATIENCE / 2)
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_ANSWER_SECONDS", TIMEOUT_SECONDS)
+    monkeypatch.setattr(pool, "_RELEASE_SECONDS", TIMEOUT_SECONDS)
+    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", TIMEOUT_SECONDS / 2)
     monkeypatch.setattr(pool, "_SILENT_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(watched_connection, "_ANSWER_SECONDS", PATIENCE)
-    monkeypatch.setattr(watched_connection, "_CHECK_INTERVAL_SECONDS", PATIENCE)
+    monkeypatch.setattr(watched_connection, "_ANSWER_SECONDS", TIMEOUT_SECONDS)
+    monkeypatch.setattr(watched_connection, "_CHECK_INTERVAL_SECONDS", TIMEOUT_SECONDS)
 
 
 @pytest_asyncio.fixture
 async def relay(database: TestDatabase) -> AsyncIterator[Relay]:
-    async with relay_to(database.dsn) as made:
-        yield made
+    async with relay_to(database.dsn) as relay:
+        yield relay
 
 
 @pytest_asyncio.fixture
-async def cut_off(relay: Relay) -> AsyncIterator[Database]:
-    database = Database(relay.dsn, acquire_timeout_seconds=PATIENCE)
+async def relayed(relay: Relay) -> AsyncIterator[Database]:
+    database = Database(relay.dsn, acquire_timeout_seconds=TIMEOUT_SECONDS)
     try:
         yield database
     finally:
         await database.close()
 
 
-async def ask(database: Database, *, in_transaction: bool) -> int:
+async def select_one(database: Database, *, in_transaction: bool) -> int:
     async with database.acquire() as connection:
         if not in_transaction:
             return int(await connection.fetchval("SELECT 1"))
@@ -57,22 +57,22 @@ async def ask(database: Database, *, in_transaction: bool) -> int:
 
 
 @pytest.mark.parametrize("in_transaction", [False, True])
-async def test_a_statement_on_a_cut_line_is_given_up_in_time_and_the_next_one_gets_a_new_line(
-    relay: Relay, cut_off: Database, in_transaction: bool
+async def test_statement_on_a_cut_connection_fails_in_time_and_a_later_one_reconnects(
+    relay: Relay, relayed: Database, in_transaction: bool
 ) -> None:
-    assert await ask(cut_off, in_transaction=in_transaction) == 1
+    assert await select_one(relayed, in_transaction=in_transaction) == 1
     relay.cut()
-    for _ in range(2):  # on the line that was there, and on one that cannot be had
-        async with hang_limit("the statement", seconds=ENOUGH_SECONDS):
+    for _ in range(2):  # on the open connection, then on a new one
+        async with hang_limit("the statement", seconds=BOUND_SECONDS):
             with pytest.raises(DATABASE_GONE):
-                await ask(cut_off, in_transaction=in_transaction)
+                await select_one(relayed, in_transaction=in_transaction)
     relay.restore()
-    assert await ask(cut_off, in_transaction=in_transaction) == 1
+    assert await select_one(relayed, in_transaction=in_transaction) == 1
 
 
-async def test_idle_lines_are_not_each_found_out_by_a_caller(relay: Relay, cut_off: Database) -> None:
+async def test_one_failed_statement_drops_all_idle_connections(relay: Relay, relayed: Database) -> None:
     async def hold(both: asyncio.Barrier) -> None:
-        async with cut_off.acquire() as connection:
+        async with relayed.acquire() as connection:
             await connection.fetchval("SELECT 1")
             await both.wait()
 
@@ -81,96 +81,96 @@ async def test_idle_lines_are_not_each_found_out_by_a_caller(relay: Relay, cut_o
     assert relay.opened == 2
     relay.cut()
     with pytest.raises(DATABASE_GONE):
-        await ask(cut_off, in_transaction=False)
+        await select_one(relayed, in_transaction=False)
     relay.restore()
-    assert await ask(cut_off, in_transaction=False) == 1, "not on the other line of before"
+    assert await select_one(relayed, in_transaction=False) == 1, "the other idle connection is dropped too"
 
 
-async def test_who_asks_right_after_a_silence_is_told_at_once(relay: Relay, cut_off: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls that wait for a batch in which others waited already do not wait twice as long."""
-    ahead = 0.0
+async def test_statement_after_an_unanswered_one_fails_at_once(relay: Relay, relayed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may have waited for a batch whose statement got no answer. The call does not wait for a second timeout."""
+    elapsed = 0.0
     monkeypatch.setattr(pool, "_SILENT_PAUSE_SECONDS", NEVER_SECONDS)
-    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
-    await ask(cut_off, in_transaction=False)
+    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + elapsed))
+    await select_one(relayed, in_transaction=False)
     relay.cut()
     with pytest.raises(DATABASE_GONE):
-        await ask(cut_off, in_transaction=False)
-    lines = relay.opened
+        await select_one(relayed, in_transaction=False)
+    connections = relay.opened
     for _ in range(20):
-        with pytest.raises(TimeoutError, match="a moment ago"):  # and not after its patience with the line
-            await ask(cut_off, in_transaction=False)
-    assert relay.opened == lines
+        with pytest.raises(TimeoutError, match="a moment ago"):  # without another timeout
+            await select_one(relayed, in_transaction=False)
+    assert relay.opened == connections
     relay.restore()
-    ahead = NEVER_SECONDS
-    assert await ask(cut_off, in_transaction=False) == 1
+    elapsed = NEVER_SECONDS
+    assert await select_one(relayed, in_transaction=False) == 1
 
 
-async def test_one_long_statement_is_given_up_alone(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the database answers others, it is not gone: nobody else is refused, and their connections stay."""
-    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", NEVER_SECONDS)  # however slow this machine is, others were answered
-    working = Database(database.dsn, max_size=5)
+async def test_timeout_of_a_long_statement_affects_no_other_connection(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database answers other statements, so it counts as reachable. Other callers are not refused, and their connections stay."""
+    monkeypatch.setattr(pool, "_RECENT_ANSWER_SECONDS", NEVER_SECONDS)  # also on a slow machine, the last answer counts as recent
+    database_of_test = Database(database.dsn, max_size=5)
     try:
-        async with working.acquire() as connection:
-            steady = connection.get_server_pid()
+        async with database_of_test.acquire() as connection:
+            first_pid = connection.get_server_pid()
 
-            async def long() -> None:
-                async with working.acquire() as other:
-                    await other.fetchval("SELECT 1 FROM pg_sleep(600)")
+            async def run_long_statement() -> None:
+                async with database_of_test.acquire() as second:
+                    await second.fetchval("SELECT 1 FROM pg_sleep(600)")
 
-            waiting = asyncio.create_task(long())
+            long_statement = asyncio.create_task(run_long_statement())
 
-            async def others_are_answered_until_it_ends() -> bool:
+            async def long_statement_has_ended() -> bool:
                 assert await connection.fetchval("SELECT 1") == 1
-                return waiting.done()
+                return long_statement.done()
 
-            await until(others_are_answered_until_it_ends)
-            assert isinstance(waiting.exception(), TimeoutError)
-        async with working.acquire() as connection:
-            assert connection.get_server_pid() == steady
+            await until(long_statement_has_ended)
+            assert isinstance(long_statement.exception(), TimeoutError)
+        async with database_of_test.acquire() as connection:
+            assert connection.get_server_pid() == first_pid
     finally:
-        await working.close()
+        await database_of_test.close()
 
 
-async def test_a_caller_who_leaves_a_cut_line_is_not_kept(relay: Relay, cut_off: Database) -> None:
-    await ask(cut_off, in_transaction=True)
+async def test_cancelled_statement_on_a_cut_connection_ends_in_time(relay: Relay, relayed: Database) -> None:
+    await select_one(relayed, in_transaction=True)
     relay.cut()
-    leaving = asyncio.create_task(ask(cut_off, in_transaction=False))
-    await until(lambda: relay.lost, lambda: "nothing was sent on the line that is cut")
-    leaving.cancel()
-    async with hang_limit("the caller's leaving", seconds=ENOUGH_SECONDS):
+    cancelled = asyncio.create_task(select_one(relayed, in_transaction=False))
+    await until(lambda: relay.lost, lambda: "no statement was sent on the cut connection")
+    cancelled.cancel()
+    async with hang_limit("the cancellation", seconds=BOUND_SECONDS):
         with pytest.raises(asyncio.CancelledError):
-            await leaving
+            await cancelled
 
 
-async def test_a_listener_on_a_cut_line_finds_out_and_listens_again(relay: Relay, cut_off: Database, database: TestDatabase) -> None:
-    notifications = PostgresNotifications(cut_off)
-    woken = asyncio.Event()
-    notifications.on_lanes_ready(woken.set)
+async def test_listener_on_a_cut_connection_listens_again(relay: Relay, relayed: Database, database: TestDatabase) -> None:
+    notifications = PostgresNotifications(relayed)
+    notified = asyncio.Event()
+    notifications.on_lanes_ready(notified.set)
     notifications.start()
     try:
         await within(notifications.listening.wait())
         relay.cut()
-        await until(lambda: not notifications.listening.is_set(), seconds=ENOUGH_SECONDS)
+        await until(lambda: not notifications.listening.is_set(), seconds=BOUND_SECONDS)
         relay.restore()
         await within(notifications.listening.wait())
-        woken.clear()
-        other = await asyncpg.connect(database.dsn)
-        await other.execute('SELECT pg_notify(\'tillsync_tillsync\', \'{"w": 1, "s": "another"}\')')
-        await other.close()
-        await within(woken.wait())
+        notified.clear()
+        connection = await asyncpg.connect(database.dsn)
+        await connection.execute('SELECT pg_notify(\'tillsync_tillsync\', \'{"w": 1, "s": "another"}\')')
+        await connection.close()
+        await within(notified.wait())
     finally:
         await notifications.stop()
 
 
-async def test_a_notify_on_a_cut_line_does_not_hang(relay: Relay, cut_off: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_statement_on_a_cut_listener_fails_in_time(relay: Relay, relayed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched_connection, "_CHECK_INTERVAL_SECONDS", NEVER_SECONDS)
-    listening = await cut_off.connect()
-    lost = asyncio.Event()
-    listening.add_termination_listener(lambda _: lost.set())
+    listening = await relayed.connect()
+    closed = asyncio.Event()
+    listening.add_termination_listener(lambda _: closed.set())
     assert await listening.execute("SELECT 1") == "SELECT 1"
     relay.cut()
-    async with hang_limit("the statement", seconds=ENOUGH_SECONDS):
+    async with hang_limit("the statement", seconds=BOUND_SECONDS):
         with pytest.raises(TimeoutError):
             await listening.execute("SELECT 1")
-    await within(lost.wait())
+    await within(closed.wait())
     assert listening.is_closed()

@@ -1,4 +1,4 @@
-"""A rotation of TILLSYNC_SECRET_KEY changes credentials' encryption and nothing else: no stored hash or key is made with it."""
+"""A rotation of TILLSYNC_SECRET_KEY changes only the encrypted credentials. No other stored value depends on the key."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ACCOUNT = Account(
 OLD, NEW = "old-" * 10, "new-" * 10
 
 
-async def stored(world: EngineWorld) -> dict[str, list[Any]]:
-    """Every column of every table, by ``table.column``, except what time moves."""
+async def stored_values(world: EngineWorld) -> dict[str, list[Any]]:
+    """The values of every column of every table, by ``table.column``. Timestamps are left out."""
     columns = await world.fetch(
         "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t "
         "USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' "
@@ -44,7 +44,7 @@ async def stored(world: EngineWorld) -> dict[str, list[Any]]:
     }
 
 
-async def test_a_rotation_changes_nothing_but_the_credentials(world: EngineWorld) -> None:
+async def test_rotation_changes_only_the_credentials(world: EngineWorld) -> None:
     def accounts(*keys: str) -> PostgresAccounts:
         return PostgresAccounts(world.database, SecretBox(keys), world.notifications)
 
@@ -62,21 +62,21 @@ async def test_a_rotation_changes_nothing_but_the_credentials(world: EngineWorld
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, content_hash) VALUES ($1, 7, 12, 1, 'h') RETURNING 1",
         SHOP,
     )
-    before = await stored(world)
+    before = await stored_values(world)
 
     assert await accounts(NEW, OLD).reencrypt() == 1
-    after = await stored(world)
+    after = await stored_values(world)
     assert {column for column in before if before[column] != after[column]} == {
         *("account.epos_api_key", "account.epos_api_secret", "account.shop_bridge_secret")
     }
 
     account = await accounts(NEW).get(SHOP)
     assert (account.epos, account.shop, account.till_configuration) == (ACCOUNT.epos, ACCOUNT.shop, configuration)
-    assert (await knowledge.get(ACCOUNT.till_id, account.till_configuration)).search_proven_at is not None, "the proof is found again"
+    assert (await knowledge.get(ACCOUNT.till_id, account.till_configuration)).search_proven_at is not None, "the key is the same"
     assert await tokens.by_hash(token_hash(secret)) is not None
-    [again] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts)])
-    assert isinstance(again, OrderEnqueued)
-    assert not again.queued, "no order has changed facts"
+    [order] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts)])
+    assert isinstance(order, OrderEnqueued)
+    assert not order.queued, "the hash of the order's facts is the same"
     [entry] = await world.fetch("SELECT state FROM entry")
     assert entry["state"] == EntryState.HELD
 

@@ -1,4 +1,4 @@
-"""Order events: written with the change they tell of, sent once each in order of sequence, never in the lanes' way."""
+"""Order events are recorded in the transaction of their change, and sent once each in order of sequence. Sending delays no lane."""
 
 from __future__ import annotations
 
@@ -79,19 +79,19 @@ class EventWorld:
         return await self.engine.fetch("SELECT * FROM order_event ORDER BY account_id, order_id")
 
     async def kinds(self) -> list[tuple[int, int, int]]:
-        """Of each order: id, sequence, type."""
+        """The id, sequence and event type of each order."""
         return [(row["order_id"], row["sequence"], row["type"]) for row in await self.rows()]
 
     async def until(self, condition: Callable[[], Any]) -> None:
         await self.shop.wait_for(condition)
 
-    async def until_told(self) -> None:
-        async def is_told() -> bool:
+    async def until_delivered(self) -> None:
+        async def is_delivered() -> bool:
             return not await self.engine.fetch("SELECT 1 FROM order_event WHERE sequence > delivered")
 
-        await until(is_told, self.rows)
+        await until(is_delivered, self.rows)
 
-    def told(self, order_id: int) -> list[ShopEvent]:
+    def received(self, order_id: int) -> list[ShopEvent]:
         return [event for event in self.shop.store.events if event.subject == f"order:{order_id}"]
 
 
@@ -100,25 +100,25 @@ async def events(world: EngineWorld) -> AsyncIterator[EventWorld]:
     accounts = PostgresAccounts(world.database, SecretBox(["a test key of at least thirty-two characters"]), world.notifications)
     http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     async with SandboxShop() as shop:
-        made = EventWorld(world, shop, accounts, PostgresEvents(world.database), http)
-        await made.add(SHOP, shop.origin, shop.switches.bridge_secret)
+        event_world = EventWorld(world, shop, accounts, PostgresEvents(world.database), http)
+        await event_world.add(SHOP, shop.origin, shop.switches.bridge_secret)
         try:
-            yield made
+            yield event_world
         finally:
             await http.close()
 
 
-# written with the change
+# recorded with the change
 
 
-async def test_an_order_that_ends_is_told_once_with_its_outcome(events: EventWorld) -> None:
+async def test_finished_order_is_sent_once_with_its_outcome(events: EventWorld) -> None:
     entry_id = await put_order(events.engine, facts_of(1042))
-    assert await events.rows() == []  # nothing to say yet
+    assert await events.rows() == []  # a pending order has no event
     await complete_all(events.engine, MATCHED)
     async with events.sending():
-        await events.until(lambda: events.told(1042))
-        await events.until_told()
-    [event] = events.told(1042)
+        await events.until(lambda: events.received(1042))
+        await events.until_delivered()
+    [event] = events.received(1042)
     assert event == ShopEvent(
         event_id="order:1042:1",
         subject="order:1042",
@@ -132,7 +132,7 @@ async def test_an_order_that_ends_is_told_once_with_its_outcome(events: EventWor
     assert events.shop.log.count(method="POST", path="*/wc-tillsync/v1/events") == 1
 
 
-async def test_a_held_order_needs_a_decision_and_its_release_closes_it(events: EventWorld) -> None:
+async def test_held_order_records_a_decision_needed_and_its_requeue_closes_it(events: EventWorld) -> None:
     [entry_id] = await held_orders(events.engine, [facts_of(1042, woo_customer_id=12, account_email="ada@example.test")])
     assert await events.kinds() == [(1042, 1, NEEDED)]
     await PostgresLinkWriter(events.engine.database, events.engine.notifications).create(SHOP, epos(90001), woo(12))
@@ -142,14 +142,14 @@ async def test_a_held_order_needs_a_decision_and_its_release_closes_it(events: E
     assert (row["sequence"], row["type"], row["entry_id"]) == (3, FINISHED, entry_id)
 
 
-@pytest.mark.parametrize("way", ["retry", "new facts", "resolved", "settings", "dismissed"])
-async def test_every_way_out_of_being_held_is_told(events: EventWorld, way: str) -> None:
+@pytest.mark.parametrize("exit_by", ["requeued", "new facts", "resolved", "settings", "dismissed"])
+async def test_each_end_of_a_hold_records_an_event(events: EventWorld, exit_by: str) -> None:
     engine = events.engine
     [entry_id] = await held_orders(engine, [facts_of(1042)])
     actions = PostgresQueueActions(engine.database, engine.notifications)
     expected = CLOSED
-    match way:
-        case "retry":
+    match exit_by:
+        case "requeued":
             await actions.requeue(SHOP, [entry_id])
         case "new facts":
             await put_order(engine, facts_of(1042, email="grace@example.test"))
@@ -165,30 +165,30 @@ async def test_every_way_out_of_being_held_is_told(events: EventWorld, way: str)
     assert await events.kinds() == [(1042, 2, expected)]
 
 
-async def test_what_is_only_tried_again_is_not_told(events: EventWorld) -> None:
+async def test_retry_and_requeue_of_a_pending_entry_record_no_event(events: EventWorld) -> None:
     engine = events.engine
     await put_order(engine, facts_of(1042))
     await complete_all(engine, Verdict.retry(Outcome.CUSTOMER_NOT_MATCHED, "not reached"))
     await engine.hint(SHOP, 9001)
-    await complete_all(engine, Verdict.finished(Outcome.UPDATED))  # a customer: never an event
+    await complete_all(engine, Verdict.finished(Outcome.UPDATED))  # a customer has no events
     [entry_id] = [EntryId(row["entry_id"]) for row in await engine.fetch("SELECT entry_id FROM entry WHERE kind = 3")]
     await PostgresQueueActions(engine.database, engine.notifications).requeue(SHOP, [entry_id])
     assert await events.rows() == []
 
 
-async def test_a_completion_that_is_dropped_tells_nothing(events: EventWorld) -> None:
+async def test_dropped_completion_records_no_event(events: EventWorld) -> None:
     engine = events.engine
     await put_order(engine, facts_of(1042))
     lease = await lease_of(engine)
     [entry] = await claim(engine, lease)
     stale = completion(replace(lease, token=lease.token - 1), entry, MATCHED)
     assert await engine.lanes.complete([stale]) == [CompletionResult.DROPPED]
-    await put_order(engine, facts_of(1042, email="grace@example.test"))  # a hint meanwhile: it stays PENDING
+    await put_order(engine, facts_of(1042, email="grace@example.test"))  # new facts raise the revision, so the entry stays PENDING
     assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [CompletionResult.MOVED_ON]
     assert await events.rows() == []
 
 
-async def test_failed_orders_and_their_dismissal_are_told(events: EventWorld) -> None:
+async def test_failure_and_dismissal_of_an_order_record_events(events: EventWorld) -> None:
     engine = events.engine
     entry_id = await put_order(engine, facts_of(1042))
     await complete_all(engine, FAILED)
@@ -197,7 +197,7 @@ async def test_failed_orders_and_their_dismissal_are_told(events: EventWorld) ->
     assert [(row["sequence"], row["state"]) for row in await events.rows()] == [(2, 6)]
 
 
-async def test_accounts_without_a_bridge_have_no_events(events: EventWorld) -> None:
+async def test_account_without_a_bridge_records_no_events(events: EventWorld) -> None:
     engine = events.engine
     await engine.add_accounts(KEYS)
     await put_order(engine, facts_of(1), KEYS)
@@ -205,7 +205,7 @@ async def test_accounts_without_a_bridge_have_no_events(events: EventWorld) -> N
     assert await events.rows() == []
 
 
-async def test_two_accounts_of_one_batch_keep_their_own_sequences(events: EventWorld) -> None:
+async def test_accounts_of_one_batch_have_their_own_sequences(events: EventWorld) -> None:
     engine = events.engine
     await events.add(OTHER, events.shop.origin, events.shop.switches.bridge_secret)
     for account in (SHOP, OTHER):
@@ -224,31 +224,31 @@ async def test_two_accounts_of_one_batch_keep_their_own_sequences(events: EventW
 # sending
 
 
-async def test_a_newer_event_takes_the_place_of_one_not_yet_told(events: EventWorld) -> None:
+async def test_newer_event_replaces_an_unsent_event(events: EventWorld) -> None:
     engine = events.engine
     await held_orders(engine, [facts_of(1042)])
     await put_order(engine, facts_of(1042, email="grace@example.test"))
     await complete_all(engine, MATCHED)
     async with events.sending():
-        await events.until_told()
-    assert [(event.sequence, event.type) for event in events.told(1042)] == [(3, "order.finished")]
+        await events.until_delivered()
+    assert [(event.sequence, event.type) for event in events.received(1042)] == [(3, "order.finished")]
 
 
-async def test_the_held_count_goes_with_every_event(events: EventWorld) -> None:
+async def test_each_event_has_the_held_count(events: EventWorld) -> None:
     await held_orders(events.engine, [facts_of(order) for order in (1, 2, 3)])
     async with events.sending():
-        await events.until_told()
+        await events.until_delivered()
     assert [event.held_count for event in events.shop.store.events] == [3, 3, 3]
 
 
-async def test_a_thousand_events_travel_in_batches_of_five_hundred(events: EventWorld) -> None:
+async def test_events_are_sent_in_batches_of_five_hundred(events: EventWorld) -> None:
     await events.engine.fetch(
         "INSERT INTO order_event (account_id, order_id, sequence, type, entry_id, state, outcome, event_time) "
         "SELECT $1, n, 5, 1, gen_random_uuid(), 2, 12, now() FROM generate_series(1, 1001) AS n RETURNING 1",
         SHOP,
     )
     async with events.sending():
-        await events.until_told()
+        await events.until_delivered()
     assert events.shop.log.count(method="POST", path="*/events") == 3
     assert len(events.shop.store.events) == 1001
 
@@ -256,9 +256,7 @@ async def test_a_thousand_events_travel_in_batches_of_five_hundred(events: Event
 @pytest.mark.parametrize(
     "trouble", [FailureMode.MAINTENANCE, FailureMode.FIREWALL, FailureMode.REST_OFF_404, FailureMode.CACHED_HTML, FailureMode.FORBIDDEN]
 )
-async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_often_until_then(
-    events: EventWorld, trouble: FailureMode
-) -> None:
+async def test_unavailable_shop_gets_its_event_after_its_return(events: EventWorld, trouble: FailureMode) -> None:
     events.shop.switches.trouble = trouble
     events.shop.switches.retry_after_seconds = 0
     await put_order(events.engine, facts_of(1042))
@@ -268,13 +266,13 @@ async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_oft
         [row] = await events.engine.fetch("SELECT failures FROM event_delivery")
         assert row["failures"] >= 2
         events.shop.switches.trouble = None
-        await events.until_told()
-        assert len(events.told(1042)) == 1
+        await events.until_delivered()
+        assert len(events.received(1042)) == 1
 
-        async def is_forgotten() -> bool:
+        async def is_reset() -> bool:
             return not (await events.engine.fetch("SELECT failures FROM event_delivery"))[0]["failures"]
 
-        await until(is_forgotten, lambda: events.engine.fetch("SELECT * FROM event_delivery"))
+        await until(is_reset, lambda: events.engine.fetch("SELECT * FROM event_delivery"))
 
 
 async def test_delays_grow_and_respect_retry_after(events: EventWorld) -> None:
@@ -286,34 +284,34 @@ async def test_delays_grow_and_respect_retry_after(events: EventWorld) -> None:
     assert sender._delay(1, 600.0) == 600.0
 
 
-async def test_one_shop_that_hangs_delays_neither_another_shop_nor_the_lanes(events: EventWorld) -> None:
-    async with SandboxShop() as slow:
-        slow.switches.latency_seconds = 30
-        await events.add(OTHER, slow.origin, slow.switches.bridge_secret)
+async def test_hanging_shop_delays_neither_another_shop_nor_the_lanes(events: EventWorld) -> None:
+    async with SandboxShop() as hanging_shop:
+        hanging_shop.switches.latency_seconds = 30
+        await events.add(OTHER, hanging_shop.origin, hanging_shop.switches.bridge_secret)
         await put_order(events.engine, facts_of(7), OTHER)
         await complete_all(events.engine, MATCHED, OTHER)
         async with events.sending(timeout_seconds=25):
-            await slow.log.wait_for(method="POST", path="*/events")
+            await hanging_shop.log.wait_for(method="POST", path="*/events")
             await put_order(events.engine, facts_of(1042))
-            await complete_all(events.engine, MATCHED)  # the engine's statements wait for nobody
+            await complete_all(events.engine, MATCHED)  # the engine's statements do not wait for the sender
             await put_order(events.engine, facts_of(8), OTHER)
             await complete_all(events.engine, HELD_DUPLICATE, OTHER)
-            await events.until(lambda: events.told(1042))
+            await events.until(lambda: events.received(1042))
 
 
-async def test_only_one_sender_an_account_at_a_time(events: EventWorld) -> None:
+async def test_only_one_sender_leases_an_account(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
     await complete_all(events.engine, MATCHED)
     claims = await asyncio.gather(*(events.outbox.claim(limit=10, lease_seconds=60) for _ in range(8)))
     [lease] = [lease for claimed in claims for lease in claimed]
-    await events.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # not theirs: nothing happens
+    await events.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # another token releases nothing
     assert await events.outbox.claim(limit=10, lease_seconds=60) == []
     await events.outbox.release(lease, failures=0, delay_seconds=0)
     assert len(await events.outbox.claim(limit=10, lease_seconds=0)) == 1
-    assert len(await events.outbox.claim(limit=10, lease_seconds=60)) == 1  # that lease ran out
+    assert len(await events.outbox.claim(limit=10, lease_seconds=60)) == 1  # the lease of 0 s has expired
 
 
-async def test_two_senders_and_a_storm_of_changes_tell_each_order_in_order(events: EventWorld) -> None:
+async def test_two_senders_send_the_events_of_each_order_in_sequence(events: EventWorld) -> None:
     engine, generator = events.engine, random.Random(7)
     actions = PostgresQueueActions(engine.database, engine.notifications)
     ids = {order: await put_order(engine, facts_of(order)) for order in range(1, 9)}
@@ -322,16 +320,16 @@ async def test_two_senders_and_a_storm_of_changes_tell_each_order_in_order(event
             await complete_all(engine, generator.choice([HELD_DUPLICATE, HELD_DUPLICATE, FAILED]))
             await actions.requeue(SHOP, [ids[order] for order in generator.sample(sorted(ids), 4)])
         await complete_all(engine, MATCHED)
-        await events.until_told()
+        await events.until_delivered()
     for order in ids:
-        sequences = [event.sequence for event in events.told(order)]
+        sequences = [event.sequence for event in events.received(order)]
         assert sequences == sorted(set(sequences))
         [row] = [row for row in await events.rows() if row["order_id"] == order]
         assert sequences[-1] == row["sequence"] == row["delivered"]
-        assert events.told(order)[-1].state == (await match_of(engine, order)).state.name
+        assert events.received(order)[-1].state == (await match_of(engine, order)).state.name
 
 
-async def test_an_event_made_while_another_is_on_its_way_is_not_lost(events: EventWorld) -> None:
+async def test_event_recorded_while_an_older_one_is_sent_still_waits(events: EventWorld) -> None:
     await held_orders(events.engine, [facts_of(1042)])
     waiting = await events.outbox.waiting(SHOP, 500)
     await put_order(events.engine, facts_of(1042, email="grace@example.test"))
@@ -340,17 +338,17 @@ async def test_an_event_made_while_another_is_on_its_way_is_not_lost(events: Eve
     assert (event.sequence, event.type) == (2, EventType.DECISION_CLOSED)
 
 
-async def test_a_shop_that_is_ahead_of_a_restored_database_gets_the_event_above_what_it_holds(events: EventWorld) -> None:
+async def test_shop_ahead_of_a_restored_database_gets_a_higher_sequence(events: EventWorld) -> None:
     events.shop.store.event_sequences["order:1042"] = 40
     await put_order(events.engine, facts_of(1042))
     await complete_all(events.engine, MATCHED)
     async with events.sending():
-        await events.until(lambda: events.told(1042))
-        await events.until_told()
-    assert [event.sequence for event in events.told(1042)] == [41]
+        await events.until(lambda: events.received(1042))
+        await events.until_delivered()
+    assert [event.sequence for event in events.received(1042)] == [41]
 
 
-async def test_an_older_event_that_arrives_late_is_not_made_anew(events: EventWorld) -> None:
+async def test_stale_answer_to_an_older_event_raises_no_sequence(events: EventWorld) -> None:
     await held_orders(events.engine, [facts_of(1042)])
     await put_order(events.engine, facts_of(1042, email="grace@example.test"))
     await events.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1042), 2)])
@@ -358,7 +356,7 @@ async def test_an_older_event_that_arrives_late_is_not_made_anew(events: EventWo
     assert (await events.outbox.waiting(SHOP, 500)).events == ()
 
 
-async def test_another_shop_is_not_told_what_was_meant_for_the_former(events: EventWorld) -> None:
+async def test_events_of_a_disconnected_shop_are_not_sent_to_the_next_shop(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
     await complete_all(events.engine, MATCHED)
     await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret="")))
@@ -366,22 +364,23 @@ async def test_another_shop_is_not_told_what_was_meant_for_the_former(events: Ev
     secret = events.shop.switches.bridge_secret
     await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret=secret)))
     assert await events.outbox.claim(limit=10, lease_seconds=60) == []
-    assert await events.kinds() == [(1042, 1, FINISHED)]  # the sequence goes on from here
+    assert await events.kinds() == [(1042, 1, FINISHED)]  # the next event continues this sequence
 
 
-async def test_a_new_secret_is_tried_at_once(events: EventWorld) -> None:
+async def test_new_secret_makes_events_due_at_once(events: EventWorld) -> None:
     await put_order(events.engine, facts_of(1042))
     await complete_all(events.engine, MATCHED)
-    right, events.shop.switches.bridge_secret = events.shop.switches.bridge_secret, "x" * 43
-    slow = replace(QUICK, first_delay_seconds=3600)
-    async with events.sending(slow) as sender:
-        await until(lambda: sender.counters.failed_tries, events.rows)
+    old_secret, events.shop.switches.bridge_secret = events.shop.switches.bridge_secret, "x" * 43
+    async with events.sending(replace(QUICK, first_delay_seconds=3600, max_delay_seconds=3600)):
+        # the new secret must follow the release of the failed send, because that release postpones the next try
+        postponed = "SELECT 1 FROM event_delivery WHERE next_try_at > now() + interval '30 minutes'"
+        await until(lambda: events.engine.fetch(postponed), events.rows)
         await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret="x" * 43)))
-        await events.until(lambda: events.told(1042))
-    assert right != events.shop.switches.bridge_secret
+        await events.until(lambda: events.received(1042))
+    assert old_secret != events.shop.switches.bridge_secret
 
 
-async def test_stopping_gives_the_lease_back(events: EventWorld) -> None:
+async def test_stop_releases_the_lease(events: EventWorld) -> None:
     events.shop.switches.latency_seconds = 30
     await put_order(events.engine, facts_of(1042))
     await complete_all(events.engine, MATCHED)
@@ -393,7 +392,7 @@ async def test_stopping_gives_the_lease_back(events: EventWorld) -> None:
 # cost
 
 
-async def test_the_statements_use_their_indexes_at_fifty_thousand_events(events: EventWorld) -> None:
+async def test_statements_use_their_indexes_at_fifty_thousand_events(events: EventWorld) -> None:
     engine = events.engine
     await engine.fill(
         "INSERT INTO account (account_id, till_id, epos_base_url, shop_bridge_secret) "
@@ -413,7 +412,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_events(events:
 
 
 async def rows_read(engine: EngineWorld, statement: str, parameters: Sequence[Any]) -> int:
-    """Of ``order_event``, by EXPLAIN ANALYZE: rows of all its scans, those filtered away included."""
+    """The rows of ``order_event`` that all scans of the statement read, including the rows they filter out."""
     async with engine.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -433,8 +432,8 @@ async def rows_read(engine: EngineWorld, statement: str, parameters: Sequence[An
 # the whole service
 
 
-async def test_from_an_order_to_the_shop_and_back_through_a_persons_choice(database: TestDatabase) -> None:
-    """Two till customers of one email: the order is held and told; a link releases it; the end is told, each with a higher sequence."""
+async def test_service_sends_the_events_of_a_held_order_that_a_link_requeues(database: TestDatabase) -> None:
+    """Two till customers have one email, so the order is held. A link requeues it. Each event has a higher sequence."""
     async with SandboxTill() as till, SandboxShop() as shop, running_service(database.dsn) as running:
         first = till.add_customer(email="ada@example.test")
         till.add_customer(email="ada@example.test")
@@ -452,8 +451,8 @@ async def test_from_an_order_to_the_shop_and_back_through_a_persons_choice(datab
         answer = await running.client.sync.match_order("shop-1", order)
         assert answer.entry.state == vocabulary_pb2.ENTRY_STATE_HELD
         await shop.wait_for(lambda: [event for event in shop.store.events if event.type == "decision.needed"])
-        [needed] = shop.store.events
-        assert (needed.subject, needed.entry_id, needed.outcome, needed.held_count) == (
+        [decision_needed] = shop.store.events
+        assert (decision_needed.subject, decision_needed.entry_id, decision_needed.outcome, decision_needed.held_count) == (
             "order:1042",
             answer.entry.entry_id,
             "DUPLICATE_EMAIL",
@@ -463,4 +462,4 @@ async def test_from_an_order_to_the_shop_and_back_through_a_persons_choice(datab
         await shop.wait_for(lambda: shop.store.events[-1].type == "order.finished")
         finished = shop.store.events[-1]
         assert (finished.state, finished.outcome, finished.held_count) == ("PROCESSED", "MATCHED_LINK", 0)
-        assert finished.sequence > needed.sequence
+        assert finished.sequence > decision_needed.sequence

@@ -1,6 +1,6 @@
-"""Links made and removed by a person, and a person's choice for an order: what each sets going, and what it protects (invariant 6).
+"""A person creates and deletes links and chooses the customer of an order. Each change drops the decisions of earlier runs (invariant 6).
 
-What callers rely on besides: tests/contracts/test_link_writer_contract.py.
+tests/contracts/test_link_writer_contract.py tests the rest of the port.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def writer_of(world: EngineWorld) -> PostgresLinkWriter:
     return PostgresLinkWriter(world.database, world.notifications)
 
 
-async def marked(world: EngineWorld, woo_id: int) -> bool:
+async def is_marked(world: EngineWorld, woo_id: int) -> bool:
     return await PostgresLinks(world.database).is_marked_do_not_auto_link(SHOP, woo(woo_id))
 
 
@@ -56,22 +56,22 @@ async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await writer_of(world).create(SHOP, epos(90001), woo(12))
     await world.fetch("UPDATE link SET epos_gone_at = now(), content_hash = 'x' RETURNING 1")
-    again = await writer_of(world).create(SHOP, epos(90001), woo(12))
-    assert again.link.is_usable
-    assert again.link.content_hash is None
+    repeated = await writer_of(world).create(SHOP, epos(90001), woo(12))
+    assert repeated.link.is_usable
+    assert repeated.link.content_hash is None
     await world.fetch("UPDATE link SET epos_gone_at = now() RETURNING 1")
-    await writer_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
+    await writer_of(world).create(SHOP, epos(90001), woo(13))  # shop customer 12 still has the values of 90001
     assert await pending_removals(PostgresLinks(world.database), 90001) == {90001: (12,)}
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
 
 
-async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lane(world: EngineWorld) -> None:
+async def test_create_requeues_held_orders_in_order_of_arrival_and_wakes_the_lane(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     held = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (9, 4, 6)])
-    [other] = await held_orders(world, [facts_of(20, woo_customer_id=13)])
-    made = await writer_of(world).create(SHOP, epos(90001), woo(12))
-    assert made.requeued_order_entries == 3
-    assert await states(world, [*held, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
+    [other_shop_customer] = await held_orders(world, [facts_of(20, woo_customer_id=13)])
+    created = await writer_of(world).create(SHOP, epos(90001), woo(12))
+    assert created.requeued_order_entries == 3
+    assert await states(world, [*held, other_shop_customer]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
     assert [(await match_of(world, order)).state for order in (9, 4, 6)] == [EntryState.PENDING] * 3
     handler = RecordingHandler()
     async with world.running(handler):
@@ -81,8 +81,8 @@ async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lan
     assert await world.lanes.repair_lost_wakeups() == 0
 
 
-async def test_create_tells_a_running_worker(world: EngineWorld) -> None:
-    """By NOTIFY after the commit, asleep or in the middle of another entry."""
+async def test_create_notifies_a_running_worker(world: EngineWorld) -> None:
+    """The notification reaches an idle worker, and one that runs another entry."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     async with world.running(handler):
@@ -97,7 +97,7 @@ async def test_create_tells_a_running_worker(world: EngineWorld) -> None:
         await world.until_idle()
 
 
-async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(world: EngineWorld) -> None:
+async def test_completion_of_a_run_before_the_link_is_dropped_and_the_entry_runs_again(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await put_order(world, facts_of(7, woo_customer_id=12))
     await world.hint("shop-a", 90001)
@@ -108,10 +108,10 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
         CompletionResult.DROPPED,
         CompletionResult.DROPPED,
     ]
-    again = {each.subject_id: each for each in await claim(world, lease)}
-    assert set(again) == {7, 90001}
-    assert all(again[each.subject_id].entry_revision == each.entry_revision + 1 for each in running)
-    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in again.values()]) == [
+    repeated = {each.subject_id: each for each in await claim(world, lease)}
+    assert set(repeated) == {7, 90001}
+    assert all(repeated[each.subject_id].entry_revision == each.entry_revision + 1 for each in running)
+    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in repeated.values()]) == [
         CompletionResult.DONE,
         CompletionResult.DONE,
     ]
@@ -121,59 +121,59 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
 
 
 @pytest.mark.parametrize("by", ["epos", "woo", "both"])
-async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, by: str) -> None:
+async def test_delete_stores_a_mark_and_enqueues_the_removal(world: EngineWorld, by: str) -> None:
     await world.add_accounts("shop-a")
-    made = await writer_of(world).create(SHOP, epos(90001), woo(12))
+    created = await writer_of(world).create(SHOP, epos(90001), woo(12))
     await complete_all(world, UPDATED)
     before = await config_version(world)
-    gone = await writer_of(world).delete(
+    deleted = await writer_of(world).delete(
         SHOP, epos_customer_id=None if by == "woo" else epos(90001), woo_customer_id=None if by == "epos" else woo(12)
     )
-    assert gone.link == made.link
+    assert deleted.link == created.link
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
-    assert await marked(world, 12)
+    assert await is_marked(world, 12)
     assert await pending_removals(PostgresLinks(world.database), 90001) == {90001: (12,)}
-    row = await entry_row(world, gone.removal_entry_id)
+    row = await entry_row(world, deleted.removal_entry_id)
     assert (row["kind"], row["subject_id"], row["priority"], row["due"]) == (1, 90001, 1, True)
     assert await config_version(world) == before + 1
 
 
-async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWorld) -> None:
+async def test_completion_of_a_run_before_the_unlink_is_dropped(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await writer_of(world).create(SHOP, epos(90001), woo(12))
     lease = await lease_of(world)
     [running] = await claim(world, lease)
     await writer_of(world).delete(SHOP, woo_customer_id=woo(12))
     assert await world.lanes.complete([completion(lease, running, UPDATED)]) == [CompletionResult.DROPPED]
-    [again] = await claim(world, lease)
-    assert (again.entry_id, again.entry_revision) == (running.entry_id, running.entry_revision + 1)
+    [repeated] = await claim(world, lease)
+    assert (repeated.entry_id, repeated.entry_revision) == (running.entry_id, running.entry_revision + 1)
 
 
 # resolve
 
 
-async def test_a_choice_stays_with_its_order(world: EngineWorld) -> None:
+async def test_choice_without_a_link_applies_to_its_order_only(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    one, other = await held_orders(world, [facts_of(7, woo_customer_id=12), facts_of(8, woo_customer_id=12)])
-    resolved = await writer_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
-    assert (resolved.entry_id, resolved.link, resolved.requeued_order_entries) == (one, None, 0)
-    assert await states(world, [one, other]) == [EntryState.PENDING, EntryState.HELD]
+    chosen, other_shop_customer = await held_orders(world, [facts_of(7, woo_customer_id=12), facts_of(8, woo_customer_id=12)])
+    resolved = await writer_of(world).resolve_order(SHOP, chosen, epos(90001), create_link=False)
+    assert (resolved.entry_id, resolved.link, resolved.requeued_order_entries) == (chosen, None, 0)
+    assert await states(world, [chosen, other_shop_customer]) == [EntryState.PENDING, EntryState.HELD]
     assert (await match_of(world, 7)).state is EntryState.PENDING
     [entry] = await claim(world, await lease_of(world))
-    assert (entry.entry_id, entry.chosen_epos_customer_id, entry.attempt_count) == (one, 90001, 0)
+    assert (entry.entry_id, entry.chosen_epos_customer_id, entry.attempt_count) == (chosen, 90001, 0)
     assert await world.fetch("SELECT 1 FROM link") == []
 
 
 async def test_new_facts_drop_the_choice(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    [one] = await held_orders(world, [facts_of(7)])
-    await writer_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
+    [chosen] = await held_orders(world, [facts_of(7)])
+    await writer_of(world).resolve_order(SHOP, chosen, epos(90001), create_link=False)
     await put_order(world, facts_of(7, email="corrected@example.test"))
     [entry] = await claim(world, await lease_of(world))
     assert entry.chosen_epos_customer_id is None
 
 
-async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world: EngineWorld) -> None:
+async def test_choice_for_a_guest_applies_to_all_held_orders_of_the_email(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     held = await held_orders(world, [facts_of(7), facts_of(3, email="Ada@Example.test "), facts_of(5)])
     others = await held_orders(world, [facts_of(30, woo_customer_id=12), facts_of(31, email="bea@example.test")])
@@ -181,11 +181,11 @@ async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world
     assert (resolved.entry_id, resolved.requeued_order_entries) == (held[1], 2)
     assert await states(world, [*held, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
     claimed = await claim(world, await lease_of(world))
-    assert [entry.entry_id for entry in claimed] == held, "in order of arrival"
+    assert [entry.entry_id for entry in claimed] == held, "claimed in order of arrival"
     assert {entry.chosen_epos_customer_id for entry in claimed} == {90001}
 
 
-async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
+async def test_choice_for_a_failed_order_enqueues_a_successor(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
     await complete_all(world, FAILED)
@@ -203,7 +203,7 @@ async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
     assert refused.value.reason == "ORDER_NOT_HELD"
 
 
-async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> None:
+async def test_link_for_a_failed_order_requeues_held_orders_of_the_customer(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
     await complete_all(world, FAILED)
@@ -214,7 +214,7 @@ async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> Non
     assert {entry.subject_id for entry in await claim(world, await lease_of(world))} == {7, 8, 90001}
 
 
-async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world: EngineWorld) -> None:
+async def test_choice_for_a_failed_guest_order_applies_to_held_orders_of_the_email(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7))
     await complete_all(world, FAILED)
@@ -225,7 +225,7 @@ async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world
     assert {(entry.entry_id, entry.chosen_epos_customer_id) for entry in claimed} == {(resolved.entry_id, 90001), (held, 90001)}
 
 
-async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
+async def test_refused_choice_names_its_reason(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     customer = (await world.hint("shop-a", 90001)).entry_id
     guest = await one_held_order(world)
@@ -243,9 +243,9 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
         await writer.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
     assert missing.value.reason == "ENTRY_NOT_FOUND"
     await complete_all(world, MATCHED)
-    already = await writer.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
+    already = await writer.resolve_order(SHOP, pending, epos(90001), create_link=False)  # the order is matched to 90001
     assert (already.entry_id, already.link, already.requeued_order_entries) == (pending, None, 0)
-    for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too
+    for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # also for finished entries
         with pytest.raises(FailedPrecondition) as refused:
             await writer.resolve_order(SHOP, entry_id, epos(90002), create_link=False)
         assert refused.value.reason == reason
@@ -253,7 +253,7 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
 
 
 async def one_held_order(world: EngineWorld) -> EntryId:
-    """One held guest order, beside whatever else is due."""
+    """A held guest order. Other due entries stay as they are."""
     order = await put_order(world, facts_of(7))
     lease = await lease_of(world)
     [entry] = [each for each in await claim(world, lease) if each.entry_id == order]
@@ -262,7 +262,7 @@ async def one_held_order(world: EngineWorld) -> EntryId:
     return order
 
 
-async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_choice_for_a_guest_requeues_many_held_orders_in_chunks(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     monkeypatch.setattr(link_writer_module, "MAX_REQUEUED", 4)
     held = await held_orders(world, [facts_of(number) for number in range(1, 12)])
@@ -272,10 +272,10 @@ async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: Engine
     assert {(row["state"], row["chosen_epos_customer_id"], row["entry_revision"]) for row in rows} == {(1, 90001, 2)}
 
 
-# all of them
+# locks and races
 
 
-async def test_a_lane_that_stays_locked_is_told(world: EngineWorld) -> None:
+async def test_locked_lane_refuses_a_link_as_account_busy(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with world.database.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM lane FOR UPDATE")
@@ -285,11 +285,11 @@ async def test_a_lane_that_stays_locked_is_told(world: EngineWorld) -> None:
     assert await world.fetch("SELECT 1 FROM link") == []
 
 
-async def test_people_that_race_make_one_link(world: EngineWorld) -> None:
+async def test_concurrent_creates_and_deletes_leave_one_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     writer = writer_of(world)
     same = await asyncio.gather(*(writer.create(SHOP, epos(90001), woo(12)) for _ in range(6)))
-    assert len({made.link.create_time for made in same}) == 1
+    assert len({created.link.create_time for created in same}) == 1
     results = await asyncio.gather(*(writer.create(SHOP, epos(80000 + number), woo(13)) for number in range(6)), return_exceptions=True)
     assert sum(isinstance(result, AlreadyExists) for result in results) == 5
     deletions = await asyncio.gather(*(writer.delete(SHOP, woo_customer_id=woo(12)) for _ in range(4)), return_exceptions=True)

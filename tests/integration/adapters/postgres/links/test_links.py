@@ -1,4 +1,4 @@
-"""The statements of links, intents and tills use their indexes."""
+"""EXPLAIN guards of the statements of links, intents and tills at 50,000 rows."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ pytestmark = pytest.mark.integration
 
 
 ROWS = 50_000
-OURS = (SHOP, "one", 1)
+LEASE = (SHOP, "one", 1)
 """Account, owner and token of the lane's lease."""
 
 
 async def seed(world: EngineWorld) -> None:
-    """50,000 links, held orders, removals, types, versions and intents of a hundred accounts, of which shop-a is one."""
+    """Inserts 50,000 links, orders, removals, types, versions and intents of a hundred accounts, of which shop-a is one."""
     names = ["shop-a", *(f"shop-{number}" for number in range(1, 100))]
     await world.add_accounts(*names)
     lease = (
         "UPDATE lane SET lease_owner = $2, lease_token = $3, lease_expires_at = now() + interval '1 hour' WHERE account_id = $1 RETURNING 1"
     )
-    await world.fetch(lease, *OURS)
+    await world.fetch(lease, *LEASE)
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-a') RETURNING 1")
     await world.fill(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at, ground) "
@@ -64,7 +64,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def check_plan(world: EngineWorld, name: str, *args: object, indexes: set[str], most_rows: int) -> None:
-    """``indexes``: at least one of them is used, and no table is read from end to end."""
+    """The statement uses at least one of ``indexes``, and has no sequential scan."""
     async with world.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -87,8 +87,8 @@ async def check_plan(world: EngineWorld, name: str, *args: object, indexes: set[
 _SCANS = "SELECT relname, coalesce(seq_scan, 0) AS seq_scan, coalesce(idx_tup_fetch, 0) AS idx_tup_fetch FROM pg_stat_xact_user_tables"
 
 
-async def check_touched(world: EngineWorld, name: str, *args: object, rows: int, most_rows: int) -> None:
-    """Of a function, whose plans are not shown: it returns ``rows``, and no table is read from end to end."""
+async def check_rows_touched(world: EngineWorld, name: str, *args: object, rows: int, most_rows: int) -> None:
+    """Checks a function by PostgreSQL's counters, because EXPLAIN hides its plans. It returns ``rows`` and scans no table."""
     async with world.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -99,53 +99,53 @@ async def check_touched(world: EngineWorld, name: str, *args: object, rows: int,
         finally:
             await transaction.rollback()
     assert len(returned) == rows, name
-    known = {row["relname"]: row for row in before}  # of this connection's last transactions, too
+    known = {row["relname"]: row for row in before}  # the counters include earlier transactions of this connection
     scans = {row["relname"]: [row[count] - known[row["relname"]][count] for count in ("seq_scan", "idx_tup_fetch")] for row in after}
-    assert [table for table, (from_end_to_end, _) in scans.items() if from_end_to_end and table not in ("account", "lane")] == [], name
+    assert [table for table, (seq_scans, _) in scans.items() if seq_scans and table not in ("account", "lane")] == [], name
     touched = {table: by_index for table, (_, by_index) in scans.items() if by_index}
     assert touched, name
     assert all(each <= most_rows for each in touched.values()), (name, touched)
 
 
-async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
-    await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release has none
+async def test_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
+    await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release drops this index
     await seed(world)
     at, woo_key = datetime.now(UTC), "link_account_id_woo_customer_id_key"
-    some = [100 * number for number in range(1, 201)]  # of shop-a
+    ids = [100 * number for number in range(1, 201)]  # of shop-a
     held = [row["entry_id"] for row in await world.fetch("SELECT entry_id FROM entry WHERE account_id = 'shop-a' AND state = 4 LIMIT 200")]
-    small = {"most_rows": 10}
-    await check_plan(world, "links/by_epos", SHOP, some, indexes={"link_pkey"}, most_rows=400)
-    await check_plan(world, "links/of_either", SHOP, 100, 200, indexes={woo_key}, **small)
+    few = {"most_rows": 10}
+    await check_plan(world, "links/by_epos", SHOP, ids, indexes={"link_pkey"}, most_rows=400)
+    await check_plan(world, "links/of_either", SHOP, 100, 200, indexes={woo_key}, **few)
     await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, False, indexes={"link_pkey"}, most_rows=50)
-    await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, False, indexes={woo_key}, **small)
+    await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, False, indexes={woo_key}, **few)
     await check_plan(world, "links/list", SHOP, None, None, True, 0, 50, False, indexes={"link_broken"}, most_rows=100)
     await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, True, indexes={"link_unconfirmed"}, most_rows=100)
-    await check_plan(world, "links/mark_made_by_hand", SHOP, 100, indexes={"link_pkey"}, **small)
-    await check_plan(world, "links/is_marked", SHOP, 100, indexes={"link_mark_pkey"}, **small)
-    held_ones = {"entry_by_state", "entry_held_by_candidate"}
+    await check_plan(world, "links/mark_made_by_hand", SHOP, 100, indexes={"link_pkey"}, **few)
+    await check_plan(world, "links/is_marked", SHOP, 100, indexes={"link_mark_pkey"}, **few)
+    held_indexes = {"entry_by_state", "entry_held_by_candidate"}
     for indexes in ({"link_pkey"}, {"shop_removal_by_epos"}, {"entry_held_by_candidate"}):
-        await check_plan(world, "links/stored_customers", SHOP, some[:2], indexes=indexes, **small)
-    for indexes in ({"link_pkey", woo_key}, {"shop_removal_by_epos"}, held_ones):
-        await check_plan(world, "links/stored_customers", SHOP, some, indexes=indexes, most_rows=1200)
-    await check_plan(world, "links/drop_removals", SHOP, some, indexes={"shop_removal_pkey"}, most_rows=400)
+        await check_plan(world, "links/stored_customers", SHOP, ids[:2], indexes=indexes, **few)
+    for indexes in ({"link_pkey", woo_key}, {"shop_removal_by_epos"}, held_indexes):
+        await check_plan(world, "links/stored_customers", SHOP, ids, indexes=indexes, most_rows=1200)
+    await check_plan(world, "links/drop_removals", SHOP, ids, indexes={"shop_removal_pkey"}, most_rows=400)
     [settings] = await world.fetch("UPDATE account SET update_time = now() WHERE account_id = $1 RETURNING update_time", SHOP)
-    draw = (*OURS, some, [0] * 200, settings["update_time"], some, some)
-    await check_touched(world, "links/draw_versions", *draw[:3], 1, *draw[3:], rows=200, most_rows=1200)
-    await check_touched(world, "links/draw_versions", *OURS, 2, some, [0] * 200, None, None, None, rows=200, most_rows=1200)
-    await check_plan(world, "links/order_link_basis", *OURS, 1, held[0], 1, None, None, 500, indexes={"entry_pkey"}, **small)
-    linked = (*OURS, 1, held[0], 1, 300, 3, 500)
+    draw = (*LEASE, ids, [0] * 200, settings["update_time"], ids, ids)
+    await check_rows_touched(world, "links/draw_versions", *draw[:3], 1, *draw[3:], rows=200, most_rows=1200)
+    await check_rows_touched(world, "links/draw_versions", *LEASE, 2, ids, [0] * 200, None, None, None, rows=200, most_rows=1200)
+    await check_plan(world, "links/order_link_basis", *LEASE, 1, held[0], 1, None, None, 500, indexes={"entry_pkey"}, **few)
+    linked = (*LEASE, 1, held[0], 1, 300, 3, 500)
     await check_plan(world, "links/order_link_basis", *linked, indexes={"entry_by_woo_customer", "entry_by_state"}, most_rows=600)
-    await check_plan(world, "links/clear_hashes", SHOP, some, indexes={woo_key}, most_rows=400)
-    await check_plan(world, "links/confirm", *OURS, some, some, [b"h"] * 200, [at] * 200, 0, indexes={"link_pkey", woo_key}, most_rows=1200)
-    await check_plan(world, "links/mark_gone", SHOP, some[:2], some[:2], at, [], indexes={"link_pkey", woo_key}, most_rows=20)
-    await check_plan(world, "links/confirm_type", *OURS, 100, b"h", 0, False, indexes={"customer_type_pkey"}, **small)
-    await check_plan(world, "links/type_hash", SHOP, 100, 0, indexes={"customer_type_pkey"}, **small)
+    await check_plan(world, "links/clear_hashes", SHOP, ids, indexes={woo_key}, most_rows=400)
+    await check_plan(world, "links/confirm", *LEASE, ids, ids, [b"h"] * 200, [at] * 200, 0, indexes={"link_pkey", woo_key}, most_rows=1200)
+    await check_plan(world, "links/mark_gone", SHOP, ids[:2], ids[:2], at, [], indexes={"link_pkey", woo_key}, most_rows=20)
+    await check_plan(world, "links/confirm_type", *LEASE, 100, b"h", 0, False, indexes={"customer_type_pkey"}, **few)
+    await check_plan(world, "links/type_hash", SHOP, 100, 0, indexes={"customer_type_pkey"}, **few)
     entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_live"}
     await check_plan(world, "links/held_because_of", SHOP, [], [3], None, 500, indexes=entries, most_rows=600)
     await check_plan(world, "links/held_of_guest", SHOP, ["3@example.test"], None, 500, 10, indexes=entries, most_rows=600)
     await check_plan(world, "links/raise_order_revisions", SHOP, [3], [3], None, at, 7, indexes=entries, most_rows=1200)
-    held_ones |= entries
-    await check_plan(world, "links/held_because_of", SHOP, [3], [3], None, 500, indexes=held_ones, most_rows=1200)
+    held_indexes |= entries
+    await check_plan(world, "links/held_because_of", SHOP, [3], [3], None, 500, indexes=held_indexes, most_rows=1200)
     await check_plan(
         world,
         "links/held_with_candidate",
@@ -156,22 +156,22 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         False,
         10,
         500,
-        indexes=held_ones,
+        indexes=held_indexes,
         most_rows=600,
     )
-    await check_plan(world, "links/confirm_person", SHOP, 100, 200, at, indexes={"link_pkey", woo_key}, **small)
-    await check_plan(world, "links/note_read", *OURS, some[:2], indexes={"link_pkey"}, most_rows=20)
+    await check_plan(world, "links/confirm_person", SHOP, 100, 200, at, indexes={"link_pkey", woo_key}, **few)
+    await check_plan(world, "links/note_read", *LEASE, ids[:2], indexes={"link_pkey"}, most_rows=20)
     answers = {"order_match_pkey", "order_match_by_epos_customer"}
     await check_plan(world, "links/note_answers", SHOP, [3], "gone", at, 500, None, indexes=answers, most_rows=1200)
     await check_plan(world, "links/requeue_orders", SHOP, held, at, None, indexes={"entry_pkey", "entry_by_state"}, most_rows=1200)
-    await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **small)
-    await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
-    await check_plan(world, "tills/complete_intent", "till-a", "77@example.test", "o", 1, indexes={"intent_pkey"}, **small)
-    await check_plan(world, "tills/clear_intent", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
-    nothing = (None, None, None, None, None)
-    await check_plan(world, "tills/open_intent", "till-a", "77@example.test", SHOP, "o", 90.0, *nothing, indexes={"intent_pkey"}, **small)
-    await check_plan(world, "tills/knowledge", "till-a", "77shop-a", indexes={"till_knowledge_pkey"}, **small)
-    await check_plan(world, "tills/note_read", "till-a", "77shop-a", True, False, None, indexes={"till_knowledge_pkey"}, **small)
+    await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **few)
+    await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **few)
+    await check_plan(world, "tills/complete_intent", "till-a", "77@example.test", "o", 1, indexes={"intent_pkey"}, **few)
+    await check_plan(world, "tills/clear_intent", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **few)
+    terms_unset = (None, None, None, None, None)
+    await check_plan(world, "tills/open_intent", "till-a", "77@example.test", SHOP, "o", 90.0, *terms_unset, indexes={"intent_pkey"}, **few)
+    await check_plan(world, "tills/knowledge", "till-a", "77shop-a", indexes={"till_knowledge_pkey"}, **few)
+    await check_plan(world, "tills/note_read", "till-a", "77shop-a", True, False, None, indexes={"till_knowledge_pkey"}, **few)
     for longest_wait in (10.0, 0.0):
         terms: list[object] = [["till-a", "till-b"], [5.0] * 2, [5.0] * 2, [2.5] * 2, [2.0] * 2, [longest_wait] * 2]
         await check_plan(world, "tills/take", *terms, [1, 2] * 25, [1] * 50, indexes={"till_pkey"}, most_rows=20)

@@ -1,6 +1,6 @@
-"""What the shop is known to hold: versions, hashes, removals; all of it fenced by the lane.
+"""The shop state stores versions, hashes and pending removals of the shop. The lane's fence protects each statement.
 
-What callers rely on besides: tests/contracts/test_shop_state_contract.py.
+tests/contracts/test_shop_state_contract.py tests the rest of the port.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ AS_OF = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GOLD = EposCustomerTypeId(4001)
 
 
-async def leased(world: EngineWorld) -> tuple[PostgresShopState, LaneLease]:
+async def leased_shop(world: EngineWorld) -> tuple[PostgresShopState, LaneLease]:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     return PostgresShopState(world.database), await lease_of(world)
 
 
-async def taken_over(world: EngineWorld, stale: LaneLease) -> LaneLease:
-    """The lease ran out, and another process has the lane."""
+async def lease_to_another_owner(world: EngineWorld, stale: LaneLease) -> LaneLease:
+    """The lease of another process, after ``stale`` expired."""
     await world.fetch("UPDATE lane SET lease_expires_at = now() - interval '1 second' WHERE account_id = $1 RETURNING 1", stale.account_id)
     return await lease_of(world, owner="two")
 
@@ -56,16 +56,16 @@ def microseconds(at: datetime) -> int:
 
 
 @pytest.mark.catches("versions-always-rise")
-async def test_a_version_goes_above_what_the_shop_answered_and_above_the_last(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    far = microseconds(datetime.now(UTC)) + 10**12
-    assert await shop.next_versions(lease, [woo(12)], at_least={woo(12): far}) == {12: far + 1}
-    assert await shop.next_versions(lease, [woo(12)], at_least={}) == {12: far + 2}, "a clock that was turned back changes nothing"
-    assert await shop.next_versions(lease, [woo(12)], at_least={woo(12): 5, woo(13): far}) == {12: far + 3}
+async def test_version_is_above_the_shops_and_the_last_version(world: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
+    future = microseconds(datetime.now(UTC)) + 10**12
+    assert await shop.next_versions(lease, [woo(12)], at_least={woo(12): future}) == {12: future + 1}
+    assert await shop.next_versions(lease, [woo(12)], at_least={}) == {12: future + 2}, "a clock set back lowers no version"
+    assert await shop.next_versions(lease, [woo(12)], at_least={woo(12): 5, woo(13): future}) == {12: future + 3}
 
 
-async def test_versions_outlive_links_and_are_kept_by_the_thousand(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_versions_of_many_customers_without_links_rise(world: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     many = [woo(number) for number in range(1, 1201)]
     first = await shop.next_versions(lease, many, at_least={})
     assert set(first) == set(many)
@@ -76,11 +76,11 @@ async def test_versions_outlive_links_and_are_kept_by_the_thousand(world: Engine
 
 
 @pytest.mark.catches("stale-leases-change-nothing")
-async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
-    shop, stale = await leased(world)
+async def test_stale_lease_changes_nothing(world: EngineWorld) -> None:
+    shop, stale = await leased_shop(world)
     await put_link(world, 90001, 12)
     await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 13, 90002) RETURNING 1", SHOP)
-    lease = await taken_over(world, stale)
+    lease = await lease_to_another_owner(world, stale)
     await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
     await shop.confirm_type(lease, GOLD, b"type", gone=False)
     before = await world.fetch("SELECT * FROM link"), await world.fetch("SELECT * FROM customer_type")
@@ -99,18 +99,18 @@ async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
 
 
 @pytest.mark.catches("versions-are-drawn-by-the-owner")
-async def test_of_two_owners_that_race_only_the_leases_owner_draws_versions(world: EngineWorld) -> None:
-    shop, stale = await leased(world)
-    lease = await taken_over(world, stale)
+async def test_only_the_owner_of_the_lease_draws_versions(world: EngineWorld) -> None:
+    shop, stale = await leased_shop(world)
+    lease = await lease_to_another_owner(world, stale)
     drawn = await asyncio.gather(*(shop.next_versions(each, [woo(12)], at_least={}) for each in (stale, lease) * 10))
     assert all(versions == {} for versions in drawn[0::2])
     versions = [versions[woo(12)] for versions in drawn[1::2]]
     assert len(set(versions)) == 10
 
 
-async def test_a_late_write_of_the_former_till_customer_makes_the_present_one_write_again(world: EngineWorld) -> None:
-    """Unlinked and linked to another while its write was on the way: the shop may hold the former one's values."""
-    shop, lease = await leased(world)
+async def test_late_write_of_an_unlinked_till_customer_enqueues_the_linked_one(world: EngineWorld) -> None:
+    """The link changed to another till customer during the write. The shop may have the values of the first one."""
+    shop, lease = await leased_shop(world)
     await put_link(world, 90001, 12)
     await shop.next_versions(lease, [woo(12)], at_least={})
     await world.fetch("UPDATE link SET epos_customer_id = 90002, content_hash = 'present' RETURNING 1")
@@ -122,20 +122,20 @@ async def test_a_late_write_of_the_former_till_customer_makes_the_present_one_wr
     assert (row["priority"], row["state"]) == (1, 1)
 
 
-async def test_a_late_removal_makes_the_present_link_write_again(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_late_removal_enqueues_the_customer_of_the_new_link(world: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 12, 90001) RETURNING 1", SHOP)
     await PostgresLinkWriter(world.database, world.notifications).create(SHOP, epos(90002), woo(12))
     await shop.confirm(lease, [ConfirmedWrite(epos(90002), woo(12), b"present", AS_OF)])
     revision = await world.fetch("SELECT entry_revision FROM entry WHERE subject_id = 90002")
     await shop.removal_done(lease, [woo(12)])
     assert (await link_of(world, 90002)).content_hash is None
-    again = await world.fetch("SELECT entry_revision FROM entry WHERE subject_id = 90002")
-    assert again[0]["entry_revision"] == revision[0]["entry_revision"] + 1
+    raised = await world.fetch("SELECT entry_revision FROM entry WHERE subject_id = 90002")
+    assert raised[0]["entry_revision"] == revision[0]["entry_revision"] + 1
 
 
-async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_hash_of_a_type_is_unknown_during_a_write_and_after_a_lapse(world: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     assert await shop.known_type_hash(lease, GOLD) is None
     await shop.confirm_type(lease, GOLD, b"type", gone=False)
     assert await shop.known_type_hash(lease, GOLD) == b"type"
@@ -150,12 +150,12 @@ async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(w
     assert (row["gone_at"], row["content_hash"]) == (None, b"back")
 
 
-# what waits for the lane's lock sees what was committed under it
+# a statement that waited for the lane's lock sees the changes committed meanwhile
 
 
 @asynccontextmanager
 async def changed_meanwhile(world: EngineWorld, change: str, *, waiting: int = 1) -> AsyncIterator[None]:
-    """Another session holds the lane's lock, makes this change, and commits once ``waiting`` statements wait for the lock."""
+    """Another session locks the lane and makes the change. It commits when ``waiting`` statements wait for the lock."""
 
     async def are_waiting() -> bool:
         blocked = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -168,7 +168,7 @@ async def changed_meanwhile(world: EngineWorld, change: str, *, waiting: int = 1
         await until(are_waiting, world.work)
 
 
-TAKEN_OVER = "UPDATE lane SET lease_owner = 'two', lease_token = lease_token + 1"
+NEW_OWNER = "UPDATE lane SET lease_owner = 'two', lease_token = lease_token + 1"
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,15 @@ TAKEN_OVER = "UPDATE lane SET lease_owner = 'two', lease_token = lease_token + 1
         ("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 90005, 15, 1)", {12, 13, 14, 15}),
         ("DELETE FROM shop_removal", {12, 13}),
         ("UPDATE account SET update_time = now() + interval '1 second'", set()),
-        (TAKEN_OVER, set()),
+        (NEW_OWNER, set()),
         ("UPDATE link SET content_hash = 'late'", {12, 13, 14}),
     ],
+    ids=["another link", "link deleted", "link created", "removal done", "settings changed", "lane lost", "hash stored"],
 )
-async def test_a_draw_that_waited_for_the_lane_rests_on_what_was_changed_meanwhile(
+async def test_version_draw_after_a_lock_wait_uses_the_committed_rows(
     world: EngineWorld, patient: EngineWorld, change: str, drawn: set[int]
 ) -> None:
-    _, lease = await leased(world)
+    _, lease = await leased_shop(world)
     await put_link(world, 90001, 12)
     await put_link(world, 90002, 13)
     await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 14, 90003) RETURNING 1", SHOP)
@@ -202,11 +203,11 @@ async def test_a_draw_that_waited_for_the_lane_rests_on_what_was_changed_meanwhi
     assert all(row["content_hash"] is None for row in await world.fetch("SELECT * FROM link WHERE woo_customer_id = ANY ($1)", list(drawn)))
 
 
-async def test_a_draw_of_a_type_that_waited_rests_on_the_settings_of_now(world: EngineWorld, patient: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_version_draw_of_a_type_after_a_lock_wait_uses_the_current_settings(world: EngineWorld, patient: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     await shop.confirm_type(lease, GOLD, b"type", gone=False)
     [account] = await world.fetch("SELECT update_time FROM account")
-    for change in ("UPDATE account SET update_time = now() + interval '1 second'", TAKEN_OVER):
+    for change in ("UPDATE account SET update_time = now() + interval '1 second'", NEW_OWNER):
         async with changed_meanwhile(world, change):
             drawing = asyncio.create_task(
                 PostgresShopState(patient.database).next_type_version(lease, GOLD, settings_of=account["update_time"])
@@ -217,8 +218,8 @@ async def test_a_draw_of_a_type_that_waited_rests_on_the_settings_of_now(world: 
     assert await world.fetch("SELECT FROM shop_version") == []
 
 
-async def test_a_confirmation_that_waited_for_the_lane_is_of_the_link_of_now(world: EngineWorld, patient: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_confirmation_after_a_lock_wait_uses_the_current_links(world: EngineWorld, patient: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     await put_link(world, 90001, 12)
     await put_link(world, 90002, 13)
     await shop.next_versions(lease, [woo(12), woo(13)], at_least={})
@@ -233,13 +234,13 @@ async def test_a_confirmation_that_waited_for_the_lane_is_of_the_link_of_now(wor
     assert await world.live("shop-a", 90002) is None
 
 
-async def test_what_waited_for_a_lane_that_another_process_has_now_changes_nothing(world: EngineWorld, patient: EngineWorld) -> None:
-    _, lease = await leased(world)
+async def test_statements_of_a_lost_lease_change_nothing_after_a_lock_wait(world: EngineWorld, patient: EngineWorld) -> None:
+    _, lease = await leased_shop(world)
     await put_link(world, 90001, 12)
     before = await world.fetch("SELECT * FROM link")
     shop = PostgresShopState(patient.database)
-    async with changed_meanwhile(world, TAKEN_OVER, waiting=4):
-        late = [
+    async with changed_meanwhile(world, NEW_OWNER, waiting=4):
+        tasks = [
             asyncio.create_task(each)
             for each in (
                 shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)]),
@@ -248,17 +249,17 @@ async def test_what_waited_for_a_lane_that_another_process_has_now_changes_nothi
                 shop.note_read(lease, [epos(90001)]),
             )
         ]
-    for each in late:
+    for each in tasks:
         await within(each)
     assert await world.fetch("SELECT * FROM link") == before
     assert await world.fetch("SELECT FROM customer_type") == []
     assert await world.live("shop-a", 90001) is None
 
 
-async def test_a_read_is_noted_with_the_databases_time(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
+async def test_read_is_stored_with_the_databases_time(world: EngineWorld) -> None:
+    shop, lease = await leased_shop(world)
     await put_link(world, 90001, 12)
     await put_link(world, 90002, 13)
     await shop.note_read(lease, [epos(90001)])
-    noted = await world.fetch("SELECT epos_customer_id, epos_read_at <= now() AS is_past FROM link WHERE epos_read_at IS NOT NULL")
-    assert [tuple(row) for row in noted] == [(90001, True)]
+    stored = await world.fetch("SELECT epos_customer_id, epos_read_at <= now() AS is_past FROM link WHERE epos_read_at IS NOT NULL")
+    assert [tuple(row) for row in stored] == [(90001, True)]

@@ -1,4 +1,4 @@
-"""The history's weekly partitions: what they lock, what happens beyond the last week, and after a process that ended between two steps."""
+"""The maintenance of the history's weekly partitions waits for no lock, and completes what an ended process left."""
 
 from __future__ import annotations
 
@@ -34,53 +34,54 @@ async def finish(world: EngineWorld, subject_id: int, time: datetime) -> None:
     await add_finished(world, "shop-a", subject_id, create_time=time)
 
 
-async def lies_in(world: EngineWorld, subject_id: int) -> str:
+async def partition_of(world: EngineWorld, subject_id: int) -> str:
     rows = await world.fetch("SELECT tableoid::regclass::text AS name FROM entry_history WHERE subject_id = $1", subject_id)
     return str(rows[0]["name"])
 
 
-async def use_up_the_weeks(world: EngineWorld, weeks: int) -> None:
-    """As if the service had stood still: the newest ``weeks`` are taken back, and the partition for later begins before them."""
-    for kind, kept in KINDS.items():
+async def drop_newest_weeks(world: EngineWorld, weeks: int) -> None:
+    """Drops the newest ``weeks`` and lets the partition for later begin before them, as after a long stop of the service."""
+    for kind, retention in KINDS.items():
         names = [name for name in await attached(world, kind) if not name.endswith("_later")][-weeks:]
-        begins = datetime.strptime(names[0][-7:] + "-1", "%Gw%V-%u").replace(tzinfo=UTC)
+        first_day = datetime.strptime(names[0][-7:] + "-1", "%Gw%V-%u").replace(tzinfo=UTC)
         for name in (*names, f"{kind}_later"):
             await world.fetch(f"DROP TABLE {name}")
         await world.fetch(
-            f"CREATE TABLE {kind}_later PARTITION OF entry_history FOR VALUES FROM ({kept}, '{begins:%Y-%m-%d}Z') TO ({kept}, MAXVALUE)"
+            f"CREATE TABLE {kind}_later PARTITION OF entry_history "
+            f"FOR VALUES FROM ({retention}, '{first_day:%Y-%m-%d}Z') TO ({retention}, MAXVALUE)"
         )
 
 
-async def test_result_beyond_the_last_week_is_stored_and_moves_into_its_week(world: EngineWorld) -> None:
+async def test_entry_beyond_the_last_week_is_stored_and_moves_into_its_week(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await maintain(world)
-    await use_up_the_weeks(world, 10)  # this week and all ahead
+    await drop_newest_weeks(world, 10)  # this week and all later ones
     now = datetime.now(UTC)
     await finish(world, 1, now)
     await finish(world, 2, now + timedelta(days=400))
-    assert await lies_in(world, 1) == await lies_in(world, 2) == "entry_history_short_later"
+    assert await partition_of(world, 1) == await partition_of(world, 2) == "entry_history_short_later"
     await maintain(world)
-    assert await lies_in(world, 1) == f"entry_history_short_{now:%Gw%V}"
-    assert await lies_in(world, 2) == "entry_history_short_later"
+    assert await partition_of(world, 1) == f"entry_history_short_{now:%Gw%V}"
+    assert await partition_of(world, 2) == "entry_history_short_later"
 
 
-async def test_a_writer_postpones_new_weeks_and_results_are_stored_meanwhile(world: EngineWorld) -> None:
+async def test_open_writer_postpones_new_weeks_and_entries_are_stored_meanwhile(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await use_up_the_weeks(world, 10)  # this week and all ahead
+    await drop_newest_weeks(world, 10)  # this week and all later ones
     before = await attached(world)
     async with world.database.acquire() as writer, writer.transaction():
-        await writer.execute("LOCK TABLE ONLY entry_history IN ROW EXCLUSIVE MODE")  # as each INSERT does
+        await writer.execute("LOCK TABLE ONLY entry_history IN ROW EXCLUSIVE MODE")  # the lock of each INSERT
         await maintain(world)
         assert await attached(world) == before
         await finish(world, 7, datetime.now(UTC))
     await maintain(world)
     assert set(await attached(world)) > set(before)
-    assert await lies_in(world, 7) == f"entry_history_short_{datetime.now(UTC):%Gw%V}"
+    assert await partition_of(world, 7) == f"entry_history_short_{datetime.now(UTC):%Gw%V}"
 
 
 async def test_locked_history_postpones_new_weeks_and_no_deletions(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await use_up_the_weeks(world, 10)
+    await drop_newest_weeks(world, 10)
     before = {kind: await attached(world, kind) for kind in KINDS}
     await world.fetch(
         "INSERT INTO token (token_id, token_hash, role, revoke_time) VALUES ('gone', 'h', 4, now() - interval '91 days') RETURNING 1"
@@ -92,7 +93,7 @@ async def test_locked_history_postpones_new_weeks_and_no_deletions(world: Engine
     assert not await world.fetch("SELECT 1 FROM token")
 
 
-async def test_an_open_reader_stops_neither_the_week_that_leaves_nor_writers(world: EngineWorld) -> None:
+async def test_open_reader_delays_neither_maintenance_nor_writers(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     old = datetime.now(UTC) - timedelta(days=40)
     await finish(world, 8, old)
@@ -105,13 +106,13 @@ async def test_an_open_reader_stops_neither_the_week_that_leaves_nor_writers(wor
     assert [row["subject_id"] for row in await world.fetch("SELECT subject_id FROM entry_history")] == [9]
 
 
-@pytest.mark.parametrize("left", ["detached", "pending"])
-async def test_old_week_is_dropped_after_a_process_that_ended_meanwhile(world: EngineWorld, left: str) -> None:
+@pytest.mark.parametrize("interrupted", ["detached", "pending"])
+async def test_old_week_is_dropped_after_an_interrupted_detach(world: EngineWorld, interrupted: str) -> None:
     await world.add_accounts("shop-a")
     old = datetime.now(UTC) - timedelta(days=40)
     await finish(world, 4, old)
     name = f"entry_history_short_{old:%Gw%V}"
-    if left == "detached":
+    if interrupted == "detached":
         await world.fetch(f"ALTER TABLE entry_history DETACH PARTITION {name} CONCURRENTLY")
     else:
         await leave_detach_pending(world, name)
@@ -126,10 +127,10 @@ async def leave_detach_pending(world: EngineWorld, name: str) -> None:
         with pytest.raises(asyncpg.LockNotAvailableError):
             await world.fetch(f"ALTER TABLE entry_history DETACH PARTITION {name} CONCURRENTLY")
     pending = await world.fetch("SELECT 1 FROM pg_inherits WHERE inhrelid = $1::regclass AND inhdetachpending", name)
-    assert pending, "the detach was begun and not finished"
+    assert pending, "the detach has not finished"
 
 
-async def test_release_before_runs_its_own_maintenance_on_this_schema(world: EngineWorld) -> None:
+async def test_maintenance_of_the_previous_release_runs_on_this_schema(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await finish(world, 5, datetime.now(UTC) - timedelta(days=40))
     before = await attached(world)

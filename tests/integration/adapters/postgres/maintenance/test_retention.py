@@ -1,4 +1,4 @@
-"""The history's partitions: a month ahead at any time, dropped whole when their retention is over."""
+"""Maintenance creates the history's partitions a month ahead, and drops a whole partition after its retention."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def week(time: datetime) -> str:
     return f"{time:_%Gw%V}"
 
 
-async def test_partitions_reach_a_month_ahead_and_making_them_again_makes_none(world: EngineWorld) -> None:
+async def test_partitions_reach_a_month_ahead_and_the_next_maintenance_creates_none(world: EngineWorld) -> None:
     for name in await partitions(world):
         await world.fetch(f"DROP TABLE {name}")
     await PostgresHistory(world.database).maintain()
     now = datetime.now(UTC)
-    made = await partitions(world)
+    created = await partitions(world)
     for days in (0, 7, 14, 21, 28, 31):
-        assert {f"entry_history_{kind}{week(now + timedelta(days=days))}" for kind in ("short", "long")} <= made
+        assert {f"entry_history_{kind}{week(now + timedelta(days=days))}" for kind in ("short", "long")} <= created
     await PostgresHistory(world.database).maintain()
-    assert await partitions(world) == made
+    assert await partitions(world) == created
 
 
-async def test_what_is_past_its_retention_goes_and_nothing_else(world: EngineWorld) -> None:
+async def test_only_weeks_past_their_retention_are_dropped(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     now = datetime.now(UTC)
     ages = (1, 13, 22, 60, 89, 98)
@@ -52,7 +52,7 @@ async def test_what_is_past_its_retention_goes_and_nothing_else(world: EngineWor
     assert f"entry_history_short{week(now - timedelta(days=22))}" not in await partitions(world)
 
 
-async def test_several_processes_may_do_it_at_once(world: EngineWorld) -> None:
+async def test_several_processes_maintain_at_once(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     for name in await partitions(world):
         await world.fetch(f"DROP TABLE {name}")
@@ -62,14 +62,14 @@ async def test_several_processes_may_do_it_at_once(world: EngineWorld) -> None:
     weeks = {f"entry_history_{kind}{week(datetime.now(UTC) + timedelta(weeks=ahead))}" for kind in ("short", "long") for ahead in range(10)}
     later = {"entry_history_short_later", "entry_history_long_later"}
     kept = {f"entry_history_long{week(datetime.now(UTC) - timedelta(days=30))}"}
-    assert weeks | later | kept <= await partitions(world), "the long partition of that old week is still in its time"
+    assert weeks | later | kept <= await partitions(world), "the long retention of that old week is not over"
     assert await partitions(world) - weeks - later - kept <= {
         f"entry_history_{kind}{week(datetime.now(UTC) - timedelta(weeks=ago))}" for kind in ("short", "long") for ago in range(1, 5)
-    }, "each week since then has one partition"
+    }, "other partitions are only those of the weeks since then"
     assert not await world.fetch("SELECT 1 FROM entry_history")
 
 
-async def test_readers_postpone_the_drop_and_are_not_disturbed(world: EngineWorld) -> None:
+async def test_open_reader_postpones_the_drop_and_keeps_its_rows(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=30))
     async with world.database.acquire() as reader, reader.transaction():
@@ -80,7 +80,7 @@ async def test_readers_postpone_the_drop_and_are_not_disturbed(world: EngineWorl
     assert not await world.fetch("SELECT 1 FROM entry_history")
 
 
-async def test_what_has_long_done_its_work_is_forgotten(world: EngineWorld) -> None:
+async def test_old_intents_and_revoked_tokens_are_deleted(world: EngineWorld) -> None:
     await world.fetch("INSERT INTO till (till_id) VALUES ('t') RETURNING 1")
     await world.fetch(
         "INSERT INTO intent (till_id, email, state, account_id, owner, epos_customer_id, settled_at, create_time) "
@@ -102,7 +102,7 @@ async def test_what_has_long_done_its_work_is_forgotten(world: EngineWorld) -> N
     assert {row["token_id"] for row in await world.fetch("SELECT token_id FROM token")} == {"revoked", "valid"}
 
 
-async def test_versions_of_shop_customers_with_nothing_to_write_are_forgotten_once_the_next_is_higher(world: EngineWorld) -> None:
+async def test_old_versions_of_shop_customers_without_work_are_deleted(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     ages = {1: 31, 2: 31, 3: 31, 4: 31, 5: 29, **dict.fromkeys(range(100, 1100), 40)}
     await world.fetch(
@@ -130,7 +130,7 @@ async def test_versions_of_shop_customers_with_nothing_to_write_are_forgotten_on
     assert all(drawn[woo(number)] > before[number] for number in ages)
 
 
-async def test_marks_and_answers_never_go_by_age(world: EngineWorld) -> None:
+async def test_marks_and_answers_are_kept_at_any_age(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id, create_time) VALUES ('shop-a', 12, '2001-01-01') RETURNING 1")
     await world.fetch(

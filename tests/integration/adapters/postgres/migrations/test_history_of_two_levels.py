@@ -1,4 +1,4 @@
-"""Revisions 0016 and 0017 on the filled history of release 0.1.0, whose partitions have two levels."""
+"""Revisions 0016 and 0017 migrate a filled history of release 0.1.0, whose partitions have two levels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.every_version, pytest.mark.ea
 
 SCHEMA = "of_release_0_1"
 AGES = (0, 3, 9, 30, -400)
-"""Days since each result finished. The last one lies in the partition for later."""
+"""Days since the entries finished. The entries of -400 days are in the partition for later."""
 FILL = """
 INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
   coalesced_count, outcome, comment, notes, subject_label, attempts, create_time, update_time, finish_time, retention)
@@ -45,7 +45,7 @@ FROM pg_partition_tree('entry_history') t JOIN pg_class c ON c.oid = t.relid WHE
 
 
 @pytest_asyncio.fixture
-async def filled(database: TestDatabase, tmp_path: Path) -> AsyncIterator[Any]:
+async def old_schema(database: TestDatabase, tmp_path: Path) -> AsyncIterator[Any]:
     """A connection to a schema of release 0.1.0 with finished entries in each kind of week."""
     earlier = unpack(tmp_path, FIRST_RELEASE) / "server/tillsync_server/adapters/postgres/migrations/versions"
     assert (await migrate(database.dsn, schema=SCHEMA, directory=earlier))[-1] == "0015"
@@ -59,44 +59,44 @@ async def filled(database: TestDatabase, tmp_path: Path) -> AsyncIterator[Any]:
         await connection.close()
 
 
-async def test_weeks_keep_their_tables_and_rows_and_the_shape_is_that_of_a_new_database(database: TestDatabase, filled: Any) -> None:
-    rows = await filled.fetch("SELECT *, tableoid::regclass::text AS lies_in FROM entry_history ORDER BY entry_id")
-    weeks = {row["relname"]: row["relfilenode"] for row in await filled.fetch(WEEKS)}
+async def test_migration_keeps_partitions_and_rows_and_gives_the_shape_of_a_new_database(database: TestDatabase, old_schema: Any) -> None:
+    rows = await old_schema.fetch("SELECT *, tableoid::regclass::text AS partition FROM entry_history ORDER BY entry_id")
+    filenodes = {row["relname"]: row["relfilenode"] for row in await old_schema.fetch(WEEKS)}
     assert len(rows) == 2 * 20 * len(AGES)
     await migrate(database.dsn, schema=SCHEMA)
-    assert await filled.fetch("SELECT *, tableoid::regclass::text AS lies_in FROM entry_history ORDER BY entry_id") == rows
-    now = await filled.fetch(WEEKS)
-    assert {row["relname"]: row["relfilenode"] for row in now} == weeks, "no week was written again"
+    assert await old_schema.fetch("SELECT *, tableoid::regclass::text AS partition FROM entry_history ORDER BY entry_id") == rows
+    now = await old_schema.fetch(WEEKS)
+    assert {row["relname"]: row["relfilenode"] for row in now} == filenodes, "no partition was rewritten"
     assert {(row["indexes"], row["helpers"]) for row in now} == {(9, 0)}
     await migrate(database.dsn, schema="new")
-    shape = {row["line"] for row in await filled.fetch(SHAPE)}
-    await filled.execute("SET search_path = new")
-    assert {row["line"] for row in await filled.fetch(SHAPE)} == shape
-    assert {row["indexes"] for row in await filled.fetch(WEEKS)} == {9}
+    shape = {row["line"] for row in await old_schema.fetch(SHAPE)}
+    await old_schema.execute("SET search_path = new")
+    assert {row["line"] for row in await old_schema.fetch(SHAPE)} == shape
+    assert {row["indexes"] for row in await old_schema.fetch(WEEKS)} == {9}
 
 
-async def test_a_week_made_after_the_preparation_is_taken_over(database: TestDatabase, filled: Any, tmp_path: Path) -> None:
+async def test_partition_created_after_revision_0016_is_attached(database: TestDatabase, old_schema: Any, tmp_path: Path) -> None:
     prepared = Path(shutil.copytree(VERSIONS, tmp_path / "prepared"))
     for path in prepared.glob("00*"):
         if path.name[:4] > "0015":
             path.unlink()
     assert (await migrate(database.dsn, schema=SCHEMA, directory=prepared))[-1] == "0016"
-    assert await filled.fetchval("SELECT ensure_history_partitions(now() - interval '70 days', 1)") > 0
-    await filled.execute(FILL, 68)
-    before = await filled.fetchval("SELECT count(*) FROM queue_entry")
+    assert await old_schema.fetchval("SELECT ensure_history_partitions(now() - interval '70 days', 1)") > 0
+    await old_schema.execute(FILL, 68)
+    before = await old_schema.fetchval("SELECT count(*) FROM queue_entry")
     await migrate(database.dsn, schema=SCHEMA)
-    assert await filled.fetchval("SELECT count(*) FROM queue_entry") == before == 2 * 20 * (len(AGES) + 1)
-    assert {(row["indexes"], row["helpers"]) for row in await filled.fetch(WEEKS)} == {(9, 0)}
+    assert await old_schema.fetchval("SELECT count(*) FROM queue_entry") == before == 2 * 20 * (len(AGES) + 1)
+    assert {(row["indexes"], row["helpers"]) for row in await old_schema.fetch(WEEKS)} == {(9, 0)}
 
 
-async def test_functions_of_the_release_before_make_and_drop_weeks(database: TestDatabase, filled: Any) -> None:
+async def test_functions_of_the_previous_release_create_and_drop_partitions(database: TestDatabase, old_schema: Any) -> None:
     await migrate(database.dsn, schema=SCHEMA)
-    before = {row["relname"] for row in await filled.fetch(WEEKS)}
-    made = await filled.fetch("SELECT make_history_weeks('entry_history_short', 12, 12) AS name")
-    assert len(made) == 3
-    assert {row["relname"] for row in await filled.fetch(WEEKS)} == before | {row["name"] for row in made}
-    assert await filled.fetchval("SELECT ensure_history_partitions(now(), 40)") == 0, "later weeks are left to the partition for later"
-    dropped = await filled.fetch("SELECT drop_history_partitions(now() - interval '14 days', now() - interval '90 days') AS name")
+    before = {row["relname"] for row in await old_schema.fetch(WEEKS)}
+    created = await old_schema.fetch("SELECT make_history_weeks('entry_history_short', 12, 12) AS name")
+    assert len(created) == 3
+    assert {row["relname"] for row in await old_schema.fetch(WEEKS)} == before | {row["name"] for row in created}
+    assert await old_schema.fetchval("SELECT ensure_history_partitions(now(), 40)") == 0, "the partition for later takes later weeks"
+    dropped = await old_schema.fetch("SELECT drop_history_partitions(now() - interval '14 days', now() - interval '90 days') AS name")
     assert dropped
     assert all(row["name"].startswith("entry_history_short_") for row in dropped)
-    assert await filled.fetchval("SELECT count(*) FROM entry_history WHERE retention = 1") == 20 * (len(AGES) - 1)
+    assert await old_schema.fetchval("SELECT count(*) FROM entry_history WHERE retention = 1") == 20 * (len(AGES) - 1)

@@ -1,4 +1,4 @@
-"""`migrate` beside other migrations, backups, open transactions and crashes, with revisions of the tests' own in a schema of its own."""
+"""`migrate` runs beside other migrations, backups and transactions, and after crashes. The tests use their own revisions and schema."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 from support.postgres import TestDatabase
+from support.waiting import until, within
 from tillsync_server.adapters.postgres.migrations import (
     MigrationBlockedError,
     SchemaError,
@@ -80,7 +81,7 @@ async def is_valid(connection: Any, index: str) -> bool | None:
     return found
 
 
-async def test_migrations_at_once_build_an_index_and_none_fails(database: TestDatabase, tmp_path: Path) -> None:
+async def test_concurrent_migrations_build_an_index_and_none_fails(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS, _0002_index=INDEX)
     applied = await asyncio.gather(*(migrate(database.dsn, schema=SCHEMA, directory=directory) for _ in range(4)))
     assert sorted(applied) == [[], [], [], ["0001", "0002"]]
@@ -88,25 +89,27 @@ async def test_migrations_at_once_build_an_index_and_none_fails(database: TestDa
         assert await is_valid(connection, "item_by_name")
 
 
-async def test_index_build_waits_for_a_backup_and_says_so(database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_index_build_waits_for_a_backup_and_reports_it(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tillsync_server.adapters.postgres.migrations.index_progress._TELL_SECONDS", 0.1)
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     await migrate(database.dsn, schema=SCHEMA, directory=directory)
     write(directory, _0002_index=INDEX)
     lines: list[str] = []
-    told = asyncio.Event()
+    reported = asyncio.Event()
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         lines.append(line)
         if "waits for session" in line:
-            told.set()
+            reported.set()
 
     async with session(database, "pg_dump") as backup:
         async with backup.transaction(isolation="repeatable_read"):
             assert await backup.fetchval("SELECT count(*) FROM item") == 1000
-            migrating = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, directory=directory, progress=tell))
-            await asyncio.wait_for(told.wait(), 30)
-            async with session(database) as writer:  # the service goes on meanwhile
+            migrating = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, directory=directory, progress=report))
+            await within(reported.wait(), lambda: lines)
+            async with session(database) as writer:  # the build blocks no writes
                 await writer.execute("INSERT INTO item VALUES (2000, 'new')")
             assert not migrating.done()
         assert await migrating == ["0002"]
@@ -115,7 +118,7 @@ async def test_index_build_waits_for_a_backup_and_says_so(database: TestDatabase
 
 
 @pytest.mark.catches("invalid-indexes-are-built-again")
-async def test_invalid_index_of_an_ended_build_is_built_again(database: TestDatabase, tmp_path: Path) -> None:
+async def test_invalid_index_of_a_failed_build_is_built_again(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     await migrate(database.dsn, schema=SCHEMA, directory=directory)
     async with session(database) as reader, session(database) as builder:
@@ -130,7 +133,7 @@ async def test_invalid_index_of_an_ended_build_is_built_again(database: TestData
         assert await is_valid(reader, "item_by_name") is True
 
 
-async def test_unique_index_over_equal_rows_fails_and_is_built_once_they_differ(database: TestDatabase, tmp_path: Path) -> None:
+async def test_unique_index_is_built_after_duplicate_rows_are_corrected(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS + "UPDATE item SET name = 'n1' WHERE id = 2;", _0002_index=UNIQUE)
     with pytest.raises(asyncpg.UniqueViolationError):
         await migrate(database.dsn, schema=SCHEMA, directory=directory)
@@ -140,7 +143,7 @@ async def test_unique_index_over_equal_rows_fails_and_is_built_once_they_differ(
         assert await is_valid(connection, "item_by_name") is True
 
 
-async def test_index_that_was_built_and_not_recorded_is_kept(database: TestDatabase, tmp_path: Path) -> None:
+async def test_index_built_but_not_recorded_is_kept(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     await migrate(database.dsn, schema=SCHEMA, directory=directory)
     async with session(database) as connection:
@@ -159,10 +162,10 @@ async def test_index_of_a_partitioned_table_is_built_on_each_partition(database:
             assert await is_valid(connection, name) is True, name
         await connection.execute("CREATE TABLE item_1_next PARTITION OF item_1 FOR VALUES FROM (20) TO (30)")
         definitions = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1 AND tablename = 'item_1_next'", SCHEMA)
-        assert len(definitions) == 1, "a later partition gets the index too"
+        assert len(definitions) == 1, "a partition created later has the index too"
 
 
-async def test_python_revision_goes_on_at_the_chunk_after_the_last_committed_one(database: TestDatabase, tmp_path: Path) -> None:
+async def test_python_revision_continues_after_its_last_committed_chunk(database: TestDatabase, tmp_path: Path) -> None:
     marker = tmp_path / "goes-on"
     tables = (VERSIONS / "0015_history_later.sql").read_text().partition("-- A result")[0]
     directory = write(tmp_path / "revisions", _0001_items=ITEMS + tables, r0002_chunks=CHUNKS.format(marker=str(marker)))
@@ -173,11 +176,11 @@ async def test_python_revision_goes_on_at_the_chunk_after_the_last_committed_one
         marker.touch()
         lines: list[str] = []
         assert await migrate(database.dsn, schema=SCHEMA, directory=directory, progress=lines.append) == ["0002"]
-        assert lines[1] == "revision 0002: 500 of 1000 rows", "nothing is done twice"
+        assert lines[1] == "revision 0002: 500 of 1000 rows", "committed chunks are not repeated"
         assert await connection.fetchval("SELECT count(*) FROM item WHERE name LIKE 'n%!' AND name NOT LIKE '%!!'") == 1000
 
 
-async def test_locked_table_is_told_with_its_session_and_nothing_is_applied(
+async def test_locked_table_fails_the_migration_with_an_error_that_names_the_session(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock_tries, "_TRIES", 2)
@@ -196,28 +199,27 @@ async def test_locked_table_is_told_with_its_session_and_nothing_is_applied(
 async def test_waiting_migration_names_the_session_that_migrates(database: TestDatabase, tmp_path: Path) -> None:
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     lines: list[str] = []
-    async with session(database, "tillsync migrate") as other:
-        await other.execute("SELECT pg_advisory_lock($1)", 0x7411_5C0D)
-        waiting = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, directory=directory, progress=lines.append))
-        while not lines:
-            await asyncio.sleep(0.05)
-        pid = other.get_server_pid()
-    assert await waiting == ["0001"]
+    async with session(database, "tillsync migrate") as migrating:
+        await migrating.execute("SELECT pg_advisory_lock($1)", 0x7411_5C0D)
+        migration = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, directory=directory, progress=lines.append))
+        await until(lambda: lines)
+        pid = migrating.get_server_pid()
+    assert await migration == ["0001"]
     assert f"waits for another migration: session {pid}" in lines[0]
 
 
 @pytest.mark.own_server
-async def test_session_of_another_role_that_migrates_is_named_without_its_age(database: TestDatabase) -> None:
+async def test_migrating_session_of_another_role_is_named_without_its_age(database: TestDatabase) -> None:
     """A role without pg_read_all_stats does not see when another role's session began."""
     role = f"plain_{database.name}"
-    async with session(database, "tillsync migrate") as other, session(database, "plain") as plain:
-        await other.execute("SELECT pg_advisory_lock($1)", 0x7411_5C0D)
+    async with session(database, "tillsync migrate") as migrating, session(database, "plain") as plain:
+        await migrating.execute("SELECT pg_advisory_lock($1)", 0x7411_5C0D)
         await plain.execute(f"CREATE ROLE {role}")
         try:
             await plain.execute(f"SET ROLE {role}")
             holder = await lock_tries.session_of(plain, migrator._LOCK_HOLDER, 0x7411_5C0D)
             assert holder is not None
-            assert f"session {other.get_server_pid()} of role" in holder.described()
+            assert f"session {migrating.get_server_pid()} of role" in holder.described()
         finally:
             await plain.execute("RESET ROLE")
             await plain.execute(f"DROP ROLE {role}")
@@ -247,7 +249,7 @@ class TestReleases:
             with pytest.raises(SchemaError, match=expected):
                 await migrate(database.dsn, schema="tillsync")
 
-    async def test_release_runs_on_the_schema_of_a_newer_one_that_allows_it(self, database: TestDatabase, directory: Path) -> None:
+    async def test_release_runs_on_a_newer_schema_that_allows_it(self, database: TestDatabase, directory: Path) -> None:
         write(directory, _9001_expand="ALTER TABLE till ADD COLUMN of_tomorrow text;")
         await migrate(database.dsn, schema="tillsync", directory=directory)
         async with session(database) as connection:
@@ -255,7 +257,7 @@ class TestReleases:
             await require_current(connection)
         assert await migrate(database.dsn, schema="tillsync") == []
 
-    async def test_release_refuses_an_older_schema_with_the_command(self, database: TestDatabase) -> None:
+    async def test_release_refuses_an_older_schema_and_names_the_command(self, database: TestDatabase) -> None:
         async with session(database) as connection:
             await connection.execute("SET search_path = tillsync; UPDATE alembic_version SET version_num = '0014'")
             with pytest.raises(SchemaError, match=r"stands at revision 0014, and release \S+ needs 00\d\d: run `tillsync migrate`"):
