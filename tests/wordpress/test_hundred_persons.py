@@ -151,7 +151,7 @@ ADD_ORDERS = """
     return $orders;
 """
 ANSWERS = """
-    return array_map( fn( $id ) => wc_get_order( $id )->get_meta( '_tillsync_answer' )['outcome'] ?? '', $orders );
+    return array_map( fn( $id ) => json_decode( wc_get_order( $id )->get_meta( '_tillsync_answer' ), true )['outcome'] ?? '', $orders );
 """
 SHOWN = """
     $table = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Customers\\CustomerTable::class );

@@ -72,10 +72,13 @@ class Shop(Site):
         return made
 
     async def order_meta(self, order_id: int, prefix: str = "_tillsync_") -> dict[str, Any]:
+        """Returns the order's meta by key. A JSON text is decoded."""
         code = """
             $found = array();
             foreach ( wc_get_order( $id )->get_meta_data() as $meta ) {
-                if ( 0 === strpos( $meta->key, $prefix ) ) { $found[ $meta->key ] = $meta->value; }
+                if ( 0 === strpos( $meta->key, $prefix ) ) {
+                    $found[ $meta->key ] = is_string( $meta->value ) ? json_decode( $meta->value, true ) ?? $meta->value : $meta->value;
+                }
             }
             return (object) $found;
         """

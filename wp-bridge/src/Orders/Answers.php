@@ -15,8 +15,10 @@ use Tillsync\Bridge\SafeCall;
 use WC_Order;
 
 /**
- * Stores answers in the order meta `_tillsync_answer`: one array with the id of its order. Renewals and duplicating plugins copy meta, so
- * an answer with another order's id does not count. save_meta_data() stores it, because save() would fire the order.updated webhook.
+ * Stores answers in the order meta `_tillsync_answer`: one JSON text with the id of its order. Renewals and duplicating plugins copy meta,
+ * so an answer with another order's id does not count. It is a text, because WooCommerce 8.2 loses a meta array when it copies an order
+ * between its stores. Release 0.1.0 stored an array, which is read too. save_meta_data() stores it, because save() would fire the
+ * order.updated webhook.
  */
 class Answers {
 
@@ -28,24 +30,25 @@ class Answers {
 
 	/** Returns the stored answer of the order, or null when it has none of its own. */
 	public function of( WC_Order $order ): ?Answer {
-		foreach ( $order->get_meta( self::META, false ) as $meta ) {
-			$stored = $meta->value ?? null;
-			if ( is_array( $stored ) && (int) ( $stored['order_id'] ?? 0 ) === $order->get_id() ) {
-				return Answer::from_stored( $stored );
-			}
-		}
-		return null;
+		$stored = self::stored( $order );
+		return null === $stored ? null : Answer::from_stored( $stored );
 	}
 
 	/** Returns the unix seconds at which the answer was stored, or 0 without one. */
 	public function stored_at( WC_Order $order ): int {
+		return (int) ( self::stored( $order )['at'] ?? 0 );
+	}
+
+	/** @return array<string, mixed>|null The stored answer of the order itself. */
+	private static function stored( WC_Order $order ): ?array {
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
-			$stored = $meta->value ?? null;
+			$value  = $meta->value ?? null;
+			$stored = is_string( $value ) ? json_decode( $value, true ) : $value;
 			if ( is_array( $stored ) && (int) ( $stored['order_id'] ?? 0 ) === $order->get_id() ) {
-				return (int) ( $stored['at'] ?? 0 );
+				return $stored;
 			}
 		}
-		return 0;
+		return null;
 	}
 
 	/**
@@ -82,8 +85,9 @@ class Answers {
 		);
 	}
 
-	/** @param array<string, mixed> $stored The meta value. */
-	private function write( WC_Order $order, array $stored ): void {
+	/** @param array<string, mixed> $answer The answer with its order's id. */
+	private function write( WC_Order $order, array $answer ): void {
+		$stored  = (string) wp_json_encode( $answer );
 		$is_kept = false;
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
 			if ( $is_kept ) {

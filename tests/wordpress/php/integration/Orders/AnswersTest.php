@@ -39,6 +39,20 @@ final class AnswersTest extends BridgeTestCase {
 		$this->assertCount( 1, wc_get_order( $order->get_id() )->get_meta( Answers::META, false ) );
 	}
 
+	public function test_an_answer_is_stored_as_one_text_and_an_array_of_release_0_1_0_is_read(): void {
+		$order  = $this->order();
+		$answer = self::answer( Answer::HELD, 'a "quoted" \\ comment: é, 🛒 and </p>', '0', array( 'note \'one\'', 'C:\\new' ) );
+		$this->answers()->store( $order->get_id(), $answer );
+		wp_cache_flush();
+		$this->assertIsString( wc_get_order( $order->get_id() )->get_meta( Answers::META ) );
+		$this->assertEquals( $answer, $this->answers()->of( wc_get_order( $order->get_id() ) ) );
+		$older = $this->order();
+		$older->update_meta_data( Answers::META, array( 'order_id' => $older->get_id(), 'at' => 5 ) + $answer->to_stored() );
+		$older->save_meta_data();
+		$this->assertEquals( $answer, $this->answers()->of( wc_get_order( $older->get_id() ) ) );
+		$this->assertSame( 5, $this->answers()->stored_at( wc_get_order( $older->get_id() ) ) );
+	}
+
 	public function test_an_undecided_order_gets_no_note(): void {
 		$order  = $this->order();
 		$before = count( self::notes( $order->get_id() ) );
