@@ -162,6 +162,20 @@ ALL = SettingsEffect(
         (PLAIN, {"shop": ShopSettings(bridge_secret="b")}, [1, 2, 4], (3, 2, 0)),
         (PLAIN, {"name": "other"}, [], (0, 0, 0)),
     ],
+    ids=[
+        "sync enabled",
+        "sync disabled",
+        "default customer",
+        "match email",
+        "guest policy",
+        "auto link",
+        "names",
+        "phone",
+        "phone while sync is disabled",
+        "shop address",
+        "bridge secret",
+        "display name",
+    ],
 )
 async def test_each_change_enqueues_the_subjects_that_it_concerns(
     world: EngineWorld, start: Account, changes: dict[str, object], requeues: list[int], counts: tuple[int, int, int]
@@ -202,6 +216,7 @@ async def pause_till(world: EngineWorld) -> None:
         {"shop": ShopSettings(consumer_secret="new")},
         {"shop": ShopSettings(bridge_secret="new")},
     ],
+    ids=["till key", "till address", "till API version", "shop secret", "bridge secret"],
 )
 async def test_new_credentials_make_the_probe_due_and_keep_the_problem_open(world: EngineWorld, changes: dict[str, object]) -> None:
     accounts = account_store(world)

@@ -36,12 +36,12 @@ async def second(database: TestDatabase) -> AsyncIterator[Relay]:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    with socket.socket() as bound:  # bound and not listening, so that connections are refused
+    with socket.socket() as bound:  # the port is bound without a listener, so it refuses connections
         bound.bind(("127.0.0.1", 0))
         yield int(bound.getsockname()[1])
 
 
-def naming(*dsns: str) -> str:
+def dsn_of_hosts(*dsns: str) -> str:
     """A DSN with the hosts of all ``dsns``."""
     hosts = ",".join(urlsplit(dsn).netloc.rpartition("@")[2] for dsn in dsns)
     user = urlsplit(dsns[0]).netloc.rpartition("@")[0]
@@ -57,80 +57,81 @@ async def opened(dsn: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def ask(database: Database) -> int:
+async def select_one(database: Database) -> int:
     async with database.acquire() as connection:
         return int(await connection.fetchval("SELECT 1"))
 
 
-async def test_a_silent_host_takes_only_its_share_of_the_time_and_is_asked_last_afterwards(first: Relay, second: Relay) -> None:
+async def test_silent_host_takes_its_share_of_the_time_and_is_tried_last_afterwards(first: Relay, second: Relay) -> None:
     first.cut()
-    async with opened(naming(first.dsn, second.dsn)) as database:
-        assert await ask(database) == 1
+    async with opened(dsn_of_hosts(first.dsn, second.dsn)) as database:
+        assert await select_one(database) == 1
         assert (first.opened, second.opened) == (1, 1)
         listening = await database.connect()
         assert (first.opened, second.opened) == (1, 2)
         listening.terminate()
 
 
-async def test_a_closed_host_is_passed_over(closed_port: int, first: Relay) -> None:
-    dsn = naming(first.dsn.replace(str(urlsplit(first.dsn).port), str(closed_port)), first.dsn)
+async def test_closed_host_is_skipped(closed_port: int, first: Relay) -> None:
+    dsn = dsn_of_hosts(first.dsn.replace(str(urlsplit(first.dsn).port), str(closed_port)), first.dsn)
     assert await migrate(dsn) == []
     async with opened(dsn) as database:
         await database.require_own_sessions()
-        assert await ask(database) == 1
+        assert await select_one(database) == 1
 
 
-async def test_the_next_host_serves_when_the_first_has_gone_silent(first: Relay, second: Relay) -> None:
-    async with opened(naming(first.dsn, second.dsn)) as database:
-        assert await ask(database) == 1
+async def test_second_host_serves_when_the_first_is_silent(first: Relay, second: Relay) -> None:
+    async with opened(dsn_of_hosts(first.dsn, second.dsn)) as database:
+        assert await select_one(database) == 1
         assert (first.opened, second.opened) == (1, 0)
         first.cut()
         async with database.acquire() as connection:
             connection.terminate()
-        assert await ask(database) == 1
-        assert second.opened >= 1  # the pool renews its least number of connections too
+        assert await select_one(database) == 1
+        assert second.opened >= 1  # the pool also renews its minimum of connections
 
 
 @asynccontextmanager
 async def read_only(database: TestDatabase) -> AsyncIterator[None]:
-    """New sessions of the database accept no writes, as those of a standby. Present sessions end."""
-    direct = await asyncpg.connect(database.dsn)
-    role = await direct.fetchval("SELECT current_user")
+    """New sessions of the database accept no writes, as those of a standby. Existing sessions end."""
+    connection = await asyncpg.connect(database.dsn)
+    role = await connection.fetchval("SELECT current_user")
     setting = f'ALTER ROLE "{role}" IN DATABASE "{database.name}"'
-    await direct.execute(f"{setting} SET default_transaction_read_only = on")
-    await direct.execute(
+    await connection.execute(f"{setting} SET default_transaction_read_only = on")
+    await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
     )
     try:
         yield
     finally:
-        await direct.execute("SET default_transaction_read_only = off")
-        await direct.execute(f"{setting} RESET default_transaction_read_only")
-        await direct.close()
+        await connection.execute("SET default_transaction_read_only = off")
+        await connection.execute(f"{setting} RESET default_transaction_read_only")
+        await connection.close()
 
 
-async def test_no_host_that_accepts_writes_is_a_database_that_is_away_and_listening_resumes(
+async def test_hosts_that_accept_no_writes_count_as_unavailable_and_listening_resumes(
     database: TestDatabase, first: Relay, second: Relay
 ) -> None:
-    async with opened(naming(first.dsn, second.dsn)) as opened_database:
+    async with opened(dsn_of_hosts(first.dsn, second.dsn)) as opened_database:
         notifications = PostgresNotifications(opened_database)
         notifications.start()
         try:
             await within(notifications.listening.wait())
             async with read_only(database):
-                seen = second.opened
-                await until(lambda: second.opened >= seen + 2 and not notifications.listening.is_set())  # it has tried all hosts, twice
+                opened_before = second.opened
+                # waits until the listener has tried all hosts twice
+                await until(lambda: second.opened >= opened_before + 2 and not notifications.listening.is_set())
                 with pytest.raises(DATABASE_GONE) as raised:
-                    await ask(opened_database)
+                    await select_one(opened_database)
                 assert isinstance(raised.value, asyncpg.TargetServerAttributeNotMatched | asyncpg.PostgresConnectionError)
-                notifications.lanes_ready()  # a notification that cannot be sent ends no task
+                notifications.lanes_ready()  # a failed notification ends no task
             await within(notifications.listening.wait())
-            assert await ask(opened_database) == 1
+            assert await select_one(opened_database) == 1
         finally:
             await notifications.stop()
 
 
-async def test_one_standby_is_refused_at_start_with_the_remedy(database: TestDatabase, first: Relay) -> None:
+async def test_error_about_a_standby_names_the_remedy(database: TestDatabase, first: Relay) -> None:
     async with read_only(database), opened(first.dsn) as opened_database:
         with pytest.raises(ReadOnlyDatabaseError, match="target_session_attrs=read-write"):
             await opened_database.require_own_sessions()

@@ -56,7 +56,7 @@ async def select_one(database: Database, *, in_transaction: bool) -> int:
             return int(await connection.fetchval("SELECT 1"))
 
 
-@pytest.mark.parametrize("in_transaction", [False, True])
+@pytest.mark.parametrize("in_transaction", [False, True], ids=["statement", "transaction"])
 async def test_statement_on_a_cut_connection_fails_in_time_and_a_later_one_reconnects(
     relay: Relay, relayed: Database, in_transaction: bool
 ) -> None:

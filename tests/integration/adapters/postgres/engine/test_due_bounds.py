@@ -22,7 +22,7 @@ INSERT_WITHOUT_BOUND = (
     "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, create_time, update_time) "
     "VALUES ('shop-a', gen_random_uuid(), 1, 1, $1, 1, now(), now(), now())"
 )
-"""The previous release writes entries so. The insert does not lower the lane's due bound."""
+"""The insert of the previous release, which does not lower the lane's due bound."""
 
 
 async def lease_lanes(world: EngineWorld, most: int = 5) -> list[LaneLease]:

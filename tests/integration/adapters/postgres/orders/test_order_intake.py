@@ -184,7 +184,7 @@ async def test_live_entry_drops_the_result_of_the_previous_order_of_its_id(world
     assert (row["outcome"], row["comment"], row["epos_customer_id"], row["candidate_ids"]) == (None, "", None, None)
 
 
-async def test_claimed_order_with_a_reused_id_says_so(world: EngineWorld) -> None:
+async def test_claimed_order_has_the_mark_of_a_reused_id(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await enqueue_order(world, FACTS)
     await run_with_verdict(world, Verdict.finished(Outcome.MATCHED_LINK))
@@ -202,7 +202,7 @@ async def test_claimed_order_with_a_reused_id_says_so(world: EngineWorld) -> Non
 @pytest.mark.catches("a-locked-lane-delays-no-other-accounts-orders")
 async def test_locked_lane_delays_no_order_of_another_account(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
-    # the lock timeout is as long as the limit of `within`, so the first order still waits while the second one is enqueued
+    # the first order waits for the lock as long as `within` waits for the second order
     async with engine_world(world.database.dsn, lock_timeout_seconds=HANG_SECONDS) as long_timeout, world.database.acquire() as connection:
         reader = PostgresQueueReader(long_timeout.database)
         admission = Admission(reader, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))

@@ -145,7 +145,7 @@ async def test_entry_requeued_during_its_run_stays_pending(shop: EngineWorld) ->
     assert (now.state, now.outcome, len(now.attempts)) == (EntryState.PENDING, Outcome.UPDATED, 1)
 
 
-@pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED, DISMISSED])
+@pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED, DISMISSED], ids=lambda how: how.state.name)
 @pytest.mark.parametrize("kind", [EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE])
 async def test_requeue_of_a_finished_customer_or_type_enqueues_a_successor(shop: EngineWorld, how: Finish, kind: EntryKind) -> None:
     first = (await shop.hint("shop-a", 1, kind=kind, priority=Priority.BULK)).entry_id
@@ -165,7 +165,7 @@ async def test_finished_entries_of_one_customer_get_one_successor(shop: EngineWo
     assert (await entry(shop, done.entry_id)).retried_from == second
 
 
-@pytest.mark.parametrize("how", [FAILED, DISMISSED, SKIPPED])
+@pytest.mark.parametrize("how", [FAILED, DISMISSED, SKIPPED], ids=lambda how: how.state.name)
 async def test_answer_of_a_requeued_order_names_the_successor(shop: EngineWorld, how: Finish) -> None:
     first = await finished_order(shop, 7, how)
     await clear_due_bounds(shop)
@@ -296,11 +296,12 @@ async def test_dismissal_of_an_older_entry_keeps_the_current_answer(shop: Engine
 
 
 async def test_dismissal_of_a_failed_entry_keeps_its_finish_time(shop: EngineWorld) -> None:
-    made = datetime.now(UTC) - timedelta(days=50)
-    old = await add_finished(shop, "shop-a", 1, state=EntryState.FAILED, create_time=made, finish_time=made + timedelta(days=20))
+    create_time = datetime.now(UTC) - timedelta(days=50)
+    finish_time = create_time + timedelta(days=20)
+    old = await add_finished(shop, "shop-a", 1, state=EntryState.FAILED, create_time=create_time, finish_time=finish_time)
     [done] = await actions(shop).dismiss(SHOP, [old], "no")
     assert done.outcome is ActionOutcome.DONE
-    assert (await entry(shop, old)).finish_time == made + timedelta(days=20)
+    assert (await entry(shop, old)).finish_time == finish_time
 
 
 async def test_entries_of_another_account_are_missing(shop: EngineWorld) -> None:

@@ -110,7 +110,7 @@ def rows_touched(plan: list[dict[str, Any]]) -> int:
 
 
 def large_seq_scans(plan: list[dict[str, Any]]) -> list[str]:
-    """Tables read without an index. A partition of few rows is left out, because PostgreSQL reads it faster so."""
+    """Tables read without an index. A partition of few rows is left out, because PostgreSQL reads it faster without one."""
     return [
         node["Relation Name"]
         for node in scans(plan)
@@ -189,23 +189,23 @@ async def test_filter_by_a_rare_outcome_or_state_reads_few_rows(world: EngineWor
         )
         await connection.execute("UPDATE entry SET state = 4 WHERE subject_id % 1250 = 15")
         await connection.execute("UPDATE entry_history SET outcome = 7, cause = NULL", timeout=HANG_SECONDS)
-        await connection.execute("UPDATE entry_history SET outcome = 5 WHERE subject_id % 1250 = 5")  # both of shop-1
+        await connection.execute("UPDATE entry_history SET outcome = 5 WHERE subject_id % 1250 = 5")  # both rows are of shop-1
         await connection.execute("UPDATE entry_history SET outcome = 9, cause = 8 WHERE subject_id % 1250 = 10")
         await connection.execute("VACUUM FULL entry")  # the updates made some indexes larger than others
         await connection.execute("VACUUM ANALYZE", timeout=HANG_SECONDS)
     for queue in Queue:
         wanted = replace(ORDERS, queue=queue)
         rare = replace(wanted, outcomes=frozenset(RARE))
-        for asked in (
+        for request in (
             *(replace(wanted, outcomes=frozenset({one})) for one in RARE),
             rare,
             replace(wanted, states=frozenset({EntryState.HELD})),
         ):
-            plan = await page_plan(world, asked)
-            assert not large_seq_scans(plan), (asked, large_seq_scans(plan))
-            probes = max(2 * len(asked.outcomes), 1)
+            plan = await page_plan(world, request)
+            assert not large_seq_scans(plan), (request, large_seq_scans(plan))
+            probes = max(2 * len(request.outcomes), 1)
             partitions = len({node["Relation Name"] for node in scans(plan)})
-            assert rows_touched(plan) <= probes * (PAGE + 1 + partitions), (asked, rows_touched(plan))
+            assert rows_touched(plan) <= probes * (PAGE + 1 + partitions), (request, rows_touched(plan))
         page = await PostgresQueueReader(world.database).list_entries(rare, before=None, limit=PAGE, with_attempts=False)
         found = [entry.entry_id for entry in page.entries]
         assert len(found) == len(set(found)) == 2 * FINISHED / 1250 / len(Queue)

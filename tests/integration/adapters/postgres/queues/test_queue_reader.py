@@ -39,30 +39,30 @@ async def list_all(world: EngineWorld, wanted: QueueFilter, *, limit: int = 50) 
 
 async def mixed_orders(world: EngineWorld) -> dict[str, EntryId]:
     await world.add_accounts("shop-a", "shop-b")
-    made = {
+    entry_ids = {
         "processed": await take_order(world, "shop-a", order_facts(1, email="ada@example.test", woo=11)),
         "failed": await take_order(world, "shop-a", order_facts(2, email="bob@example.test", woo=12)),
         "held": await take_order(world, "shop-a", order_facts(3, email="cid@example.test", woo=13)),
         "waiting": await take_order(world, "shop-a", order_facts(4, email="ada@example.test", woo=None)),
     }
-    await finish(world, made["processed"], PROCESSED)
-    await finish(world, made["failed"], replace(FAILED, cause=Outcome.DUPLICATE_EMAIL))
-    await finish(world, made["held"], HELD)
+    await finish(world, entry_ids["processed"], PROCESSED)
+    await finish(world, entry_ids["failed"], replace(FAILED, cause=Outcome.DUPLICATE_EMAIL))
+    await finish(world, entry_ids["held"], HELD)
     await take_order(world, "shop-b", order_facts(5))
     await world.hint("shop-a", 900)
-    return made
+    return entry_ids
 
 
 async def test_list_has_live_and_finished_entries_of_one_queue_and_account_newest_first(world: EngineWorld) -> None:
-    made = await mixed_orders(world)
-    newest_first = [made["waiting"], made["held"], made["failed"], made["processed"]]
+    entry_ids = await mixed_orders(world)
+    newest_first = [entry_ids["waiting"], entry_ids["held"], entry_ids["failed"], entry_ids["processed"]]
     for limit in (1, 2, 3, 4, 50):
         assert await list_all(world, ORDERS, limit=limit) == newest_first
     assert len(await list_all(world, CUSTOMERS)) == 1
 
 
 async def test_each_filter_finds_its_entries(world: EngineWorld) -> None:
-    made = await mixed_orders(world)
+    entry_ids = await mixed_orders(world)
     expected: list[tuple[dict[str, Any], list[str]]] = [
         ({"states": {EntryState.HELD}}, ["held"]),
         ({"states": {EntryState.HELD, EntryState.PROCESSED, EntryState.SKIPPED}}, ["held", "processed"]),
@@ -83,8 +83,8 @@ async def test_each_filter_finds_its_entries(world: EngineWorld) -> None:
     ]
     for changes, names in expected:
         frozen: dict[str, Any] = {name: frozenset(value) if isinstance(value, set) else value for name, value in changes.items()}
-        assert await list_all(world, replace(ORDERS, **frozen)) == [made[name] for name in names], changes
-        assert await list_all(world, replace(ORDERS, **frozen), limit=1) == [made[name] for name in names], changes
+        assert await list_all(world, replace(ORDERS, **frozen)) == [entry_ids[name] for name in names], changes
+        assert await list_all(world, replace(ORDERS, **frozen), limit=1) == [entry_ids[name] for name in names], changes
 
 
 async def test_filter_by_till_customer_finds_subjects_and_matches(world: EngineWorld) -> None:
@@ -106,13 +106,13 @@ async def test_filter_by_till_customer_finds_subjects_and_matches(world: EngineW
 async def test_time_window_includes_its_start_and_excludes_its_end(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     start = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-    made = [await add_finished(world, "shop-a", n + 1, create_time=start + timedelta(seconds=n)) for n in range(20)]
+    entry_ids = [await add_finished(world, "shop-a", n + 1, create_time=start + timedelta(seconds=n)) for n in range(20)]
     window = replace(CUSTOMERS, created_after=start + timedelta(seconds=5), created_before=start + timedelta(seconds=12))
-    assert await list_all(world, window, limit=3) == made[5:12][::-1]
+    assert await list_all(world, window, limit=3) == entry_ids[5:12][::-1]
     assert await list_all(world, replace(window, text="nothing")) == []
-    assert await list_all(world, replace(CUSTOMERS, created_after=start + timedelta(seconds=18))) == made[18:][::-1]
+    assert await list_all(world, replace(CUSTOMERS, created_after=start + timedelta(seconds=18))) == entry_ids[18:][::-1]
     widest = replace(CUSTOMERS, created_after=datetime.min.replace(tzinfo=UTC), created_before=datetime.max.replace(tzinfo=UTC))
-    assert await list_all(world, widest) == made[::-1]
+    assert await list_all(world, widest) == entry_ids[::-1]
 
 
 async def test_entry_after_a_burst_of_ids_is_found_by_its_create_time(world: EngineWorld) -> None:
@@ -120,11 +120,11 @@ async def test_entry_after_a_burst_of_ids_is_found_by_its_create_time(world: Eng
     await world.add_accounts("shop-a")
     for _ in range(20_000):
         new_entry_id()
-    made = (await world.hint("shop-a", 1)).entry_id
+    entry_id = (await world.hint("shop-a", 1)).entry_id
     [row] = await world.fetch("SELECT create_time FROM entry")
     soon = row["create_time"] + timedelta(milliseconds=1)
-    assert await list_all(world, replace(CUSTOMERS, created_before=soon)) == [made]
-    assert await list_all(world, replace(CUSTOMERS, created_after=row["create_time"])) == [made]
+    assert await list_all(world, replace(CUSTOMERS, created_before=soon)) == [entry_id]
+    assert await list_all(world, replace(CUSTOMERS, created_after=row["create_time"])) == [entry_id]
     assert await list_all(world, replace(CUSTOMERS, created_after=soon)) == []
     assert await list_all(world, replace(CUSTOMERS, created_before=row["create_time"])) == []
 

@@ -1,4 +1,4 @@
-"""What `tillsync after-restore` writes: answers, links, events, intents and queued work. Each step may be repeated or run dry."""
+"""`tillsync after-restore` writes answers, links, events, intents and queued work. Each step may be repeated or run dry."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def rows(world: EngineWorld) -> dict[str, list[str]]:
     return {table: sorted(row[0] for row in await world.fetch(f"SELECT t::text FROM {table} AS t")) for table in tables}
 
 
-async def test_decided_order_keeps_its_answer_and_ends_its_live_entry(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_decided_order_keeps_its_answer_and_finishes_its_live_entry(world: EngineWorld, store: PostgresRestores) -> None:
     await enqueue(world, 1042)
     order = replace(DECIDED, entry_id=new_entry_id())
     before = await rows(world)
@@ -104,31 +104,31 @@ async def test_decided_order_keeps_its_answer_and_ends_its_live_entry(world: Eng
     assert (unchanged.entry_id, unchanged.queued) == (order.entry_id, False), "a call without rerun decides nothing"
 
 
-async def test_open_order_that_the_database_lacks_gets_an_event(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_unknown_open_order_gets_an_event(world: EngineWorld, store: PostgresRestores) -> None:
     assert await store.take_orders(SHOP, [OPEN], dry_run=False) == OrdersTaken(asked_again=1)
     [event] = await world.fetch("SELECT sequence, delivered, type, entry_id, state FROM order_event")
     assert (event["delivered"], event["type"], event["entry_id"], event["state"]) == (0, 3, None, 1)
-    assert event["sequence"] > 1_700_000_000_000_000, "above every sequence that the shop may hold"
+    assert event["sequence"] > 1_700_000_000_000_000, "the sequence is above every sequence of the shop"
     assert await world.fetch("SELECT 1 FROM order_match") == []
 
 
-async def test_later_events_of_known_orders_exceed_those_of_the_lost_time(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_known_orders_get_sequences_above_the_lost_ones(world: EngineWorld, store: PostgresRestores) -> None:
     await enqueue(world, 7)
     assert await store.take_orders(SHOP, [OPEN], dry_run=False) == OrdersTaken()
-    assert [row["state"] for row in await world.fetch("SELECT state FROM entry")] == [1], "the database goes on with its own entry"
+    assert [row["state"] for row in await world.fetch("SELECT state FROM entry")] == [1], "the database keeps its own entry"
     [event] = await world.fetch("SELECT sequence, delivered FROM order_event")
     assert event["sequence"] == event["delivered"] > 1_700_000_000_000_000
 
 
-async def test_lost_request_is_reported_and_the_answer_stays(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_lost_request_is_reported_and_keeps_the_answer(world: EngineWorld, store: PostgresRestores) -> None:
     earlier = replace(DECIDED, order_id=OrderId(7), entry_id=new_entry_id())
     await store.take_orders(SHOP, [earlier], dry_run=False)
-    again = replace(OPEN, entry_id=new_entry_id())
-    assert await store.take_orders(SHOP, [again], dry_run=False) == OrdersTaken(lost_requests=(OrderId(7),))
+    repeated = replace(OPEN, entry_id=new_entry_id())
+    assert await store.take_orders(SHOP, [repeated], dry_run=False) == OrdersTaken(lost_requests=(OrderId(7),))
     assert (await world.orders.get(SHOP, [OrderId(7)]))[OrderId(7)].epos_customer_id == 101
 
 
-def shown(woo: int, epos: int | None, *, changed_at: datetime = NOW) -> ShopLink:
+def shop_link(woo: int, epos: int | None, *, changed_at: datetime = NOW) -> ShopLink:
     return ShopLink(
         woo_customer_id=WooCustomerId(woo),
         epos_customer_id=None if epos is None else EposCustomerId(epos),
@@ -147,38 +147,38 @@ async def links(world: EngineWorld) -> list[tuple[int, int]]:
     return [tuple(row) for row in await world.fetch("SELECT epos_customer_id, woo_customer_id FROM link ORDER BY 1")]
 
 
-async def test_links_come_back_and_ended_ones_end(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_links_of_the_shop_are_restored_and_unlinked_ones_deleted(world: EngineWorld, store: PostgresRestores) -> None:
     for epos, woo in ((1, 11), (2, 12)):
         await add_link(world, epos, woo)
     since = NOW - timedelta(minutes=5)
-    given: Sequence[ShopLink] = [
-        shown(11, 1),
-        shown(12, None),
-        shown(13, 3),
-        shown(14, 1),
-        shown(11, None, changed_at=since - timedelta(seconds=1)),
+    shop_links: Sequence[ShopLink] = [
+        shop_link(11, 1),
+        shop_link(12, None),
+        shop_link(13, 3),
+        shop_link(14, 1),
+        shop_link(11, None, changed_at=since - timedelta(seconds=1)),
     ]
-    taken = LinksTaken(restored=1, unlinked=(WooCustomerId(12),), conflicts=(given[3],))
+    expected = LinksTaken(restored=1, unlinked=(WooCustomerId(12),), conflicts=(shop_links[3],))
     before = await rows(world)
-    assert await store.take_links(SHOP, given, since=since, dry_run=True) == taken
+    assert await store.take_links(SHOP, shop_links, since=since, dry_run=True) == expected
     assert await rows(world) == before
-    assert await store.take_links(SHOP, given, since=since, dry_run=False) == taken
+    assert await store.take_links(SHOP, shop_links, since=since, dry_run=False) == expected
     assert await links(world) == [(1, 11), (3, 13)]
     assert [row["woo_customer_id"] for row in await world.fetch("SELECT woo_customer_id FROM link_mark")] == [12]
     assert sorted(row["subject_id"] for row in await world.fetch("SELECT subject_id FROM entry WHERE kind = 1")) == [2, 3]
-    again = await store.take_links(SHOP, given, since=since, dry_run=False)
-    assert (again.restored, again.unlinked) == (0, ())
+    repeated = await store.take_links(SHOP, shop_links, since=since, dry_run=False)
+    assert (repeated.restored, repeated.unlinked) == (0, ())
 
 
-async def test_everything_is_queued_once_and_hashes_are_forgotten(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_all_subjects_are_enqueued_once_and_hashes_are_cleared(world: EngineWorld, store: PostgresRestores) -> None:
     await add_link(world, 1, 11)
     await world.fetch(
         "INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash) VALUES ('shop-a', 4001, 'x') RETURNING 1"
     )
     types = [EposCustomerTypeId(4001), EposCustomerTypeId(4002)]
     for _ in range(2):
-        queued = await store.queue_all(SHOP, types, dry_run=False)
-        assert (queued.customers, queued.types) == (1, 2)
+        enqueued = await store.queue_all(SHOP, types, dry_run=False)
+        assert (enqueued.customers, enqueued.types) == (1, 2)
     assert [row[0] for row in await world.fetch("SELECT content_hash FROM link UNION ALL SELECT content_hash FROM customer_type")] == [
         None,
         None,
@@ -188,25 +188,25 @@ async def test_everything_is_queued_once_and_hashes_are_forgotten(world: EngineW
     assert tuple(entry) == (2, 4002, 2)
     await world.fetch("UPDATE account SET customer_sync_enabled = false RETURNING 1")
     await world.fetch("DELETE FROM requeue RETURNING 1")
-    assert await store.queue_all(SHOP, types, dry_run=False) == replace(queued, customers=0, types=0)
+    assert await store.queue_all(SHOP, types, dry_run=False) == replace(enqueued, customers=0, types=0)
     assert await world.fetch("SELECT 1 FROM requeue") == []
 
 
-async def test_restore_is_pending_until_it_ends_and_tills_know_it(world: EngineWorld, store: PostgresRestores) -> None:
+async def test_restore_is_pending_until_its_end_and_recorded_for_each_till(world: EngineWorld, store: PostgresRestores) -> None:
     knowledge, till = PostgresTillKnowledge(world.database), TillId("shop-a")
     await knowledge.note_search_proven(till, "V2")
     assert await store.pending() is None
     assert (await knowledge.get(till, "V2")).seconds_since_restore is None
     await store.note_restored(None)
     first = await store.begin(NOW)
-    assert (first.since, await store.begin(NOW + timedelta(hours=1))) == (NOW, first), "the first time of the backup counts"
-    known = await knowledge.get(till, "V2")
-    assert known.search_proven_at is None
-    assert known.seconds_since_restore is not None
-    assert 0 <= known.seconds_since_restore < 60
+    assert (first.since, await store.begin(NOW + timedelta(hours=1))) == (NOW, first), "the first backup time is kept"
+    knowledge_after = await knowledge.get(till, "V2")
+    assert knowledge_after.search_proven_at is None
+    assert knowledge_after.seconds_since_restore is not None
+    assert 0 <= knowledge_after.seconds_since_restore < 60
     await store.complete(SHOP)
     await store.complete(SHOP)
     assert await store.done_accounts() == {SHOP}
     await store.note_restored(NOW)
-    assert await store.done_accounts() == set(), "another restore begins from the start"
+    assert await store.done_accounts() == set(), "another restore starts again with all accounts"
     assert [await store.end(), await store.end(), await store.pending()] == [True, False, None]

@@ -172,7 +172,7 @@ async def test_reservations_of_one_process_share_statements(world: EngineWorld) 
     await asyncio.gather(*(budget.reserve(till, 1, per_minute=6000) for till in tills))  # inserts their rows
     statements = 0
     await asyncio.gather(*(budget.reserve(till, 1, per_minute=6000) for till in tills))
-    assert statements <= 2, "one statement of the first caller, and one of all callers that came meanwhile"
+    assert statements <= 2, "one statement of the first caller, and one of all callers that came during it"
     assert budget._waiting_callers == {}, "a till without callers keeps no state"
 
 
