@@ -12,6 +12,7 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       tillsync-bridge
  * Domain Path:       /languages
+ * Update URI:        https://tillsync.invalid/bridge
  *
  * @package Tillsync\Bridge
  */

@@ -18,6 +18,12 @@ BRIDGE = [
     # the outbox
     Mutant("rows-end-with-the-final-answer", "an order leaves the outbox before its final answer", condition("true")),
     Mutant("failed-calls-keep-orders-waiting", "a failed call does not postpone its orders, and they show no error", drop()),
+    # updates
+    Mutant("only-signed-releases-are-installed", "the plugin installs a release that a stranger has signed", condition("false")),
+    Mutant("no-release-replaces-a-newer-one", "the service can bring back an old version of the plugin", condition("false")),
+    Mutant("the-zip-is-the-signed-one", "the plugin installs another zip than the signed one", condition("false")),
+    Mutant("foreign-updates-are-dropped", "an answer of wordpress.org replaces the plugin", condition("false")),
+    Mutant("wordpress-org-hears-nothing-of-the-plugin", "wordpress.org is asked for the plugin's slug", drop()),
     # wp-admin
     Mutant("admin-routes-need-the-right", "every visitor may use the routes of the screens", condition("true")),
     Mutant("admin-actions-need-the-right", "every logged-in user may change the settings", condition("false")),

@@ -150,6 +150,14 @@ def test_every_hook_constant_and_called_method_is_documented() -> None:
     assert {name for name in hooks | constants if f"`{name}" not in readme} == set()
 
 
+def test_update_uri_is_that_of_the_code_and_never_resolves() -> None:
+    """Without the header, or with one of wordpress.org, a stranger could register the slug there and replace the plugin."""
+    uri = header((BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8"), "Update URI")
+    assert uri == "https://tillsync.invalid/bridge"
+    assert f"UPDATE_URI = '{uri}'" in (BRIDGE / "src/Updates/PluginUpdates.php").read_text(encoding="utf-8")
+    assert "'update_plugins_tillsync.invalid'" in (BRIDGE / "src/Boot/EveryRequest.php").read_text(encoding="utf-8")
+
+
 def test_pictures_of_the_readme_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     pictures = re.findall(r'src="(docs/[^"]+)"', readme)

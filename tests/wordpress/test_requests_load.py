@@ -83,6 +83,14 @@ OF_MY_ACCOUNT = OF_EVERY_PAGE | {
 }
 # WordPress or WooCommerce may fire each of these hooks within a shopper's request.
 OF_EVERY_REQUEST = {
+    # programs that manage many sites look for updates in requests of any kind
+    "update_plugins_tillsync.invalid",
+    "http_request_args",
+    "pre_set_site_transient_update_plugins",
+    "site_transient_update_plugins",
+    "plugins_api",
+    "upgrader_pre_download",
+    "upgrader_source_selection",
     "woocommerce_order_status_changed",
     "tillsync_bridge_minute",
     "tillsync_bridge_hourly",

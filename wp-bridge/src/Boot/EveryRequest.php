@@ -27,6 +27,7 @@ use Tillsync\Bridge\Schema\SchemaUpdater;
 use Tillsync\Bridge\Types\RoleRun;
 use Tillsync\Bridge\Types\RoleSync;
 use Tillsync\Bridge\Types\TypeDiscount;
+use Tillsync\Bridge\Updates\PluginUpdates;
 use Tillsync\Bridge\Users\UserChanges;
 use Tillsync\Bridge\Users\UserHooks;
 
@@ -54,9 +55,26 @@ final class EveryRequest {
 		$hooks->filter( 'cron_schedules', static fn( $schedules = array() ) => Schedule::with_every_minute( $schedules ) ); // phpcs:ignore WordPress.WP.CronInterval
 		$hooks->action( 'init', static fn() => Schedule::ensure_cron() );
 		self::add_users( $hooks );
+		self::add_updates( $hooks );
 		if ( $has_woocommerce ) {
 			self::add_shop( $hooks );
 		}
+	}
+
+	/** Programs that manage many sites look for updates in requests of any kind, so these hooks are always there. */
+	private static function add_updates( LazyHooks $hooks ): void {
+		$is_check = static fn( $arguments = array(), $url = '' ) => is_string( $url ) && str_contains( $url, '//api.wordpress.org/plugins/update-check/' );
+		$is_named = static function ( $value = null ): bool {
+			$file = plugin_basename( \Tillsync\Bridge\PLUGIN_FILE );
+			return is_object( $value ) && ( isset( $value->response[ $file ] ) || isset( $value->no_update[ $file ] ) || ! empty( $value->translations ) );
+		};
+		$hooks->filter( 'update_plugins_tillsync.invalid', array( PluginUpdates::class, 'offer' ), 10, 3 );
+		$hooks->filter( 'http_request_args', array( PluginUpdates::class, 'without_plugin' ), PHP_INT_MAX, 2, $is_check );
+		$hooks->filter( 'pre_set_site_transient_update_plugins', array( PluginUpdates::class, 'only_own' ), PHP_INT_MAX, 1, $is_named );
+		$hooks->filter( 'site_transient_update_plugins', array( PluginUpdates::class, 'only_own' ), PHP_INT_MAX, 1, $is_named );
+		$hooks->filter( 'plugins_api', array( PluginUpdates::class, 'information' ), 10, 3 );
+		$hooks->filter( 'upgrader_pre_download', array( PluginUpdates::class, 'download' ), PHP_INT_MAX, 2 );
+		$hooks->filter( 'upgrader_source_selection', array( PluginUpdates::class, 'check_folder' ), PHP_INT_MAX, 4 );
 	}
 
 	private static function add_users( LazyHooks $hooks ): void {

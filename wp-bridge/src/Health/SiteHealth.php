@@ -13,6 +13,7 @@ use Closure;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\SafeCall;
+use Tillsync\Bridge\Updates\UpdateHealth;
 use WP_REST_Response;
 
 /** Tests of this site's database run with the page. The test that calls the service runs separately, after the page has loaded. */
@@ -27,6 +28,7 @@ final class SiteHealth {
 	public function __construct(
 		private readonly HealthFacts $health_facts,
 		private readonly ServiceTest $service_test,
+		private readonly UpdateHealth $update_health,
 		private readonly Log $log
 	) {}
 
@@ -43,6 +45,7 @@ final class SiteHealth {
 			'outbox'    => __( 'Till sync: orders that wait', 'tillsync-bridge' ),
 			'missed'    => __( 'Till sync: missed orders', 'tillsync-bridge' ),
 			'cron'      => __( 'Till sync: background work', 'tillsync-bridge' ),
+			'updates'   => __( 'Till sync: updates of the plugin', 'tillsync-bridge' ),
 		);
 		foreach ( $labels as $name => $label ) {
 			$tests['direct'][ "tillsync_{$name}" ] = array( 'label' => $label, 'test' => fn() => SafeCall::run( $this->log, "site health {$name}", fn() => $this->{$name}( $this->health_facts->read() ), HealthResult::of( $name, 'recommended', $label, __( 'This could not be found out: see the log of Tillsync.', 'tillsync-bridge' ) ) ) );
@@ -124,6 +127,11 @@ final class SiteHealth {
 			return HealthResult::of( 'missed', 'recommended', __( 'Some orders reached tillsync only by the hourly sweep', 'tillsync-bridge' ), sprintf( _n( '%d order was missed when it was placed and found later. Another plugin may end the order\'s hooks early.', '%d orders were missed when they were placed and found later. Another plugin may end the orders\' hooks early.', $facts['missed'], 'tillsync-bridge' ), $facts['missed'] ) );
 		}
 		return HealthResult::of( 'missed', 'good', __( 'No order was missed by tillsync', 'tillsync-bridge' ), __( 'Every order was noted when it was placed.', 'tillsync-bridge' ) );
+	}
+
+	/** @return array<string, mixed> */
+	private function updates(): array {
+		return $this->update_health->result();
 	}
 
 	/**

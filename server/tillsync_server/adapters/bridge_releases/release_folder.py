@@ -18,7 +18,7 @@ from tillsync_server.domain.errors import NotFound
 _LOG = structlog.get_logger(__name__)
 KEYS_FILE = "public-keys.txt"
 PIECE_BYTES = 256 * 1024
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 2.0
 """The folder is listed at most this often. Its files are read only after a change."""
 _FILE = re.compile(rf"{PLUGIN}-(\d{{1,6}}\.\d{{1,6}}\.\d{{1,6}})\.(?:zip|json|json\.sig)", re.ASCII)
 _Stamp = tuple[tuple[str, int, int, int], ...]

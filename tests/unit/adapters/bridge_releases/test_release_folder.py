@@ -165,7 +165,7 @@ async def test_changed_folder_is_noticed_and_each_problem_is_logged_once(directo
     with captured_lines() as lines:
         assert len((await reader.read()).releases) == 1
         (directory / f"{NAME}.zip").unlink()
-        assert len((await reader.read()).releases) == 1, "the folder is listed every five seconds"
+        assert len((await reader.read()).releases) == 1, "the folder is listed every two seconds"
         for _ in range(3):
             now += 6
             assert (await reader.read()).releases == ()

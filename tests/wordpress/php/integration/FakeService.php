@@ -18,7 +18,7 @@ final class FakeService {
 	private array $scripts = array();
 
 	public function __construct() {
-		add_filter( 'pre_http_request', fn( $answer, $arguments, $url ) => $this->answer( $arguments, $url ), 10, 3 );
+		add_filter( 'pre_http_request', fn( $answer, $arguments, $url ) => false === $answer ? $this->answer( $arguments, $url ) : $answer, 10, 3 );
 	}
 
 	/**
