@@ -1,9 +1,12 @@
-"""What the release before stored under its form of an email is found, compared and waited for, and rekeyed while the service runs."""
+"""Rows that the previous release stored under its form of an email.
+
+This release finds them, compares them and waits for their intents. It rekeys them while the service runs."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -38,8 +41,8 @@ NOW, BEFORE = normalise_email(EMAIL), email_form_before(EMAIL)
 MATCHED = replace(Verdict.finished(Outcome.DEFAULT_CUSTOMER), epos_customer_id=None)
 
 
-async def as_stored_before(world: EngineWorld, facts: OrderFacts) -> None:
-    """Everything of this order as the release before has written it."""
+async def store_in_previous_form(world: EngineWorld, facts: OrderFacts) -> None:
+    """Rewrites all rows of this order as the previous release stores them."""
     emails = [email_form_before(each) or None for each in (facts.account_email, facts.billing_email)]
     for table, key in (("entry", "subject_id"), ("entry_history", "subject_id"), ("order_match", "order_id")):
         await world.fetch(
@@ -49,17 +52,17 @@ async def as_stored_before(world: EngineWorld, facts: OrderFacts) -> None:
     await world.fetch("UPDATE order_match SET facts_hash = $2 WHERE order_id = $1 RETURNING 1", facts.order_id, stored)
 
 
-async def take(world: EngineWorld, facts: OrderFacts) -> OrderEnqueued:
-    [taken] = await world.orders.enqueue([NewOrder(account_id=AccountId(SHOP), facts=facts)])
-    assert isinstance(taken, OrderEnqueued)
-    return taken
+async def enqueue(world: EngineWorld, facts: OrderFacts) -> OrderEnqueued:
+    [enqueued] = await world.orders.enqueue([NewOrder(account_id=AccountId(SHOP), facts=facts)])
+    assert isinstance(enqueued, OrderEnqueued)
+    return enqueued
 
 
 async def stored_emails(world: EngineWorld, table: str) -> set[tuple[str | None, str | None]]:
     return {(row["account_email"], row["billing_email"]) for row in await world.fetch(f"SELECT account_email, billing_email FROM {table}")}
 
 
-def found_by(email: str) -> QueueFilter:
+def filter_by_email(email: str) -> QueueFilter:
     return QueueFilter(account_id=AccountId(SHOP), queue=Queue.ORDERS, email=normalise_email(email))
 
 
@@ -69,32 +72,32 @@ async def shop(world: EngineWorld) -> EngineWorld:
     return world
 
 
-async def test_an_order_held_before_the_upgrade_is_not_run_again_by_being_asked_again(shop: EngineWorld) -> None:
+async def test_order_held_before_the_upgrade_is_not_requeued_by_the_same_facts(shop: EngineWorld) -> None:
     facts = facts_of(1, woo_customer_id=12, email=EMAIL, account_email=EMAIL)
     await held_orders(shop, [facts])
-    await as_stored_before(shop, facts)
-    assert not (await take(shop, facts)).queued
-    assert (await take(shop, replace(facts, billing_email="bea@example.test"))).queued
+    await store_in_previous_form(shop, facts)
+    assert not (await enqueue(shop, facts)).queued
+    assert (await enqueue(shop, replace(facts, billing_email="bea@example.test"))).queued
 
 
-async def test_what_was_stored_before_is_listed_with_what_is_stored_now_once_each(shop: EngineWorld) -> None:
+async def test_list_by_email_has_entries_of_both_forms_once_each(shop: EngineWorld) -> None:
     old, new, mixed, other = (facts_of(number, email=email) for number, email in enumerate((EMAIL, EMAIL, EMAIL, "strasse@x.test"), 1))
     entries = [await put_order(shop, facts) for facts in (old, new, mixed, other)]
-    await as_stored_before(shop, old)
+    await store_in_previous_form(shop, old)
     await shop.fetch("UPDATE entry SET account_email = $1 WHERE subject_id = 3 RETURNING 1", BEFORE)
     reader = PostgresQueueReader(shop.database)
-    found = await reader.list_entries(found_by(EMAIL), before=None, limit=10, with_attempts=False)
+    found = await reader.list_entries(filter_by_email(EMAIL), before=None, limit=10, with_attempts=False)
     assert [entry.entry_id for entry in found.entries] == sorted(entries[:3], reverse=True)
-    first = await reader.list_entries(found_by(EMAIL), before=None, limit=2, with_attempts=False)
+    first = await reader.list_entries(filter_by_email(EMAIL), before=None, limit=2, with_attempts=False)
     assert first.next_before is not None
-    rest = await reader.list_entries(found_by(EMAIL), before=first.next_before, limit=2, with_attempts=False)
+    rest = await reader.list_entries(filter_by_email(EMAIL), before=first.next_before, limit=2, with_attempts=False)
     assert [entry.entry_id for entry in first.entries + rest.entries] == sorted(entries[:3], reverse=True)
 
 
 async def test_held_orders_of_a_guest_are_found_under_both_forms(shop: EngineWorld) -> None:
     old, new = facts_of(1, email=EMAIL), facts_of(2, email=EMAIL)
     entries = await held_orders(shop, [old, new])
-    await as_stored_before(shop, old)
+    await store_in_previous_form(shop, old)
     async with locked_lane(shop.database, AccountId(SHOP)) as lane:
         assert await held_of_guest(lane, NOW, except_entry=None) == sorted(entries)
 
@@ -105,7 +108,7 @@ async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorl
     await complete_all(shop, MATCHED)
     await put_order(shop, live)
     for facts in (live, done):
-        await as_stored_before(shop, facts)
+        await store_in_previous_form(shop, facts)
     intents = PostgresIntents(shop.database)
     till_id = (await shop.fetch("SELECT till_id FROM account"))[0]["till_id"]
     await intents.open(till_id, (BEFORE,), AccountId(SHOP), "one:1", settle_seconds=0)
@@ -120,30 +123,32 @@ async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorl
     assert await shop.fetch("SELECT 1 FROM intent") == []
 
 
-class ProtocolBefore(CreateProtocol):
-    """As the release before: it takes an intent under its own form and knows no other."""
+class PreviousProtocol(CreateProtocol):
+    """The protocol of the previous release. It opens an intent under its own form only."""
 
     def _intent_keys(self, email: str) -> tuple[str, ...]:
         return (email_form_before(email),)
 
 
 @pytest.mark.every_version
-@pytest.mark.parametrize("kinds", [(CreateProtocol, ProtocolBefore), (ProtocolBefore, CreateProtocol)])
+@pytest.mark.parametrize("kinds", [(CreateProtocol, PreviousProtocol), (PreviousProtocol, CreateProtocol)])
 async def test_two_releases_on_one_database_make_no_twin(world: EngineWorld, kinds: tuple[type[CreateProtocol], ...]) -> None:
-    """Twenty emails, for each two shops of one till on the two releases, which have all searched before any takes its intent."""
+    """Two shops of one till, on different releases, create customers for the same 20 emails.
+
+    All 40 runs search the till before any of them opens its intent."""
     flow = FlowWorld()
     flow.services = replace(flow.services, intents=PostgresIntents(world.database))
     flow.till.add("grace@example.test")
     emails = [f"Straße{number}@example.test" for number in range(20)]
-    all_there, left = asyncio.Event(), 2 * len(emails)
+    all_searched, left = asyncio.Event(), 2 * len(emails)
 
     async def step(name: str) -> None:
         nonlocal left
-        if name == "till.search_by_email" and not all_there.is_set():
+        if name == "till.search_by_email" and not all_searched.is_set():
             left -= 1
             if left <= 0:
-                all_there.set()
-            await all_there.wait()
+                all_searched.set()
+            await all_searched.wait()
 
     flow.step = step
     runs = []
@@ -156,46 +161,43 @@ async def test_two_releases_on_one_database_make_no_twin(world: EngineWorld, kin
     assert sum(isinstance(answer, Holders) and answer.created is not None for answer in answers) == len(emails)
 
 
-# rekeying
-
-
 async def rekey(world: EngineWorld) -> None:
-    """One reading of each table, as it comes round."""
+    """Runs one pass over each table, as if it were due now."""
     await world.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
     work = PostgresEmailRekey(world.database)
     while await work.run_chunk():
         pass
 
 
-async def test_the_release_before_is_given_an_hour_to_end(shop: EngineWorld) -> None:
+async def test_rekey_starts_an_hour_after_the_upgrade(shop: EngineWorld) -> None:
     facts = facts_of(1, email=EMAIL)
     await put_order(shop, facts)
-    await as_stored_before(shop, facts)
+    await store_in_previous_form(shop, facts)
     assert not await PostgresEmailRekey(shop.database).run_chunk()
     await shop.fetch("UPDATE email_rekey SET next_time = next_time - interval '1 hour' RETURNING 1")
     assert await PostgresEmailRekey(shop.database).run_chunk()
 
 
-async def done(world: EngineWorld) -> set[bool]:
+async def done_flags(world: EngineWorld) -> set[bool]:
     return {row["done"] for row in await world.fetch("SELECT done FROM email_rekey")}
 
 
-async def intents_of(world: EngineWorld) -> set[str]:
+async def intent_emails(world: EngineWorld) -> set[str]:
     return {row["email"] for row in await world.fetch("SELECT email FROM intent")}
 
 
-async def test_what_is_stored_comes_to_the_present_form(shop: EngineWorld) -> None:
-    live, done_now, plain = (
+async def test_rekey_rewrites_stored_emails_and_hashes(shop: EngineWorld) -> None:
+    live, finished, plain = (
         facts_of(1, woo_customer_id=12, email=EMAIL, account_email="ada@straße.test"),
         facts_of(2, email=EMAIL),
         facts_of(3),
     )
-    for facts in (done_now, plain):
+    for facts in (finished, plain):
         await put_order(shop, facts)
     await complete_all(shop, MATCHED)
     await put_order(shop, live)
-    for facts in (live, done_now, plain):
-        await as_stored_before(shop, facts)
+    for facts in (live, finished, plain):
+        await store_in_previous_form(shop, facts)
     assert await stored_emails(shop, "order_match") == {
         ("ada@strasse.test", BEFORE), (None, BEFORE), (None, "ada@example.test")
     }  # fmt: skip
@@ -206,61 +208,61 @@ async def test_what_is_stored_comes_to_the_present_form(shop: EngineWorld) -> No
         ("ada@xn--strae-oqa.test", NOW), (None, NOW), (None, "ada@example.test")
     }  # fmt: skip
     hashes = {row["order_id"]: row["facts_hash"] for row in await shop.fetch("SELECT order_id, facts_hash FROM order_match")}
-    assert hashes == {facts.order_id: facts.facts_hash() for facts in (live, done_now, plain)}
-    [revision] = await shop.fetch("SELECT entry_revision, state FROM entry")
-    assert dict(revision) == {"entry_revision": 1, "state": 1}, "nothing runs again"
+    assert hashes == {facts.order_id: facts.facts_hash() for facts in (live, finished, plain)}
+    [entry] = await shop.fetch("SELECT entry_revision, state FROM entry")
+    assert dict(entry) == {"entry_revision": 1, "state": 1}, "the rekey requeues no entry"
 
 
-async def test_it_is_done_when_a_later_reading_changes_nothing(shop: EngineWorld) -> None:
+async def test_rekey_is_done_after_a_pass_without_changes(shop: EngineWorld) -> None:
     await put_order(shop, facts_of(1, email=EMAIL))
     await rekey(shop)
-    assert await done(shop) == {False}, "a process of the release before may still write"
-    assert not await PostgresEmailRekey(shop.database).run_chunk(), "not before an hour has gone"
-    await as_stored_before(shop, facts_of(1, email=EMAIL))
+    assert await done_flags(shop) == {False}, "a process of the previous release may still write"
+    assert not await PostgresEmailRekey(shop.database).run_chunk(), "the next pass starts an hour later"
+    await store_in_previous_form(shop, facts_of(1, email=EMAIL))
     await rekey(shop)
     assert await stored_emails(shop, "entry") == {(None, NOW)}
     await rekey(shop)
-    assert await done(shop) == {True}
+    assert await done_flags(shop) == {True}
 
 
-async def test_it_goes_on_where_it_was_stopped_and_several_processes_do_no_harm(shop: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rekey_continues_from_its_position_and_runs_in_several_processes(shop: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tillsync_server.adapters.postgres.maintenance.email_rekey.CHUNK", 3)
     orders = [facts_of(number, email=f"Straße{number}@example.test") for number in range(1, 9)]
     for facts in orders:
         await put_order(shop, facts)
-        await as_stored_before(shop, facts)
+        await store_in_previous_form(shop, facts)
     await shop.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
-    works = [PostgresEmailRekey(shop.database) for _ in range(3)]
+    rekeys = [PostgresEmailRekey(shop.database) for _ in range(3)]
     while not await stored_emails(shop, "entry") - {(None, email_form_before(each.billing_email)) for each in orders}:
-        await works[0].run_chunk()
+        await rekeys[0].run_chunk()
     [position] = await shop.fetch("SELECT after_key, after_id, changed FROM email_rekey WHERE what = 2")
     assert (position["after_key"], position["changed"]) == (SHOP, 3)
-    while any(await asyncio.gather(*(work.run_chunk() for work in works))):
+    while any(await asyncio.gather(*(rekey.run_chunk() for rekey in rekeys))):
         pass
     expected = {(None, normalise_email(each.billing_email)) for each in orders}
     assert await stored_emails(shop, "entry") == await stored_emails(shop, "order_match") == expected
     assert {row["passes"] for row in await shop.fetch("SELECT passes FROM email_rekey")} == {1}
 
 
-async def test_an_order_that_changes_between_reading_and_writing_keeps_what_it_was_given(shop: EngineWorld) -> None:
+async def test_rekey_keeps_facts_that_change_between_its_read_and_write(shop: EngineWorld) -> None:
     facts = facts_of(1, email=EMAIL)
     await put_order(shop, facts)
-    await as_stored_before(shop, facts)
+    await store_in_previous_form(shop, facts)
     await shop.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
     work = PostgresEmailRekey(shop.database)
-    written = work._write_changes
+    write_changes = work._write_changes
 
-    async def after_a_change(*arguments: Any) -> None:
-        await take(shop, replace(facts, billing_email="bea@example.test"))
-        await written(*arguments)
+    async def change_order_and_write(*arguments: Any) -> None:
+        await enqueue(shop, replace(facts, billing_email="bea@example.test"))
+        await write_changes(*arguments)
 
-    work._write_changes = after_a_change  # type: ignore[method-assign, assignment]
+    work._write_changes = change_order_and_write  # type: ignore[method-assign, assignment]
     while await work.run_chunk():
         pass
     assert await stored_emails(shop, "entry") == await stored_emails(shop, "order_match") == {(None, "bea@example.test")}
 
 
-async def test_what_was_erased_stays_erased(shop: EngineWorld) -> None:
+async def test_rekey_keeps_erased_emails_erased(shop: EngineWorld) -> None:
     await put_order(shop, facts_of(1, email=EMAIL))
     await complete_all(shop, MATCHED)
     await PostgresPrivacy(shop.database, shop.notifications).erase(AccountId(SHOP), Person(emails=email_forms(NOW)))
@@ -268,7 +270,7 @@ async def test_what_was_erased_stays_erased(shop: EngineWorld) -> None:
     assert await stored_emails(shop, "order_match") == await stored_emails(shop, "entry_history") == {(None, None)}
 
 
-async def test_intents_move_when_they_are_long_done(shop: EngineWorld) -> None:
+async def test_rekey_moves_only_intents_settled_long_ago(shop: EngineWorld) -> None:
     [till] = await shop.fetch("SELECT till_id FROM account")
     await shop.fetch("INSERT INTO till (till_id) VALUES ($1) RETURNING 1", till["till_id"])
     decomposed = ["an\u0303da@example.test", "be\u0301a@example.test", "o\u0308d@example.test", "e\u0301va@example.test"]
@@ -281,16 +283,17 @@ async def test_intents_move_when_they_are_long_done(shop: EngineWorld) -> None:
             till["till_id"], email, state, SHOP, number + 1 if state == 3 else None, days,
         )  # fmt: skip
     await rekey(shop)
-    assert await intents_of(shop) == {"añda@example.test", young, unknown, taken, normalise_email(taken), "ada@example.test"}
+    assert await intent_emails(shop) == {"añda@example.test", young, unknown, taken, normalise_email(taken), "ada@example.test"}
 
 
-async def test_the_statements_read_a_chunk_by_their_index(world: EngineWorld) -> None:
+async def test_rekey_statements_read_one_chunk_by_their_index(world: EngineWorld) -> None:
     await world.fill(
         "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 't', 'https://till.example.test' "
         "FROM generate_series(1, 50) AS n",
         "INSERT INTO till (till_id) VALUES ('t')",
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, account_email, create_time, update_time) "
-        "SELECT 'shop-' || (n % 50 + 1), gen_random_uuid(), 2, 3, n, 1, now(), n || '@example.test', now(), now() "
+        "SELECT 'shop-' || CASE WHEN n % 2 = 0 THEN 7 ELSE n % 50 + 1 END, gen_random_uuid(), 2, 3, n, 1, now(), n || '@example.test', "
+        "now(), now() "
         "FROM generate_series(1, 50000) AS n",
         "INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count, "
         "coalesced_count, comment, notes, subject_label, attempts, create_time, update_time, finish_time, retention) "
@@ -302,23 +305,23 @@ async def test_the_statements_read_a_chunk_by_their_index(world: EngineWorld) ->
     )
     for name, first, index in (
         ("entries_after", UUID(int=0), "entry_pkey"),
-        ("history_after", UUID(int=0), "account_id_entry_id_idx"),
+        ("history_after", UUID(int=0), r"entry_history_\w+_pkey"),
         ("matches_after", 0, "order_match_pkey"),
         ("intents_after", "", "intent_pkey"),
     ):
-        await reads_a_chunk(world, name, ["shop-20" if index != "intent_pkey" else "t", first, CHUNK], index)
+        await assert_reads_one_chunk(world, name, ["shop-20" if index != "intent_pkey" else "t", first, CHUNK], index)
     rows = await world.fetch("SELECT entry_id, account_email FROM entry WHERE account_id = 'shop-7' LIMIT 500")
     ids, emails = [row["entry_id"] for row in rows], [row["account_email"] for row in rows]
     nothing: list[str | None] = [None] * len(rows)
     changes = ["shop-7", ids, emails, nothing, nothing, nothing]
-    await reads_a_chunk(world, "rekey_entries", changes, "entry_pkey")
-    await reads_a_chunk(world, "rekey_history", changes, "account_id_entry_id_idx")
+    await assert_reads_one_chunk(world, "rekey_entries", changes, "entry_pkey")
+    await assert_reads_one_chunk(world, "rekey_history", changes, r"entry_history_\w+_pkey")
     numbers, hashes = list(range(1, 501)), [b""] * 500
     matches = ["shop-7", numbers, *[[None] * 500] * 2, hashes, *[[None] * 500] * 2, hashes]
-    await reads_a_chunk(world, "rekey_matches", matches, "order_match_pkey")
+    await assert_reads_one_chunk(world, "rekey_matches", matches, "order_match_pkey")
 
 
-async def reads_a_chunk(world: EngineWorld, name: str, parameters: list[Any], index: str) -> None:
+async def assert_reads_one_chunk(world: EngineWorld, name: str, parameters: list[Any], index: str) -> None:
     async with world.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -327,7 +330,7 @@ async def reads_a_chunk(world: EngineWorld, name: str, parameters: list[Any], in
         finally:
             await transaction.rollback()
     plan = list(nodes(json.loads(raw)[0]["Plan"]))
-    assert any(index in node.get("Index Name", "") for node in plan), (name, [node.get("Index Name") for node in plan])
+    assert any(re.fullmatch(index, node.get("Index Name", "")) for node in plan), (name, [node.get("Index Name") for node in plan])
     for node in plan:
         if "Relation Name" in node:
             touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
