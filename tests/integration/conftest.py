@@ -16,6 +16,6 @@ async def world(database: TestDatabase) -> AsyncIterator[EngineWorld]:
 
 @pytest_asyncio.fixture
 async def patient(database: TestDatabase) -> AsyncIterator[EngineWorld]:
-    """On the database of ``world``; its statements outwait every lock that a test holds."""
+    """A second world on the database of ``world``. Its statements wait longer than any lock that a test holds."""
     async with engine_world(database.dsn, lock_timeout_seconds=NEVER_SECONDS) as made:
         yield made

@@ -1,4 +1,4 @@
-"""A till that refuses although our part of its limit is not used up: another app is busy, and the account says so in plain words."""
+"""A till that refuses requests although tillsync's part of its limit is not used up. A warning says that another app is busy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 ACCOUNT = "shop-1"
 
 
-async def test_a_busy_other_app_is_a_warning_of_every_account_of_the_till(database: TestDatabase) -> None:
+async def test_busy_till_is_a_warning_of_every_account_of_the_till(database: TestDatabase) -> None:
     async with SandboxTill() as till, running_service(database.dsn, works=False, changes={"TILLSYNC_TILL_SHARE": "0.5"}) as service:
         accounts = service.client.accounts
         epos = account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret)

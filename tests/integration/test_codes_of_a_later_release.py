@@ -1,4 +1,4 @@
-"""Codes that a later release stored are read as their numbers by this release: no call fails, nothing is decided by them."""
+"""Codes that a later release stored. This release reads them as numbers, no call fails, and no rule matches them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ORDER = 1042
 
 @pytest_asyncio.fixture
 async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
-    """An account whose entry, answer, link, problem and warning hold codes of a later release, which widened the tables' checks."""
+    """An account whose entry, answer, link, problem and warning have codes of a later release. That release widened the tables' checks."""
     async with api_harness(world) as made:
         await made.add_account()
         entry_id = await put_order(world, facts_of(ORDER, woo_customer_id=12, email="ada@example.test"))

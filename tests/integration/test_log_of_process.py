@@ -1,4 +1,4 @@
-"""The stderr of a real `tillsync serve` at whose ports strangers knock: lines of JSON, without placeholders and without callers."""
+"""The log of a real ``tillsync serve`` whose ports get malformed requests. Each line is JSON and has no data of the callers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.service import child, environment
 
 pytestmark = pytest.mark.processes
 
-WHO = "ada@example.test"
-KNOCKS = (
+PERSON = "ada@example.test"
+MALFORMED = (
     b"GET /webhooks/eposnow/ada@example.test HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /%s HTTP/9.9\r\nX-Name: ada@example.test\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"ada@example.test" * 4,
@@ -34,7 +34,7 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-async def test_strangers_leave_lines_of_json_and_nothing_of_themselves(database: TestDatabase, directory: Path, tls: bool) -> None:
+async def test_malformed_requests_are_logged_as_json_without_their_content(database: TestDatabase, directory: Path, tls: bool) -> None:
     variables = environment(database.dsn, TILLSYNC_DATA_DIR=str(directory / "data"), TILLSYNC_LOG_FORMAT="json")
     if tls:
         certificate, key = self_signed(directory)
@@ -43,21 +43,21 @@ async def test_strangers_leave_lines_of_json_and_nothing_of_themselves(database:
         await service.started()
         http_port = urlsplit(service.http_url).port
         assert http_port is not None
-        callers = [await knock(port, content) for port in (service.grpc_port, http_port) for content in KNOCKS]
+        client_ports = [await send(port, content) for port in (service.grpc_port, http_port) for content in MALFORMED]
         assert await service.stop() == 0
     lines = [json.loads(line) for line in service.errors.splitlines()]
     assert {"started", "stopping", "stopped"} <= {line["event"] for line in lines}
     assert not [line for line in lines if "dropped" in line]
-    for trace in (WHO, "example.test", "%s", "%r", "{}", *(f":{port}" for port in callers)):
+    for trace in (PERSON, "example.test", "%s", "%r", "{}", *(f":{port}" for port in client_ports)):
         assert trace not in service.errors
     kinds = [line["kind"] for line in lines if line["event"] == "wrong_protocol"]
-    assert len(kinds) == len(set(kinds)) > 0, "one line a kind, whatever was sent"
+    assert len(kinds) == len(set(kinds)) > 0, "one line for each kind"
 
 
-async def knock(port: int, content: bytes) -> int:
-    """The port from which it came."""
+async def send(port: int, content: bytes) -> int:
+    """Sends ``content`` over a new connection and returns the client's port."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    own: int = writer.get_extra_info("sockname")[1]
+    client_port: int = writer.get_extra_info("sockname")[1]
     writer.write(content)
     try:
         async with asyncio.timeout(0.5):
@@ -65,4 +65,4 @@ async def knock(port: int, content: bytes) -> int:
     except (TimeoutError, OSError):
         pass
     writer.close()
-    return own
+    return client_port

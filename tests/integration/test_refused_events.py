@@ -1,4 +1,6 @@
-"""Events that a shop's bridge cannot read: kept, told as a warning of the account, and told again when the bridge may have been updated."""
+"""Events that a shop's bridge refuses.
+
+The service keeps them, shows a warning of the account, and resends them when the bridge may have been updated."""
 
 from __future__ import annotations
 
@@ -29,20 +31,20 @@ class Shops:
     async def account(self) -> account_pb2.Account:
         return await self.service.client.accounts.get_account(ACCOUNT)
 
-    async def order_ends(self, order_id: int) -> None:
-        """A guest's: it goes to the default customer."""
+    async def finish_order(self, order_id: int) -> None:
+        """Matches an order of a guest, which goes to the default customer."""
         await self.service.client.sync.match_order(ACCOUNT, an_order(order_id, woo_customer_id=0, account_email=""))
 
-    def told(self, order_id: int) -> list[str]:
+    def received(self, order_id: int) -> list[str]:
         return [event.type for event in self.shop.store.events if event.subject == f"order:{order_id}"]
 
-    async def until_warned_of(self, count: int) -> account_pb2.AccountWarning | None:
-        """The one warning, once it is of so many events; None for 0."""
+    async def until_refused(self, count: int) -> account_pb2.AccountWarning | None:
+        """Waits until the account's warning counts ``count`` events, and returns the warning. Returns None for 0."""
 
-        async def is_so() -> bool:
+        async def has_count() -> bool:
             return sum(warning.count for warning in (await self.account()).warnings) == count
 
-        await until(is_so, self.account)
+        await until(has_count, self.account)
         return next(iter((await self.account()).warnings), None)
 
 
@@ -58,10 +60,10 @@ async def shops(database: TestDatabase) -> AsyncIterator[Shops]:
         yield Shops(service, shop)
 
 
-async def test_a_refused_event_is_a_warning_with_its_remedy_and_pauses_nothing(shops: Shops) -> None:
+async def test_refused_event_is_a_warning_with_its_remedy_and_pauses_nothing(shops: Shops) -> None:
     with captured_lines() as lines:
-        await shops.order_ends(1042)
-        warning = await shops.until_warned_of(1)
+        await shops.finish_order(1042)
+        warning = await shops.until_refused(1)
     [line] = lines.of("event_refused")
     assert (line["account_id"], line["type"], line["field"]) == (ACCOUNT, "order.finished", "type")
     assert line["event_id"].startswith("order:1042:")
@@ -78,36 +80,36 @@ async def test_a_refused_event_is_a_warning_with_its_remedy_and_pauses_nothing(s
     assert not account.HasField("problem")
     [listed] = [each async for each in shops.service.client.accounts.list_accounts()]
     assert listed.warnings == account.warnings
-    await shops.order_ends(1043)
-    assert (await shops.until_warned_of(2)) is not None, "others are still told, and their fate shown"
+    await shops.finish_order(1043)
+    assert (await shops.until_refused(2)) is not None, "the service still sends the events of other orders"
 
 
-async def test_the_test_of_an_updated_shop_tells_it_what_was_kept(shops: Shops) -> None:
-    await shops.order_ends(1042)
-    await shops.until_warned_of(1)
+async def test_check_of_an_updated_shop_resends_its_refused_events(shops: Shops) -> None:
+    await shops.finish_order(1042)
+    await shops.until_refused(1)
     checked = await shops.service.client.accounts.check_account(ACCOUNT)
     assert [warning.name for warning in checked.warnings if warning.side == vocabulary_pb2.SIDE_SHOP] == ["events_refused"]
-    assert shops.told(1042) == []
+    assert shops.received(1042) == []
     shops.shop.switches.event_types = KNOWN_TYPES
     await shops.service.client.accounts.check_account(ACCOUNT)
-    await shops.shop.wait_for(lambda: shops.told(1042))
-    assert (shops.told(1042), await shops.until_warned_of(0)) == (["order.finished"], None)
+    await shops.shop.wait_for(lambda: shops.received(1042))
+    assert (shops.received(1042), await shops.until_refused(0)) == (["order.finished"], None)
 
 
-async def test_a_shop_that_connects_anew_is_told_what_was_kept(shops: Shops) -> None:
-    await shops.order_ends(1042)
-    await shops.until_warned_of(1)
+async def test_new_bridge_secret_resends_the_refused_events(shops: Shops) -> None:
+    await shops.finish_order(1042)
+    await shops.until_refused(1)
     shops.shop.switches.event_types = KNOWN_TYPES
     shops.shop.switches.bridge_secret = "n" * 43
     site = account_pb2.ShopSettings(base_url=shops.shop.origin, bridge_secret="n" * 43)
     await shops.service.client.accounts.update_account(ACCOUNT, account_pb2.Account(shop=site), ["shop.bridge_secret"])
-    await shops.shop.wait_for(lambda: shops.told(1042))
-    await shops.until_warned_of(0)
+    await shops.shop.wait_for(lambda: shops.received(1042))
+    await shops.until_refused(0)
 
 
-async def test_another_shop_is_not_told_of_what_the_former_one_refused(shops: Shops) -> None:
-    await shops.order_ends(1042)
-    await shops.until_warned_of(1)
+async def test_removed_bridge_secret_closes_the_warning(shops: Shops) -> None:
+    await shops.finish_order(1042)
+    await shops.until_refused(1)
     keys = account_pb2.ShopSettings(bridge_secret="", consumer_key="ck", consumer_secret="cs")
     paths = ["shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret"]
     await shops.service.client.accounts.update_account(ACCOUNT, account_pb2.Account(shop=keys), paths)

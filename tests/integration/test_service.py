@@ -1,4 +1,4 @@
-"""The composed service in this process: a database that goes away, calls under way at the stop, the first token, TLS, two at once."""
+"""The composed service in the test's process: database outages, stops, the first admin token, TLS, and two services on one database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def directory() -> Iterator[Path]:
         yield made
 
 
-async def newest(client: TillsyncClient, account: str) -> queue_entry_pb2.QueueEntry:
+async def newest_entry(client: TillsyncClient, account: str) -> queue_entry_pb2.QueueEntry:
     async for entry in client.sync.list_queue(account, vocabulary_pb2.QUEUE_CUSTOMERS):
         return entry
     raise AssertionError("no entry")
@@ -46,10 +46,10 @@ async def newest(client: TillsyncClient, account: str) -> queue_entry_pb2.QueueE
 
 async def until_skipped(client: TillsyncClient, customer: int, seconds: float = HANG_SECONDS) -> None:
     async def is_skipped() -> bool:
-        entry = await newest(client, "shop-1")
+        entry = await newest_entry(client, "shop-1")
         return entry.epos_customer_id == customer and entry.state == vocabulary_pb2.ENTRY_STATE_SKIPPED
 
-    await until(is_skipped, lambda: newest(client, "shop-1"), seconds)
+    await until(is_skipped, lambda: newest_entry(client, "shop-1"), seconds)
 
 
 async def until_ready(running: RunningService) -> None:
@@ -64,8 +64,8 @@ async def until_ready(running: RunningService) -> None:
 
 
 @pytest.mark.own_server
-async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
-    """Requests get UNAVAILABLE, nothing accepted is lost, everything resumes by itself: requests, worker, notifications, probes."""
+async def test_service_resumes_after_a_database_outage(directory: Path) -> None:
+    """During the outage, requests get UNAVAILABLE. Afterwards requests, worker, notifications and probes work without a restart."""
     postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=True)
     dsn = await postgres.start()
     try:
@@ -85,7 +85,7 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
             async with running.http.get(f"{running.http_url}/readyz") as response:
                 assert response.status == 503
             async with running.http.get(f"{running.http_url}/healthz") as response:
-                assert response.status == 200, "a restart would not help"
+                assert response.status == 200, "a restart of the service does not help"
             async with running.http.post(
                 f"{running.http_url}/webhooks/eposnow/shop-1", json=5, headers={"Epos-Object": "Customer", "Authorization": "Basic eDp5"}
             ) as response:
@@ -103,35 +103,35 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
 
 
 @pytest.mark.own_server
-async def test_stopping_is_bounded_when_the_database_never_answers(directory: Path) -> None:
-    """PostgreSQL is stopped in its tracks: connections stand, nothing is answered, not even a cancel request."""
+async def test_stop_is_bounded_when_the_database_never_answers(directory: Path) -> None:
+    """PostgreSQL's processes are suspended. Connections stay open, but PostgreSQL answers nothing, not even a cancel request."""
     postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=False)
     dsn = await postgres.start()
-    frozen: list[psutil.Process] = []
+    suspended: list[psutil.Process] = []
     try:
         await migrate(dsn)
         service = Service(load_settings(environment(dsn, TILLSYNC_DRAIN_SECONDS="1")))
         await service.start()
         assert postgres.pid is not None
         server = psutil.Process(postgres.pid)
-        frozen = [server, *server.children()]
-        for process in frozen:
+        suspended = [server, *server.children()]
+        for process in suspended:
             process.suspend()
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{service.http_port}/readyz") as response:
-            assert response.status == 503, "a database that hangs is one that is away"
+            assert response.status == 503, "a database that hangs counts as unavailable"
         async with hang_limit("the stop"):
             await service.stop()
-        left = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-        assert left <= {"embedded-postgres"}
+        leaked = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        assert leaked <= {"embedded-postgres"}
     finally:
-        for process in frozen:
+        for process in suspended:
             with contextlib.suppress(psutil.Error):
                 process.resume()
         await postgres.stop()
 
 
-async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase) -> None:
-    """The call waits for the lane's lock, which this test holds; the stop waits for the call; what it accepted is there."""
+async def test_stop_waits_for_a_call_under_way(database: TestDatabase) -> None:
+    """The call waits for the lane's lock, which the test holds. The service answers the call before the stop, and stores the entry."""
     async with engine_world(database.dsn) as world, running_service(database.dsn, works=False) as running:
         await running.add_account()
         async with world.database.acquire() as connection:
@@ -148,8 +148,8 @@ async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase
         assert await world.live("shop-1", 7) is not None
 
 
-async def test_stopping_is_quick_when_nothing_is_under_way_and_may_be_repeated(database: TestDatabase) -> None:
-    """The grace for what is under way is longer than the limit: it is not waited for."""
+async def test_stop_of_an_idle_service_skips_the_drain_time_and_can_be_repeated(database: TestDatabase) -> None:
+    """The drain time is longer than the test's limit."""
     service = Service(load_settings(environment(database.dsn, TILLSYNC_DRAIN_SECONDS="300")))
     await service.start()
     async with hang_limit("the stop"):
@@ -159,7 +159,7 @@ async def test_stopping_is_quick_when_nothing_is_under_way_and_may_be_repeated(d
     assert leaked == []
 
 
-async def test_a_start_that_fails_half_way_leaves_nothing(database: TestDatabase) -> None:
+async def test_failed_start_leaves_no_task(database: TestDatabase) -> None:
     async with running_service(database.dsn) as running:
         taken = f"127.0.0.1:{running.service.http_port}"
         with pytest.raises(StartError, match="HTTP cannot listen"):
@@ -169,13 +169,13 @@ async def test_a_start_that_fails_half_way_leaves_nothing(database: TestDatabase
     assert leaked == []
 
 
-async def test_settings_that_do_not_fit_start_nothing(database: TestDatabase) -> None:
+async def test_invalid_setting_prevents_the_start(database: TestDatabase) -> None:
     with pytest.raises(SettingsError, match="TILLSYNC_LEASE_SECONDS"):
         await Service(load_settings(environment(database.dsn, TILLSYNC_LEASE_SECONDS="20"))).start()
 
 
 async def test_two_services_share_one_database(database: TestDatabase) -> None:
-    """One only serves, one only works: told by NOTIFY, no polling interval is waited for."""
+    """One service only serves and the other only works. NOTIFY wakes the worker before its next poll."""
     changes = {"TILLSYNC_POLL_SECONDS": "60"}
     async with (
         running_service(database.dsn, works=False, changes=changes) as serving,
@@ -184,13 +184,14 @@ async def test_two_services_share_one_database(database: TestDatabase) -> None:
         await within(working.service.storage.notifications.listening.wait())
         await serving.add_account()
         assert working.service.worker is not None
+        counters = working.service.worker.counters
         await serving.client.sync.sync_customer("shop-1", 1)
         await until_skipped(serving.client, 1, seconds=30)  # half the polling interval
-        assert working.service.worker.counters.completed >= 1
+        await until(lambda: counters.completed >= 1, lambda: counters)  # the worker counts a completion after its commit
 
 
-async def test_a_token_revoked_at_one_process_is_refused_by_the_other(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By NOTIFY: what the other knows of the token would last longer than the limit."""
+async def test_token_revoked_at_one_process_is_refused_by_the_other(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOTIFY invalidates the other process's cached result, which would otherwise last longer than the test's limit."""
     monkeypatch.setattr(authentication, "CACHE_SECONDS", NEVER_SECONDS)
     async with running_service(database.dsn, works=False) as one, running_service(database.dsn, works=False) as other:
         await within(other.service.storage.notifications.listening.wait())
@@ -200,12 +201,12 @@ async def test_a_token_revoked_at_one_process_is_refused_by_the_other(database: 
             await one.client.accounts.revoke_token(made.token.token_id)
 
             async def is_refused() -> bool:
-                return not await works(other.service, made.secret)
+                return not await accepts(other.service, made.secret)
 
             await until(is_refused)
 
 
-async def works(service: Service, token: str) -> bool:
+async def accepts(service: Service, token: str) -> bool:
     async with TillsyncClient(f"127.0.0.1:{service.grpc_port}", token) as client:
         try:
             await client.catalog.list_messages()
@@ -214,7 +215,7 @@ async def works(service: Service, token: str) -> bool:
         return True
 
 
-async def test_the_first_admin_token_is_made_once_and_kept(database: TestDatabase, directory: Path) -> None:
+async def test_first_admin_token_is_created_once_and_kept(database: TestDatabase, directory: Path) -> None:
     def service() -> Service:
         return Service(load_settings(environment(database.dsn, TILLSYNC_ADMIN_TOKEN="", TILLSYNC_DATA_DIR=str(directory))), works=False)
 
@@ -223,17 +224,17 @@ async def test_the_first_admin_token_is_made_once_and_kept(database: TestDatabas
         assert path == directory / "admin-token"
         token = path.read_text().strip()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert await works(first, token)
-    async with service() as again:
-        assert again.admin_token_file == path
+        assert await accepts(first, token)
+    async with service() as restarted:
+        assert restarted.admin_token_file == path
         assert path.read_text().strip() == token
     path.unlink()
-    async with service() as without:
-        assert without.admin_token_file is None, "there is a valid admin token: none is made behind its owner's back"
+    async with service() as without_file:
+        assert without_file.admin_token_file is None, "the service creates no second token while a valid admin token exists"
         assert not path.exists()
 
 
-async def test_a_revoked_first_token_stays_revoked(database: TestDatabase, directory: Path) -> None:
+async def test_revoked_first_token_stays_revoked_after_a_restart(database: TestDatabase, directory: Path) -> None:
     settings = load_settings(environment(database.dsn, TILLSYNC_ADMIN_TOKEN="", TILLSYNC_DATA_DIR=str(directory)))
     async with Service(settings, works=False) as service:
         token = (directory / "admin-token").read_text().strip()
@@ -242,10 +243,10 @@ async def test_a_revoked_first_token_stays_revoked(database: TestDatabase, direc
             [first] = [made async for made in client.accounts.list_tokens() if made.name == "first admin token"]
             await client.accounts.revoke_token(first.token_id)
     async with Service(settings, works=False) as service:
-        assert not await works(service, token)
+        assert not await accepts(service, token)
 
 
-async def test_a_token_file_that_others_can_read_is_refused(database: TestDatabase, directory: Path) -> None:
+async def test_token_file_that_other_users_can_read_prevents_the_start(database: TestDatabase, directory: Path) -> None:
     (directory / "admin-token").write_text("tls_" + "x" * 43)
     os.chmod(directory / "admin-token", 0o644)
     with pytest.raises(StartError, match="can be read by other users"):
@@ -253,7 +254,7 @@ async def test_a_token_file_that_others_can_read_is_refused(database: TestDataba
             raise AssertionError
 
 
-async def test_a_given_admin_token_replaces_the_one_given_before(database: TestDatabase) -> None:
+async def test_configured_admin_token_replaces_the_former_one(database: TestDatabase) -> None:
     one, two = "given-token-number-one-0123456789", "given-token-number-two-0123456789"
 
     def service(token: str) -> Service:
@@ -261,16 +262,16 @@ async def test_a_given_admin_token_replaces_the_one_given_before(database: TestD
 
     async with service(one) as first:
         assert first.admin_token_file is None
-        assert await works(first, one)
+        assert await accepts(first, one)
         async with service(two) as second:
-            assert await works(second, two)
-            assert not await works(second, one)
+            assert await accepts(second, two)
+            assert not await accepts(second, one)
             async with engine_world(database.dsn) as world:
                 stored = await world.fetch("SELECT token_hash FROM token")
                 assert all(two.encode() not in bytes(row["token_hash"]) for row in stored)
 
 
-async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDatabase, tmp_path: Path) -> None:
+async def test_both_ports_speak_only_tls_with_a_certificate(database: TestDatabase, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     changes = {"TILLSYNC_TLS_CERT_FILE": str(certificate), "TILLSYNC_TLS_KEY_FILE": str(key)}
     settings = load_settings(environment(database.dsn, **changes))
@@ -291,7 +292,7 @@ async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDataba
             )
 
 
-async def test_a_certificate_without_its_key_is_refused(database: TestDatabase, tmp_path: Path) -> None:
+async def test_certificate_without_its_key_prevents_the_start(database: TestDatabase, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     other = tmp_path / "other"
     other.mkdir()

@@ -1,4 +1,4 @@
-"""Real ``tillsync`` processes: start, second start, stop, restart; what they say when they cannot; what their logs never hold."""
+"""Real ``tillsync`` processes: start, second start, stop and restart, error messages, and no personal data or credentials in the log."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def embedded(directory: Path, **changes: str) -> dict[str, str]:
     return environment(None, TILLSYNC_DATA_DIR=str(directory / "data"), **changes)
 
 
-def left_behind(directory: Path) -> list[str]:
-    """Processes that still have something to do with the directory."""
+def processes_of(directory: Path) -> list[str]:
+    """Command lines that contain the directory, of all running processes."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -51,8 +51,8 @@ def left_behind(directory: Path) -> list[str]:
 
 
 @pytest.mark.own_server
-async def test_serve_with_the_embedded_database(directory: Path) -> None:
-    """First start makes token and key for its owner's eyes; a second one on the same data says so; a restart keeps everything."""
+async def test_serve_runs_with_the_embedded_database_and_survives_a_restart(directory: Path) -> None:
+    """The first start creates token and key files that only their owner can read. A second process on the same data is refused."""
     variables = embedded(directory, TILLSYNC_ADMIN_TOKEN="")
     with child(["serve"], variables, directory) as first:
         await first.started()
@@ -72,18 +72,18 @@ async def test_serve_with_the_embedded_database(directory: Path) -> None:
         status = await asyncio.to_thread(run_command, ["status"], variables)
         assert (status.returncode, "accounts: 1," in status.stdout) == (0, True), status
         assert await first.stop() == 0
-    assert left_behind(directory) == []
-    with child(["serve"], variables, directory) as again:
-        await again.started()
+    assert processes_of(directory) == []
+    with child(["serve"], variables, directory) as restarted:
+        await restarted.started()
         assert (data / "admin-token").read_text().strip() == token
-        async with TillsyncClient(f"127.0.0.1:{again.grpc_port}", token) as client:
+        async with TillsyncClient(f"127.0.0.1:{restarted.grpc_port}", token) as client:
             assert (await client.accounts.get_account("shop-1")).epos.has_api_key
-        assert await again.stop(signal.SIGINT) == 0
-    assert left_behind(directory) == []
+        assert await restarted.stop(signal.SIGINT) == 0
+    assert processes_of(directory) == []
 
 
 @pytest.mark.own_server
-async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Path) -> None:
+async def test_killed_service_leaves_no_orphan_and_keeps_enqueued_entries(directory: Path) -> None:
     variables = embedded(directory)
     with child(["serve"], variables, directory) as killed:
         await killed.started()
@@ -92,20 +92,20 @@ async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Pat
             await client.sync.sync_customer("shop-1", 90001)
         killed.process.kill()
         killed.process.wait(timeout=HANG_SECONDS)
-    await until(lambda: not left_behind(directory), lambda: left_behind(directory))
-    with child(["serve", "--no-worker"], variables, directory) as again:
-        await again.started()
-        async with TillsyncClient(f"127.0.0.1:{again.grpc_port}", ADMIN_TOKEN) as client:
+    await until(lambda: not processes_of(directory), lambda: processes_of(directory))
+    with child(["serve", "--no-worker"], variables, directory) as restarted:
+        await restarted.started()
+        async with TillsyncClient(f"127.0.0.1:{restarted.grpc_port}", ADMIN_TOKEN) as client:
             entries = [entry async for entry in client.sync.list_queue("shop-1", vocabulary_pb2.QUEUE_CUSTOMERS)]
-        assert [entry.epos_customer_id for entry in entries] == [90001], "what was acknowledged is there"
+        assert [entry.epos_customer_id for entry in entries] == [90001], "the entry was enqueued before the kill"
 
 
 @pytest.mark.own_server
-async def test_a_signal_while_it_starts(directory: Path) -> None:
+async def test_signal_during_the_start_stops_the_service(directory: Path) -> None:
     with child(["serve"], embedded(directory), directory) as starting:
         await until((directory / "data" / "postgres.lock").exists, lambda: starting.errors)
         assert await starting.stop() == 0
-    assert left_behind(directory) == []
+    assert processes_of(directory) == []
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def unmigrated_database(cluster: Cluster) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
-async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, directory: Path, command: str) -> None:
+async def test_missing_schema_is_an_error_that_names_tillsync_migrate(cluster: Cluster, directory: Path, command: str) -> None:
     async with unmigrated_database(cluster) as dsn:
         refused = await asyncio.to_thread(run_command, [command], environment(dsn, TILLSYNC_DATA_DIR=str(directory)))
         assert refused.returncode == 1
@@ -129,7 +129,7 @@ async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, dir
         assert "Traceback" not in refused.stderr
 
 
-async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
+async def test_serve_and_worker_start_after_tillsync_migrate(cluster: Cluster, directory: Path) -> None:
     async with unmigrated_database(cluster) as dsn:
         variables = environment(dsn, TILLSYNC_DATA_DIR=str(directory))
         migrated = await asyncio.to_thread(run_command, ["migrate"], variables)
@@ -145,7 +145,7 @@ async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "variables", "code", "said"),
+    ("command", "variables", "code", "message"),
     [
         (["serve"], {"TILLSYNC_LEASE_SECONDS": "20"}, 2, "TILLSYNC_LEASE_SECONDS"),
         (["serve"], {"TILLSYNC_LEASE_SECONDS": "soon"}, 2, "TILLSYNC_LEASE_SECONDS"),
@@ -162,16 +162,18 @@ async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
         (["nonsense"], {}, 2, "No such command"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(command: list[str], variables: dict[str, str], code: int, said: str, directory: Path) -> None:
+def test_command_error_names_the_wrong_setting_and_shows_no_password(
+    command: list[str], variables: dict[str, str], code: int, message: str, directory: Path
+) -> None:
     run = run_command(command, {"TILLSYNC_DATA_DIR": str(directory / "data"), **variables})
     assert run.returncode == code, run.stderr
-    assert said in run.stderr
+    assert message in run.stderr
     assert "Traceback" not in run.stderr
     assert "pa55" not in run.stderr + run.stdout
 
 
 @pytest.mark.own_server
-def test_an_address_that_is_taken_is_named(directory: Path) -> None:
+def test_address_in_use_is_named_in_the_error(directory: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         for variable, side in (
@@ -183,10 +185,10 @@ def test_an_address_that_is_taken_is_named(directory: Path) -> None:
             assert run.returncode == 1
             assert f"{side} cannot listen on {address}" in run.stderr
             assert "Traceback" not in run.stderr
-    assert left_behind(directory) == []
+    assert processes_of(directory) == []
 
 
-def test_settings_are_listed(directory: Path) -> None:
+def test_settings_command_lists_values_without_secrets(directory: Path) -> None:
     variables = {"TILLSYNC_LEASE_SECONDS": "44", "TILLSYNC_ADMIN_TOKEN": "t" * 30, "TILLSYNC_DATA_DIR": str(directory)}
     table = run_command(["settings"], variables)
     assert table.returncode == 0
@@ -198,44 +200,44 @@ def test_settings_are_listed(directory: Path) -> None:
     assert "t" * 30 not in table.stdout + str(listed)
 
 
-async def test_credentials_can_be_brought_under_a_new_key(database: TestDatabase, directory: Path) -> None:
+async def test_reencrypt_stores_credentials_under_the_new_key(database: TestDatabase, directory: Path) -> None:
     def variables(*keys: str) -> dict[str, str]:
         return environment(database.dsn, TILLSYNC_SECRET_KEY=",".join(key * 32 for key in keys), TILLSYNC_DATA_DIR=str(directory))
 
     with child(["serve", "--no-worker"], variables("a"), directory) as serving:
         await serving.started()
         async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", ADMIN_TOKEN) as client:
-            given = account_pb2.Account(epos=account_pb2.EposSettings(api_key="the-key", api_secret="the-secret"))
-            await client.accounts.create_account("shop-1", given)
+            account = account_pb2.Account(epos=account_pb2.EposSettings(api_key="the-key", api_secret="the-secret"))
+            await client.accounts.create_account("shop-1", account)
     rewritten = await asyncio.to_thread(run_command, ["reencrypt"], variables("b", "a"))
     assert (rewritten.returncode, rewritten.stdout.strip()) == (0, "accounts rewritten: 1")
-    again = await asyncio.to_thread(run_command, ["reencrypt"], variables("b"))
-    assert (again.returncode, again.stdout.strip()) == (0, "accounts rewritten: 0"), "the new key alone reads everything"
+    repeated = await asyncio.to_thread(run_command, ["reencrypt"], variables("b"))
+    assert (repeated.returncode, repeated.stdout.strip()) == (0, "accounts rewritten: 0"), "the new key alone decrypts all credentials"
     wrong = await asyncio.to_thread(run_command, ["reencrypt"], variables("a"))
     assert wrong.returncode == 1
     assert "TILLSYNC_SECRET_KEY" in wrong.stderr
 
 
-async def test_the_status_names_the_oldest_transaction_of_another_program(database: TestDatabase, directory: Path) -> None:
+async def test_status_names_the_oldest_transaction_of_another_program(database: TestDatabase, directory: Path) -> None:
     variables = environment(database.dsn, TILLSYNC_DATA_DIR=str(directory))
-    quiet = await asyncio.to_thread(run_command, ["status"], variables)
-    assert (quiet.returncode, "oldest foreign transaction: none" in quiet.stdout) == (0, True), quiet
+    idle = await asyncio.to_thread(run_command, ["status"], variables)
+    assert (idle.returncode, "oldest foreign transaction: none" in idle.stdout) == (0, True), idle
     holder = await asyncpg.connect(database.dsn, server_settings={"application_name": "pg_dump"})
     await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     await holder.fetchval("SELECT count(*) FROM tillsync.lane")
-    told = await asyncio.to_thread(run_command, ["status"], variables)
-    assert f"oldest foreign transaction: session {holder.get_server_pid()} of role" in told.stdout
-    assert "application 'pg_dump', idle in transaction" in told.stdout
-    assert "warning" not in told.stdout, "a young one is ordinary"
+    status = await asyncio.to_thread(run_command, ["status"], variables)
+    assert f"oldest foreign transaction: session {holder.get_server_pid()} of role" in status.stdout
+    assert "application 'pg_dump', idle in transaction" in status.stdout
+    assert "warning" not in status.stdout, "a transaction that began a moment ago is no warning"
     listed = json.loads((await asyncio.to_thread(run_command, ["status", "--json"], variables)).stdout)
     assert listed["oldest_foreign"]["name"] == "pg_dump"
     await holder.close()
-    nowhere = await asyncio.to_thread(run_command, ["status"], environment(None, TILLSYNC_DATA_DIR=str(directory / "none")))
-    assert (nowhere.returncode, "no embedded PostgreSQL runs in" in nowhere.stderr) == (1, True), nowhere
+    stopped = await asyncio.to_thread(run_command, ["status"], environment(None, TILLSYNC_DATA_DIR=str(directory / "none")))
+    assert (stopped.returncode, "no embedded PostgreSQL runs in" in stopped.stderr) == (1, True), stopped
 
 
-async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDatabase, directory: Path) -> None:
-    """A sample of all flows, with everything that goes wrong in them, at the most talkative level."""
+async def test_debug_log_has_no_personal_data_and_no_credential(database: TestDatabase, directory: Path) -> None:
+    """The service matches an order, holds an order, fails a sync and refuses a token, with the log level debug."""
     person = {"first": "Xanthippe", "last": "Quillfeather", "email": "xanthippe.quillfeather@example.test", "phone": "01632 960777"}
     till, shop = SandboxTill(), SandboxShop()
     customer = till.add_customer(forename=person["first"], surname=person["last"], email=person["email"], phone=person["phone"])
@@ -246,14 +248,14 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
         with child(["serve"], variables, directory) as serving:
             await serving.started()
             async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", ADMIN_TOKEN) as client:
-                given = account_pb2.Account(
+                account = account_pb2.Account(
                     sync_names=True,
                     sync_phone=True,
                     default_epos_customer_id=till.add_customer(forename="Web orders"),
                     epos=account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret),
                     shop=account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret),
                 )
-                await client.accounts.create_account("shop-1", given)
+                await client.accounts.create_account("shop-1", account)
                 order = order_pb2.Order(
                     order_id=1,
                     order_key="a" * 64,
@@ -277,9 +279,9 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
                     return (await client.sync.list_queue_page(_queue("shop-1"))).HasField("problem")
 
                 await until(has_a_problem, lambda: serving.errors)
-            async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", "tls_wrong-token-that-nobody-should-read-anywhere") as stranger:
+            async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", "tls_wrong-token-that-nobody-should-read-anywhere") as unknown:
                 with pytest.raises(Exception, match="token"):
-                    await stranger.accounts.get_account("shop-1")
+                    await unknown.accounts.get_account("shop-1")
             assert await serving.stop() == 0
             lines = [json.loads(line) for line in serving.errors.splitlines()]
             log = serving.errors.lower()
@@ -295,7 +297,7 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
         "@example",
     ]
     for text in (*person.values(), *secrets, "xanthippe", "quillfeather"):
-        assert text.lower() not in log, f"{text} stands in the log"
+        assert text.lower() not in log, f"the log has {text}"
 
 
 def _queue(account: str) -> customer_sync_service_pb2.ListQueueRequest:

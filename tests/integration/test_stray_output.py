@@ -1,4 +1,6 @@
-"""A shop that prints something around its answers: no attempt is used up, each write is done once, and one warning says what to do."""
+"""Stray output around the answers of a shop.
+
+The service reads the data all the same. Each write takes one attempt, and one warning of the account has the remedy."""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ class World:
     till: SandboxTill
     shop: SandboxShop
 
-    async def synced(self) -> list[queue_entry_pb2.QueueEntry]:
-        """Every linked customer, with points that are new, once its entry has ended: the newest entries."""
+    async def sync_all(self) -> list[queue_entry_pb2.QueueEntry]:
+        """Changes the points of every linked customer, syncs them, and returns their newest entries once all are processed."""
         for number in range(CUSTOMERS):
             self.till.change_customer(90100 + number, points=str(int(self.till.store.customers[90100 + number].current_points) + 1))
         sync = self.service.client.sync
@@ -37,10 +39,10 @@ class World:
         async def entries() -> list[queue_entry_pb2.QueueEntry]:
             return [each async for each in sync.list_queue(ACCOUNT, vocabulary_pb2.QUEUE_CUSTOMERS, full=True)]
 
-        async def have_ended() -> bool:
+        async def all_are_processed() -> bool:
             return all(each.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for each in await entries())
 
-        await until(have_ended, entries)
+        await until(all_are_processed, entries)
         return (await entries())[:CUSTOMERS]
 
     async def warnings(self) -> list[account_pb2.AccountWarning]:
@@ -59,13 +61,13 @@ async def world(database: TestDatabase) -> AsyncIterator[World]:
             till.add_customer(90100 + number, forename="Ada", email=f"ada{number}@example.test")
             shop.add_customer(100 + number, email=f"ada{number}@example.test")
             await service.client.links.create_link(ACCOUNT, 90100 + number, 100 + number)
-        await made.synced()
+        await made.sync_all()
         yield made
 
 
-async def test_a_notice_before_every_answer_costs_no_attempt_and_is_told_once(world: World) -> None:
+async def test_stray_output_costs_no_attempt_and_is_one_warning(world: World) -> None:
     world.shop.switches.stray_output = StrayOutput.PHP_NOTICE
-    entries = await world.synced()
+    entries = await world.sync_all()
     assert [len(entry.attempts) for entry in entries] == [1] * CUSTOMERS
     assert {row.points for row in world.shop.store.bridge_rows.values()} == {"2"}
     [warning] = await world.warnings()
@@ -80,6 +82,6 @@ async def test_a_notice_before_every_answer_costs_no_attempt_and_is_told_once(wo
     assert [(each.name, each.remedy) for each in checked.warnings if each.name == "stray_output"] == [("stray_output", REMEDY)]
 
     world.shop.switches.stray_output = StrayOutput.NONE
-    await world.synced()
+    await world.sync_all()
     await world.service.client.accounts.check_account(ACCOUNT)
     assert await world.warnings() == []

@@ -1,4 +1,4 @@
-"""Rows of the till's customer list that cannot be read: passed over where emails are needed, and named in the account's status."""
+"""Unreadable rows of the till's customer list. Searches by email skip them, and a warning of the account names them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.integration
 ACCOUNT = "shop-1"
 NEW_SHOPPERS = 20
 UNREADABLE: dict[str, dict[str, object] | None] = {
-    "an email that is an object": {"EmailAddress": {"Value": "carl@example.test"}},
-    "an email that is true": {"EmailAddress": True},
+    "email is an object": {"EmailAddress": {"Value": "carl@example.test"}},
+    "email is true": {"EmailAddress": True},
     "no points": {"CurrentPoints": None, "EmailAddress": "carl@example.test"},
-    "no object at all": None,
+    "row is null": None,
 }
 
 
@@ -31,21 +31,21 @@ class Shop:
     service: RunningService
     till: SandboxTill
 
-    def spoil(self, customer_id: int, kind: str) -> None:
+    def make_unreadable(self, customer_id: int, kind: str) -> None:
         changed = UNREADABLE[kind]
         customer = self.till.store.customers[customer_id]
         row = {"CustomerID": customer_id, "Forename": "Carl", "CurrentPoints": 3, "CurrentBalance": 0, **(changed or {})}
         served = {name: value for name, value in row.items() if value is not None}
         customer.served["V2"] = "null" if changed is None else json.dumps(served)
 
-    async def outcomes_of_new_shoppers(self) -> list[str]:
+    async def match_new_shoppers(self) -> list[str]:
         outcomes = []
         for number in range(NEW_SHOPPERS):
             email = f"new{number}@example.test"
-            outcomes.append(await self.outcome(an_order(5000 + number, woo_customer_id=0, account_email="", billing_email=email)))
+            outcomes.append(await self.match(an_order(5000 + number, woo_customer_id=0, account_email="", billing_email=email)))
         return outcomes
 
-    async def outcome(self, order: order_pb2.Order) -> str:
+    async def match(self, order: order_pb2.Order) -> str:
         return vocabulary_pb2.Outcome.Name((await self.service.client.sync.match_order(ACCOUNT, order)).outcome)
 
 
@@ -69,18 +69,18 @@ async def shop(database: TestDatabase) -> AsyncIterator[Shop]:
 
 @pytest.mark.parametrize("email_match", ["ci", "ignored"])
 @pytest.mark.parametrize("kind", UNREADABLE)
-async def test_an_unreadable_row_ends_no_other_shoppers_order(shop: Shop, kind: str, email_match: str) -> None:
+async def test_unreadable_row_fails_no_order_of_other_shoppers(shop: Shop, kind: str, email_match: str) -> None:
     shop.till.switches.update({"email_match": email_match})
-    shop.spoil(90107, kind)
-    outcomes = await shop.outcomes_of_new_shoppers()
+    shop.make_unreadable(90107, kind)
+    outcomes = await shop.match_new_shoppers()
     assert outcomes == ["OUTCOME_CUSTOMER_CREATED"] * NEW_SHOPPERS
 
 
 @pytest.mark.parametrize("email_match", ["ci", "ignored"])
-async def test_an_order_of_whom_the_unreadable_row_may_be_makes_no_twin(shop: Shop, email_match: str) -> None:
+async def test_order_waits_if_its_customer_may_be_in_an_unreadable_row(shop: Shop, email_match: str) -> None:
     shop.till.switches.update({"email_match": email_match})
     shop.till.change_customer(90107, email="carl@example.test")
-    shop.spoil(90107, "an email that is an object")
+    shop.make_unreadable(90107, "email is an object")
     order = an_order(6000, woo_customer_id=0, account_email="", billing_email="Carl@example.test")
     answer = await shop.service.client.sync.match_order(ACCOUNT, order)
     assert (answer.outcome, answer.entry.state) == (vocabulary_pb2.OUTCOME_CUSTOMER_NOT_MATCHED, vocabulary_pb2.ENTRY_STATE_PENDING)
@@ -88,10 +88,10 @@ async def test_an_order_of_whom_the_unreadable_row_may_be_makes_no_twin(shop: Sh
     assert len(shop.till.customers_by_email("carl@example.test")) == 1
 
 
-async def test_unreadable_rows_are_named_until_they_can_be_read(shop: Shop) -> None:
+async def test_warning_names_unreadable_rows_until_they_are_readable(shop: Shop) -> None:
     for customer_id in (90107, 90109):
-        shop.spoil(customer_id, "an email that is true")
-    await shop.outcomes_of_new_shoppers()
+        shop.make_unreadable(customer_id, "email is true")
+    await shop.match_new_shoppers()
     accounts = shop.service.client.accounts
     [warning] = (await accounts.get_account(ACCOUNT)).warnings
     assert (warning.reason, warning.side, warning.count) == (account_pb2.WARNING_REASON_ROWS_UNREADABLE, vocabulary_pb2.SIDE_TILL, 2)
@@ -102,7 +102,7 @@ async def test_unreadable_rows_are_named_until_they_can_be_read(shop: Shop) -> N
     checked = await accounts.check_account(ACCOUNT)
     assert "rows_unreadable" in [each.name for each in checked.warnings]
     assert {step.name: step.ok for step in checked.steps}["list_customers"]
-    shop.till.change_customer(90107, forename="Carl")  # which serves the row anew
+    shop.till.change_customer(90107, forename="Carl")  # the till serves a readable row again
     await accounts.check_account(ACCOUNT)
     [warning] = (await accounts.get_account(ACCOUNT)).warnings
     assert warning.count == 1

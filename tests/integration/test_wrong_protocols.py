@@ -1,6 +1,6 @@
-"""Each wrong protocol at each port of a real ``tillsync serve``: one clear sentence to the caller or in the log.
+"""Each wrong protocol at each port of a real ``tillsync serve``. The caller or the log gets one sentence about the mistake.
 
-No byte of the caller's stands in the log."""
+The log has no byte that the caller sent."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Ports:
     certificate: Path | None
 
     def logged(self) -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in self.serving.errors.splitlines()]  # nothing but JSON
+        lines = [json.loads(line) for line in self.serving.errors.splitlines()]  # raises if a line is no JSON
         return [line for line in lines if line["event"] == "wrong_protocol"]
 
-    async def has_logged(self, kind: str) -> dict[str, object]:
+    async def log_line(self, kind: str) -> dict[str, object]:
         await until(lambda: any(line["kind"] == kind for line in self.logged()), lambda: self.serving.errors)
         [line] = [line for line in self.logged() if line["kind"] == kind]
         return line
@@ -65,30 +65,30 @@ async def ports(database: TestDatabase, directory: Path, *, tls: bool) -> AsyncI
         assert await serving.stop() == 0
 
 
-async def answer(port: int, sent: bytes, trust: ssl.SSLContext | None = None) -> bytes:
-    """All that comes back until the server closes; the bytes are sent in two pieces."""
+async def exchange(port: int, sent: bytes, trust: ssl.SSLContext | None = None) -> bytes:
+    """Sends the bytes in two pieces, and returns everything that the server sends until it closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
-    got = b""
+    received = b""
     try:
-        for piece in (sent[:12], sent[12:]):  # a proxy sends its line in one piece
+        for piece in (sent[:12], sent[12:]):  # the first piece has ``PROXY TCP4``, which a proxy never splits
             writer.write(piece)
             await asyncio.sleep(0.02)
         while part := await within(reader.read(65536)):
-            got += part
+            received += part
     except ConnectionError:
         pass
     finally:
         writer.close()
-    return got
+    return received
 
 
 def handshake_without_trust(port: int) -> None:
-    """Sends its alert, which asyncio's client does not before Python 3.12."""
+    """A handshake that sends the alert of an untrusted certificate. asyncio's client sends none before Python 3.12."""
     with socket.create_connection(("127.0.0.1", port)) as plain:
         ssl.create_default_context().wrap_socket(plain, server_hostname="127.0.0.1")
 
 
-async def failure(address: str, certificate: Path | None = None) -> TillsyncError:
+async def call_error(address: str, certificate: Path | None = None) -> TillsyncError:
     roots = None if certificate is None else certificate.read_bytes()
     async with TillsyncClient(address, ADMIN_TOKEN, root_certificates=roots, deadline_seconds=HANG_SECONDS) as client:
         with pytest.raises(TillsyncError) as raised:
@@ -96,27 +96,27 @@ async def failure(address: str, certificate: Path | None = None) -> TillsyncErro
     return raised.value
 
 
-async def test_the_plain_ports(database: TestDatabase, tmp_path: Path) -> None:
+async def test_plain_ports_answer_each_wrong_protocol_with_its_sentence(database: TestDatabase, tmp_path: Path) -> None:
     async with ports(database, tmp_path, tls=False) as at:
         for sent, kind in ((TLS_HELLO, "tls"), (PROXY_LINE, "proxy"), (b"\x00" + MARK, "not_http"), (MARK * 4, "not_http")):
-            status, _, body = (await answer(at.http, sent)).partition(b"\r\n")
+            status, _, body = (await exchange(at.http, sent)).partition(b"\r\n")
             sentence = WrongProtocol[kind.upper()].at(HTTP_PORT)
             assert (status, sentence in body.decode()) == (b"HTTP/1.1 400 Bad Request", True), sent
-            assert (await at.has_logged(kind))["reason"] == sentence
-        malformed = await answer(at.http, b"GET /healthz HTTP/1.1\r\nA B: " + MARK + b"\r\n\r\n")
+            assert (await at.log_line(kind))["reason"] == sentence
+        malformed = await exchange(at.http, b"GET /healthz HTTP/1.1\r\nA B: " + MARK + b"\r\n\r\n")
         assert b" 400 " in malformed
-        assert (await at.has_logged("malformed"))["times"] == 1
+        assert (await at.log_line("malformed"))["times"] == 1
 
-        refused = await failure(f"127.0.0.1:{at.http}")
+        refused = await call_error(f"127.0.0.1:{at.http}")
         assert isinstance(refused, FailedPreconditionError), refused
         assert refused.message == WrongProtocol.HTTP2.at(HTTP_PORT)
         assert "TILLSYNC_GRPC_LISTEN" in refused.message
-        silent = asyncio.create_task(answer(at.http, PREFACE))  # ends by itself
+        silent = asyncio.create_task(exchange(at.http, PREFACE))  # the server closes this connection
         for port in (at.grpc, at.http):
-            tls = await failure(f"https://127.0.0.1:{port}")
+            tls = await call_error(f"https://127.0.0.1:{port}")
             assert isinstance(tls, NotReachedError)
             assert f"127.0.0.1:{port} speaks plain text, and this address means TLS: write http://127.0.0.1:{port}" in tls.message
-        assert b"gRPC is served at" in await silent, "in the GOAWAY"
+        assert b"gRPC is served at" in await silent, "the sentence is in the GOAWAY frame"
         async with aiohttp.ClientSession() as http:
             async with http.get(f"{at.serving.http_url}/tillsync") as response:
                 assert (response.status, "nothing is served at this path" in await response.text()) == (404, True)
@@ -129,50 +129,52 @@ async def test_the_plain_ports(database: TestDatabase, tmp_path: Path) -> None:
                 assert "TILLSYNC_GRPC_LISTEN" in response.headers["grpc-message"]
                 assert "TILLSYNC_GRPC_LISTEN" in await response.text()
             async with http.get(f"{at.serving.http_url}/healthz") as response:
-                assert response.status == 200, "a sound request is served as ever"
+                assert response.status == 200, "a valid request still gets its answer"
         operations = int(at.serving.operations_url.rpartition(":")[2])
-        assert b"the operations port (TILLSYNC_OPERATIONS_LISTEN)" in await answer(operations, TLS_HELLO)
+        assert b"the operations port (TILLSYNC_OPERATIONS_LISTEN)" in await exchange(operations, TLS_HELLO)
 
 
-async def test_the_tls_ports(database: TestDatabase, tmp_path: Path) -> None:
+async def test_tls_ports_answer_each_wrong_protocol_with_its_sentence(database: TestDatabase, tmp_path: Path) -> None:
     async with ports(database, tmp_path, tls=True) as at:
-        assert WrongProtocol.PROXY.at(HTTP_PORT).encode() in await answer(at.http, PROXY_LINE)
+        assert WrongProtocol.PROXY.at(HTTP_PORT).encode() in await exchange(at.http, PROXY_LINE)
         for sent in (b"GET / HTTP/1.1\r\nHost: " + MARK + b"\r\n\r\n", PREFACE, b"\x00" + MARK):
-            assert WrongProtocol.PLAIN_TEXT.at(HTTP_PORT).encode() in await answer(at.http, sent), sent
-        assert (await at.has_logged("plain_text"))["times"] == 1, "the others wait for the next minute's line"
-        for port, said in (
+            assert WrongProtocol.PLAIN_TEXT.at(HTTP_PORT).encode() in await exchange(at.http, sent), sent
+        assert (await at.log_line("plain_text"))["times"] == 1, "the next line of this kind comes after a minute"
+        for port, message in (
             (at.grpc, f"speaks TLS, and this address means plain text: write https://127.0.0.1:{at.grpc}"),
             (at.http, "speaks HTTP, not gRPC: take the gRPC port"),
         ):
-            plain = await failure(f"http://127.0.0.1:{port}")
+            plain = await call_error(f"http://127.0.0.1:{port}")
             assert isinstance(plain, NotReachedError)
-            assert f"127.0.0.1:{port} {said}" in plain.message
-            untrusted = await failure(f"https://127.0.0.1:{port}")
+            assert f"127.0.0.1:{port} {message}" in plain.message
+            untrusted = await call_error(f"https://127.0.0.1:{port}")
             assert isinstance(untrusted, NotReachedError)
             assert f"the certificate of 127.0.0.1:{port} is not trusted: self-signed certificate" in untrusted.message
         with pytest.raises(ssl.SSLCertVerificationError):
             await asyncio.to_thread(handshake_without_trust, at.http)
-        assert "TILLSYNC_TLS_CERT_FILE" in str((await at.has_logged("untrusted"))["reason"])
-        refused = await failure(f"https://127.0.0.1:{at.http}", at.certificate)
+        assert "TILLSYNC_TLS_CERT_FILE" in str((await at.log_line("untrusted"))["reason"])
+        refused = await call_error(f"https://127.0.0.1:{at.http}", at.certificate)
         assert (type(refused), refused.message) == (FailedPreconditionError, WrongProtocol.HTTP2.at(HTTP_PORT))
-        assert WrongProtocol.PROXY.at(HTTP_PORT).encode() in await answer(at.http, PROXY_LINE, at.trust), "a proxy that passes TLS on"
-        assert b"200 OK" in await answer(at.http, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", at.trust)
+        assert WrongProtocol.PROXY.at(HTTP_PORT).encode() in await exchange(at.http, PROXY_LINE, at.trust), (
+            "a proxy may send its line inside TLS"
+        )
+        assert b"200 OK" in await exchange(at.http, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", at.trust)
 
 
-async def test_the_command_line_says_it_in_one_line(database: TestDatabase, tmp_path: Path) -> None:
+async def test_command_line_shows_the_mistake_in_one_line(database: TestDatabase, tmp_path: Path) -> None:
     async with ports(database, tmp_path, tls=False) as at:
-        for address, code, said in (
+        for address, code, message in (
             (f"127.0.0.1:{at.http}", 1, "gRPC is served at TILLSYNC_GRPC_LISTEN"),
             (f"https://127.0.0.1:{at.grpc}", 3, "speaks plain text, and this address means TLS"),
             ("127.0.0.1:1", 3, "nothing listens at 127.0.0.1:1: see that the service runs"),
         ):
             run = await asyncio.to_thread(run_command, ["account", "list"], {"TILLSYNC_ADDRESS": address, "TILLSYNC_TOKEN": ADMIN_TOKEN})
             assert (run.returncode, run.stdout, run.stderr.count("\n")) == (code, "", 1), run.stderr
-            assert said in run.stderr
+            assert message in run.stderr
 
 
-async def test_a_client_that_was_answered_before_asks_nobody_what_listens(database: TestDatabase, tmp_path: Path) -> None:
-    """The service is away then; address and protocol are right."""
+async def test_client_with_an_earlier_answer_does_not_report_not_reached(database: TestDatabase, tmp_path: Path) -> None:
+    """The service has stopped. Its earlier answer proves that address and protocol are right."""
     with child(["serve", "--no-worker"], environment(database.dsn, TILLSYNC_DATA_DIR=str(tmp_path)), tmp_path) as serving:
         await serving.started()
         async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", ADMIN_TOKEN) as client:
@@ -198,14 +200,16 @@ async def test_a_client_that_was_answered_before_asks_nobody_what_listens(databa
         (b"A" * 33, WrongProtocol.NOT_HTTP),
     ],
 )
-def test_what_the_first_bytes_tell(first: bytes, found: WrongProtocol | None) -> None:
+def test_detect_protocol_decides_by_the_first_bytes(first: bytes, found: WrongProtocol | None) -> None:
     assert detect_protocol(first) is found
     early = [detect_protocol(first[:length]) for length in range(1, len(first))]
-    assert not [each for each in early if isinstance(each, WrongProtocol) and each is not found], "never decided wrongly too early"
+    assert not [each for each in early if isinstance(each, WrongProtocol) and each is not found], (
+        "a shorter prefix is never taken for another protocol"
+    )
     assert found is None or None not in early
 
 
-def test_the_log_has_one_line_a_minute_with_the_number() -> None:
+def test_log_has_one_line_a_minute_with_the_count() -> None:
     now = 0.0
     log = WrongProtocols(HTTP_PORT, lambda: now)
     with capture_logs() as lines:

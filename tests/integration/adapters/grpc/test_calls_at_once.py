@@ -1,4 +1,4 @@
-"""Calls that ask a till or a shop while the caller waits: a site token has few of them under way, whoever waits for whom."""
+"""Calls that send requests to till or shop while the caller waits. A site token may have a limited number of each method under way."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def request_of(method: str, api: ApiHarness, account: str) -> Message:
 
 
 @pytest.mark.parametrize("method", ["LinkService/SearchEposCustomers", "AccountService/CheckAccount", "AccountService/ConnectShop"])
-async def test_a_site_has_two_under_way_and_the_next_is_told_to_come_back(api: ApiHarness, method: str) -> None:
+async def test_third_call_of_a_site_is_resource_exhausted_with_a_retry_delay(api: ApiHarness, method: str) -> None:
     site = await api.grpc.token(Role.SITE, "shop-a")
     other = await api.grpc.token(Role.SITE, "shop-b")
     request = request_of(method, api, "shop-a")
@@ -54,34 +54,34 @@ async def test_a_site_has_two_under_way_and_the_next_is_told_to_come_back(api: A
     assert refused.metadata == {"method": method.partition("/")[2], "at_once": "2"}
     assert "call again when one has ended" in refused.message
     assert refused.retry_seconds == 5
-    # of another account, and an operator's own: not kept out
-    theirs = [
+    # calls of another account and of an operator do not count
+    others = [
         asyncio.create_task(api.grpc.call(method, request_of(method, api, "shop-b"), other)),
         asyncio.create_task(api.grpc.call(method, request, api.admin)),
     ]
     await side.arrived(4)
-    waiting[0].cancel()  # a caller that leaves gives its place back
-    again = asyncio.create_task(api.grpc.call(method, request, site))
+    waiting[0].cancel()  # a cancelled call ends, and the next one may run
+    third = asyncio.create_task(api.grpc.call(method, request, site))
 
-    def is_let_in() -> bool:
-        nonlocal again
-        if again.done():
-            error = again.exception()
+    def third_call_runs() -> bool:
+        nonlocal third
+        if third.done():
+            error = third.exception()
             assert isinstance(error, grpc.aio.AioRpcError)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            again = asyncio.create_task(api.grpc.call(method, request, site))
+            third = asyncio.create_task(api.grpc.call(method, request, site))
         return side.used == 5
 
-    await until(is_let_in, lambda: f"{side.used} calls ask the other side")
+    await until(third_call_runs, lambda: f"{side.used} calls have sent their request")
     for script in hanging:
         script.cancel()
-    ended = await asyncio.gather(waiting[1], again, *theirs, return_exceptions=True)
-    # as these accounts stand; that each was let in is what counts
+    ended = await asyncio.gather(waiting[1], third, *others, return_exceptions=True)
+    # other errors of these accounts do not matter
     assert not [error for error in ended if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
     await asyncio.gather(waiting[0], return_exceptions=True)
 
 
-def test_every_method_with_a_limit_is_a_method() -> None:
+def test_limited_methods_are_exactly_these() -> None:
     assert {path.rpartition("/")[2] for path in AT_ONCE} == {
         "CheckAccount", "ConnectShop", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer", "ExportPerson",
         "ErasePerson",

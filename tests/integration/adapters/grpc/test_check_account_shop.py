@@ -1,4 +1,4 @@
-"""CheckAccount over a real channel: everything that may stand between the service and a shop is named, with what to do about it."""
+"""CheckAccount over a real channel names each failure between the service and a shop, with its remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 S = account_service_pb2
 SHOP = vocabulary_pb2.SIDE_SHOP
-MANY_WORDS = 90
+MAX_WORDS = 90
 
 FAILURE_MODES: dict[FailureMode, tuple[str, str, str]] = {
     FailureMode.MAINTENANCE: ("SHOP_IN_MAINTENANCE", "in maintenance or overloaded", "Wait until it is done."),
@@ -51,15 +51,15 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "limits requests",
         "Ask it to allow this service more.",
     ),
-    "a password before it": (
+    "password protected": (
         {"status": 401, "body": "<html>Authorization Required</html>", "content_type": "text/html"},
         "SHOP_PASSWORD_PROTECTED",
         "asks for a password before the shop",
         "Except /wp-json/ from the site's password protection.",
     ),
     "closes the connection": ({"disconnect": "before"}, "SHOP_TOO_SLOW", "closed the connection", "Try again"),
-    "breaks off": ({"truncate": True}, "SHOP_TOO_SLOW", "closed the connection", "Try again"),
-    "other data behind a message": (
+    "truncated answer": ({"truncate": True}, "SHOP_TOO_SLOW", "closed the connection", "Try again"),
+    "message before other data": (
         {"status": 200, "body": "<b>Notice</b>: x in y.php {}", "content_type": "application/json"},
         "SHOP_PHP_MESSAGE",
         "the data is not the answer to this request",
@@ -76,8 +76,8 @@ async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
         yield made
 
 
-async def shop_step(api: ApiHarness) -> Any:
-    """The one step at which the shop fails; of the till every step goes well meanwhile."""
+async def failed_shop_step(api: ApiHarness) -> Any:
+    """Runs the check and returns its only failed step, ``bridge_status`` of the shop."""
     answer = await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
     assert not answer.ok
     failed = [step for step in answer.steps if not step.ok]
@@ -86,89 +86,89 @@ async def shop_step(api: ApiHarness) -> Any:
     for text in (failed[0].text, failed[0].remedy):
         assert text.endswith(".")
         assert text[0] == text[0].upper()
-        assert len(text.split()) < MANY_WORDS
+        assert len(text.split()) < MAX_WORDS
         assert api.shop.switches.bridge_secret not in text
         assert "<" not in text
     return failed[0]
 
 
-async def address_is(api: ApiHarness, url: str) -> None:
+async def set_shop_address(api: ApiHarness, url: str) -> None:
     shop = account_pb2.ShopSettings(base_url=url, bridge_secret=api.shop.switches.bridge_secret)
     mask = FieldMask(paths=["shop.base_url", "shop.bridge_secret"])
     request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(shop=shop), update_mask=mask)
     await api.call("AccountService/UpdateAccount", request)
 
 
-def test_every_trouble_is_here() -> None:
-    """A stripped header is of no account to the bridge, whose signature has headers of its own."""
+def test_table_has_every_failure_mode() -> None:
+    """HEADER_STRIPPED is missing, because the bridge reads the signature from its own headers."""
     assert set(FailureMode) - set(FAILURE_MODES) == {FailureMode.HEADER_STRIPPED}
 
 
-@pytest.mark.parametrize("trouble", list(FAILURE_MODES))
-async def test_what_the_shop_answers_instead_is_named_with_its_remedy(api: ApiHarness, trouble: FailureMode) -> None:
-    reason, says, remedy = FAILURE_MODES[trouble]
-    api.shop.switches.trouble = trouble
-    step = await shop_step(api)
+@pytest.mark.parametrize("failure_mode", list(FAILURE_MODES))
+async def test_failure_of_the_shop_is_named_with_its_remedy(api: ApiHarness, failure_mode: FailureMode) -> None:
+    reason, text, remedy = FAILURE_MODES[failure_mode]
+    api.shop.switches.trouble = failure_mode
+    step = await failed_shop_step(api)
     assert step.details["reason"] == reason
-    assert says in step.text
+    assert text in step.text
     assert remedy in step.remedy
-    if trouble is FailureMode.MAINTENANCE:
+    if failure_mode is FailureMode.MAINTENANCE:
         assert (step.details["http_status"], step.details["retry_after_seconds"]) == ("503", "600")
     api.shop.switches.trouble = None
     assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 
-async def test_a_stripped_authorization_header_does_not_matter(api: ApiHarness) -> None:
+async def test_check_succeeds_without_the_authorization_header(api: ApiHarness) -> None:
     api.shop.switches.trouble = FailureMode.HEADER_STRIPPED
     assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 
-async def test_a_plugin_that_is_off_is_named(api: ApiHarness) -> None:
+async def test_inactive_plugin_is_named(api: ApiHarness) -> None:
     api.shop.switches.bridge_installed = False
-    step = await shop_step(api)
+    step = await failed_shop_step(api)
     assert step.details["reason"] == "SHOP_BRIDGE_OFF"
     assert "plugin is not active" in step.text
 
 
 @pytest.mark.parametrize("name", list(FAULTS))
-async def test_what_its_web_server_does_is_named(api: ApiHarness, name: str) -> None:
-    fault, reason, says, remedy = FAULTS[name]
+async def test_fault_of_the_web_server_is_named_with_its_remedy(api: ApiHarness, name: str) -> None:
+    fault, reason, text, remedy = FAULTS[name]
     api.shop.faults.script(path="*", times=None, **fault)
-    step = await shop_step(api)
+    step = await failed_shop_step(api)
     assert step.details["reason"] == reason
-    assert says in step.text
+    assert text in step.text
     assert remedy in step.remedy
 
 
-async def test_a_shop_that_says_nothing_is_too_slow(api: ApiHarness) -> None:
-    silence = api.shop.faults.script(path="*", times=None, hang="before")
-    step = await shop_step(api)
-    silence.cancel()
+async def test_shop_without_an_answer_is_too_slow(api: ApiHarness) -> None:
+    hang = api.shop.faults.script(path="*", times=None, hang="before")
+    step = await failed_shop_step(api)
+    hang.cancel()
     assert step.details["reason"] == "SHOP_TOO_SLOW"
     assert f"no answer from 127.0.0.1 within {GIVE_UP_SECONDS:g} s" in step.text.lower()
 
 
-async def test_a_certificate_that_is_not_valid_is_named(api: ApiHarness, tmp_path: Path) -> None:
+async def test_untrusted_certificate_is_named(api: ApiHarness, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    served.load_cert_chain(certificate, key)
-    async with SandboxShop(ssl_context=served) as shop:
-        await address_is(api, shop.origin)
-        step = await shop_step(api)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with SandboxShop(ssl_context=context) as shop:
+        await set_shop_address(api, shop.origin)
+        step = await failed_shop_step(api)
     assert step.details["reason"] == "SHOP_UNREACHABLE"
     assert "TLS: the certificate of" in step.text
-    # https where only http is spoken
-    await address_is(api, api.shop.origin.replace("http://", "https://"))
-    step = await shop_step(api)
+    # an https address of a port that speaks only http
+    await set_shop_address(api, api.shop.origin.replace("http://", "https://"))
+    step = await failed_shop_step(api)
     assert (step.details["reason"], "TLS" in step.text) == ("SHOP_UNREACHABLE", True)
 
 
-async def test_a_shop_that_is_not_there_is_named(api: ApiHarness) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    for address, says in ((f"http://127.0.0.1:{port}", "does not accept connections"), ("https://shop.example.invalid", "DNS: the name")):
-        await address_is(api, address)
-        step = await shop_step(api)
+async def test_unreachable_shop_is_named(api: ApiHarness) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for address, text in ((f"http://127.0.0.1:{port}", "does not accept connections"), ("https://shop.example.invalid", "DNS: the name")):
+        await set_shop_address(api, address)
+        step = await failed_shop_step(api)
         assert step.details["reason"] == "SHOP_UNREACHABLE"
-        assert says in step.text
+        assert text in step.text
         assert "this service may reach it" in step.remedy

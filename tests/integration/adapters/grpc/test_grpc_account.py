@@ -48,7 +48,7 @@ def steps(answer: Any) -> list[tuple[int, str, bool]]:
     return [(step.side, step.name, step.ok) for step in answer.steps]
 
 
-async def test_a_new_account_has_the_defaults_of_the_contract(api: ApiHarness) -> None:
+async def test_new_account_has_the_defaults_of_the_contract(api: ApiHarness) -> None:
     request = S.CreateAccountRequest(account_id="shop-a", account=account_pb2.Account(name="Shop A"))
     made = (await api.call("AccountService/CreateAccount", request)).account
     assert made == (await api.call("AccountService/GetAccount", S.GetAccountRequest(account_id="shop-a"))).account
@@ -71,11 +71,11 @@ async def test_a_new_account_has_the_defaults_of_the_contract(api: ApiHarness) -
     repeated = (await api.call("AccountService/CreateAccount", request)).account
     assert repeated == made
     request.account.name = "Shop B"
-    again = await api.refusal("AccountService/CreateAccount", request)
-    assert (again.code, again.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ACCOUNT_EXISTS")
+    changed = await api.refusal("AccountService/CreateAccount", request)
+    assert (changed.code, changed.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ACCOUNT_EXISTS")
 
 
-async def test_secrets_go_in_and_never_out(api: ApiHarness) -> None:
+async def test_answers_contain_no_secrets(api: ApiHarness) -> None:
     made = await api.add_account()
     for account in (made, (await api.call("AccountService/ListAccounts", S.ListAccountsRequest())).accounts[0]):
         assert (account.epos.has_api_key, account.epos.has_api_secret, account.epos.has_webhook_key) == (True, True, True)
@@ -84,7 +84,7 @@ async def test_secrets_go_in_and_never_out(api: ApiHarness) -> None:
             assert getattr(account.epos, name, "") == getattr(account.shop, name, "") == ""
 
 
-async def test_what_is_wrong_is_named_by_its_field(api: ApiHarness) -> None:
+async def test_wrong_values_are_named_by_field(api: ApiHarness) -> None:
     wrong = account_pb2.Account(account_id="shop-b", till_id="A till", guest_policy=9)  # type: ignore[arg-type]
     refused = await api.refusal("AccountService/CreateAccount", S.CreateAccountRequest(account_id="shop-a", account=wrong))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["account.guest_policy"])
@@ -97,7 +97,7 @@ async def test_what_is_wrong_is_named_by_its_field(api: ApiHarness) -> None:
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
 
 
-async def test_a_masked_change_is_stored_and_its_effect_told(api: ApiHarness) -> None:
+async def test_masked_change_is_stored_and_returns_its_effect(api: ApiHarness) -> None:
     before = await api.add_account()
     off = await update(api, ["customer_sync_enabled", "name"], customer_sync_enabled=False, name="New", auto_link=False)
     assert (off.account.customer_sync_enabled, off.account.name, off.account.auto_link) == (False, "New", True)
@@ -113,7 +113,7 @@ async def test_a_masked_change_is_stored_and_its_effect_told(api: ApiHarness) ->
     assert on.account.epos.has_api_secret
 
 
-async def test_switching_sync_on_tells_in_numbers_what_it_queues(api: ApiHarness) -> None:
+async def test_switching_sync_on_returns_the_number_of_enqueued_customers(api: ApiHarness) -> None:
     await api.add_account(customer_sync_enabled=False)
     for number in (1, 2):
         link = link_service_pb2.CreateLinkRequest(account_id="shop-a", epos_customer_id=number, woo_customer_id=number)
@@ -124,7 +124,7 @@ async def test_switching_sync_on_tells_in_numbers_what_it_queues(api: ApiHarness
     assert changed.effect.notes
 
 
-async def test_a_linked_customer_cannot_become_the_default_customer(api: ApiHarness) -> None:
+async def test_linked_customer_cannot_become_the_default_customer(api: ApiHarness) -> None:
     await api.add_account()
     link = link_service_pb2.CreateLinkRequest(account_id="shop-a", epos_customer_id=90001, woo_customer_id=12)
     await api.call("LinkService/CreateLink", link)
@@ -135,33 +135,31 @@ async def test_a_linked_customer_cannot_become_the_default_customer(api: ApiHarn
 
 
 @pytest.mark.parametrize("paths", [[], ["*"], ["epos"], ["shop"], ["etag"], ["epos.has_api_key"], ["autoLink"]])
-async def test_a_mask_must_name_fields_that_can_be_set(api: ApiHarness, paths: list[str]) -> None:
+async def test_mask_must_name_settable_fields(api: ApiHarness, paths: list[str]) -> None:
     await api.add_account()
     request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(name="x"), update_mask=FieldMask(paths=paths))
     refused = await api.refusal("AccountService/UpdateAccount", request)
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["update_mask"])
 
 
-async def test_an_address_of_another_origin_needs_its_secrets_and_an_empty_secret_is_removed(api: ApiHarness) -> None:
+async def test_new_origin_needs_its_secrets_and_an_empty_secret_is_removed(api: ApiHarness) -> None:
     await api.add_account()
-    elsewhere = account_pb2.Account(
+    moved = account_pb2.Account(
         epos=account_pb2.EposSettings(base_url="https://till.example.test"),
         shop=account_pb2.ShopSettings(base_url="https://shop.example.test"),
     )
-    request = S.UpdateAccountRequest(
-        account_id="shop-a", account=elsewhere, update_mask=FieldMask(paths=["epos.base_url", "shop.base_url"])
-    )
+    request = S.UpdateAccountRequest(account_id="shop-a", account=moved, update_mask=FieldMask(paths=["epos.base_url", "shop.base_url"]))
     refused = await api.refusal("AccountService/UpdateAccount", request)
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert list(refused.fields) == ["account.epos.api_key", "account.epos.api_secret", "account.shop.bridge_secret"]
-    elsewhere.epos.api_key, elsewhere.epos.api_secret = "k", "s"
+    moved.epos.api_key, moved.epos.api_secret = "k", "s"
     paths = ["epos.base_url", "epos.api_key", "epos.api_secret", "shop.base_url", "shop.bridge_secret"]
-    changed = (await update(api, paths, elsewhere)).account
+    changed = (await update(api, paths, moved)).account
     assert (changed.epos.base_url, changed.epos.has_api_key) == ("https://till.example.test", True)
     assert (changed.shop.base_url, changed.shop.has_bridge_secret) == ("https://shop.example.test", False)
 
 
-async def test_a_till_is_shared_only_on_purpose(api: ApiHarness) -> None:
+async def test_second_account_of_a_till_needs_shared_till(api: ApiHarness) -> None:
     await api.add_account("shop-a", till_id="company")
     request = S.CreateAccountRequest(account_id="shop-b", account=api.account(till_id="company"))
     refused = await api.refusal("AccountService/CreateAccount", request)
@@ -169,7 +167,7 @@ async def test_a_till_is_shared_only_on_purpose(api: ApiHarness) -> None:
     assert (await api.add_account("shop-b", till_id="company", shared_till=True)).till_id == "company"
 
 
-async def test_accounts_are_listed_in_pages_but_not_for_a_site(api: ApiHarness) -> None:
+async def test_accounts_are_listed_in_pages_and_not_for_a_site(api: ApiHarness) -> None:
     for name in ("shop-c", "shop-a", "shop-b"):
         await api.add_account(name)
     first = await api.call("AccountService/ListAccounts", S.ListAccountsRequest(page_size=2))
@@ -184,8 +182,8 @@ async def test_accounts_are_listed_in_pages_but_not_for_a_site(api: ApiHarness) 
     assert (await api.refusal("AccountService/ListAccounts", S.ListAccountsRequest(), site)).code is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_site_token_is_made_used_listed_and_revoked(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Revoking is told at once: what is known of the token would last longer than the limit."""
+async def test_site_token_is_created_used_listed_and_revoked(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notification invalidates the cached token, which would otherwise last longer than the test's limit."""
     monkeypatch.setattr(authentication, "CACHE_SECONDS", NEVER_SECONDS)
     await api.add_account()
     made = await api.call("AccountService/CreateToken", S.CreateTokenRequest(account_id="shop-a", role=1, name="the bridge"))  # type: ignore[arg-type]
@@ -228,7 +226,7 @@ async def test_bad_requests_for_tokens_name_the_field(api: ApiHarness) -> None:
     assert (await api.refusal("AccountService/RevokeToken", unknown)).code is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_good_account_is_checked_by_reads_only(api: ApiHarness) -> None:
+async def test_check_of_a_working_account_only_reads(api: ApiHarness) -> None:
     customer = api.till.add_customer(email="ada@example.test")
     api.till.add_type()
     await api.add_account(default_epos_customer_id=customer)
@@ -251,7 +249,7 @@ async def test_a_good_account_is_checked_by_reads_only(api: ApiHarness) -> None:
     assert "ada" not in str(answer)
 
 
-async def test_each_side_is_named_with_what_is_wrong_and_its_remedy(api: ApiHarness) -> None:
+async def test_check_names_the_failed_step_of_each_side_with_its_remedy(api: ApiHarness) -> None:
     api.till.add_customer(email="ada@example.test")
     await api.add_account(default_epos_customer_id=999)
     answer = await check(api)
@@ -269,7 +267,7 @@ async def test_each_side_is_named_with_what_is_wrong_and_its_remedy(api: ApiHarn
     assert "epos.base_url" in (await check(api)).steps[1].remedy
 
 
-async def test_consumer_keys_are_checked_by_a_read_that_needs_them(api: ApiHarness) -> None:
+async def test_consumer_keys_are_checked_by_a_read(api: ApiHarness) -> None:
     await api.add_account()
     keys = account_pb2.ShopSettings(consumer_key=api.shop.switches.consumer_key, consumer_secret=api.shop.switches.consumer_secret)
     paths = ["shop.consumer_key", "shop.consumer_secret", "shop.bridge_secret"]
@@ -280,7 +278,7 @@ async def test_consumer_keys_are_checked_by_a_read_that_needs_them(api: ApiHarne
     assert {request.method for request in api.shop.log} == {"GET"}
 
 
-async def test_a_till_that_ignores_the_filter_is_a_warning(api: ApiHarness) -> None:
+async def test_ignored_filter_of_the_till_is_a_warning(api: ApiHarness) -> None:
     assert TillSwitches().email_match is not EmailMatch.IGNORED
     for number in range(3):
         api.till.add_customer(email=f"c{number}@example.test")
@@ -291,7 +289,7 @@ async def test_a_till_that_ignores_the_filter_is_a_warning(api: ApiHarness) -> N
     assert [warning.name for warning in answer.warnings] == ["search_filter_ignored"]
 
 
-async def test_two_till_ids_of_one_company_are_warned_of_and_named_to_operators_only(api: ApiHarness) -> None:
+async def test_second_till_id_of_a_company_is_a_warning_and_named_only_to_operators(api: ApiHarness) -> None:
     customer = api.till.add_customer(email="ada@example.test")
     await api.add_account("shop-b", till_id="company-b", default_epos_customer_id=customer)
     await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-b"))

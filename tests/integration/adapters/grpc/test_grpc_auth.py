@@ -1,4 +1,4 @@
-"""Who may call what, over the wire, on the real token store."""
+"""The methods that each role may call, over a real channel and on the real token store."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def sync(account: str) -> sync_pb2.SyncCustomerRequest:
     ("header", "reason"),
     [(None, "TOKEN_MISSING"), ("Bearer nonsense", "TOKEN_UNKNOWN"), ("Basic dGxz", "TOKEN_MISSING"), ("Bearer ", "TOKEN_MISSING")],
 )
-async def test_without_a_valid_token_nothing_is_told(world: EngineWorld, header: str | None, reason: str) -> None:
+async def test_invalid_token_gets_no_details_of_the_request(world: EngineWorld, header: str | None, reason: str) -> None:
     metadata = () if header is None else (("authorization", header),)
     async with grpc_world(world) as api:
         refused = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(), metadata)
     assert (refused.code, refused.reason, refused.fields) == (UNAUTHENTICATED, reason, {})
 
 
-async def _status(api: GrpcWorld, path: str, request: Any, metadata: Any) -> grpc.StatusCode:
+async def call_status(api: GrpcWorld, path: str, request: Any, metadata: Any) -> grpc.StatusCode:
     _, service, name = path.split("/")
     try:
         call = getattr(api.stub(service.rpartition(".")[2]), name)(request, metadata=metadata, timeout=HANG_SECONDS)
@@ -51,19 +51,19 @@ async def _status(api: GrpcWorld, path: str, request: Any, metadata: Any) -> grp
 
 
 @pytest.mark.parametrize("role", [Role.SITE, Role.SERVICE, Role.SUPPORT, Role.ADMIN], ids=lambda role: role.name)
-async def test_every_method_is_open_to_its_roles_and_closed_to_others(world: EngineWorld, role: Role) -> None:
-    """Empty requests: what the role may call complains about fields at most."""
+async def test_every_method_is_denied_exactly_to_the_other_roles(world: EngineWorld, role: Role) -> None:
+    """The requests are empty. A method that the role may call refuses at most their fields."""
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         metadata = await api.token(role, "shop-a" if role is Role.SITE else None)
         for path, roles in ACCESS.items():
             method = descriptor_pool.Default().FindMethodByName(path[1:].replace("/", "."))
             request = message_factory.GetMessageClass(method.input_type)()
-            status = await _status(api, path, request, metadata)
+            status = await call_status(api, path, request, metadata)
             assert (status is DENIED) is (role not in roles), (path, status)
 
 
-async def test_a_site_token_may_not_touch_a_foreign_account_whether_it_exists_or_not(world: EngineWorld) -> None:
+async def test_site_token_gets_the_same_denial_for_existing_and_missing_accounts(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     async with grpc_world(world) as api:
         site = await api.token(Role.SITE, "shop-a")
@@ -72,16 +72,16 @@ async def test_a_site_token_may_not_touch_a_foreign_account_whether_it_exists_or
         missing = await api.refusal("CustomerSyncService/SyncCustomer", sync("nobody"), site)
         for_service = await api.refusal("CustomerSyncService/SyncCustomer", sync("nobody"), await api.token(Role.SERVICE))
         orders = await api.refusal("CustomerSyncService/MatchOrderCustomer", match_request("shop-b", an_order()), site)
-        unsound = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="shop-b"), site)
-    assert existing == missing == orders == unsound
+        invalid = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="shop-b"), site)
+    assert existing == missing == orders == invalid
     assert (existing.code, existing.reason) == (DENIED, "FOREIGN_ACCOUNT")
     assert "shop-b" not in existing.message
     assert (for_service.code, for_service.reason) == (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
     assert not await world.fetch("SELECT 1 FROM entry WHERE account_id <> 'shop-a'")
 
 
-async def test_a_revoked_token_is_refused_everywhere_once_told(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of the token would last longer than the limit."""
+async def test_revoked_token_is_refused_after_its_notification(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notification invalidates the cached token, which would otherwise last longer than the test's limit."""
     monkeypatch.setattr(authentication, "CACHE_SECONDS", NEVER_SECONDS)
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
@@ -97,12 +97,15 @@ async def test_a_revoked_token_is_refused_everywhere_once_told(world: EngineWorl
                 return error.code()
             return None
 
+        async def use_is_stored() -> bool:
+            [row] = await world.fetch("SELECT last_used_time FROM token")
+            return row["last_used_time"] is not None
+
         assert await until(refusal) is UNAUTHENTICATED
-    [row] = await world.fetch("SELECT last_used_time FROM token")
-    assert row["last_used_time"] is not None
+        await until(use_is_stored)  # the service stores the use in the background, after the answer
 
 
-async def test_rights_come_before_fields_and_fields_before_accounts(world: EngineWorld) -> None:
+async def test_role_is_checked_before_fields_and_fields_before_the_account(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
         support = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(), await api.token(Role.SUPPORT))
         service = await api.refusal(
@@ -112,7 +115,7 @@ async def test_rights_come_before_fields_and_fields_before_accounts(world: Engin
     assert (service.code, set(service.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"epos_customer_id"})
 
 
-async def test_calls_without_an_account_are_open_to_their_roles(world: EngineWorld) -> None:
+async def test_methods_without_an_account_check_the_role(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         site = await api.token(Role.SITE, "shop-a")
@@ -130,5 +133,5 @@ async def test_calls_without_an_account_are_open_to_their_roles(world: EngineWor
     assert [message.outcome for message in messages] == list(range(1, 15))
 
 
-def test_the_test_knows_every_service() -> None:
+def test_stubs_cover_every_service() -> None:
     assert {path.split("/")[1].rpartition(".")[2] for path in ACCESS} == set(STUBS)

@@ -1,4 +1,4 @@
-"""CustomerSyncService over the wire, on the real stores: hints, orders that wait for their answer, batches by position."""
+"""CustomerSyncService over a real channel and on the real stores: hints, orders that wait for their answer, and batches by position."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def matched(entry: ClaimedEntry) -> Verdict:
     return replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=EposCustomerId(501))
 
 
-def several(entry: ClaimedEntry) -> Verdict:
+def held_with_candidates(entry: ClaimedEntry) -> Verdict:
     return Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers", candidate_ids=(EposCustomerId(7), EposCustomerId(9)))
 
 
-async def test_a_hint_is_answered_with_its_whole_entry(world: EngineWorld) -> None:
+async def test_hint_is_answered_with_its_whole_entry(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
-        mine = await api.token(Role.SITE, "shop-a")
+        site = await api.token(Role.SITE, "shop-a")
         first = await api.call(
-            "CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7), mine
+            "CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7), site
         )
         again = await api.call(
             "CustomerSyncService/SyncCustomer",
             sync_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7, priority=words.PRIORITY_BULK, force=True),
-            mine,
+            site,
         )
         listed = await api.call(
             "CustomerSyncService/ListQueue",
             sync_pb2.ListQueueRequest(account_id="shop-a", queue=words.QUEUE_CUSTOMERS, epos_customer_id=7),
-            mine,
+            site,
         )
     entry = first.entry
     row = await world.live("shop-a", 7)
@@ -66,10 +66,10 @@ async def test_a_hint_is_answered_with_its_whole_entry(world: EngineWorld) -> No
     assert row["force"]
     assert entry.create_time.ToDatetime(UTC) == again.entry.create_time.ToDatetime(UTC) == row["create_time"]
     assert not entry.HasField("next_attempt_time")
-    assert listed.entries[0] == again.entry, "the answer of the enqueue is what reading the entry gives"
+    assert listed.entries[0] == again.entry, "the answer of the enqueue equals the listed entry"
 
 
-async def test_after_a_coalesced_hint_the_last_outcome_stands(world: EngineWorld) -> None:
+async def test_coalesced_hint_shows_the_last_outcome(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=lambda entry: Verdict.retry(Outcome.WOO_NOT_UPDATED, "refused field: phone", retry_after_seconds=900))
     async with grpc_world(world) as api, world.running(handler):
@@ -81,10 +81,10 @@ async def test_after_a_coalesced_hint_the_last_outcome_stands(world: EngineWorld
     assert (again.outcome, again.comment) == (words.OUTCOME_WOO_NOT_UPDATED, "WooCommerce customer not updated")
     assert "refused field: phone" in again.notes[0]
     assert (again.attempt_count, again.coalesced_count) == (0, 1)
-    assert again.next_attempt_time.ToDatetime(UTC) > datetime.now(UTC) + timedelta(minutes=10), "never before a Retry-After"
+    assert again.next_attempt_time.ToDatetime(UTC) > datetime.now(UTC) + timedelta(minutes=10), "a hint does not shorten a Retry-After"
 
 
-async def test_a_paused_account_says_until_when_and_why(world: EngineWorld) -> None:
+async def test_entry_of_a_paused_account_names_probe_time_and_problem(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.open_problem("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="Epos Now refuses the key")
     await world.fetch("UPDATE lane SET till_probe_at = '2199-01-01 14:05+00' RETURNING 1")
@@ -98,7 +98,7 @@ async def test_a_paused_account_says_until_when_and_why(world: EngineWorld) -> N
     assert answer.entry.next_attempt_time.ToDatetime(UTC) == datetime(2199, 1, 1, 14, 5, tzinfo=UTC)
 
 
-async def test_a_customer_type_is_a_hint_whatever_its_action(world: EngineWorld) -> None:
+async def test_customer_type_with_any_action_is_a_hint(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         service = await api.token(Role.SERVICE)
@@ -115,7 +115,7 @@ async def test_a_customer_type_is_a_hint_whatever_its_action(world: EngineWorld)
     assert (entry.kind, entry.epos_customer_type_id, entry.epos_customer_id) == (words.ENTRY_KIND_CUSTOMER_TYPE, 4001, 0)
 
 
-async def test_a_batch_answers_by_position_and_one_bad_item_fails_alone(world: EngineWorld) -> None:
+async def test_batch_answers_by_position_and_a_bad_item_fails_alone(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         answer = await api.call(
@@ -133,7 +133,7 @@ async def test_a_batch_answers_by_position_and_one_bad_item_fails_alone(world: E
     assert len(await world.fetch("SELECT 1 FROM entry")) == 2
 
 
-async def test_a_locked_lane_is_unavailable_in_its_place(world: EngineWorld) -> None:
+async def test_locked_lane_is_unavailable_alone_and_in_a_batch(world: EngineWorld) -> None:
     await world.add_accounts("busy")
     holder = await asyncpg.connect(world.database.dsn)
     try:
@@ -145,16 +145,16 @@ async def test_a_locked_lane_is_unavailable_in_its_place(world: EngineWorld) -> 
                 sync_pb2.BatchSyncCustomersRequest(account_id="busy", epos_customer_ids=[7]),
                 service,
             )
-            lone = await api.refusal(
+            single = await api.refusal(
                 "CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="busy", epos_customer_id=7), service
             )
     finally:
         await holder.close()
-    assert Refusal.from_status(batch.results[0].error).reason == lone.reason == "ACCOUNT_BUSY"
-    assert lone.code is grpc.StatusCode.UNAVAILABLE
+    assert Refusal.from_status(batch.results[0].error).reason == single.reason == "ACCOUNT_BUSY"
+    assert single.code is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_caps_are_told_with_the_time_to_come_back(world: EngineWorld) -> None:
+async def test_full_queue_is_resource_exhausted_with_a_retry_delay(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world, admission=AdmissionSettings(max_waiting_entries=3)) as api:
         service = await api.token(Role.SERVICE)
@@ -178,7 +178,7 @@ async def test_caps_are_told_with_the_time_to_come_back(world: EngineWorld) -> N
     assert len(await world.fetch("SELECT 1 FROM entry")) == 3
 
 
-async def test_an_order_is_answered_at_its_end_with_its_customer(world: EngineWorld) -> None:
+async def test_order_is_answered_when_it_is_processed_with_its_customer(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api, world.running(RecordingHandler(decide=matched)):
         site = await api.token(Role.SITE, "shop-a")
@@ -190,12 +190,12 @@ async def test_an_order_is_answered_at_its_end_with_its_customer(world: EngineWo
     assert (list(answer.notes), answer.epos_customer_id) == (["linked"], 501)
     assert (answer.entry.order_id, answer.entry.order_number, answer.entry.subject_label) == (1042, "1042", "Ada B., order 1042")
     assert "ada@" not in str(answer)
-    assert again == answer, "the same facts asked again get the answer that is there"
+    assert again == answer, "the same facts get the stored answer"
 
 
-async def test_a_held_order_is_answered_with_its_candidates(world: EngineWorld) -> None:
+async def test_held_order_is_answered_with_its_candidates(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    async with grpc_world(world) as api, world.running(RecordingHandler(decide=several)):
+    async with grpc_world(world) as api, world.running(RecordingHandler(decide=held_with_candidates)):
         answer = await api.call(
             "CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), await api.token(Role.SERVICE)
         )
@@ -203,7 +203,7 @@ async def test_a_held_order_is_answered_with_its_candidates(world: EngineWorld) 
     assert [candidate.epos_customer_id for candidate in answer.candidates] == [7, 9]
 
 
-async def test_many_wait_for_one_order_and_all_are_answered(world: EngineWorld) -> None:
+async def test_all_callers_of_one_order_are_answered(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=matched)
     gate = handler.gate(1042)
@@ -221,10 +221,8 @@ async def test_many_wait_for_one_order_and_all_are_answered(world: EngineWorld) 
     assert handler.count(1042) == 1
 
 
-async def test_an_order_that_takes_longer_is_answered_pending_before_the_deadline(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Waited for until the margin before the deadline, which is wide here: the answer's way back takes long on a busy machine."""
+async def test_slow_order_is_answered_pending_before_the_deadline(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call waits until the margin before the deadline. The margin is wide, because an answer takes long on a busy machine."""
     deadline, margin = 5.0, 4.0
     monkeypatch.setattr(order_matching, "ANSWER_MARGIN_SECONDS", margin)
     await world.add_accounts("shop-a")
@@ -238,15 +236,15 @@ async def test_an_order_that_takes_longer_is_answered_pending_before_the_deadlin
         )
         took = time.monotonic() - started
         gate.set()
-        joined = await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service)
+        repeated = await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service)
     assert pending.entry.state == words.ENTRY_STATE_PENDING
     assert list(pending.notes) == ["waiting"]
     assert took >= 0.9 * (deadline - margin)
-    assert (joined.entry.entry_id, joined.epos_customer_id) == (pending.entry.entry_id, 501)
+    assert (repeated.entry.entry_id, repeated.epos_customer_id) == (pending.entry.entry_id, 501)
 
 
-async def test_an_order_whose_next_attempt_is_far_away_is_answered_at_once(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next attempt is beyond the longest wait for an answer, and that beyond the limit of this test."""
+async def test_order_with_a_distant_next_attempt_is_answered_immediately(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt is later than the longest wait for an answer, which is longer than the test's limit."""
     monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     await world.add_accounts("shop-a")
     text = "Epos Now is not reached: DNS"
@@ -260,7 +258,7 @@ async def test_an_order_whose_next_attempt_is_far_away_is_answered_at_once(world
     assert re.fullmatch(r"Epos Now is not reached: DNS; next try (\d{4}-\d\d-\d\d )?\d\d:\d\d", answer.notes[0])
 
 
-async def test_an_end_that_nobody_told_of_is_found_by_the_poll(world: EngineWorld) -> None:
+async def test_poll_finds_a_finished_order_without_a_notification(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=matched)
     gate = handler.gate(1042)
@@ -274,7 +272,7 @@ async def test_an_end_that_nobody_told_of_is_found_by_the_poll(world: EngineWorl
     assert answer.epos_customer_id == 501
 
 
-async def test_waiters_are_capped_and_their_orders_are_queued_all_the_same(world: EngineWorld) -> None:
+async def test_refused_waiter_is_too_many_waiters_and_its_order_is_matched(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=matched)
     gate = handler.gate(1)
@@ -290,7 +288,7 @@ async def test_waiters_are_capped_and_their_orders_are_queued_all_the_same(world
     assert answer.epos_customer_id == 501
 
 
-async def test_a_batch_of_orders_never_waits(world: EngineWorld) -> None:
+async def test_batch_of_orders_does_not_wait_for_answers(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     request = sync_pb2.BatchMatchOrderCustomersRequest(account_id="shop-a")
     request.orders.add(order=an_order(1))
@@ -308,13 +306,13 @@ async def test_a_batch_of_orders_never_waits(world: EngineWorld) -> None:
     assert after[0].ok.entry.entry_id == before[0].ok.entry.entry_id
 
 
-async def test_answers_of_orders_are_read_by_position(world: EngineWorld) -> None:
+async def test_order_matches_are_read_by_position(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         service = await api.token(Role.SERVICE)
-        async with world.running(RecordingHandler(decide=several)):
+        async with world.running(RecordingHandler(decide=held_with_candidates)):
             await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service)
-        found, unknown, nonsense = (
+        found, unknown, negative = (
             await api.call(
                 "CustomerSyncService/BatchGetOrderMatches",
                 sync_pb2.BatchGetOrderMatchesRequest(account_id="shop-a", order_ids=[1042, 5, -1]),
@@ -324,10 +322,10 @@ async def test_answers_of_orders_are_read_by_position(world: EngineWorld) -> Non
     assert (found.ok.order_id, found.ok.state, found.ok.comment) == (1042, words.ENTRY_STATE_HELD, DUPLICATE)
     assert (found.ok.woo_customer_id, [one.epos_customer_id for one in found.ok.candidates]) == (12, [7, 9])
     assert Refusal.from_status(unknown.error).code is grpc.StatusCode.NOT_FOUND
-    assert Refusal.from_status(nonsense.error).code is grpc.StatusCode.INVALID_ARGUMENT
+    assert Refusal.from_status(negative.error).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_an_order_outlives_its_history(world: EngineWorld) -> None:
+async def test_order_is_answered_after_its_history_is_deleted(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         service = await api.token(Role.SERVICE)
@@ -340,7 +338,7 @@ async def test_an_order_outlives_its_history(world: EngineWorld) -> None:
     assert not again.entry.HasField("create_time")
 
 
-async def test_an_unknown_account_is_not_found_by_every_call(world: EngineWorld) -> None:
+async def test_unknown_account_is_not_found_in_every_method(world: EngineWorld) -> None:
     requests = {
         "SyncCustomer": sync_pb2.SyncCustomerRequest(account_id="nobody", epos_customer_id=7),
         "BatchSyncCustomers": sync_pb2.BatchSyncCustomersRequest(account_id="nobody", epos_customer_ids=[7]),
@@ -357,7 +355,7 @@ async def test_an_unknown_account_is_not_found_by_every_call(world: EngineWorld)
             assert (await api.refusal(f"CustomerSyncService/{name}", request, service)).code is grpc.StatusCode.NOT_FOUND, name
 
 
-async def test_a_caller_that_goes_away_changes_nothing_for_others(world: EngineWorld) -> None:
+async def test_cancelled_caller_does_not_affect_other_callers(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=matched)
     gate = handler.gate(1042)
@@ -377,7 +375,7 @@ async def test_a_caller_that_goes_away_changes_nothing_for_others(world: EngineW
         assert (await staying).epos_customer_id == 501
 
 
-async def test_a_database_that_is_gone_for_a_while_is_unavailable_and_then_back(world: EngineWorld) -> None:
+async def test_call_is_unavailable_during_a_database_outage_and_works_afterwards(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     request = sync_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7)
     async with grpc_world(world) as api:

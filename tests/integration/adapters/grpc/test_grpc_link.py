@@ -1,4 +1,4 @@
-"""LinkService over a real channel: links by hand, candidates and searches at the till, a person's decision about an order."""
+"""LinkService over a real channel: links by hand, candidates, searches at the till, and decisions about held orders."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
         yield made
 
 
-async def create(api: ApiHarness, till_customer: int, shop_customer: int) -> Any:
+async def create_link(api: ApiHarness, till_customer: int, shop_customer: int) -> Any:
     request = L.CreateLinkRequest(account_id="shop-a", epos_customer_id=till_customer, woo_customer_id=shop_customer)
     return await api.call("LinkService/CreateLink", request)
 
 
-async def held(world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (), woo_customer_id: int | None = 12) -> list[EntryId]:
+async def add_held_orders(
+    world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (), woo_customer_id: int | None = 12
+) -> list[EntryId]:
     entries = [
         await put_order(world, facts_of(order, woo_customer_id=woo_customer_id, account_email="ada@example.test")) for order in orders
     ]
@@ -49,12 +51,12 @@ async def held(world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (
     return entries
 
 
-async def entry(api: ApiHarness, entry_id: object) -> Any:
+async def get_entry(api: ApiHarness, entry_id: object) -> Any:
     request = queue_service_pb2.GetQueueEntryRequest(account_id="shop-a", entry_id=str(entry_id))
     return (await api.call("QueueService/GetQueueEntry", request)).entry
 
 
-async def candidates(api: ApiHarness, entry_id: object) -> Any:
+async def list_candidates(api: ApiHarness, entry_id: object) -> Any:
     return await api.call("LinkService/ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(entry_id)))
 
 
@@ -67,26 +69,26 @@ def ids(answer: Any) -> list[int]:
     return [customer.epos_customer_id for customer in answer.customers]
 
 
-async def test_a_link_by_hand_refreshes_and_releases_the_held_orders(api: ApiHarness, world: EngineWorld) -> None:
-    first, second = await held(world, 1001, 1002)
-    made = await create(api, 90001, 12)
+async def test_link_by_hand_syncs_the_customer_and_requeues_its_held_orders(api: ApiHarness, world: EngineWorld) -> None:
+    first, second = await add_held_orders(world, 1001, 1002)
+    made = await create_link(api, 90001, 12)
     assert made.released_order_count == 2
     assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.usable) == (90001, 12, True)
     assert made.link.origin == link_pb2.LINK_ORIGIN_BY_HAND
     assert not made.link.HasField("as_of")
-    refresh = await entry(api, made.refresh_entry_id)
-    assert (refresh.kind, refresh.epos_customer_id, refresh.priority) == (
+    sync = await get_entry(api, made.refresh_entry_id)
+    assert (sync.kind, sync.epos_customer_id, sync.priority) == (
         vocabulary_pb2.ENTRY_KIND_CUSTOMER,
         90001,
         vocabulary_pb2.PRIORITY_LIVE,
     )
-    assert [(await entry(api, each)).state for each in (first, second)] == [PENDING, PENDING]
-    again = await create(api, 90001, 12)
-    assert again.link == made.link
+    assert [(await get_entry(api, each)).state for each in (first, second)] == [PENDING, PENDING]
+    repeated = await create_link(api, 90001, 12)
+    assert repeated.link == made.link
 
 
-async def test_a_taken_customer_and_the_default_customer_cannot_be_linked(api: ApiHarness) -> None:
-    await create(api, 90001, 12)
+async def test_linked_customer_and_default_customer_cannot_be_linked(api: ApiHarness) -> None:
+    await create_link(api, 90001, 12)
     for till_customer, shop_customer, code, reason in (
         (90001, 13, grpc.StatusCode.ALREADY_EXISTS, "EPOS_CUSTOMER_LINKED"),
         (90002, 12, grpc.StatusCode.ALREADY_EXISTS, "WOO_CUSTOMER_LINKED"),
@@ -101,7 +103,7 @@ async def test_a_taken_customer_and_the_default_customer_cannot_be_linked(api: A
 
 async def test_links_are_read_by_either_customer_and_listed_in_pages(api: ApiHarness, world: EngineWorld) -> None:
     for number in (3, 1, 2):
-        await create(api, 90000 + number, 10 + number)
+        await create_link(api, 90000 + number, 10 + number)
     by_till = await api.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90002))
     by_shop = await api.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", woo_customer_id=12))
     assert by_till == by_shop
@@ -112,13 +114,13 @@ async def test_links_are_read_by_either_customer_and_listed_in_pages(api: ApiHar
     await world.fetch("UPDATE link SET epos_gone_at = now() WHERE epos_customer_id = 90002")
     broken = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", broken_only=True))
     assert [(link.epos_customer_id, link.usable, link.HasField("epos_gone_time")) for link in broken.links] == [(90002, False, True)]
-    only = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", woo_customer_id=13))
-    assert [link.epos_customer_id for link in only.links] == [90003]
+    filtered = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", woo_customer_id=13))
+    assert [link.epos_customer_id for link in filtered.links] == [90003]
 
 
 async def test_bad_link_requests_name_the_field(api: ApiHarness) -> None:
-    await create(api, 90001, 11)
-    await create(api, 90002, 12)
+    await create_link(api, 90001, 11)
+    await create_link(api, 90002, 12)
     token = (await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=1))).next_page_token
     request: Message
     for method, request, field in (
@@ -145,21 +147,21 @@ async def test_bad_link_requests_name_the_field(api: ApiHarness) -> None:
         assert (await api.refusal(f"LinkService/{method}", request)).code is grpc.StatusCode.NOT_FOUND, method
 
 
-async def test_a_removed_link_is_told_and_its_values_are_queued_for_removal(api: ApiHarness) -> None:
-    made = await create(api, 90001, 12)
+async def test_deleted_link_is_returned_and_its_removal_is_enqueued(api: ApiHarness) -> None:
+    made = await create_link(api, 90001, 12)
     removed = await api.call("LinkService/DeleteLink", L.DeleteLinkRequest(account_id="shop-a", woo_customer_id=12))
     assert removed.link == made.link
-    assert (await entry(api, removed.removal_entry_id)).epos_customer_id == 90001
-    gone = await api.refusal("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90001))
-    assert (gone.code, gone.reason) == (grpc.StatusCode.NOT_FOUND, "LINK_NOT_FOUND")
+    assert (await get_entry(api, removed.removal_entry_id)).epos_customer_id == 90001
+    missing = await api.refusal("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90001))
+    assert (missing.code, missing.reason) == (grpc.StatusCode.NOT_FOUND, "LINK_NOT_FOUND")
 
 
-async def test_candidates_side_by_side_as_the_till_has_them_now(api: ApiHarness, world: EngineWorld) -> None:
+async def test_candidates_have_their_present_values_of_the_till(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001, email="ada@example.test", card_number="C-1", points="12.50", balance="-3.5")
     api.till.add_customer(90002, email="ada@example.test", forename="Anne", surname=None)
-    await create(api, 90002, 55)
-    [held_entry] = await held(world, 1001, candidates=(90001, 90002, 90003))
-    answer = await candidates(api, held_entry)
+    await create_link(api, 90002, 55)
+    [held_entry] = await add_held_orders(world, 1001, candidates=(90001, 90002, 90003))
+    answer = await list_candidates(api, held_entry)
     assert answer.entry.state == HELD
     assert "ada@example.test" not in str(answer)
     first, second = answer.candidates
@@ -178,8 +180,8 @@ async def test_only_a_held_order_has_candidates(api: ApiHarness, world: EngineWo
         assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
 
 
-async def test_a_till_that_cannot_be_read_is_unavailable_and_a_limit_says_when_to_come_back(api: ApiHarness, world: EngineWorld) -> None:
-    [held_entry] = await held(world, 1001, candidates=(90001,))
+async def test_unreadable_till_is_unavailable_and_a_limit_has_a_retry_delay(api: ApiHarness, world: EngineWorld) -> None:
+    [held_entry] = await add_held_orders(world, 1001, candidates=(90001,))
     request = L.ListCandidatesRequest(account_id="shop-a", entry_id=str(held_entry))
     api.till.switches.update({"wrong_address": True})
     refused = await api.refusal("LinkService/ListCandidates", request)
@@ -192,7 +194,7 @@ async def test_a_till_that_cannot_be_read_is_unavailable_and_a_limit_says_when_t
     assert refused.retry_seconds > 0
 
 
-async def test_the_till_is_searched_by_id_email_and_name(api: ApiHarness) -> None:
+async def test_till_is_searched_by_id_email_and_name(api: ApiHarness) -> None:
     api.till.add_customer(90001, email="Ada@Example.test")
     api.till.add_customer(90002, email="not-ada@example.test", forename="Anne")
     api.till.add_customer(90003, email="carl@example.test", forename="Carl", surname="van der Berg")
@@ -207,11 +209,11 @@ async def test_the_till_is_searched_by_id_email_and_name(api: ApiHarness) -> Non
     assert (ids(narrow), narrow.truncated) == ([90001], True)
     api.till.switches.email_match = EmailMatch.CONTAINS
     api.till.add_customer(90004, email="Ada <ada@example.test>")
-    assert ids(await search(api, "ada@example.test")) == [90001, 90004], "in another spelling too, for a person to choose"
+    assert ids(await search(api, "ada@example.test")) == [90001, 90004], "a search also shows customers with another spelling of the email"
 
 
-async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_is_used_up(api: ApiHarness) -> None:
-    """A request a second: the turn of each is a second later (nobody really waits here), and ten seconds are too long to wait."""
+async def test_search_takes_turns_of_the_tills_allowance_until_it_is_used_up(api: ApiHarness) -> None:
+    """The till allows a request a second, and a search refuses a turn that is ten seconds away. The harness does not sleep until a turn."""
     api.till.add_customer(90001, email="ada@example.test")
     request = account_service_pb2.UpdateAccountRequest(
         account_id="shop-a", account=account_pb2.Account(epos=account_pb2.EposSettings(requests_per_minute=60))
@@ -230,18 +232,18 @@ async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_i
     assert refused.retry_seconds is not None
     assert refused.retry_seconds > 0
     assert 9 <= found <= 20
-    assert api.till.log.total == found, "what the allowance does not hold is not sent"
+    assert api.till.log.total == found, "a search without a turn sends no request"
 
 
-async def test_a_search_that_the_till_does_not_end_ends(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_search_ends_when_the_till_does_not_answer(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(till_lookup, "LOOKUP_SECONDS", 0.2)
-    hanging = api.till.faults.script(path="*", hang="before", times=None)
+    hang = api.till.faults.script(path="*", hang="before", times=None)
     refused = await api.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query="90001"))
-    hanging.cancel()
+    hang.cancel()
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "TILL_TOO_SLOW")
 
 
-async def test_both_api_versions_are_searched(api: ApiHarness) -> None:
+async def test_search_works_with_api_version_4(api: ApiHarness) -> None:
     api.till.add_customer(90001, email="ada@example.test")
     fields = ["epos.customer_api_version"]
     account = account_pb2.Account(epos=account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4))
@@ -252,7 +254,7 @@ async def test_both_api_versions_are_searched(api: ApiHarness) -> None:
         assert ids(await search(api, query)) == [90001]
 
 
-async def test_a_filter_that_the_till_ignores_is_a_failed_precondition(api: ApiHarness) -> None:
+async def test_ignored_filter_of_the_till_is_a_failed_precondition(api: ApiHarness) -> None:
     for number in range(3):
         api.till.add_customer(email=f"c{number}@example.test", forename=f"F{number}", surname=f"S{number}")
     api.till.switches.email_match = EmailMatch.IGNORED
@@ -261,19 +263,19 @@ async def test_a_filter_that_the_till_ignores_is_a_failed_precondition(api: ApiH
         assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TILL_FILTER_IGNORED")
 
 
-async def test_a_persons_decision_releases_the_orders_of_that_person(api: ApiHarness, world: EngineWorld) -> None:
+async def test_resolution_of_an_order_requeues_the_customers_other_orders(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001, email="ada@example.test")
-    first, second = await held(world, 1001, 1002)
+    first, second = await add_held_orders(world, 1001, 1002)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(first), epos_customer_id=90001, create_link=True)
     answer = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.entry_id, answer.entry.state, answer.released_order_count) == (str(first), PENDING, 1)
     assert (answer.link.epos_customer_id, answer.link.woo_customer_id) == (90001, 12)
-    assert (await entry(api, second)).state == PENDING
+    assert (await get_entry(api, second)).state == PENDING
 
 
-async def test_a_guests_orders_are_resolved_without_a_link(api: ApiHarness, world: EngineWorld) -> None:
+async def test_orders_of_a_guest_are_resolved_without_a_link(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001, email="ada@example.test")
-    first, _ = await held(world, 1001, 1002, woo_customer_id=None)
+    first, _ = await add_held_orders(world, 1001, 1002, woo_customer_id=None)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(first), epos_customer_id=90001, create_link=True)
     refused = await api.refusal("LinkService/ResolveOrderCustomer", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "GUEST_CANNOT_BE_LINKED")
@@ -284,20 +286,20 @@ async def test_a_guests_orders_are_resolved_without_a_link(api: ApiHarness, worl
     assert (repeated.entry, repeated.released_order_count, repeated.HasField("link")) == (answer.entry, 0, False)
     api.till.add_customer(90002)
     request.epos_customer_id = 90002
-    again = await api.refusal("LinkService/ResolveOrderCustomer", request)
-    assert (again.code, again.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_HELD")
+    changed = await api.refusal("LinkService/ResolveOrderCustomer", request)
+    assert (changed.code, changed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_HELD")
 
 
-async def test_an_order_is_not_given_to_a_till_customer_that_does_not_exist(api: ApiHarness, world: EngineWorld) -> None:
+async def test_order_is_not_resolved_to_a_missing_till_customer(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001)
-    [held_entry] = await held(world, 1001)
+    [held_entry] = await add_held_orders(world, 1001)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(held_entry), epos_customer_id=90009)
     refused = await api.refusal("LinkService/ResolveOrderCustomer", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "EPOS_CUSTOMER_NOT_FOUND")
-    assert (await entry(api, held_entry)).state == HELD
+    assert (await get_entry(api, held_entry)).state == HELD
 
 
-async def test_a_failed_order_gets_a_successor_by_the_decision(api: ApiHarness, world: EngineWorld) -> None:
+async def test_resolution_of_a_failed_order_creates_a_successor(api: ApiHarness, world: EngineWorld) -> None:
     api.till.add_customer(90001)
     failed = await put_order(world, facts_of(1001, woo_customer_id=12))
     await complete_all(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: Surname"))
@@ -306,7 +308,7 @@ async def test_a_failed_order_gets_a_successor_by_the_decision(api: ApiHarness, 
     assert (answer.entry.state, answer.entry.retried_from) == (PENDING, str(failed))
 
 
-async def test_a_site_token_reads_and_decides_only_about_its_own_account(api: ApiHarness, world: EngineWorld) -> None:
+async def test_site_token_reaches_only_its_own_account(api: ApiHarness, world: EngineWorld) -> None:
     await api.add_account("shop-b", till_id="till-b")
     site = await api.grpc.token(Role.SITE, "shop-b")
     for method, request in (
@@ -315,6 +317,6 @@ async def test_a_site_token_reads_and_decides_only_about_its_own_account(api: Ap
         ("SearchEposCustomers", L.SearchEposCustomersRequest(account_id="nobody", query="x")),
     ):
         assert (await api.refusal(f"LinkService/{method}", request, site)).code is grpc.StatusCode.PERMISSION_DENIED
-    [theirs] = await held(world, 1001)
-    own = L.ListCandidatesRequest(account_id="shop-b", entry_id=str(theirs))
-    assert (await api.refusal("LinkService/ListCandidates", own, site)).code is grpc.StatusCode.NOT_FOUND
+    [theirs] = await add_held_orders(world, 1001)
+    foreign_entry = L.ListCandidatesRequest(account_id="shop-b", entry_id=str(theirs))
+    assert (await api.refusal("LinkService/ListCandidates", foreign_entry, site)).code is grpc.StatusCode.NOT_FOUND

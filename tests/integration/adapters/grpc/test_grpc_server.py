@@ -1,4 +1,4 @@
-"""The server itself: where it listens, health, reflection, channelz, faults that show nothing, and an end in time."""
+"""The gRPC server: addresses, TLS, health, reflection, channelz, internal errors and a bounded stop."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LIST_SERVICES = reflection_pb2.ServerReflectionRequest(list_services="")
 
 
 def stub_on(channel: grpc.aio.Channel, stub: Any) -> Any:
-    """A stub of gRPC's own services. Their type stubs know no asynchronous channel."""
+    """A stub of one of gRPC's own services. Their type stubs have no asynchronous channel."""
     return stub(channel)
 
 
-async def reflected(channel: grpc.aio.Channel, metadata: Any = ()) -> set[str]:
+async def list_services(channel: grpc.aio.Channel, metadata: Any = ()) -> set[str]:
     stub = stub_on(channel, reflection_pb2_grpc.ServerReflectionStub)
     async for answer in stub.ServerReflectionInfo(iter([LIST_SERVICES]), metadata=metadata, timeout=HANG_SECONDS):
         return {service.name for service in answer.list_services_response.service}
@@ -45,15 +45,15 @@ async def test_reflection_needs_a_token_of_any_role(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await reflected(api.channel)
-        listed = await reflected(api.channel, await api.token(Role.SITE, "shop-a"))
+            await list_services(api.channel)
+        listed = await list_services(api.channel, await api.token(Role.SITE, "shop-a"))
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
     assert {f"tillsync.v1.{service}" for service in STUBS} | {"grpc.health.v1.Health"} <= listed
 
 
 async def test_reflection_can_be_public(world: EngineWorld) -> None:
     async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", public_reflection=True)) as api:
-        assert "tillsync.v1.CustomerSyncService" in await reflected(api.channel)
+        assert "tillsync.v1.CustomerSyncService" in await list_services(api.channel)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_reflection_finds_services_methods_and_messages(world: EngineWorld
         assert found[0] == f"tillsync/v1/{file}.proto"
 
 
-async def test_channelz_is_for_admins(world: EngineWorld) -> None:
+async def test_channelz_needs_an_admin_token(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
         stub = stub_on(api.channel, channelz_pb2_grpc.ChannelzStub)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -90,7 +90,7 @@ async def test_channelz_is_for_admins(world: EngineWorld) -> None:
     assert servers.server
 
 
-async def test_health_is_open_and_follows_database_and_draining(world: EngineWorld) -> None:
+async def test_health_needs_no_token_and_follows_database_and_drain(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
         health = stub_on(api.channel, health_pb2_grpc.HealthStub)
         for service in ("", "tillsync.v1.CustomerSyncService"):
@@ -109,11 +109,11 @@ async def test_health_is_open_and_follows_database_and_draining(world: EngineWor
         await api.server.drain()
         assert (await watch.read()).status == NOT_SERVING
         watch.cancel()
-        still = await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN))
-        assert still.messages, "a draining server still serves"
+        answer = await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN))
+        assert answer.messages, "a draining server answers calls"
 
 
-async def test_what_comes_later_says_so_whatever_is_sent(world: EngineWorld) -> None:
+async def test_unimplemented_methods_answer_unimplemented(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         site = await api.token(Role.SITE, "shop-a")
@@ -130,7 +130,7 @@ async def test_what_comes_later_says_so_whatever_is_sent(world: EngineWorld) -> 
     assert foreign.code is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_nonsense_on_the_wire_is_the_callers_fault(world: EngineWorld) -> None:
+async def test_malformed_message_is_an_invalid_argument(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
         raw: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = api.channel.unary_unary("/tillsync.v1.CustomerSyncService/SyncCustomer")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -139,10 +139,10 @@ async def test_nonsense_on_the_wire_is_the_callers_fault(world: EngineWorld) -> 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_a_fault_of_ours_shows_nothing_of_itself(world: EngineWorld, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_internal_error_shows_only_an_incident_number(world: EngineWorld, capsys: pytest.CaptureFixture[str]) -> None:
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
-        personal = "@".join(("secret-of-a-customer", "example.test"))  # a traceback shows source lines, and may
+        personal = "@".join(("secret-of-a-customer", "example.test"))  # in two parts, because a traceback shows source lines
 
         async def broken(*_: object, **__: object) -> None:
             raise RuntimeError(personal)
@@ -170,22 +170,22 @@ async def test_every_call_is_counted_with_its_code(world: EngineWorld) -> None:
             ("/tillsync.v1.CatalogService/ListMessages", "OK"): 1,
             ("/tillsync.v1.CatalogService/ListMessages", "UNAUTHENTICATED"): 1,
         }
-        await until(lambda: api.metrics.ended == expected, lambda: api.metrics.ended)  # a call is counted after its answer has left
+        await until(lambda: api.metrics.ended == expected, lambda: api.metrics.ended)  # a call is counted after its answer is sent
 
 
-async def test_a_deadline_ends_the_call_on_the_server_too(world: EngineWorld) -> None:
+async def test_deadline_ends_the_call_on_the_server(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(1042)
     async with grpc_world(world) as api, world.running(handler):
         service = await api.token(Role.SERVICE)
 
-        async def unread(key: object, item: object) -> NoReturn:
+        async def read_forever(key: object, item: object) -> NoReturn:
             await asyncio.get_running_loop().create_future()
             raise AssertionError("unreachable")
 
-        # no reading of the entry ever returns: the deadline is all that can end the call
-        api.matching._reading.submit = unread  # type: ignore[method-assign]
+        # no read of the entry returns, so only the deadline can end the call
+        api.matching._reading.submit = read_forever  # type: ignore[method-assign]
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=0.5)
         assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -194,8 +194,8 @@ async def test_a_deadline_ends_the_call_on_the_server_too(world: EngineWorld) ->
         handler.gates[1042].set()
 
 
-async def test_stopping_is_bounded_though_a_call_hangs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By itself the call would end long after the limit."""
+async def test_stop_is_bounded_while_a_call_hangs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the stop, the call would end long after the test's limit."""
     monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
@@ -211,11 +211,11 @@ async def test_stopping_is_bounded_though_a_call_hangs(world: EngineWorld, monke
             await call
         assert ended.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
         gate.set()
-    assert await world.fetch("SELECT 1 FROM order_match"), "what was accepted is kept"
+    assert await world.fetch("SELECT 1 FROM order_match"), "the accepted order is stored"
 
 
-async def test_an_idle_client_that_pings_is_not_sent_away(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The third ping too many would close the connection."""
+async def test_idle_client_with_pings_keeps_its_connection(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC closes a connection at the third ping that the server does not allow."""
     monkeypatch.setattr(grpc_server_module, "_SHORTEST_PING_MS", 100)
     pings = (("grpc.keepalive_time_ms", 300), ("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.max_pings_without_data", 0))
     async with grpc_world(world) as api, grpc.aio.insecure_channel(f"127.0.0.1:{api.server.port}", options=pings) as channel:
@@ -225,7 +225,7 @@ async def test_an_idle_client_that_pings_is_not_sent_away(world: EngineWorld, mo
                 await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 
 
-async def test_a_taken_port_fails_loudly(world: EngineWorld) -> None:
+async def test_start_on_a_port_in_use_raises(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
         with pytest.raises(RuntimeError):
             async with grpc_world(world, GrpcSettings(listen=f"127.0.0.1:{api.server.port}")):
@@ -233,18 +233,18 @@ async def test_a_taken_port_fails_loudly(world: EngineWorld) -> None:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "10.1.2.3:50051", "till.example.test:50051"])
-async def test_plain_text_is_refused_where_others_can_listen(world: EngineWorld, address: str) -> None:
+async def test_plain_text_beyond_loopback_is_refused(world: EngineWorld, address: str) -> None:
     with pytest.raises(InsecureListenError):
         async with grpc_world(world, GrpcSettings(listen=address)):
             pass
 
 
-async def test_plain_text_can_be_allowed_behind_ones_own_tls(world: EngineWorld) -> None:
+async def test_allow_plaintext_permits_plain_text_beyond_loopback(world: EngineWorld) -> None:
     async with grpc_world(world, GrpcSettings(listen="0.0.0.0:0", allow_plaintext=True)) as api:
         assert api.server.port
 
 
-async def test_tls_by_certificate_files(world: EngineWorld, tmp_path: Path) -> None:
+async def test_server_with_certificate_files_speaks_only_tls(world: EngineWorld, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     settings = GrpcSettings(listen="0.0.0.0:0", certificate=CertificateFiles(certificate, key))
     async with grpc_world(world, settings) as api:
@@ -258,7 +258,7 @@ async def test_tls_by_certificate_files(world: EngineWorld, tmp_path: Path) -> N
             await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN), timeout=3)
 
 
-async def test_a_certificate_without_its_key_is_refused(world: EngineWorld, tmp_path: Path) -> None:
+async def test_certificate_without_its_key_is_refused(world: EngineWorld, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     key.unlink()
     with pytest.raises(ValueError, match="TILLSYNC_TLS_KEY_FILE"):

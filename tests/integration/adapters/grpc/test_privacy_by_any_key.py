@@ -1,4 +1,6 @@
-"""A person asked for by one key: found at till, shop, links and records; nobody else is touched, and what is uncertain is named."""
+"""A person given by one key. The service finds the person at till, shop, links and records.
+
+It names uncertain keys and touches no other person."""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
         yield made
 
 
-async def with_keys(api: ApiHarness) -> None:
-    """The account has consumer keys, beside the bridge."""
+async def set_consumer_keys(api: ApiHarness) -> None:
+    """Adds consumer keys to the account, which has a bridge secret already."""
     shop = account_pb2.ShopSettings(consumer_key=api.shop.switches.consumer_key, consumer_secret=api.shop.switches.consumer_secret)
     request = account_service_pb2.UpdateAccountRequest(
         account_id="shop-a",
@@ -47,7 +49,7 @@ async def with_keys(api: ApiHarness) -> None:
     await api.call("AccountService/UpdateAccount", request)
 
 
-async def link(api: ApiHarness, till_customer: int, shop_customer: int, *, gone: bool = False) -> None:
+async def add_link(api: ApiHarness, till_customer: int, shop_customer: int, *, gone: bool = False) -> None:
     await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at) "
         "VALUES ('shop-a', $1, $2, 3, CASE WHEN $3 THEN now() END) RETURNING 1",
@@ -57,15 +59,15 @@ async def link(api: ApiHarness, till_customer: int, shop_customer: int, *, gone:
     )
 
 
-async def synced(api: ApiHarness, till_customer: int, shop_customer: int, label: str) -> None:
-    """A till customer's entry that has ended."""
+async def add_processed_sync(api: ApiHarness, till_customer: int, shop_customer: int, label: str) -> None:
+    """Adds a processed entry of the till customer."""
     await api.grpc.engine.hint("shop-a", till_customer)
     verdict = replace(Verdict.finished(Outcome.UPDATED), epos_customer_id=epos(till_customer), subject_label=label)
     await complete_all(api.grpc.engine, replace(verdict, woo_customer_id=woo(shop_customer)))
 
 
-async def matched(api: ApiHarness, order_id: int, till_customer: int, *, email: str, shop_customer: int | None = None) -> None:
-    """An order that found its till customer."""
+async def add_matched_order(api: ApiHarness, order_id: int, till_customer: int, *, email: str, shop_customer: int | None = None) -> None:
+    """Adds a processed order that matched the till customer."""
     account_email = "" if shop_customer is None else email
     await put_order(api.grpc.engine, facts_of(order_id, woo_customer_id=shop_customer, email=email, account_email=account_email))
     await complete_all(api.grpc.engine, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "found"), epos_customer_id=epos(till_customer)))
@@ -85,15 +87,15 @@ async def erase(api: ApiHarness, **person: Any) -> privacy_service_pb2.ErasePers
     return answer
 
 
-def kinds(page: privacy_service_pb2.ExportPersonResponse) -> dict[str, int]:
+def category_counts(page: privacy_service_pb2.ExportPersonResponse) -> dict[str, int]:
     return dict(Counter(record.category for record in page.records))
 
 
-def names(answer: Any) -> set[tuple[str, str, bool]]:
+def known_keys(answer: Any) -> set[tuple[str, str, bool]]:
     return {(one.kind, one.value, one.followed) for one in answer.also_known_as}
 
 
-def sides(answer: Any) -> dict[int, str]:
+def sides_not_asked(answer: Any) -> dict[int, str]:
     return {one.side: one.reason for one in answer.sides_not_asked}
 
 
@@ -102,47 +104,47 @@ async def count(api: ApiHarness, table: str) -> int:
     return int(row["count"])
 
 
-async def test_an_email_that_only_the_till_knows_finds_the_link_and_the_entries(api: ApiHarness) -> None:
+async def test_email_known_only_to_the_till_finds_link_and_entries(api: ApiHarness) -> None:
     api.till.add_customer(90072, email="Ada@Example.test")
-    await link(api, 90072, 49)
+    await add_link(api, 90072, 49)
     for _ in range(3):
-        await synced(api, 90072, 49, "Ada B.")
+        await add_processed_sync(api, 90072, 49, "Ada B.")
     page = await export(api, email=ADA)
-    assert kinds(page) == {"link": 1, "queue_entry": 3}
+    assert category_counts(page) == {"link": 1, "queue_entry": 3}
     assert [(one.kind, one.value, one.followed, one.reason) for one in page.also_known_as] == [
         ("till_customer", "90072", True, "has this email at Epos Now"),
         ("shop_customer", "49", True, "linked to till customer 90072"),
     ]
-    assert list(sides(page)) == [SHOP]
-    assert "privacy tools of WordPress" in sides(page)[SHOP]
+    assert list(sides_not_asked(page)) == [SHOP]
+    assert "privacy tools of WordPress" in sides_not_asked(page)[SHOP]
     answer = await erase(api, email=ADA)
     assert {one.category: one.count for one in answer.erased} == {"link": 1, "queue_entry": 3}
-    assert names(answer) == names(page)
+    assert known_keys(answer) == known_keys(page)
     assert await count(api, "link") == await count(api, "entry_history") == 0
 
 
 @pytest.mark.parametrize("key", ["email", "woo_customer_id", "epos_customer_id"])
 async def test_every_key_finds_the_same_records(api: ApiHarness, key: str) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49)
-    await synced(api, 90072, 49, "Ada B.")
-    await matched(api, 1, 90072, email=ADA, shop_customer=49)
-    await matched(api, 2, 90072, email=ADA)  # as a guest
+    await add_link(api, 90072, 49)
+    await add_processed_sync(api, 90072, 49, "Ada B.")
+    await add_matched_order(api, 1, 90072, email=ADA, shop_customer=49)
+    await add_matched_order(api, 2, 90072, email=ADA)  # as a guest
     keys: dict[str, Any] = {"email": ADA, "woo_customer_id": 49, "epos_customer_id": 90072}
     person = {key: keys[key]}
     page = await export(api, **person)
-    assert kinds(page) == {"link": 1, "queue_entry": 3, "order_match": 2, "event": 2}
+    assert category_counts(page) == {"link": 1, "queue_entry": 3, "order_match": 2, "event": 2}
     answer = await erase(api, **person)
     assert {one.category: one.count for one in answer.erased} == {"link": 1, "queue_entry": 3, "order_match": 2, "event": 2}
     assert ADA not in str(answer)
 
 
 @pytest.mark.catches("erased-links-leave-no-values")
-async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_removed(api: ApiHarness) -> None:
+async def test_erasure_reports_values_in_the_shop_until_they_are_removed(api: ApiHarness) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49)
+    await add_link(api, 90072, 49)
     engine = api.grpc.engine
-    for _ in range(2):  # asked again, it keeps what removes them
+    for _ in range(2):  # a repeated erasure keeps the entry that removes the values
         answer = await erase(api, email=ADA)
         assert [(one.category, one.count) for one in answer.retained] == [("pending_removal", 1)]
         assert "still in the shop" in answer.retained[0].reason
@@ -159,50 +161,50 @@ async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_remove
     assert await count(api, "entry_history") == 0
 
 
-async def test_a_shop_customer_that_is_gone_needs_no_removal(api: ApiHarness) -> None:
+async def test_deleted_shop_customer_needs_no_removal(api: ApiHarness) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49, gone=True)
+    await add_link(api, 90072, 49, gone=True)
     answer = await erase(api, email=ADA)
     assert not answer.retained
     assert await count(api, "link") == await count(api, "shop_removal") == 0
 
 
-async def test_the_number_of_a_deleted_shop_customer_may_be_somebody_elses(api: ApiHarness) -> None:
+async def test_id_of_a_deleted_shop_customer_is_not_followed(api: ApiHarness) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49, gone=True)
-    await matched(api, 5, 90073, email=GRACE, shop_customer=49)  # who got the number
+    await add_link(api, 90072, 49, gone=True)
+    await add_matched_order(api, 5, 90073, email=GRACE, shop_customer=49)  # Grace's user has the id now
     answer = await erase(api, email=ADA)
-    assert ("shop_customer", "49", False) in names(answer)
+    assert ("shop_customer", "49", False) in known_keys(answer)
     page = await export(api, email=GRACE)
-    assert kinds(page) == {"queue_entry": 1, "order_match": 1, "event": 1}
+    assert category_counts(page) == {"queue_entry": 1, "order_match": 1, "event": 1}
 
 
-async def test_a_number_that_was_given_again_is_not_the_person_of_its_link(api: ApiHarness) -> None:
+async def test_id_that_belongs_to_another_user_now_does_not_follow_its_link(api: ApiHarness) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49)
-    await matched(api, 1, 90072, email=ADA)
+    await add_link(api, 90072, 49)
+    await add_matched_order(api, 1, 90072, email=ADA)
     await api.grpc.engine.fetch("UPDATE link SET woo_registered_at = '2019-03-01T10:00:00Z' RETURNING 1")
-    api.shop.add_customer(49, email=GRACE)  # a restored backup gave the number again; no order has told so yet
+    api.shop.add_customer(49, email=GRACE)  # after a restored backup, another user has the id; no order has reported this yet
     answer = await erase(api, email=GRACE, woo_customer_id=49)
-    assert names(answer) == {("till_customer", "90072", False)}
+    assert known_keys(answer) == {("till_customer", "90072", False)}
     assert answer.also_known_as[0].reason == "a link names it, but the shop customer's number belongs to another user by now"
     page = await export(api, email=ADA)
-    assert kinds(page) == {"pending_removal": 1, "queue_entry": 2, "order_match": 1, "event": 1}
-    assert names(page) == {("till_customer", "90072", True)}
+    assert category_counts(page) == {"pending_removal": 1, "queue_entry": 2, "order_match": 1, "event": 1}
+    assert known_keys(page) == {("till_customer", "90072", True)}
 
 
 @pytest.mark.catches("records-prove-no-number")
-async def test_an_email_that_changed_hands_reaches_only_its_present_owner(api: ApiHarness) -> None:
+async def test_email_reaches_only_its_present_owner(api: ApiHarness) -> None:
     api.till.add_customer(90001, email=ADA, forename="Ada")
-    await link(api, 90001, 12)
-    await synced(api, 90001, 12, "Ada B.")
-    await matched(api, 1, 90001, email=ADA, shop_customer=12)
+    await add_link(api, 90001, 12)
+    await add_processed_sync(api, 90001, 12, "Ada B.")
+    await add_matched_order(api, 1, 90001, email=ADA, shop_customer=12)
     api.till.change_customer(90001, email="ada.new@example.test")
     api.till.add_customer(90002, email=ADA, forename="Bob")
-    await link(api, 90002, 13)
-    await synced(api, 90002, 13, "Bob C.")
+    await add_link(api, 90002, 13)
+    await add_processed_sync(api, 90002, 13, "Bob C.")
     answer = await erase(api, email=ADA, woo_customer_id=13)
-    assert names(answer) == {("till_customer", "90002", True), ("till_customer", "90001", False), ("shop_customer", "12", False)}
+    assert known_keys(answer) == {("till_customer", "90002", True), ("till_customer", "90001", False), ("shop_customer", "12", False)}
     reasons = {one.value: one.reason for one in answer.also_known_as}
     assert reasons["90001"] == "records with this email name it, but it has another email at Epos Now"
     links = await api.grpc.engine.fetch("SELECT epos_customer_id FROM link")
@@ -211,75 +213,75 @@ async def test_an_email_that_changed_hands_reaches_only_its_present_owner(api: A
     assert [row["subject_label"] for row in labels] == ["Ada B."]
 
 
-async def test_an_email_that_two_till_customers_share_is_not_taken_from_one_of_them(api: ApiHarness) -> None:
+async def test_email_of_two_till_customers_is_not_followed_from_one_of_them(api: ApiHarness) -> None:
     for number in (90001, 90002):
         api.till.add_customer(number, email="family@example.test")
-    await matched(api, 1, 90002, email="family@example.test")
+    await add_matched_order(api, 1, 90002, email="family@example.test")
     page = await export(api, epos_customer_id=90001)
-    assert kinds(page) == {}
-    assert names(page) == {("email", "f•••@e•••.test", False)}
+    assert category_counts(page) == {}
+    assert known_keys(page) == {("email", "f•••@e•••.test", False)}
     assert page.also_known_as[0].reason == "till customer 90001 has it, and so may till customer 90002"
 
 
-async def test_an_email_that_somebody_else_ordered_with_is_not_taken_from_a_till_customer(api: ApiHarness) -> None:
+async def test_email_in_another_customers_order_is_not_followed_from_a_till_customer(api: ApiHarness) -> None:
     api.till.add_customer(90001, email=ADA)
     await put_order(api.grpc.engine, facts_of(1, woo_customer_id=13, email=ADA, account_email=GRACE))
     answer = await erase(api, epos_customer_id=90001)
-    assert names(answer) == {("email", "a•••@e•••.test", False)}
+    assert known_keys(answer) == {("email", "a•••@e•••.test", False)}
     assert answer.also_known_as[0].reason == "till customer 90001 has it, and so may shop customer 13"
     assert await api.grpc.engine.live("shop-a", 1, EntryKind.ORDER_CUSTOMER) is not None
 
 
-async def test_the_shop_is_asked_with_consumer_keys(api: ApiHarness) -> None:
-    await with_keys(api)
+async def test_shop_is_searched_with_consumer_keys(api: ApiHarness) -> None:
+    await set_consumer_keys(api)
     api.shop.add_customer(49, email="Ada@example.test", role="administrator")
     api.till.add_customer(90072, email="somewhere.else@example.test")
-    await link(api, 90072, 49)
+    await add_link(api, 90072, 49)
     page = await export(api, email=ADA)
-    assert names(page) == {
+    assert known_keys(page) == {
         ("shop_customer", "49", True),
         ("till_customer", "90072", True),
         ("email", "s•••@e•••.test", True),
     }
     assert not page.sides_not_asked
-    assert kinds(page) == {"link": 1}
+    assert category_counts(page) == {"link": 1}
 
 
-async def test_the_default_customer_is_named_and_not_followed(api: ApiHarness) -> None:
+async def test_default_customer_is_named_and_not_followed(api: ApiHarness) -> None:
     page = await export(api, email="till@example.test")
-    assert names(page) == {("till_customer", "7", False)}
+    assert known_keys(page) == {("till_customer", "7", False)}
     assert page.also_known_as[0].reason == "it is the account's default customer, which stands for many guests"
 
 
-async def test_a_till_that_is_away_is_named_and_what_leads_to_its_customers_stays(api: ApiHarness) -> None:
-    await matched(api, 1, 90072, email=ADA)
+async def test_unavailable_till_is_named_and_records_that_lead_to_its_customers_stay(api: ApiHarness) -> None:
+    await add_matched_order(api, 1, 90072, email=ADA)
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49)
-    await synced(api, 90072, 49, "Ada B.")
+    await add_link(api, 90072, 49)
+    await add_processed_sync(api, 90072, 49, "Ada B.")
     await api.till.stop()
     answer = await erase(api, email=ADA, woo_customer_id=5)
-    assert list(sides(answer)) == [TILL]
-    assert names(answer) == {("till_customer", "90072", False)}
+    assert list(sides_not_asked(answer)) == [TILL]
+    assert known_keys(answer) == {("till_customer", "90072", False)}
     assert [(one.category, one.count) for one in answer.retained] == [("order_match", 1)]
     assert "ask for that number by itself" in answer.retained[0].reason
     assert {one.category: one.count for one in answer.erased} == {"queue_entry": 1}
-    by_number = await erase(api, epos_customer_id=90072)
-    assert {one.category: one.count for one in by_number.erased} == {"link": 1, "queue_entry": 1, "order_match": 1, "event": 1}
+    by_id = await erase(api, epos_customer_id=90072)
+    assert {one.category: one.count for one in by_id.erased} == {"link": 1, "queue_entry": 1, "order_match": 1, "event": 1}
     assert ADA not in str(await api.grpc.engine.fetch("SELECT * FROM order_match"))
 
 
-async def test_a_till_whose_search_ignores_emails_is_read_by_number(api: ApiHarness) -> None:
+async def test_till_whose_search_ignores_emails_is_read_by_id(api: ApiHarness) -> None:
     api.till.switches.email_match = EmailMatch.IGNORED
     api.till.add_customer(90072, email=ADA)
-    await matched(api, 1, 90072, email=ADA)
-    await link(api, 90072, 49)
+    await add_matched_order(api, 1, 90072, email=ADA)
+    await add_link(api, 90072, 49)
     page = await export(api, email=ADA)
-    assert names(page) == {("till_customer", "90072", True), ("shop_customer", "49", True)}
-    assert "search ignores the email" in sides(page)[TILL]
+    assert known_keys(page) == {("till_customer", "90072", True), ("shop_customer", "49", True)}
+    assert "search ignores the email" in sides_not_asked(page)[TILL]
 
 
 @pytest.mark.parametrize("text", ["ada", "Ada <ada@example.test>", "ada@", "@example.test", "a@b.test, c@d.test"])
-async def test_what_is_no_email_is_refused_with_the_field_and_the_remedy(api: ApiHarness, text: str) -> None:
+async def test_invalid_email_is_refused_with_field_and_remedy(api: ApiHarness, text: str) -> None:
     for method, kind in ((EXPORT, P.ExportPersonRequest), (ERASE, P.ErasePersonRequest)):
         refused = await api.refusal(method, kind(account_id="shop-a", person=P.Person(email=text)))
         assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
@@ -287,16 +289,16 @@ async def test_what_is_no_email_is_refused_with_the_field_and_the_remedy(api: Ap
         assert "give the address alone" in refused.fields["person.email"]
 
 
-async def test_pages_are_of_one_resolution_and_their_tokens_tell_nothing(api: ApiHarness) -> None:
+async def test_pages_share_one_resolution_and_their_tokens_show_nothing(api: ApiHarness) -> None:
     api.till.add_customer(90072, email=ADA)
-    await link(api, 90072, 49)
+    await add_link(api, 90072, 49)
     for order_id in range(1, 4):
-        await matched(api, order_id, 90072, email=ADA, shop_customer=49)
+        await add_matched_order(api, order_id, 90072, email=ADA, shop_customer=49)
     whole = await export(api, 500, email=ADA)
     request = P.ExportPersonRequest(account_id="shop-a", person=P.Person(email=ADA), page_size=2)
     page, records = await api.call(EXPORT, request), []
-    asked = api.till.log.total
-    api.till.change_customer(90072, email="ada.new@example.test")  # meanwhile
+    requests = api.till.log.total
+    api.till.change_customer(90072, email="ada.new@example.test")  # the next pages do not read the till again
     await api.till.stop()
     while True:
         records += page.records
@@ -309,4 +311,4 @@ async def test_pages_are_of_one_resolution_and_their_tokens_tell_nothing(api: Ap
         page = await api.call(EXPORT, request)
         assert not page.also_known_as
     assert records == list(whole.records)
-    assert api.till.log.total == asked
+    assert api.till.log.total == requests

@@ -1,4 +1,4 @@
-"""UpdateSiteSettings: what a merchant may read and change, its effect in numbers before and after, and who may."""
+"""UpdateSiteSettings: the settings that a merchant may read and change, the effect of a change in numbers, and the roles."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def account(api: ApiHarness) -> account_pb2.Account:
     return found
 
 
-async def test_a_merchant_reads_the_settings_without_a_mask(api: ApiHarness) -> None:
+async def test_merchant_reads_the_settings_without_a_mask(api: ApiHarness) -> None:
     request = S.UpdateSiteSettingsRequest(account_id="shop-a", validate_only=True)
     answer = await api.call(METHOD, request, await site(api))
     stored = await account(api)
@@ -63,12 +63,12 @@ async def test_a_merchant_reads_the_settings_without_a_mask(api: ApiHarness) -> 
     )
 
 
-async def test_without_a_mask_nothing_can_be_changed(api: ApiHarness) -> None:
+async def test_change_without_a_mask_is_refused(api: ApiHarness) -> None:
     refused = await api.refusal(METHOD, S.UpdateSiteSettingsRequest(account_id="shop-a"), await site(api))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["update_mask"])
 
 
-async def test_switching_sync_on_says_how_many_customers_will_be_refreshed_and_then_refreshes_them(api: ApiHarness) -> None:
+async def test_switching_sync_on_counts_the_customers_and_requeues_them(api: ApiHarness) -> None:
     engine, merchant = api.grpc.engine, await site(api)
     await engine.fetch("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-a', n, n, 3 "
                        "FROM generate_series(101, 103) AS n RETURNING 1")  # fmt: skip
@@ -77,33 +77,33 @@ async def test_switching_sync_on_says_how_many_customers_will_be_refreshed_and_t
     assert switched_off.settings.customer_sync_enabled is False
     assert (await account(api)).customer_sync_enabled is False
 
-    asked = await api.call(METHOD, change(customer_sync_enabled=True, validate_only=True), merchant)
-    assert asked.settings.customer_sync_enabled is True
-    assert (asked.effect.queued_customer_count, asked.effect.queued_customer_type_count) == (3, 1)
-    assert "3 linked customers are synced again" in asked.effect.notes
-    assert asked.etag == switched_off.etag
-    assert (await account(api)).customer_sync_enabled is False  # nothing was stored
+    planned = await api.call(METHOD, change(customer_sync_enabled=True, validate_only=True), merchant)
+    assert planned.settings.customer_sync_enabled is True
+    assert (planned.effect.queued_customer_count, planned.effect.queued_customer_type_count) == (3, 1)
+    assert "3 linked customers are synced again" in planned.effect.notes
+    assert planned.etag == switched_off.etag
+    assert (await account(api)).customer_sync_enabled is False  # the validation stores nothing
     assert await engine.fetch("SELECT 1 FROM requeue") == []
 
-    done = await api.call(METHOD, change(customer_sync_enabled=True, etag=asked.etag), merchant)
-    assert done.effect == asked.effect
-    assert done.etag != asked.etag
+    done = await api.call(METHOD, change(customer_sync_enabled=True, etag=planned.etag), merchant)
+    assert done.effect == planned.effect
+    assert done.etag != planned.etag
     assert {row["what"] for row in await engine.fetch("SELECT what FROM requeue")} >= {1, 2}
 
 
-async def test_a_default_customer_lets_held_orders_run_again_and_says_so(api: ApiHarness) -> None:
+async def test_new_default_customer_requeues_held_orders_and_counts_them(api: ApiHarness) -> None:
     engine, merchant = api.grpc.engine, await site(api)
     await put_order(engine, facts_of(1042))
     await complete_all(engine, HELD_DUPLICATE)
-    asked = await api.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
-    assert (asked.effect.requeued_entry_count, list(asked.effect.notes)) == (1, ["1 held order is matched again"])
+    planned = await api.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
+    assert (planned.effect.requeued_entry_count, list(planned.effect.notes)) == (1, ["1 held order is matched again"])
     await api.call(METHOD, change(default_epos_customer_id=9), merchant)
     assert (await account(api)).default_epos_customer_id == 9
 
 
-async def test_every_field_travels_and_an_empty_one_is_its_default(api: ApiHarness) -> None:
+async def test_every_field_is_stored_and_an_empty_one_gets_its_default(api: ApiHarness) -> None:
     merchant = await site(api)
-    wanted = S.SiteSettings(
+    settings = S.SiteSettings(
         customer_sync_enabled=False,
         default_epos_customer_id=8,
         match_email=account_pb2.MATCH_EMAIL_BILLING,
@@ -114,16 +114,16 @@ async def test_every_field_travels_and_an_empty_one_is_its_default(api: ApiHarne
         trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY,
     )
     paths = [field.name for field in S.SiteSettings.DESCRIPTOR.fields if field.name != "trusted_before_time"]
-    request = S.UpdateSiteSettingsRequest(account_id="shop-a", settings=wanted, update_mask=FieldMask(paths=paths))
-    assert (await api.call(METHOD, request, merchant)).settings == wanted
+    request = S.UpdateSiteSettingsRequest(account_id="shop-a", settings=settings, update_mask=FieldMask(paths=paths))
+    assert (await api.call(METHOD, request, merchant)).settings == settings
     stored = await account(api)
-    assert all(getattr(stored, path) == getattr(wanted, path) for path in paths)
-    back = await api.call(METHOD, change("match_email", "guest_policy", "default_epos_customer_id"), merchant)
-    assert (back.settings.match_email, back.settings.guest_policy, back.settings.default_epos_customer_id) == (1, 1, 0)
+    assert all(getattr(stored, path) == getattr(settings, path) for path in paths)
+    reset = await api.call(METHOD, change("match_email", "guest_policy", "default_epos_customer_id"), merchant)
+    assert (reset.settings.match_email, reset.settings.guest_policy, reset.settings.default_epos_customer_id) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("path", ["*", "epos.api_key", "shop.base_url", "till_id", "name", "nonsense"])
-async def test_nothing_else_of_the_account_can_be_changed(api: ApiHarness, path: str) -> None:
+async def test_other_fields_of_the_account_cannot_be_changed(api: ApiHarness, path: str) -> None:
     before = await account(api)
     refused = await api.refusal(METHOD, change(path), await site(api))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["update_mask"])
@@ -131,7 +131,7 @@ async def test_nothing_else_of_the_account_can_be_changed(api: ApiHarness, path:
     assert await account(api) == before
 
 
-async def test_an_outdated_etag_a_linked_default_and_a_wrong_value_are_refused(api: ApiHarness) -> None:
+async def test_outdated_etag_linked_default_customer_and_wrong_value_are_refused(api: ApiHarness) -> None:
     merchant = await site(api)
     stale = await api.refusal(METHOD, change(sync_names=True, etag='W/"0"'), merchant)
     assert (stale.code, stale.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
@@ -140,14 +140,14 @@ async def test_an_outdated_etag_a_linked_default_and_a_wrong_value_are_refused(a
     await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 9, 12, 3) RETURNING 1"
     )
-    for only in (True, False):
-        linked = await api.refusal(METHOD, change(default_epos_customer_id=9, validate_only=only), merchant)
+    for validate_only in (True, False):
+        linked = await api.refusal(METHOD, change(default_epos_customer_id=9, validate_only=validate_only), merchant)
         assert (linked.code, linked.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "DEFAULT_CUSTOMER_LINKED")
     negative = await api.refusal(METHOD, change(default_epos_customer_id=-1), merchant)
     assert list(negative.fields) == ["settings.default_epos_customer_id"]
 
 
-async def test_rights(api: ApiHarness) -> None:
+async def test_foreign_site_and_support_are_denied_and_other_roles_allowed(api: ApiHarness) -> None:
     await api.add_account("shop-b", till_id="b")
     foreign = await api.refusal(METHOD, change(sync_names=True), await site(api, "shop-b"))
     assert foreign.code is grpc.StatusCode.PERMISSION_DENIED

@@ -1,4 +1,4 @@
-"""The HTTP side of the whole service: Connect beside gRPC, probes, metrics."""
+"""The HTTP ports of the whole service: Connect JSON, probes and metrics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def metric(running: RunningService, name: str, **labels: str) -> float | N
     return next((sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()), None)
 
 
-async def test_connect_does_what_grpc_does(database: TestDatabase) -> None:
+async def test_connect_calls_have_the_effect_of_grpc_calls(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running:
         status, created = await call(
             running, "AccountService/CreateAccount", {"accountId": "shop-1", "account": {"name": "A shop", "epos": {"apiKey": "k"}}}
@@ -47,12 +47,12 @@ async def test_connect_does_what_grpc_does(database: TestDatabase) -> None:
         assert (await running.client.accounts.get_account("shop-1")).name == "A shop"
         status, answer = await call(running, "CustomerSyncService/SyncCustomer", {"accountId": "shop-1", "eposCustomerId": "90001"})
         assert (status, answer["entry"]["eposCustomerId"], answer["entry"]["state"]) == (200, "90001", "ENTRY_STATE_PENDING")
-        again = await running.client.sync.sync_customer("shop-1", 90001)
-        assert again.coalesced
-        assert again.entry.entry_id == answer["entry"]["entryId"]
+        repeated = await running.client.sync.sync_customer("shop-1", 90001)
+        assert repeated.coalesced
+        assert repeated.entry.entry_id == answer["entry"]["entryId"]
 
 
-async def test_connect_errors_carry_the_details_of_grpc(database: TestDatabase) -> None:
+async def test_connect_errors_have_the_details_of_grpc(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running:
         status, error = await call(running, "AccountService/ListAccounts", {}, {})
         assert (status, error["code"]) == (401, "unauthenticated")
@@ -68,7 +68,7 @@ async def test_connect_errors_carry_the_details_of_grpc(database: TestDatabase) 
         assert (status, error["code"]) == (501, "unimplemented")
 
 
-async def test_a_site_token_has_the_same_bounds_over_connect(database: TestDatabase) -> None:
+async def test_site_token_reaches_only_its_account_over_connect(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running:
         for account in ("mine", "other"):
             await running.add_account(account)
@@ -78,13 +78,13 @@ async def test_a_site_token_has_the_same_bounds_over_connect(database: TestDatab
         assert (await call(running, "CustomerSyncService/SyncCustomer", {"accountId": "mine", **hint}, site))[0] == 200
         for foreign in ("other", "nobody"):
             status, error = await call(running, "CustomerSyncService/SyncCustomer", {"accountId": foreign, **hint}, site)
-            assert (status, error["code"]) == (403, "permission_denied"), "whether the account exists cannot be told"
+            assert (status, error["code"]) == (403, "permission_denied"), "the denial does not show whether the account exists"
 
 
-async def test_buf_speaks_connect_with_it(database: TestDatabase, tmp_path: Path) -> None:
-    """An independent client: nothing of ours reads the protocol on its side."""
+async def test_buf_calls_a_method_over_connect(database: TestDatabase, tmp_path: Path) -> None:
+    """buf is an independent implementation of the Connect protocol."""
     schema = tmp_path / "schema.binpb"
-    schema.write_bytes(_descriptor_set("tillsync/v1/catalog_service.proto").SerializeToString())
+    schema.write_bytes(descriptor_set("tillsync/v1/catalog_service.proto").SerializeToString())
     async with running_service(database.dsn, works=False) as running:
         for method in ("CatalogService/ListMessages", "CatalogService/Nothing"):
             command = [str(BUF), "curl", "--schema", str(schema), "--protocol", "connect", "-d", "{}"]
@@ -97,8 +97,8 @@ async def test_buf_speaks_connect_with_it(database: TestDatabase, tmp_path: Path
                 assert len(json.loads(run.stdout)["messages"]) == 14
 
 
-def _descriptor_set(name: str) -> descriptor_pb2.FileDescriptorSet:
-    """The file and all it imports, from the generated code."""
+def descriptor_set(name: str) -> descriptor_pb2.FileDescriptorSet:
+    """The file and all its imports, from the generated code."""
     made, seen = descriptor_pb2.FileDescriptorSet(), set()
 
     def add(file: Any) -> None:
@@ -112,7 +112,7 @@ def _descriptor_set(name: str) -> descriptor_pb2.FileDescriptorSet:
     return made
 
 
-async def test_probes_and_metrics(database: TestDatabase) -> None:
+async def test_probes_answer_and_metrics_count_calls_and_sample_queues(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=True) as running:
         for path, text in (("/healthz", "ok\n"), ("/readyz", "ready\n")):
             for url in (running.http_url, running.operations_url):
@@ -132,17 +132,17 @@ async def test_probes_and_metrics(database: TestDatabase) -> None:
         async def each_call_is_counted() -> bool:
             return await counted() == (1, 1, 1)
 
-        await until(each_call_is_counted, counted)  # a call is counted after its answer has left
+        await until(each_call_is_counted, counted)  # the server counts a call after it has sent the answer
         assert await metric(running, "tillsync_worker_lost_wakeups_total") == 0
 
-        async def is_measured() -> bool:
+        async def is_sampled() -> bool:
             return await metric(running, "tillsync_live_entries") is not None
 
-        await until(is_measured)
+        await until(is_sampled)
         assert await metric(running, "tillsync_oldest_ready_lane_seconds") is not None
 
 
-async def test_the_metrics_name_no_account(database: TestDatabase) -> None:
+async def test_metrics_name_no_account(database: TestDatabase) -> None:
     async with running_service(database.dsn) as running:
         await running.add_account("a-very-special-shop")
         await running.client.sync.sync_customer("a-very-special-shop", 90001)
@@ -150,7 +150,7 @@ async def test_the_metrics_name_no_account(database: TestDatabase) -> None:
             assert "a-very-special-shop" not in await response.text()
 
 
-async def test_shops_reach_no_metrics_and_operators_no_calls(database: TestDatabase) -> None:
+async def test_http_port_has_no_metrics_and_operations_port_has_no_calls(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running:
         await running.add_account()
         assert running.service.settings.operations_listen.is_loopback
@@ -161,7 +161,7 @@ async def test_shops_reach_no_metrics_and_operators_no_calls(database: TestDatab
                 assert response.status == 404
 
 
-async def test_a_worker_alone_has_probes_and_nothing_else(database: TestDatabase) -> None:
+async def test_worker_without_server_has_only_probes_and_metrics(database: TestDatabase) -> None:
     async with running_service(database.dsn, serves=False) as running:
         assert (running.service.grpc_port, running.service.http_port) == (0, 0)
         async with running.http.get(f"{running.operations_url}/readyz") as response:
@@ -172,7 +172,7 @@ async def test_a_worker_alone_has_probes_and_nothing_else(database: TestDatabase
             assert response.status == 404
 
 
-async def test_while_it_stops_it_is_not_ready(database: TestDatabase) -> None:
+async def test_service_is_not_ready_during_its_stop(database: TestDatabase) -> None:
     async with running_service(database.dsn) as running:
         stopping = asyncio.create_task(running.service.stop())
         statuses = []

@@ -1,4 +1,4 @@
-"""Webhooks into the whole service: committed before the answer, coalescing, refused without a trace."""
+"""Webhooks of the till, received by the whole service. Entries are committed before the answer, and refused deliveries store nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def deliver(
         return response.status
 
 
-async def test_deliveries_become_live_entries(database: TestDatabase) -> None:
+async def test_delivery_enqueues_a_live_priority_entry(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running, engine_world(database.dsn) as world:
         await running.add_account(webhook_key="hook", webhook_secret="geheim")
         assert await deliver(running, {"CustomerID": 90001, "EmailAddress": "ada@example.test"}, action="Create") == 202
@@ -44,7 +44,7 @@ async def test_deliveries_become_live_entries(database: TestDatabase) -> None:
         assert [tuple(row) for row in rows] == [(1, 90001, 1, 1), (2, 4001, 1, 0)]
 
 
-async def test_refused_deliveries_leave_no_trace(database: TestDatabase) -> None:
+async def test_refused_delivery_stores_nothing(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running, engine_world(database.dsn) as world:
         await running.add_account(webhook_key="hook", webhook_secret="geheim")
         await running.add_account("no-hooks")
@@ -58,7 +58,7 @@ async def test_refused_deliveries_leave_no_trace(database: TestDatabase) -> None
         assert await world.fetch("SELECT 1 FROM entry") == []
 
 
-async def test_new_credentials_hold_at_once(database: TestDatabase) -> None:
+async def test_new_webhook_credentials_apply_immediately(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=False) as running:
         account = await running.add_account(webhook_key="hook", webhook_secret="geheim")
         assert await deliver(running, 5) == 202

@@ -1,4 +1,4 @@
-"""A certificate that is renewed in its files is served without a restart; a pair that cannot be served is not."""
+"""The service serves a certificate renewed in its files without a restart, and keeps the former one if the new pair is invalid."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ YEAR = dt.timedelta(days=365)
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-def made(directory: Path, **how: Any) -> Path:
+def new_pair(directory: Path, **options: Any) -> Path:
     directory.mkdir()
-    self_signed(directory, **how)
+    self_signed(directory, **options)
     return directory
 
 
 @pytest.mark.parametrize("renewed_as_rsa", [False, True])
-async def test_both_ports_serve_a_renewed_certificate_and_open_connections_live_on(
+async def test_both_ports_serve_a_renewed_certificate_and_keep_open_connections(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renewed_as_rsa: bool
 ) -> None:
-    """Swapped as Kubernetes swaps a secret: the files are symlinks through a directory that is replaced in one step."""
+    """Kubernetes replaces a secret in this way. The files are symlinks through a directory symlink that one step replaces."""
     monkeypatch.setattr(composition, "CERTIFICATE_SECONDS", 0.05)
-    old, new = made(tmp_path / "v1"), made(tmp_path / "v2", lasts=YEAR, is_rsa=renewed_as_rsa)
+    old, new = new_pair(tmp_path / "v1"), new_pair(tmp_path / "v2", lasts=YEAR, is_rsa=renewed_as_rsa)
     data, certificate, key = tmp_path / "..data", tmp_path / "certificate.pem", tmp_path / "key.pem"
     data.symlink_to(old.name)
     certificate.symlink_to("..data/certificate.pem")
@@ -51,12 +51,12 @@ async def test_both_ports_serve_a_renewed_certificate_and_open_connections_live_
     changes = {"TILLSYNC_TLS_CERT_FILE": str(certificate), "TILLSYNC_TLS_KEY_FILE": str(key)}
     async with Service(load_settings(environment(database.dsn, **changes)), works=False) as service:
 
-        async def served() -> set[int]:
+        async def served_serials() -> set[int]:
             http = await asyncio.to_thread(serial_served, service.http_port)
             return {http, await asyncio.to_thread(serial_served, service.grpc_port, alpn="h2")}
 
         old_serial, new_serial = serial_of(certificate), serial_of(new / "certificate.pem")
-        assert await served() == {old_serial}
+        assert await served_serials() == {old_serial}
         trust = ssl.create_default_context(cafile=str(certificate))
         reader, writer = await asyncio.open_connection("127.0.0.1", service.http_port, ssl=trust)
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
@@ -69,7 +69,7 @@ async def test_both_ports_serve_a_renewed_certificate_and_open_connections_live_
             os.replace(tmp_path / "..new", data)
 
             async def is_new() -> bool:
-                return await served() == {new_serial}
+                return await served_serials() == {new_serial}
 
             await until(is_new, lambda: f"old {old_serial}, new {new_serial}")
             end = x509.load_pem_x509_certificate((new / "certificate.pem").read_bytes()).not_valid_after_utc.timestamp()
@@ -82,12 +82,12 @@ async def test_both_ports_serve_a_renewed_certificate_and_open_connections_live_
         writer.close()
 
 
-async def test_a_pair_that_cannot_be_served_leaves_the_one_before_in_service(tmp_path: Path) -> None:
+async def test_invalid_pair_leaves_the_former_one_in_service(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     other, ended, future = (
-        made(tmp_path / "other", lasts=YEAR),
-        made(tmp_path / "ended", begins=-3 * HOUR, lasts=-HOUR),
-        made(tmp_path / "future", begins=HOUR, lasts=YEAR),
+        new_pair(tmp_path / "other", lasts=YEAR),
+        new_pair(tmp_path / "ended", begins=-3 * HOUR, lasts=-HOUR),
+        new_pair(tmp_path / "future", begins=HOUR, lasts=YEAR),
     )
     first = certificate.read_bytes()
     files = CertificateFiles(certificate, key)
@@ -99,13 +99,13 @@ async def test_a_pair_that_cannot_be_served_leaves_the_one_before_in_service(tmp
         "is not valid before": lambda: shutil.copytree(future, tmp_path, dirs_exist_ok=True),
         "holds no PEM private key": lambda: key.write_text("half a key"),
     }
-    for said, break_it in faults.items():
-        break_it()
+    for reason, damage in faults.items():
+        damage()
         with capture_logs() as logs:
             for _ in range(3):
                 await files.reload()
         [refused] = [line for line in logs if line["event"] == "certificate_refused"]
-        assert said in refused["reason"], "once for a change, not at each look"
+        assert reason in refused["reason"], "one line for each change, not for each reload"
         assert files.pair.chain == first
     shutil.copytree(other, tmp_path, dirs_exist_ok=True)
     with capture_logs() as logs:
@@ -114,23 +114,23 @@ async def test_a_pair_that_cannot_be_served_leaves_the_one_before_in_service(tmp
     assert files.pair.chain == (other / "certificate.pem").read_bytes()
 
 
-async def test_the_log_tells_of_the_end_before_it_comes(tmp_path: Path) -> None:
+async def test_log_warns_daily_before_and_after_the_certificate_ends(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path, lasts=20 * 24 * HOUR)
     now = dt.datetime.now(dt.UTC)
-    later = dt.timedelta()
-    files = CertificateFiles(certificate, key, clock=lambda: now + later)
-    told: list[tuple[int, str]] = []
+    elapsed = dt.timedelta()
+    files = CertificateFiles(certificate, key, clock=lambda: now + elapsed)
+    logged: list[tuple[int, str]] = []
     for hours in range(0, 22 * 24, 8):
-        later = dt.timedelta(hours=hours)
+        elapsed = dt.timedelta(hours=hours)
         with capture_logs() as logs:
             await files.reload()
-        told += [(hours, line["event"]) for line in logs]
-    assert told[0] == (6 * 24, "certificate_ends_soon")
-    assert [hours for hours, _ in told] == [*range(6 * 24, 22 * 24, 24)], "once a day"
-    assert {event for hours, event in told if hours >= 20 * 24} == {"certificate_ended"}
+        logged += [(hours, line["event"]) for line in logs]
+    assert logged[0] == (6 * 24, "certificate_ends_soon")
+    assert [hours for hours, _ in logged] == [*range(6 * 24, 22 * 24, 24)], "once a day"
+    assert {event for hours, event in logged if hours >= 20 * 24} == {"certificate_ended"}
 
 
-def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+def test_key_with_a_passphrase_is_refused_without_a_prompt(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     loaded = serialization.load_pem_private_key(key.read_bytes(), None)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"words"))
