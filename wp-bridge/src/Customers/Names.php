@@ -16,6 +16,9 @@ use WC_Customer;
 /**
  * Writes the account's names and the billing phone; the billing names belong to the shopper. It writes through WC_Customer, so that plugins
  * that store addresses elsewhere get the change. It writes only differences, because one save takes 16 ms and fires hooks.
+ *
+ * WordPress stores "Tom & Jerry" as "Tom &amp; Jerry" with each save of the user, and WC_Customer does not. So names are written as
+ * WordPress stores them, and compared as they are shown.
  */
 class Names {
 
@@ -40,11 +43,7 @@ class Names {
 	 * @return array<string, string>
 	 */
 	public function changed_names( CustomerItem $item ): array {
-		return array_filter(
-			$item->names,
-			static fn( string $value, string $name ) => (string) get_user_meta( $item->user_id, self::META[ $name ], true ) !== $value,
-			ARRAY_FILTER_USE_BOTH
-		);
+		return self::different( $item->user_id, $item->names );
 	}
 
 	/**
@@ -56,13 +55,33 @@ class Names {
 	 */
 	public function unsaved( int $user_id, array $names ): array {
 		wp_cache_delete( $user_id, 'user_meta' );
-		return array_keys(
-			array_filter(
-				$names,
-				static fn( string $value, string $name ) => (string) get_user_meta( $user_id, self::META[ $name ], true ) !== $value,
-				ARRAY_FILTER_USE_BOTH
-			)
+		return array_keys( self::different( $user_id, $names ) );
+	}
+
+	/**
+	 * @param array<string, string> $names Names of the till.
+	 * @return array<string, string> Those that the shop shows differently.
+	 */
+	private static function different( int $user_id, array $names ): array {
+		return array_filter(
+			$names,
+			static fn( string $text, string $name ) => self::shown( (string) get_user_meta( $user_id, self::META[ $name ], true ) ) !== self::shown( self::stored( $user_id, $name, $text ) ),
+			ARRAY_FILTER_USE_BOTH
 		);
+	}
+
+	/** Returns the text as wp_update_user() stores it. A text of which nothing would stay is not changed. */
+	private static function stored( int $user_id, string $name, string $text ): string {
+		if ( 'phone' === $name ) {
+			return $text;
+		}
+		$stored = wp_unslash( sanitize_user_field( self::META[ $name ], wp_slash( $text ), $user_id, 'db' ) );
+		return is_string( $stored ) && '' !== $stored ? $stored : $text;
+	}
+
+	/** Returns the text as esc_html() shows it to a person. */
+	private static function shown( string $text ): string {
+		return html_entity_decode( $text, ENT_QUOTES | ENT_HTML5, 'UTF-8' );
 	}
 
 	/**
@@ -76,7 +95,8 @@ class Names {
 			if ( $customer->get_id() !== $user_id ) {
 				return $name;
 			}
-			foreach ( $names as $name => $text ) {
+			foreach ( $names as $name => $given ) {
+				$text = self::stored( $user_id, $name, $given );
 				match ( $name ) {
 					'first_name' => $customer->set_first_name( $text ),
 					'last_name'  => $customer->set_last_name( $text ),

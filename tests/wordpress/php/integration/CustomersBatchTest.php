@@ -170,6 +170,21 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( $other => array( '20', '20' ) ), $seen );
 	}
 
+	public function test_names_with_signs_of_html_do_not_flip_with_a_save_of_the_user(): void {
+		$user  = $this->user();
+		$names = array( 'first_name' => 'Tom & Jerry', 'last_name' => "O'Brien \"Ltd\"" );
+		$shown = static fn() => array_map( static fn( string $key ) => html_entity_decode( (string) get_user_meta( $user, $key, true ), ENT_QUOTES ), array( 'first_name', 'last_name' ) );
+		$saves = $this->calls_of( 'woocommerce_update_customer' );
+		$this->write( self::item( $user, '1', '10', $names ) );
+		$this->assertSame( array_values( $names ), $shown() );
+		$stored = get_user_meta( $user, 'first_name', true );
+		wp_update_user( array( 'ID' => $user, 'display_name' => 'changed' ) );
+		$this->assertSame( $stored, get_user_meta( $user, 'first_name', true ), 'as WordPress stores it' );
+		$this->assertSame( array_values( $names ), $shown() );
+		$this->assertSame( 'unchanged', $this->write( self::item( $user, '2', '10', $names ) )[0]['status'] );
+		$this->assertCount( 1, $saves, 'the second write changes nothing' );
+	}
+
 	public function test_names_are_written_through_woocommerce_only_when_they_differ(): void {
 		$user  = $this->user();
 		$names = array( 'first_name' => 'Ada', 'last_name' => '<b>Byron</b>', 'phone' => '+44 (0)20 7946 0000' );
