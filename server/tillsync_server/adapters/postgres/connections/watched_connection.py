@@ -49,5 +49,5 @@ class WatchedConnection(asyncpg.Connection):
                     return
             try:
                 await self.execute("SELECT 1")
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 self.terminate()

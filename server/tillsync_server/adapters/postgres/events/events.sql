@@ -134,9 +134,9 @@ LEFT JOIN order_match m ON m.account_id = o.account_id AND m.order_id = o.order_
 WHERE o.account_id = $1 AND o.sequence > o.delivered ORDER BY o.event_time, o.order_id LIMIT $2
 
 -- name: send_now
--- Makes a shop's events due at once, after a change of the way to the shop. $1 account, $2 the database's time. Under the lane's lock.
--- Index: event_delivery primary key.
-UPDATE event_delivery SET failures = 0, next_try_at = $2 WHERE account_id = $1
+-- Makes a shop's events due at once, after a change of the way to the shop. A sender that works by the old way loses its lease, because its
+-- release would postpone the next try. $1 account, $2 the database's time. Under the lane's lock. Index: event_delivery primary key.
+UPDATE event_delivery SET failures = 0, next_try_at = $2, lease_expires_at = $2, lease_token = lease_token + 1 WHERE account_id = $1
 
 -- name: resend_of_account
 -- Makes the refused events of an account wait again, because its bridge may have been updated. $1 account. Locks: the events, in order.

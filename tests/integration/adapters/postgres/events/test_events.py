@@ -380,6 +380,17 @@ async def test_new_secret_makes_events_due_at_once(events: EventWorld) -> None:
     assert old_secret != events.shop.switches.bridge_secret
 
 
+async def test_new_secret_takes_the_lease_of_a_sender_with_the_old_one(events: EventWorld) -> None:
+    """The release of the failed request would postpone the next try."""
+    await put_order(events.engine, facts_of(1042))
+    await complete_all(events.engine, MATCHED)
+    [lease] = await events.outbox.claim(limit=10, lease_seconds=60)
+    await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret="x" * 43)))
+    await events.outbox.release(lease, failures=9, delay_seconds=900)
+    [again] = await events.outbox.claim(limit=10, lease_seconds=60)
+    assert (again.account_id, again.failures) == (SHOP, 0)
+
+
 async def test_stop_releases_the_lease(events: EventWorld) -> None:
     events.shop.switches.latency_seconds = 30
     await put_order(events.engine, facts_of(1042))
