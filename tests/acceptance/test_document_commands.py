@@ -39,9 +39,9 @@ NOT_RUN = {
     r"sudo (python3|/opt/tillsync/bin/pip) ": "installs for the whole machine; test_wheel.py installs the same wheel into an environment",
     r"sudo (useradd|install|chown|journalctl) ": "changes the machine; test_deployment_files.py reads the files that are installed",
     r"sudo systemctl (daemon-reload|enable)": "no systemd runs in the tests; test_deployment_files.py verifies the unit",
-    r"docker compose ": "the tests have no container tools; test_deployment_files.py reads the Containerfile",
     r"(\.venv/bin/python scripts/sign_bridge|TILLSYNC_BRIDGE_SIGNING_KEY_FILE=\S+ make|make bridge-zip)": "the release machine's work; "
     "test_bridge_signing.py makes keys, zips and signatures",
+    r"docker compose ": "the tests start no container; test_compose_file.py, test_proxy.py and test_composed_backup.py test the parts",
     r"wp tillsync ": "WP-CLI is in no registry; tests/wordpress/php runs each command with a double of it",
 }
 EMBEDDED_SECTIONS = (
@@ -73,7 +73,7 @@ def commands_of_sections(*sections: str) -> list[Command]:
     return [command for command in operating_commands() if command.heading in sections]
 
 
-CONTAINER_SECRETS = [command for command in operating_commands() if command.heading == "In a container"]
+CONTAINER_SECRETS = [command for command in operating_commands() if command.heading == "A small rented server"]
 EMBEDDED = commands_of_sections(*EMBEDDED_SECTIONS)
 OWN_DATABASE = commands_of_sections(*OWN_DATABASE_SECTIONS)
 WAL_ARCHIVE = commands_of_sections(WAL_SECTION)
@@ -235,10 +235,15 @@ async def test_wal_archive_restores_what_was_committed_after_the_base_backup(dir
 
 
 async def test_commands_create_the_secret_files_of_the_containers(directory: Path) -> None:
-    ran = await run_commands(CONTAINER_SECRETS, directory=directory, variables=command_environment())
-    check(ran)
+    shutil.copytree(REPOSITORY / "deploy", directory / "deploy")
+    check(await run_commands(CONTAINER_SECRETS, directory=directory, variables=command_environment()))
     named = re.findall(r"file: secrets/(\S+)", (REPOSITORY / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
-    assert sorted(path.name for path in (directory / "deploy" / "secrets").iterdir()) == sorted(named)
+    made = {path.name: path for path in (directory / "deploy" / "secrets").iterdir()}
+    assert sorted(made) == sorted(named)
+    assert {path.stat().st_mode & 0o777 for path in made.values()} == {0o600}
+    password = made["postgres-password"].read_text().strip()
+    assert made["database-url"].read_text() == f"postgresql://tillsync:{password}@postgres/tillsync\n"
+    assert (directory / "deploy" / ".env").read_text() == (REPOSITORY / "deploy" / "example.env").read_text()
 
 
 PEOPLE = (("Alan", "Mathison", 1042), ("Grace", "Murray", 1043), ("Mary", "Fairfax", 1044))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import earlier_release, pgbouncer
+from support import earlier_release, pgbouncer, programs
 from support.directories import REPOSITORY
 from support.postgres import installed_versions
 
@@ -74,6 +74,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return pgbouncer.THING
         if item.get_closest_marker("systemd") and not SYSTEMD.exists():
             return SYSTEMD_THING
+        needed = item.get_closest_marker("program")
+        if needed and not programs.program(needed.args[0]).exists():
+            return programs.THINGS[needed.args[0]]
         version = parameter(item, "cluster") or parameter(item, "system")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 

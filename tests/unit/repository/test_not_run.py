@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support import not_run, pgbouncer
+from support import not_run, pgbouncer, programs
 from support.directories import REPOSITORY
 from support.not_run import NO_REASON, POSTGRESQL, closing_lines
 from wordpress.harness.kinds import KINDS
@@ -99,7 +99,13 @@ def test_run_skips_tests_of_missing_things_and_counts_the_selected_ones(tmp_path
 def test_scripts_and_tests_use_the_same_names_of_missing_things() -> None:
     """The tests find a reason by the name of the thing."""
     scripts = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
-    needed = {pgbouncer.THING, "PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
+    needed = {
+        pgbouncer.THING,
+        *programs.THINGS.values(),
+        "PHP, MariaDB and PHPUnit",
+        "Chromium",
+        *(kind.build for kind in KINDS if not kind.real),
+    }
     assert {name for name in needed if f'"{name}"' not in scripts} == set()
     assert 'f"PostgreSQL {major}"' in scripts
     assert set(POSTGRESQL.values()) == {"PostgreSQL 15", "PostgreSQL 16", "PostgreSQL 17"}
