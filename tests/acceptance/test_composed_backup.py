@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -103,6 +104,9 @@ async def test_backup_is_restored_and_the_database_before_it_stays(composed: Com
     [former] = [name for name in await composed.databases() if name.startswith(f"{DATABASE}_before_")]
     assert f"restored {dump.name} as {DATABASE}. The database before it is {former}" in ran.stdout
     assert migrated(composed) == "nothing to do: the schema is up to date"
+    since = datetime.strptime(dump.name, "tillsync-%Y%m%dT%H%M%S%z.dump").isoformat()
+    asked = run_command(["after-restore", "--since", since], {"DATABASE_URL": composed.dsn(), "TILLSYNC_SECRET_KEY": SECRET_KEY})
+    assert (asked.returncode, asked.stderr) == (0, "shop-1: no bridge\n")
     async with running_service(composed.dsn()) as service:
         assert await customers(service.client) == {1}
         await service.client.sync.sync_customer("shop-1", 3)

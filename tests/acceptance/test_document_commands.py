@@ -32,7 +32,8 @@ from tillsync_server.adapters.postgres.embedded.wheel import wheel_bin_dir
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 SUPPORT, SHOP = "docs/support.md", "docs/shop.md"
 OPERATING = tuple(
-    f"docs/operating/{name}.md" for name in ("install", "accounts", "settings", "network", "database", "processes", "monitoring")
+    f"docs/operating/{name}.md"
+    for name in ("install", "accounts", "settings", "network", "database", "processes", "monitoring", "bridge-updates")
 )
 """The pages for operators, in the order of docs/operating.md."""
 NOT_RUN = {
