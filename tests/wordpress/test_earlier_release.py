@@ -1,14 +1,19 @@
-"""Two releases together: the plugin of an earlier commit with today's service, and today's plugin with that commit's service."""
+"""Two releases together: the plugin of an earlier commit with today's service, today's plugin with that commit's service, and an update of
+the plugin in place, forward and back."""
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from support.directories import reachable_directory
-from support.earlier_release import python_path, unpack
+from support.earlier_release import COMMIT, newest_release, python_path, unpack
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, child, environment
 from tillsync.v1 import account_pb2, token_pb2, vocabulary_pb2
@@ -17,21 +22,38 @@ from tillsync_sandbox import SandboxTill
 from wordpress.conftest import Sites
 from wordpress.harness.bridge import ACCOUNT, bridged_shop
 from wordpress.harness.build import built_site
-from wordpress.harness.kinds import SiteKind
+from wordpress.harness.kinds import BRIDGE, SiteKind
 from wordpress.harness.shop import Shop
 from wordpress.harness.web import free_port
+from wordpress.test_points_shown import ask
 
 pytestmark = pytest.mark.shops("mariadb")
 
 CONNECT = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\Connector::class )->connect( $string );"
 DRAIN = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run( null, true );"
+ANSWER = """
+    $answers = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Answers::class );
+    $answer  = $answers->of( wc_get_order( $order ) )?->to_stored();
+    return null === $answer ? null : array( $answer['outcome'], $answer['epos_customer_id'] );
+"""
+MATCH_AGAIN = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_match( $order, false );"
 SERVICE_API = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Service\\ServiceApi::class )->version();"
+EARLIER = {"first wire": COMMIT, "previous release": newest_release()}
+"""The commits that run beside today's, by their id in the tests."""
+API_OF_SERVICE = {"first wire": 1, "previous release": 2}
+"""What today's plugin knows of each service. It sends no newer field to version 1."""
+
+
+@pytest.fixture(params=list(EARLIER))
+def which(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def earlier() -> Iterator[Path]:
+def earlier(which: str) -> Iterator[Path]:
     with reachable_directory("earlier-") as directory:
-        yield unpack(directory)
+        yield unpack(directory, EARLIER[which])
 
 
 @pytest.fixture
@@ -40,26 +62,52 @@ def earlier_site(earlier: Path, wp_kind: SiteKind, built_sites: Sites) -> Iterat
         yield site
 
 
+async def shown(site: Shop, user: int, points: str) -> None:
+    """Waits until the shopper sees the points."""
+    session = await site.log_in(user)
+
+    async def shows() -> bool:
+        return bool((await ask(site, session)).json["points"] == points)
+
+    await site.until(shows)
+
+
+async def an_answered_order(site: Shop, till: SandboxTill, name: str, type_id: int | None = None) -> tuple[int, int, int]:
+    """Waits for the answer of a new shopper's order, and for the shopper's 120 points. Returns till customer, user and order."""
+    email = f"{name}@example.test"
+    epos_id = till.add_customer(forename=name.title(), surname="Byron", email=email, points=120, type_id=type_id)
+    user = await site.add_user(email)
+    order = await site.add_order(customer_id=user, email=email, first_name=name.title(), last_name="Byron")
+
+    await drained_until_answered(site, order, epos_id)
+    await shown(site, user, "120")
+    return epos_id, user, order
+
+
+async def drained_until_answered(site: Shop, order: int, epos_id: int) -> None:
+    async def answered() -> bool:
+        await site.php('global $wpdb; $wpdb->query( "UPDATE {$wpdb->prefix}tillsync_outbox SET due_at = due_at - 3600" );')
+        await site.php(DRAIN)
+        return bool(await answer_of(site, order) == ["OUTCOME_MATCHED_EMAIL", str(epos_id)])
+
+    await site.until(answered)
+
+
+async def answer_of(site: Shop, order: int) -> list[str] | None:
+    """The outcome and the till customer that the installed release finds at the order."""
+    found: list[str] | None = await site.php(ANSWER, order=order)
+    return found
+
+
 async def an_order_and_its_shoppers_points(site: Shop, till: SandboxTill, client: TillsyncClient) -> None:
     """Plays a merchant's main use by every route of both sides."""
     gold = till.add_type(name="Gold")
-    ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120, type_id=gold)
-    user = await site.add_user("ada@example.test")
-    order = await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
-
-    async def answer() -> bool:
-        await site.php('global $wpdb; $wpdb->query( "UPDATE {$wpdb->prefix}tillsync_outbox SET due_at = due_at - 3600" );')
-        await site.php(DRAIN)
-        stored = (await site.order_meta(order)).get("_tillsync_answer", {})
-        return (stored.get("outcome"), stored.get("epos_customer_id")) == ("OUTCOME_MATCHED_EMAIL", str(ada))
-
-    await site.until(answer)
-    await site.until(lambda: site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user} AND points = '120'"))
+    ada, user, order = await an_answered_order(site, till, "ada", type_id=gold)
     await client.sync.sync_customer_type(ACCOUNT, gold, vocabulary_pb2.CUSTOMER_TYPE_ACTION_ADD)
     await site.until(lambda: site.rows("SELECT * FROM {prefix}tillsync_customer_type WHERE name = 'Gold'"))
     till.change_customer(ada, points=75)
     await client.sync.sync_customer(ACCOUNT, ada)
-    await site.until(lambda: site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user} AND points = '75'"))
+    await shown(site, user, "75")
     await site.until(lambda: site.rows(f"SELECT * FROM {{prefix}}tillsync_event WHERE subject = 'order:{order}'"))
     checked = await client.accounts.check_account(ACCOUNT)
     assert [step.name for step in checked.steps if not step.ok] == []
@@ -87,18 +135,77 @@ async def earlier_service(earlier: Path, dsn: str) -> AsyncIterator[tuple[Tillsy
 
 
 @pytest.mark.earlier_release
-async def test_todays_bridge_works_with_an_earlier_service(earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
+async def test_todays_bridge_works_with_an_earlier_service(which: str, earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(SandboxTill())
         client, _ = await stack.enter_async_context(earlier_service(earlier, database.dsn))
         epos = account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret)
         default = till.add_customer(forename="Web", surname="Orders", email="")
-        account = account_pb2.Account(customer_sync_enabled=True, epos=epos, default_epos_customer_id=default)
+        account = account_pb2.Account(
+            customer_sync_enabled=True, epos=epos, default_epos_customer_id=default, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL
+        )
         await client.accounts.create_account(ACCOUNT, account)
         token = await client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=ACCOUNT, name="bridge")
         await wp_site.php(CONNECT, user="admin", string=token.connect_string)
         await an_order_and_its_shoppers_points(wp_site, till, client)
-        assert await wp_site.php(SERVICE_API) == 1, "the bridge sends it no newer field"
+        assert await wp_site.php(SERVICE_API) == API_OF_SERVICE[which]
+
+
+class Installed:
+    """The plugin's folder in a shop. An update replaces its files, as WordPress does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._times = itertools.count(1_700_000_000, 10)
+
+    def replace(self, release: Path) -> str:
+        """Returns the release's version."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(release, self.folder)
+        time = next(self._times)  # PHP keeps a compiled file while its time is the same
+        for path in self.folder.rglob("*.php"):
+            os.utime(path, (time, time))
+        found = re.search(r"^const VERSION += '(.+)';$", (release / "tillsync-bridge.php").read_text(encoding="utf-8"), re.MULTILINE)
+        assert found
+        return found[1]
+
+
+SCHEMA = "return array( (int) get_option( 'tillsync_bridge_schema' ), Tillsync\\Bridge\\Schema\\Tables::VERSION );"
+VERSION = "return \\Tillsync\\Bridge\\VERSION;"
+
+
+@pytest.mark.earlier_release
+@pytest.mark.parametrize("which", ["previous release"], indirect=True)
+async def test_an_update_in_place_and_back_keep_connection_answers_and_points(
+    earlier: Path, wp_kind: SiteKind, built_sites: Sites, database: TestDatabase
+) -> None:
+    """The previous release works on the tables and the connection of today's. It finds today's answers after a repeated match, because
+    0.1.0 reads no JSON text."""
+    installed = Installed(earlier.parent / "installed")
+    releases = {"previous": earlier / "tillsync-bridge", "today": BRIDGE}
+    installed.replace(releases["previous"])
+    with built_site(wp_kind, built_sites.database_for(wp_kind), bridge=installed.folder) as site:
+        async with bridged_shop(site, database.dsn) as bridged:
+            secret, answered = await bridged.secret(), list[tuple[str, int, int, int]]()
+            for release in ("previous", "today", "previous"):
+                version = installed.replace(releases[release])
+                page = await site.request("GET", "/wp-admin/plugins.php", session=await site.log_in())
+                assert page.status == 200
+                stored, own = await site.php(SCHEMA)
+                assert stored >= own, release
+                assert (await site.php(VERSION), await bridged.secret()) == (version, secret)
+                for writer, customer, user, order in answered:
+                    if (writer, release) == ("today", "previous"):
+                        await site.php(MATCH_AGAIN, order=order)
+                        await drained_until_answered(site, order, customer)
+                    assert await answer_of(site, order) == ["OUTCOME_MATCHED_EMAIL", str(customer)]
+                    await shown(site, user, "120")
+                answered.append((release, *await an_answered_order(site, bridged.till, f"shopper{len(answered)}")))
+            for _, _, _, order in answered:
+                assert await site.rows(f"SELECT * FROM {{prefix}}tillsync_event WHERE subject = 'order:{order}'")
+            checked = await bridged.service.client.accounts.check_account(ACCOUNT)
+            assert [step.name for step in checked.steps if not step.ok] == []
+            assert site.complaints() == []
 
 
 async def test_both_sides_know_that_the_other_ignores_new_fields(wp_site: Shop, database: TestDatabase) -> None:
