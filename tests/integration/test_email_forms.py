@@ -102,7 +102,7 @@ async def test_held_orders_of_a_guest_are_found_under_both_forms(shop: EngineWor
         assert await held_of_guest(lane, NOW, except_entry=None) == sorted(entries)
 
 
-async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorld) -> None:
+async def test_person_is_exported_and_erased_under_both_forms(shop: EngineWorld) -> None:
     live, done = facts_of(1, email=EMAIL), facts_of(2, email=EMAIL)
     await put_order(shop, done)
     await complete_all(shop, MATCHED)
