@@ -30,18 +30,30 @@ from wordpress.test_points_shown import ask
 pytestmark = pytest.mark.shops("mariadb")
 
 CONNECT = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\Connector::class )->connect( $string );"
-DRAIN = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run( null, true );"
-ANSWER = """
-    $answers = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Answers::class );
-    $answer  = $answers->of( wc_get_order( $order ) )?->to_stored();
-    return null === $answer ? null : array( $answer['outcome'], $answer['epos_customer_id'] );
+DRAIN = """
+    global $wpdb;
+    $wpdb->query( "UPDATE {$wpdb->prefix}tillsync_outbox SET due_at = due_at - 3600" );
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run( null, true );
 """
+ANSWERS = """
+    $answers = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Answers::class );
+    return array_map( static function ( $order ) use ( $answers ) {
+        $answer = $answers->of( wc_get_order( $order ) )?->to_stored();
+        return null === $answer ? null : array( $answer['outcome'], $answer['epos_customer_id'] );
+    }, $orders );
+"""
+"""The outcome and the till customer that the installed release finds at each order."""
 MATCH_AGAIN = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Outbox::class )->request_match( $order, false );"
 SERVICE_API = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Service\\ServiceApi::class )->version();"
 EARLIER = {"first wire": COMMIT, "previous release": newest_release()}
 """The commits that run beside today's, by their id in the tests."""
-API_OF_SERVICE = {"first wire": 1, "previous release": 2}
-"""What today's plugin knows of each service. It sends no newer field to version 1."""
+
+
+def api_of(earlier: Path) -> int:
+    """The version of the wire that the earlier service declares. The service of the first wire declares none."""
+    sources = [path.read_text(encoding="utf-8") for path in (earlier / "server/tillsync_server/adapters").rglob("*.py")]
+    declared = [int(found[1]) for text in sources if (found := re.search(r"^SERVICE_API\b.*? = (\d+)\b", text, re.MULTILINE))]
+    return declared[0] if declared else 1
 
 
 @pytest.fixture(params=list(EARLIER))
@@ -86,17 +98,13 @@ async def an_answered_order(site: Shop, till: SandboxTill, name: str, type_id: i
 
 async def drained_until_answered(site: Shop, order: int, epos_id: int) -> None:
     async def answered() -> bool:
-        await site.php('global $wpdb; $wpdb->query( "UPDATE {$wpdb->prefix}tillsync_outbox SET due_at = due_at - 3600" );')
-        await site.php(DRAIN)
-        return bool(await answer_of(site, order) == ["OUTCOME_MATCHED_EMAIL", str(epos_id)])
+        return bool(await site.php(DRAIN + ANSWERS, orders=[order]) == [matched(epos_id)])
 
     await site.until(answered)
 
 
-async def answer_of(site: Shop, order: int) -> list[str] | None:
-    """The outcome and the till customer that the installed release finds at the order."""
-    found: list[str] | None = await site.php(ANSWER, order=order)
-    return found
+def matched(epos_id: int) -> list[str]:
+    return ["OUTCOME_MATCHED_EMAIL", str(epos_id)]
 
 
 async def an_order_and_its_shoppers_points(site: Shop, till: SandboxTill, client: TillsyncClient) -> None:
@@ -135,7 +143,7 @@ async def earlier_service(earlier: Path, dsn: str) -> AsyncIterator[tuple[Tillsy
 
 
 @pytest.mark.earlier_release
-async def test_todays_bridge_works_with_an_earlier_service(which: str, earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
+async def test_todays_bridge_works_with_an_earlier_service(earlier: Path, wp_site: Shop, database: TestDatabase) -> None:
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(SandboxTill())
         client, _ = await stack.enter_async_context(earlier_service(earlier, database.dsn))
@@ -148,7 +156,7 @@ async def test_todays_bridge_works_with_an_earlier_service(which: str, earlier: 
         token = await client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=ACCOUNT, name="bridge")
         await wp_site.php(CONNECT, user="admin", string=token.connect_string)
         await an_order_and_its_shoppers_points(wp_site, till, client)
-        assert await wp_site.php(SERVICE_API) == API_OF_SERVICE[which]
+        assert await wp_site.php(SERVICE_API) == api_of(earlier)
 
 
 class Installed:
@@ -170,8 +178,11 @@ class Installed:
         return found[1]
 
 
-SCHEMA = "return array( (int) get_option( 'tillsync_bridge_schema' ), Tillsync\\Bridge\\Schema\\Tables::VERSION );"
-VERSION = "return \\Tillsync\\Bridge\\VERSION;"
+INSTALLED = """
+    $connection = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )->current();
+    $is_current = (int) get_option( 'tillsync_bridge_schema' ) >= Tillsync\\Bridge\\Schema\\Tables::VERSION;
+    return array( Tillsync\\Bridge\\VERSION, $connection->bridge_secret, $is_current );
+"""
 
 
 @pytest.mark.earlier_release
@@ -186,23 +197,23 @@ async def test_an_update_in_place_and_back_keep_connection_answers_and_points(
     installed.replace(releases["previous"])
     with built_site(wp_kind, built_sites.database_for(wp_kind), bridge=installed.folder) as site:
         async with bridged_shop(site, database.dsn) as bridged:
-            secret, answered = await bridged.secret(), list[tuple[str, int, int, int]]()
+            secret, session = await bridged.secret(), await site.log_in()
+            answered, first_user = dict[int, tuple[str, int]](), 0
             for release in ("previous", "today", "previous"):
                 version = installed.replace(releases[release])
-                page = await site.request("GET", "/wp-admin/plugins.php", session=await site.log_in())
-                assert page.status == 200
-                stored, own = await site.php(SCHEMA)
-                assert stored >= own, release
-                assert (await site.php(VERSION), await bridged.secret()) == (version, secret)
-                for writer, customer, user, order in answered:
+                assert (await site.request("GET", "/wp-admin/plugins.php", session=session)).status == 200
+                assert await site.php(INSTALLED) == [version, secret, True]
+                for order, (writer, customer) in answered.items():
                     if (writer, release) == ("today", "previous"):
                         await site.php(MATCH_AGAIN, order=order)
                         await drained_until_answered(site, order, customer)
-                    assert await answer_of(site, order) == ["OUTCOME_MATCHED_EMAIL", str(customer)]
-                    await shown(site, user, "120")
-                answered.append((release, *await an_answered_order(site, bridged.till, f"shopper{len(answered)}")))
-            for _, _, _, order in answered:
-                assert await site.rows(f"SELECT * FROM {{prefix}}tillsync_event WHERE subject = 'order:{order}'")
+                assert await site.php(ANSWERS, orders=list(answered)) == [matched(customer) for _, customer in answered.values()]
+                customer, user, order = await an_answered_order(site, bridged.till, f"shopper{len(answered)}")
+                answered[order] = release, customer
+                first_user = first_user or user
+                await shown(site, first_user, "120")
+            events = await site.rows("SELECT subject FROM {prefix}tillsync_event")
+            assert {row["subject"] for row in events} >= {f"order:{order}" for order in answered}
             checked = await bridged.service.client.accounts.check_account(ACCOUNT)
             assert [step.name for step in checked.steps if not step.ok] == []
             assert site.complaints() == []
