@@ -1,7 +1,7 @@
-"""Queue and links against a plain model: two owners, random interleavings, real PostgreSQL (Hypothesis state machine).
+"""Compares queue and links on PostgreSQL with a plain model, for two owners in random order (Hypothesis state machine).
 
-What a run decides is fixed when its entry is claimed, on the settings and links of that moment, as a flow does. Whatever is stored as an
-entry's end must still be right by the settings and links of the moment it is stored (invariant 6).
+A run decides by the settings and links at its claim, as a flow does. A stored decision must be right by the settings and links at the
+time of storing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ModelEntry:
     due: bool = True
     held: bool = False
 
-    def run_again(self) -> None:
+    def requeue(self) -> None:
         self.revision, self.attempts, self.due, self.held = self.revision + 1, 0, True, False
 
 
@@ -94,7 +94,7 @@ def order_facts(order_id: int) -> OrderFacts:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """The model: per subject at most one live entry; finished counts; settings and links; who holds which lane under which token."""
+    """The model holds at most one live entry for each subject, counts of finished entries, settings, links, and the lease of each lane."""
 
     cluster: Cluster
 
@@ -108,39 +108,39 @@ class QueueMachine(RuleBasedStateMachine):
         self.finished: dict[Key, int] = {}
         self.accepted: set[Key] = set()
         self.accounts = {account: ModelAccount() for account in ACCOUNTS}
-        self.holder: dict[str, LaneLease] = {}
+        self.leases: dict[str, LaneLease] = {}
         self.known_leases: dict[tuple[str, str], LaneLease] = {}
         self.claims: dict[tuple[str, str], tuple[LaneLease, list[Claim]]] = {}
 
     @initialize()
-    def open(self) -> None:
-        async def opened() -> EngineWorld:
+    def set_up(self) -> None:
+        async def create_world() -> EngineWorld:
             database = await self.stack.enter_async_context(self.cluster.database())
             world = await self.stack.enter_async_context(engine_world(database.dsn))
             await world.add_accounts(*ACCOUNTS)
             return world
 
-        self.world = self.runner.run(opened())
+        self.world = self.runner.run(create_world())
         self.writer = PostgresLinkWriter(self.world.database, self.world.notifications)
 
     def teardown(self) -> None:
         self.runner.run(self.stack.aclose())
         self.runner.close()
 
-    # the model's own rules
+    # the model
 
-    def hinted(self, key: Key) -> bool:
-        """A hint for this subject was committed: a new entry, or one more revision of the live one. Returns whether it was live."""
+    def record_hint(self, key: Key) -> bool:
+        """Records a committed hint as a new entry or as a revision of the live entry. Returns whether an entry was live."""
         entry = self.live.get(key)
         if entry is None:
             self.live[key] = ModelEntry()
         else:
-            entry.run_again()
+            entry.requeue()
         self.accepted.add(key)
         return entry is not None
 
     def decide(self, key: Key) -> Verdict:
-        """What is right for this subject by the present settings and links."""
+        """The right verdict for this subject by the current settings and links."""
         account, kind, subject = key
         model = self.accounts[account]
         if kind == ORDER:
@@ -160,20 +160,20 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(ACCOUNTS), subject=CUSTOMERS, priority=st.sampled_from(Priority))
     def enqueue(self, account: str, subject: int, priority: Priority) -> None:
-        """A hint, or a retry: of a live entry it is one more revision with fresh attempts, of a finished one a new entry."""
+        """A hint. A live entry gets a new revision and fresh attempts. A finished subject gets a new entry."""
         result = self.runner.run(self.world.hint(account, subject, priority=priority))
-        assert result.coalesced == self.hinted((account, CUSTOMER, subject))
+        assert result.coalesced == self.record_hint((account, CUSTOMER, subject))
 
     @rule(account=st.sampled_from(ACCOUNTS), order_id=ORDERS, rerun=st.booleans())
     def match_order(self, account: str, order_id: int, rerun: bool) -> None:
-        [taken] = self.runner.run(
+        [enqueued] = self.runner.run(
             self.world.orders.enqueue([NewOrder(account_id=AccountId(account), facts=order_facts(order_id), rerun=rerun)])
         )
-        assert isinstance(taken, OrderEnqueued)
+        assert isinstance(enqueued, OrderEnqueued)
         key = (account, ORDER, order_id)
-        assert taken.queued == (rerun or key not in self.accepted), "the same facts asked again just join"
-        if taken.queued:
-            self.hinted(key)
+        assert enqueued.queued == (rerun or key not in self.accepted), "a call with unchanged facts enqueues nothing"
+        if enqueued.queued:
+            self.record_hint(key)
 
     @rule(owner=st.sampled_from(OWNERS))
     def lease(self, owner: str) -> None:
@@ -181,7 +181,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from(OWNERS))
     def work(self, owner: str) -> None:
-        """One undisturbed turn: lease what is ready, run it as it should be, give it back."""
+        """One undisturbed turn: leases the ready lanes, completes their entries as decided, and releases the lanes."""
         for lease in self.lease_for(owner):
             key = (owner, lease.account_id)
             self.claim_for(key)
@@ -189,29 +189,29 @@ class QueueMachine(RuleBasedStateMachine):
             self.release_for(key)
 
     def lease_for(self, owner: str) -> list[LaneLease]:
-        ready = {key[0] for key, entry in self.live.items() if entry.due} - set(self.holder)
+        ready = {key[0] for key, entry in self.live.items() if entry.due} - set(self.leases)
         leases = self.runner.run(self.world.lanes.lease(owner, limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
         assert {lease.account_id for lease in leases} == ready
         for lease in leases:
-            self.holder[lease.account_id] = lease
+            self.leases[lease.account_id] = lease
             self.known_leases[owner, lease.account_id] = lease
         return leases
 
-    @precondition(lambda self: self.holder)
+    @precondition(lambda self: self.leases)
     @rule(data=st.data())
     def lapse(self, data: st.DataObject) -> None:
-        """The holder vanishes; the lane is anybody's again, and what the holder knows is stale from the next lease on."""
-        account = data.draw(st.sampled_from(sorted(self.holder)))
+        """A lease expires, and an owner takes the lane over. The earlier lease is stale from then on."""
+        account = data.draw(st.sampled_from(sorted(self.leases)))
         sql = "UPDATE lane SET lease_expires_at = now() - interval '1 second' WHERE account_id = $1 RETURNING 1"
         self.runner.run(self.world.fetch(sql, account))
-        taker = data.draw(st.sampled_from(OWNERS))
-        leases = self.runner.run(self.world.lanes.lease(taker, limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
+        new_owner = data.draw(st.sampled_from(OWNERS))
+        leases = self.runner.run(self.world.lanes.lease(new_owner, limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
         for lease in leases:
             if lease.account_id == account:
-                assert lease.token > self.holder[account].token
+                assert lease.token > self.leases[account].token
                 assert lease.lapses >= 1
-            self.holder[lease.account_id] = lease
-            self.known_leases[taker, lease.account_id] = lease
+            self.leases[lease.account_id] = lease
+            self.known_leases[new_owner, lease.account_id] = lease
         assert account in {lease.account_id for lease in leases}
 
     @precondition(lambda self: self.known_leases)
@@ -223,7 +223,7 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self.known_leases[key]
         [claimed] = entries_of(self.runner.run(self.world.lanes.claim([ClaimRequest(lease, claim_limits(20))])))
         due = {entry_key for entry_key, entry in self.live.items() if entry_key[0] == lease.account_id and entry.due}
-        assert {_key(entry) for entry in claimed} == (due if self.holder.get(lease.account_id) == lease else set()), "the fence"
+        assert {_key(entry) for entry in claimed} == (due if self.leases.get(lease.account_id) == lease else set()), "the fence of claims"
         self.claims[key] = (lease, [Claim(entry, self.decide(_key(entry))) for entry in claimed])
 
     @precondition(lambda self: self.claims)
@@ -231,8 +231,8 @@ class QueueMachine(RuleBasedStateMachine):
     def complete(self, data: st.DataObject, ending: str) -> None:
         self.complete_for(data.draw(st.sampled_from(sorted(self.claims))), ending)
 
-    def complete_for(self, holder_key: tuple[str, str], ending: str) -> None:
-        lease, claimed = self.claims.pop(holder_key)
+    def complete_for(self, owner_key: tuple[str, str], ending: str) -> None:
+        lease, claimed = self.claims.pop(owner_key)
         if not claimed:
             return
         verdicts = {"retry": RETRY, "fail": FAILED}
@@ -248,13 +248,13 @@ class QueueMachine(RuleBasedStateMachine):
         written = self.runner.run(self.world.lanes.complete(completions))
         for (entry, decision), completion, was_written in zip(claimed, completions, written, strict=True):
             key = _key(entry)
-            ours = self.holder.get(key[0]) == lease and self.accounts[key[0]].config_version == entry.config_version
-            assert bool(was_written) == ours, "the fence"
+            is_accepted = self.leases.get(key[0]) == lease and self.accounts[key[0]].config_version == entry.config_version
+            assert bool(was_written) == is_accepted, "the fence of completions"
             model = self.live.get(key)
-            if not ours or model is None or model.revision != entry.entry_revision:
-                continue  # dropped; or a hint came meanwhile: it stays PENDING and due
+            if not is_accepted or model is None or model.revision != entry.entry_revision:
+                continue  # The completion was dropped, or a hint raised the revision. The entry stays PENDING and due.
             if ending == "as decided":
-                assert decision == self.decide(key), "what is stored rests on settings or links that changed meanwhile"
+                assert decision == self.decide(key), "the stored decision rests on outdated settings or links"
             if completion.decision.state is EntryState.PENDING:
                 model.attempts, model.due = model.attempts + 1, False
             elif completion.decision.state is EntryState.HELD:
@@ -268,7 +268,7 @@ class QueueMachine(RuleBasedStateMachine):
     def renew(self, data: st.DataObject) -> None:
         lease = self.known_leases[data.draw(st.sampled_from(sorted(self.known_leases)))]
         [renewed] = self.runner.run(self.world.lanes.renew([lease], lease_seconds=600))
-        assert renewed == (self.holder.get(lease.account_id) == lease)
+        assert renewed == (self.leases.get(lease.account_id) == lease)
 
     @precondition(lambda self: self.known_leases)
     @rule(data=st.data())
@@ -279,38 +279,40 @@ class QueueMachine(RuleBasedStateMachine):
         lease = self.known_leases.pop(key)
         self.claims.pop(key, None)
         self.runner.run(self.world.lanes.release([lease], clean=[True]))
-        if self.holder.get(lease.account_id) == lease:
-            del self.holder[lease.account_id]
+        if self.leases.get(lease.account_id) == lease:
+            del self.leases[lease.account_id]
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def switch_sync(self, account: str) -> None:
-        """Disable or enable, as UpdateAccount does it: under the lane's lock, with a new config_version."""
+        """Switches customer sync as UpdateAccount does, under the lane's lock and with a new config_version."""
         model = self.accounts[account]
         model.enabled, model.config_version = not model.enabled, model.config_version + 1
 
-        async def switched() -> None:
+        async def update_account() -> None:
             async with self.world.database.acquire() as connection, connection.transaction():
                 await connection.execute("SELECT 1 FROM lane WHERE account_id = $1 FOR NO KEY UPDATE", account)
                 await connection.execute("UPDATE account SET customer_sync_enabled = $2 WHERE account_id = $1", account, model.enabled)
                 await connection.execute("UPDATE lane SET config_version = config_version + 1 WHERE account_id = $1", account)
 
-        self.runner.run(switched())
+        self.runner.run(update_account())
 
     @rule(account=st.sampled_from(ACCOUNTS), customer=CUSTOMERS, shop_customer=SHOP_CUSTOMERS)
     def link(self, account: str, customer: int, shop_customer: int) -> None:
         model = self.accounts[account]
-        has = model.links.get(customer)
-        taken = has not in (None, shop_customer) or (has is None and shop_customer in model.links.values())
+        linked_shop_customer = model.links.get(customer)
+        is_refused = linked_shop_customer not in (None, shop_customer) or (
+            linked_shop_customer is None and shop_customer in model.links.values()
+        )
         try:
             made: LinkedByHand | None = self.runner.run(
                 self.writer.create(AccountId(account), EposCustomerId(customer), WooCustomerId(shop_customer))
             )
         except AlreadyExists:
             made = None
-        assert (made is None) == taken, "one to one in both directions"
+        assert (made is None) == is_refused, "links are one to one in both directions"
         if made is None:
             return
-        if has is None:
+        if linked_shop_customer is None:
             model.links[customer] = shop_customer
             model.config_version += 1
             model.removals.pop(shop_customer, None)
@@ -320,8 +322,8 @@ class QueueMachine(RuleBasedStateMachine):
         held = [order for order in self.orders_of(account, shop_customer) if order.held]
         assert made.requeued_order_entries == len(held)
         for order in held:
-            order.run_again()
-        self.hinted((account, CUSTOMER, customer))
+            order.requeue()
+        self.record_hint((account, CUSTOMER, customer))
 
     @rule(account=st.sampled_from(ACCOUNTS), customer=CUSTOMERS)
     def unlink(self, account: str, customer: int) -> None:
@@ -338,10 +340,10 @@ class QueueMachine(RuleBasedStateMachine):
         model.removals[shop_customer] = customer
         for order in self.orders_of(account, shop_customer):
             order.revision += order.due
-        self.hinted((account, CUSTOMER, customer))
+        self.record_hint((account, CUSTOMER, customer))
 
     @invariant()
-    def the_database_is_as_the_model_says(self) -> None:
+    def database_equals_the_model(self) -> None:
         if hasattr(self, "world"):
             self.runner.run(self.compare())
 
@@ -356,10 +358,10 @@ class QueueMachine(RuleBasedStateMachine):
             assert stored == self.live
             rows = await connection.fetch("SELECT account_id, kind, subject_id, count(*) FROM entry_history GROUP BY 1, 2, 3")
             assert {(row["account_id"], row["kind"], row["subject_id"]): row["count"] for row in rows} == self.finished
-            assert self.accepted == set(self.live) | set(self.finished), "nothing accepted is lost"
+            assert self.accepted == set(self.live) | set(self.finished), "every accepted subject is live or finished"
             rows = await connection.fetch("SELECT account_id, lease_token, lease_owner, config_version FROM lane")
             assert {row["account_id"]: (row["lease_owner"], row["lease_token"]) for row in rows if row["lease_owner"] is not None} == {
-                account: (lease.owner, lease.token) for account, lease in self.holder.items()
+                account: (lease.owner, lease.token) for account, lease in self.leases.items()
             }
             assert {row["account_id"]: row["config_version"] for row in rows} == {
                 account: model.config_version for account, model in self.accounts.items()
@@ -376,7 +378,7 @@ class QueueMachine(RuleBasedStateMachine):
             rows = await connection.fetch("SELECT account_id, order_id, state FROM order_match WHERE state IN (1, 4)")
             assert {(row["account_id"], ORDER, row["order_id"]): row["state"] == 4 for row in rows} == {
                 key: entry.held for key, entry in self.live.items() if key[1] == ORDER
-            }, "the answer of an order stands as its entry does"
+            }, "the answer of an order has the state of its entry"
         assert await self.world.lanes.repair_lost_wakeups() == 0
 
 
@@ -388,7 +390,7 @@ def _grouped(rows: list[Any]) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in rows}
 
 
-@pytest.mark.timeout(rounds(400, 3600))  # a failure is shrunk for minutes
+@pytest.mark.timeout(rounds(400, 3600))  # Hypothesis shrinks a failure for minutes.
 def test_queue_and_links_behave_as_their_model(cluster: Cluster) -> None:
     QueueMachine.cluster = cluster
     run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""The way in: durable, coalesced, never a lost wake-up (invariants 1, 2, 5, 7)."""
+"""Enqueueing of hints on PostgreSQL: an accepted hint is committed, coalesces with a live entry, and always wakes its lane."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def hint(account: str, subject: int, priority: Priority = Priority.LIVE, *, forc
 
 
 @pytest.mark.catches("accepted-hints-are-committed")
-async def test_an_accepted_hint_is_committed_when_it_is_answered(world: EngineWorld, database: object) -> None:
+async def test_accepted_hint_is_committed_before_its_answer(world: EngineWorld, database: object) -> None:
     await world.add_accounts("shop-a")
     result = await Enqueuer(world.hints).enqueue(hint("shop-a", 7))
-    other = await asyncpg.connect(world.database.dsn)
+    other_session = await asyncpg.connect(world.database.dsn)
     try:
-        row = await other.fetchrow("SELECT * FROM tillsync.entry WHERE entry_id = $1", result.entry_id)
+        row = await other_session.fetchrow("SELECT * FROM tillsync.entry WHERE entry_id = $1", result.entry_id)
     finally:
-        await other.close()
+        await other_session.close()
     assert row is not None
     assert (row["account_id"], row["subject_id"], row["state"], row["priority"]) == ("shop-a", 7, 1, 1)
 
 
-async def test_hints_of_one_subject_coalesce_into_its_live_entry(world: EngineWorld) -> None:
+async def test_hints_of_one_subject_coalesce_with_its_live_entry(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     first = await world.hint("shop-a", 7, priority=Priority.BULK)
     await world.fetch("UPDATE entry SET due_at = now() + interval '1 hour', attempt_count = 3 RETURNING 1")
@@ -48,7 +48,7 @@ async def test_hints_of_one_subject_coalesce_into_its_live_entry(world: EngineWo
     assert row["due_at"] <= row["update_time"]
 
 
-async def test_a_hint_never_runs_an_entry_before_its_retry_after(world: EngineWorld) -> None:
+async def test_hint_makes_no_entry_due_before_its_retry_after(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 7)
     await world.fetch("UPDATE entry SET due_at = now() + interval '1 hour', not_before = now() + interval '50 minutes' RETURNING 1")
@@ -58,7 +58,7 @@ async def test_a_hint_never_runs_an_entry_before_its_retry_after(world: EngineWo
     assert row["due_at"] == row["not_before"]
 
 
-async def test_the_same_subject_twice_in_one_batch_is_one_entry(world: EngineWorld) -> None:
+async def test_hints_of_one_subject_in_one_batch_become_one_entry(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     results = await world.hints.enqueue(
         [hint("shop-a", 7, Priority.BULK), hint("shop-b", 7), hint("shop-a", 7, force=True), hint("shop-a", 7)]
@@ -71,30 +71,30 @@ async def test_the_same_subject_twice_in_one_batch_is_one_entry(world: EngineWor
     assert (row["coalesced_count"], row["force"], row["priority"]) == (2, True, 1)
 
 
-async def test_an_unknown_account_fails_alone(world: EngineWorld) -> None:
+async def test_unknown_account_fails_only_its_own_hint(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    good, bad = await world.hints.enqueue([hint("shop-a", 1), hint("nobody", 1)])
-    assert isinstance(good, EnqueueResult)
-    assert isinstance(bad, NotFound)
-    assert "nobody" in bad.message
+    stored, refused = await world.hints.enqueue([hint("shop-a", 1), hint("unknown", 1)])
+    assert isinstance(stored, EnqueueResult)
+    assert isinstance(refused, NotFound)
+    assert "unknown" in refused.message
 
 
 @pytest.mark.catches("locked-lanes-delay-no-other-account")
-async def test_a_locked_lane_delays_no_other_account(world: EngineWorld) -> None:
+async def test_locked_lane_delays_no_other_account(world: EngineWorld) -> None:
     await world.add_accounts("busy", "free")
-    holder = await asyncpg.connect(world.database.dsn)
+    locking_session = await asyncpg.connect(world.database.dsn)
     try:
-        async with holder.transaction():
-            await holder.execute("SELECT 1 FROM tillsync.lane WHERE account_id = 'busy' FOR UPDATE")
+        async with locking_session.transaction():
+            await locking_session.execute("SELECT 1 FROM tillsync.lane WHERE account_id = 'busy' FOR UPDATE")
             busy, free = await world.hints.enqueue([hint("busy", 1), hint("free", 1)])
     finally:
-        await holder.close()
+        await locking_session.close()
     assert isinstance(busy, Unavailable)
     assert isinstance(free, EnqueueResult)
     assert await world.live("busy", 1) is None
 
 
-async def test_concurrent_callers_share_flushes_and_get_their_own_results(world: EngineWorld) -> None:
+async def test_each_concurrent_caller_gets_its_own_result(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     enqueuer = Enqueuer(world.hints)
     results = await asyncio.gather(*(enqueuer.enqueue(hint("shop-a", subject)) for subject in range(1, 301)))
@@ -104,46 +104,46 @@ async def test_concurrent_callers_share_flushes_and_get_their_own_results(world:
 
 
 @pytest.mark.catches("wake-ups-use-the-locked-lane")
-async def test_a_wake_up_racing_with_a_release_is_not_lost(world: EngineWorld, patient: EngineWorld) -> None:
-    """Trap 1: enqueueing waits for the lane lock of a release and must decide on the value the lock returns."""
+async def test_wake_up_that_races_with_a_release_is_kept(world: EngineWorld, patient: EngineWorld) -> None:
+    """The enqueueing statement waits for the lane lock of a release. It must decide by the row that the lock returns."""
     await world.add_accounts("shop-a")
     for round_number in range(1, 6):
         await world.hint("shop-a", round_number)
         [lease] = (await world.lanes.lease("owner", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
         await world.fetch("DELETE FROM entry RETURNING 1")
-        holder = await asyncpg.connect(world.database.dsn, server_settings={"search_path": "tillsync"})
-        async with holder.transaction():
-            # a release in slow motion: it has locked the lane and found nothing due
-            await holder.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
+        locking_session = await asyncpg.connect(world.database.dsn, server_settings={"search_path": "tillsync"})
+        async with locking_session.transaction():
+            # These statements are those of a slow release, which has locked the lane and found no due entry.
+            await locking_session.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
             enqueued = asyncio.create_task(patient.hint("shop-a", 1000 + round_number))
             await world.until_lock_wait()
-            await holder.execute(
+            await locking_session.execute(
                 "UPDATE lane SET lease_owner = NULL, lease_expires_at = NULL, next_run_at = 'infinity', next_live_at = 'infinity'"
             )
-        await holder.close()
+        await locking_session.close()
         await enqueued
         [lane] = await world.fetch("SELECT next_run_at <= now() AS ready FROM lane")
-        assert lane["ready"], f"round {round_number}: the entry sleeps for good (lease {lease.token})"
+        assert lane["ready"], f"round {round_number}: the lane of the new entry stays asleep (lease {lease.token})"
         await world.fetch("DELETE FROM entry RETURNING 1")
         await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
 
 
-async def test_enqueues_racing_workers_lose_nothing(world: EngineWorld) -> None:
-    """2,000 hints over 20 accounts against two workers: all run, and the sweep that repairs lost wake-ups finds none."""
+async def test_hints_that_race_with_workers_are_all_run(world: EngineWorld) -> None:
+    """Two workers run 2,000 hints of 20 accounts. The sweep for lost wake-ups finds none."""
     accounts = [f"shop-{number}" for number in range(20)]
     await world.add_accounts(*accounts)
     handler = RecordingHandler()
     enqueuer = Enqueuer(world.hints)
-    async with world.running(handler) as one, world.running(handler) as two:
+    async with world.running(handler) as first, world.running(handler) as second:
         await asyncio.gather(*(enqueuer.enqueue(hint(accounts[number % 20], number + 1)) for number in range(2000)))
         await world.until_idle()
         assert await world.lanes.repair_lost_wakeups() == 0
-        assert one.counters.lost_wakeups == two.counters.lost_wakeups == 0
+        assert first.counters.lost_wakeups == second.counters.lost_wakeups == 0
     assert not await world.fetch("SELECT 1 FROM entry LIMIT 1")
     assert {entry.subject_id for entry in handler.runs} == set(range(1, 2001))
 
 
-async def test_one_bad_item_fails_alone_in_a_flush() -> None:
+async def test_bad_item_fails_alone_in_a_flush() -> None:
     async def flush(items: object) -> list[int | Exception]:
         assert isinstance(items, list)
         if 13 in items:

@@ -1,4 +1,4 @@
-"""Slots and leases at awkward moments: none is overrun, and no lane waits for a lease that nobody needs."""
+"""Slots and leases of a worker under concurrency. Limits hold, and a free slot starts the next lane at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOP = AccountId("shop-a")
 
 
 @pytest.mark.catches("bulk-work-takes-no-reserved-slot")
-async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world: EngineWorld) -> None:
+async def test_bulk_work_takes_no_slot_reserved_for_live_work(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b", "shop-c")
     handler = RecordingHandler()
     gate = handler.gate(7)
@@ -42,50 +42,46 @@ async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world
 
 
 @pytest.mark.catches("bulk-lanes-wait-for-the-database")
-async def test_bulk_lanes_wait_for_a_database_that_is_behind_and_live_ones_do_not(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_bulk_lanes_wait_for_a_slow_database_and_live_lanes_do_not(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     complete, may_store = world.lanes.complete, asyncio.Event()
 
-    async def waits(completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
+    async def delayed_complete(completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         await may_store.wait()
         return await complete(completions)
 
-    monkeypatch.setattr(world.lanes, "complete", waits)
+    monkeypatch.setattr(world.lanes, "complete", delayed_complete)
     monkeypatch.setattr(lane_statements, "_WAITING_COMPLETIONS", 4)
     await world.add_accounts("shop-a", "shop-b", "shop-c")
     handler = RecordingHandler()
 
-    async def runs(subject: int) -> None:
+    async def run_bulk(subject: int) -> None:
         await world.hint("shop-b", subject, priority=Priority.BULK)
         await handler.wait_for(lambda: handler.count(subject) == 1)
 
     async with world.running(handler, PATIENT) as worker:
-        for subject in range(11, 17):  # the first is being stored, five wait
-            await runs(subject)
+        for subject in range(11, 17):  # the statement of the first completion is running, and five completions wait
+            await run_bulk(subject)
         await world.hint("shop-c", 7, priority=Priority.BULK)
         await until(lambda: worker.slots.lanes_wait or handler.count(7) > 0, world.work)
         await world.hint("shop-a", 2)
         await handler.wait_for(lambda: handler.count(2) == 1)
-        before = handler.count(7)
+        bulk_runs = handler.count(7)
         may_store.set()
         await handler.wait_for(lambda: handler.count(7) == 1)
-    assert before == 0
+    assert bulk_runs == 0
 
 
 @pytest.mark.catches("free-probe-slots-are-told")
-async def test_a_lane_that_waits_for_a_probe_slot_is_leased_as_soon_as_one_is_free(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lease, found_none = world.lanes.lease, asyncio.Event()
+async def test_free_probe_slot_starts_the_waiting_lane(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, probe_slots_taken = world.lanes.lease, asyncio.Event()
 
-    async def asks(owner: str, *, probe_limit: int, **how: Any) -> LeaseResult:
+    async def observed_lease(owner: str, *, probe_limit: int, **how: Any) -> LeaseResult:
         leased = await lease(owner, probe_limit=probe_limit, **how)
         if probe_limit == 0:
-            found_none.set()
+            probe_slots_taken.set()
         return leased
 
-    monkeypatch.setattr(world.lanes, "lease", asks)
+    monkeypatch.setattr(world.lanes, "lease", observed_lease)
     await world.add_accounts("shop-a", "shop-b")
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
     handler = RecordingHandler(decide=lambda entry: Verdict.paused(Outcome.WOO_NOT_UPDATED, problem))
@@ -94,22 +90,20 @@ async def test_a_lane_that_waits_for_a_probe_slot_is_leased_as_soon_as_one_is_fr
         await world.open_problem(account, Side.SHOP, probe_in=timedelta(0))
         await world.hint(account, subject)
     async with world.running(handler, replace(PATIENT, probe_slots=1)):
-        await within(found_none.wait())
+        await within(probe_slots_taken.wait())
         gates[handler.runs[0].subject_id - 1].set()
         await handler.wait_for(lambda: len({entry.subject_id for entry in handler.runs}) == 2)
         for gate in gates:
             gate.set()
 
 
-async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon_as_it_is_free(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who had it locked tells nobody: the lane was awake already."""
+async def test_lane_that_was_locked_during_the_lease_is_leased_after_the_lock(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The locking transaction sends no notification, because the lane was already awake."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     lease, is_armed, skipped = world.lanes.lease, False, False
 
-    async def beside_another(owner: str, **how: Any) -> LeaseResult:
+    async def lease_beside_a_lock(owner: str, **how: Any) -> LeaseResult:
         nonlocal is_armed, skipped
         if not is_armed:
             return await lease(owner, **how)
@@ -120,7 +114,7 @@ async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon
         skipped = not leased.leases
         return leased
 
-    monkeypatch.setattr(world.lanes, "lease", beside_another)
+    monkeypatch.setattr(world.lanes, "lease", lease_beside_a_lock)
     async with world.running(handler, PATIENT) as worker:
         await world.hint("shop-a", 1)
         await world.until_idle()
@@ -135,9 +129,7 @@ async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon
     assert skipped
 
 
-async def test_a_lane_is_given_back_although_the_database_was_away_for_a_moment(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_lane_is_released_after_a_short_database_outage(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     release, failed = world.lanes.release, asyncio.Event()
@@ -145,7 +137,7 @@ async def test_a_lane_is_given_back_although_the_database_was_away_for_a_moment(
     async def fails_once(leases: Any, **how: Any) -> None:
         if not failed.is_set():
             failed.set()
-            raise OSError("the database is away")
+            raise OSError("the database is unavailable")
         await release(leases, **how)
 
     monkeypatch.setattr(world.lanes, "release", fails_once)
@@ -156,19 +148,19 @@ async def test_a_lane_is_given_back_although_the_database_was_away_for_a_moment(
         await handler.wait_for(lambda: handler.count(2) == 1)
 
 
-async def test_a_stop_gives_back_what_is_leased_at_that_very_moment(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stop_releases_a_lane_whose_lease_is_still_unanswered(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     lease, was_leased = world.lanes.lease, asyncio.Event()
 
-    async def slow(owner: str, **how: Any) -> LeaseResult:
+    async def slow_lease(owner: str, **how: Any) -> LeaseResult:
         leased = await lease(owner, **how)
         if leased.leases:
             was_leased.set()
-            await asyncio.sleep(0.05)  # its answer is on its way while the stop begins; the stop waits for it however long it takes
+            await asyncio.sleep(0.05)  # The stop begins before this answer. It waits for the answer without a limit.
         return leased
 
-    monkeypatch.setattr(world.lanes, "lease", slow)
+    monkeypatch.setattr(world.lanes, "lease", slow_lease)
     async with world.running(handler, PATIENT) as worker:
         await world.hint("shop-a", 1)
         await was_leased.wait()

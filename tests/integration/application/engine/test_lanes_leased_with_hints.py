@@ -1,4 +1,4 @@
-"""A worker of the process that stores a hint or an order leases the sleeping lane in the same commit; a hint starts without another
+"""The commit of a hint or an order also leases the sleeping lane for a worker of the same process. The entry starts without another
 statement."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NE
 
 @asynccontextmanager
 async def offering(world: EngineWorld, handler: RecordingHandler, settings: EngineSettings = PATIENT) -> AsyncIterator[Worker]:
-    """A worker to which the world's hints and orders offer the lanes that they wake."""
+    """A worker. The stores of hints and orders of ``world`` lease the lanes that they wake for it."""
     async with world.running(handler, settings) as worker:
         await until(lambda: worker.offer(1), world.work)
         world.hints = PostgresHintStore(world.database, world.notifications, worker.offer)
@@ -35,8 +35,8 @@ async def offering(world: EngineWorld, handler: RecordingHandler, settings: Engi
         yield worker
 
 
-class Offers:
-    """A worker that only notes the lanes it is given."""
+class OfferRecorder:
+    """Stands in for a worker, and records the lanes that the stores lease for it."""
 
     def __init__(self, world: EngineWorld) -> None:
         self.leased: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
@@ -48,18 +48,18 @@ class Offers:
         return LaneOffer("this-process", 30.0, lambda lease, entries: self.leased.append((lease, entries)), self.unanswered.extend)
 
 
-async def lane(world: EngineWorld) -> tuple[str | None, int]:
+async def lease_holder(world: EngineWorld) -> tuple[str | None, int]:
     [row] = await world.fetch("SELECT lease_owner, lease_token FROM lane")
     return row["lease_owner"], row["lease_token"]
 
 
-async def test_a_hint_starts_with_no_statement_but_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hint_starts_without_a_claim(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
     async with offering(world, handler) as worker:
 
         async def claim(_requests: Sequence[ClaimRequest]) -> None:
-            pytest.fail("the entries came with the lease")
+            pytest.fail("a claim ran, but the lease already brought the entries")
 
         monkeypatch.setattr(world.lanes, "claim", claim)
         for number in range(1, 11):
@@ -73,53 +73,53 @@ async def test_a_hint_starts_with_no_statement_but_its_own(world: EngineWorld, m
     assert tuple(row) == (20, 1)
 
 
-async def test_the_entry_is_as_a_claim_would_bring_it(world: EngineWorld) -> None:
+async def test_leased_entry_equals_the_claimed_entry(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.fetch("UPDATE lane SET config_version = 7, lapses = 1 RETURNING 1")
-    offers = Offers(world)
+    recorder = OfferRecorder(world)
     hint = NewHint(AccountId("shop-a"), EntryKind.CUSTOMER_TYPE, 4001, Priority.LIVE, force=True)
     await world.hints.enqueue([hint, hint])
-    [(lease, [entry])] = offers.leased
-    assert (lease.owner, lease.token) == await lane(world)
+    [(lease, [entry])] = recorder.leased
+    assert (lease.owner, lease.token) == await lease_holder(world)
     assert lease.lapses == 1
     [claimed] = await world.lanes.claim([ClaimRequest(lease, {entry.work_class: 10})])
     assert claimed.entries == [entry]
 
 
 @pytest.mark.catches("hints-lease-no-leased-lane")
-async def test_a_lane_that_another_process_has_is_left_to_it(world: EngineWorld) -> None:
-    """Also where the hint is due before the lane's bound, which it lowers."""
+async def test_hint_does_not_lease_a_lane_of_another_process(world: EngineWorld) -> None:
+    """The hint is due before the due bound of the lane, and lowers it."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    [theirs] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
+    [other_lease] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
     await world.fetch("UPDATE lane SET due_from = now() + interval '1 hour', next_run_at = 'infinity' RETURNING 1")
-    offers = Offers(world)
+    recorder = OfferRecorder(world)
     await world.hint("shop-a", 2)
-    assert offers.leased == []
-    assert await lane(world) == ("other", theirs.token)
+    assert recorder.leased == []
+    assert await lease_holder(world) == ("other", other_lease.token)
 
 
 @pytest.mark.catches("orders-lease-no-leased-lane")
-async def test_an_order_leaves_a_lane_to_the_process_that_has_it(world: EngineWorld) -> None:
-    """Also where the order is due before the lane's bound, which it lowers."""
+async def test_order_does_not_lease_a_lane_of_another_process(world: EngineWorld) -> None:
+    """The order is due before the due bound of the lane, and lowers it."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    [theirs] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
-    later = "next_run_at = 'infinity', next_live_at = 'infinity', due_from = now() + interval '1 hour'"
-    await world.fetch(f"UPDATE lane SET {later} RETURNING 1")
-    offers = Offers(world)
+    [other_lease] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
+    sleeping = "next_run_at = 'infinity', next_live_at = 'infinity', due_from = now() + interval '1 hour'"
+    await world.fetch(f"UPDATE lane SET {sleeping} RETURNING 1")
+    recorder = OfferRecorder(world)
     await take_order(world, "shop-a", order_facts(1042))
-    assert offers.leased == []
-    assert await lane(world) == ("other", theirs.token)
+    assert recorder.leased == []
+    assert await lease_holder(world) == ("other", other_lease.token)
 
 
-async def test_an_order_starts_without_a_lease_of_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_order_starts_without_a_separate_lease(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     async with offering(world, handler) as worker:
 
         async def lease(*_args: object, **_named: object) -> None:
-            pytest.fail("the lane was leased with the order")
+            pytest.fail("a lease statement ran, but the order's commit already leased the lane")
 
         monkeypatch.setattr(world.lanes, "lease", lease)
         for number in range(1, 6):
@@ -129,40 +129,46 @@ async def test_an_order_starts_without_a_lease_of_its_own(world: EngineWorld, mo
         assert worker.counters.leases == 5
 
 
-async def test_an_order_that_is_answered_already_leases_nothing(world: EngineWorld) -> None:
+async def test_repeated_order_leases_no_lane(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await take_order(world, "shop-a", order_facts(1042))
-    offers = Offers(world)
+    recorder = OfferRecorder(world)
     await take_order(world, "shop-a", order_facts(1042))
-    assert offers.leased == []
+    assert recorder.leased == []
 
 
 @pytest.mark.parametrize(
-    ("what", "why"), [("hint", "bulk"), ("hint", "ill"), ("hint", "put off"), ("hint", "ready"), ("order", "ill"), ("order", "ready")]
+    ("work", "obstacle"),
+    [
+        ("hint", "bulk"),
+        ("hint", "paused side"),
+        ("hint", "postponed"),
+        ("hint", "lane awake"),
+        ("order", "paused side"),
+        ("order", "lane awake"),
+    ],
 )
-async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, what: str, why: str) -> None:
+async def test_no_lane_is_leased_for_work_that_must_wait(world: EngineWorld, work: str, obstacle: str) -> None:
     await world.add_accounts("shop-a")
-    if why == "ill":
+    if obstacle == "paused side":
         await world.open_problem("shop-a", Side.SHOP, probe_in=timedelta(hours=1))
-    if why == "put off":
+    if obstacle == "postponed":
         await world.hint("shop-a", 1)
         await world.fetch("UPDATE entry SET due_at = now() + interval '1 hour', not_before = now() + interval '1 hour' RETURNING 1")
         await world.fetch("UPDATE lane SET next_run_at = now() + interval '1 hour', next_live_at = 'infinity' RETURNING 1")
-    if why == "ready":  # whoever waits for a slot for it goes first
+    if obstacle == "lane awake":  # an awake lane waits for its turn
         await world.hint("shop-a", 2)
-    offers = Offers(world)
-    if what == "order":
+    recorder = OfferRecorder(world)
+    if work == "order":
         await take_order(world, "shop-a", order_facts(1042))
     else:
-        await world.hint("shop-a", 1, priority=Priority.BULK if why == "bulk" else Priority.LIVE)
-    assert offers.leased == []
-    assert (await lane(world))[0] is None
+        await world.hint("shop-a", 1, priority=Priority.BULK if obstacle == "bulk" else Priority.LIVE)
+    assert recorder.leased == []
+    assert (await lease_holder(world))[0] is None
 
 
 @pytest.mark.catches("early-wake-ups-are-kept")
-async def test_a_hint_that_is_told_before_the_lease_is_answered_is_not_forgotten(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_notification_before_the_answer_to_the_lease_is_kept(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(1)
@@ -170,21 +176,21 @@ async def test_a_hint_that_is_told_before_the_lease_is_answered_is_not_forgotten
         await until(lambda: worker.offer(1), world.work)
         offer = worker.offer(1)
         assert offer is not None
-        late: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
-        held = replace(offer, leased=lambda lease, entries: late.append((lease, entries)))
-        await PostgresHintStore(world.database, world.notifications, lambda _most: held).enqueue(
+        delayed: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
+        delaying_offer = replace(offer, leased=lambda lease, entries: delayed.append((lease, entries)))
+        await PostgresHintStore(world.database, world.notifications, lambda _most: delaying_offer).enqueue(
             [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)]
         )
-        told = asyncio.Event()
-        world.notifications.on_live_work(lambda _account: told.set())
+        notified = asyncio.Event()
+        world.notifications.on_live_work(lambda _account: notified.set())
         await other.hint("shop-a", 2)
-        await told.wait()
-        offer.leased(*late[0])
+        await notified.wait()
+        offer.leased(*delayed[0])
         await handler.wait_for(lambda: handler.count(2) == 1)
         handler.gate(1).set()
 
 
-async def test_a_lane_that_is_leased_during_the_stop_is_given_back(world: EngineWorld) -> None:
+async def test_stop_releases_a_lane_that_is_leased_meanwhile(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(900)
@@ -204,7 +210,7 @@ async def test_a_lane_that_is_leased_during_the_stop_is_given_back(world: Engine
     assert not await world.fetch("SELECT 1 FROM lane WHERE lease_owner IS NOT NULL")
 
 
-async def test_lanes_are_left_to_others_without_room(world: EngineWorld) -> None:
+async def test_worker_without_a_free_slot_offers_no_lease(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
     handler.gate(1)
@@ -216,7 +222,7 @@ async def test_lanes_are_left_to_others_without_room(world: EngineWorld) -> None
         await handler.wait_for(lambda: handler.count(2) == 1)
 
 
-async def test_a_hint_during_the_run_is_claimed_by_the_same_lease(world: EngineWorld) -> None:
+async def test_hint_during_the_run_is_claimed_under_the_same_lease(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(1)

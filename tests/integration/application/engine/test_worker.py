@@ -1,4 +1,4 @@
-"""The worker and its lanes, driven by a recording handler on a real database."""
+"""The worker and its lanes on PostgreSQL, with a handler that records its runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.2)
 
 
-async def test_entries_of_many_accounts_are_run_once_each(world: EngineWorld) -> None:
+async def test_entries_of_many_accounts_run_once_each(world: EngineWorld) -> None:
     accounts = [f"shop-{number}" for number in range(10)]
     await world.add_accounts(*accounts)
     handler = RecordingHandler()
@@ -35,48 +35,48 @@ async def test_entries_of_many_accounts_are_run_once_each(world: EngineWorld) ->
     assert row["count"] == 1000
 
 
-async def test_an_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked again and again, told or not, the database has no lane for it."""
+async def test_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither polls nor notifications lease a lane without due work."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
-    looks, lease = 0, world.lanes.lease
+    statements, lease = 0, world.lanes.lease
 
-    async def counted(owner: str, **how: Any) -> LeaseResult:
-        nonlocal looks
+    async def counted_lease(owner: str, **how: Any) -> LeaseResult:
+        nonlocal statements
         leased = await lease(owner, **how)
-        looks += 1
+        statements += 1
         return leased
 
-    monkeypatch.setattr(world.lanes, "lease", counted)
+    monkeypatch.setattr(world.lanes, "lease", counted_lease)
     async with world.running(handler, replace(QUICK, poll_floor_seconds=0.01)) as worker:
         await world.hint("shop-a", 1)
         await world.until_idle()
         leases = worker.counters.leases
         for _ in range(20):
-            looks_before = looks
+            statements_before = statements
             world.notifications.lanes_ready()
-            await until(lambda: looks > looks_before, world.work)  # noqa: B023 - the round is over before the next begins
+            await until(lambda: statements > statements_before, world.work)  # noqa: B023 - the wait ends before the next round
         assert worker.counters.leases == leases == 1
 
 
 @pytest.mark.catches("live-work-is-told-to-the-owner")
-async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_live_work_starts_while_bulk_work_runs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(1)
     claims, claim = 0, world.lanes.claim
 
-    async def counted(requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
+    async def counted_claim(requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         nonlocal claims
-        answer = await claim(requests)
+        results = await claim(requests)
         claims += 1
         handler.changed.set()
-        return answer
+        return results
 
-    monkeypatch.setattr(world.lanes, "claim", counted)
+    monkeypatch.setattr(world.lanes, "claim", counted_claim)
     async with world.running(handler, replace(QUICK, poll_floor_seconds=NEVER_SECONDS)):
         await world.hint("shop-a", 1, priority=Priority.BULK)
-        # its look has brought all there was: nothing but a word from outside makes it look again
+        # The claim has read all due entries. Only a notification makes the worker claim again.
         await handler.wait_for(lambda: handler.count(1) == 1 and claims == 1)
         await world.hint("shop-a", 2, priority=Priority.LIVE)
         await handler.wait_for(lambda: handler.count(2) == 1)
@@ -86,7 +86,7 @@ async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkey
 
 
 @pytest.mark.catches("subjects-exclude-only-themselves")
-async def test_a_stuck_subject_delays_no_other_subject(world: EngineWorld) -> None:
+async def test_stuck_subject_delays_no_other_subject(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
     gate = handler.gate(1)
@@ -95,20 +95,20 @@ async def test_a_stuck_subject_delays_no_other_subject(world: EngineWorld) -> No
         await world.hint_many("shop-b", [500])
         await handler.wait_for(lambda: len(handler.runs) == 201)
 
-        async def all_but_one_ended() -> bool:
+        async def others_are_completed() -> bool:
             return len(await world.fetch("SELECT 1 FROM entry")) == 1
 
-        await until(all_but_one_ended, world.work)
+        await until(others_are_completed, world.work)
         gate.set()
         await world.until_idle()
 
 
-async def test_a_handler_that_raises_charges_its_entries_and_stops_nobody(world: EngineWorld) -> None:
+async def test_error_of_a_handler_is_charged_to_its_entry_and_stops_no_other(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
 
     def decide(entry: ClaimedEntry) -> Verdict:
         if entry.subject_id == 13:
-            raise RuntimeError("a fault of ours")
+            raise RuntimeError("a fault of the handler")
         return UPDATED
 
     handler = RecordingHandler(decide)
@@ -123,11 +123,11 @@ async def test_a_handler_that_raises_charges_its_entries_and_stops_nobody(world:
     assert len(await world.finished("shop-b", 1)) == 1
 
 
-async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without_one(world: EngineWorld) -> None:
-    """Two entries in one run: the first ends early and is written; the second is left without a verdict, and is charged all the same."""
+async def test_entry_without_a_verdict_is_charged_after_another_of_its_run_was_completed(world: EngineWorld) -> None:
+    """Two entries share a run. The first is completed during the run. The handler gives the second no verdict."""
     await world.add_accounts("shop-a")
 
-    class EarlyAndNever(FaultVerdicts):
+    class VerdictForTheFirstOnly(FaultVerdicts):
         def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
             self.verdicts = verdicts
             return self
@@ -140,14 +140,14 @@ async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without
             return None
 
     await world.hint_many("shop-a", [1, 2])
-    async with world.running(EarlyAndNever(), QUICK):
+    async with world.running(VerdictForTheFirstOnly(), QUICK):
         await world.until_idle()
-    [left] = await world.fetch("SELECT * FROM entry")
-    assert (left["attempt_count"], left["outcome"]) == (1, int(Outcome.EPOS_FETCH_FAILED))
+    [charged] = await world.fetch("SELECT * FROM entry")
+    assert (charged["attempt_count"], charged["outcome"]) == (1, int(Outcome.EPOS_FETCH_FAILED))
 
 
 @pytest.mark.catches("hints-raise-the-revision")
-async def test_a_hint_during_the_run_makes_it_run_again(world: EngineWorld) -> None:
+async def test_hint_during_the_run_causes_another_run(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(1)
@@ -163,7 +163,7 @@ async def test_a_hint_during_the_run_makes_it_run_again(world: EngineWorld) -> N
 
 
 async def test_failed_attempts_are_bounded(world: EngineWorld) -> None:
-    """Invariant 8: eight charged attempts, then FAILED."""
+    """The entry is FAILED after eight charged attempts."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler(lambda entry: Verdict.retry(Outcome.WOO_NOT_UPDATED, "the shop answered 502"))
     settings = replace(QUICK, retry=RetryPolicy(max_attempts=8, base_seconds=0.0))
@@ -175,7 +175,7 @@ async def test_failed_attempts_are_bounded(world: EngineWorld) -> None:
     assert (row["state"], row["attempt_count"], handler.count(1)) == (5, 8, 8)
 
 
-async def test_an_account_wide_failure_pauses_the_lane_and_charges_nothing(world: EngineWorld) -> None:
+async def test_problem_of_a_side_pauses_the_lane_and_charges_no_attempt(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
 
@@ -194,36 +194,36 @@ async def test_an_account_wide_failure_pauses_the_lane_and_charges_nothing(world
     rows = await world.fetch("SELECT attempt_count, outcome FROM entry WHERE account_id = 'shop-a'")
     assert len(rows) == 50
     assert all(row["attempt_count"] == 0 for row in rows)
-    assert sum(row["outcome"] is not None for row in rows) == 1, "only the entry that met it shows it"
+    assert sum(row["outcome"] is not None for row in rows) == 1, "only the entry that met the problem shows its outcome"
 
 
-async def test_a_paused_lane_comes_back_with_one_entry_and_then_all(world: EngineWorld) -> None:
+async def test_paused_lane_runs_one_probe_at_a_time_and_then_all_entries(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
-    down = True
+    is_down = True
 
     def decide(entry: ClaimedEntry) -> Verdict:
-        return Verdict.paused(Outcome.WOO_NOT_UPDATED, problem) if down else UPDATED
+        return Verdict.paused(Outcome.WOO_NOT_UPDATED, problem) if is_down else UPDATED
 
     handler = RecordingHandler(decide)
     settings = replace(QUICK, poll_floor_seconds=0.02, retry=RetryPolicy(base_seconds=0.01))
     async with world.running(handler, settings):
         await world.hint_many("shop-a", range(1, 51))
         await handler.wait_for(lambda: len(handler.runs) >= 53)
-        tries_while_down = len(handler.runs) - 50
-        assert tries_while_down >= 3
-        down = False
+        probes_while_down = len(handler.runs) - 50
+        assert probes_while_down >= 3
+        is_down = False
 
-        async def all_ended() -> bool:
+        async def all_are_completed() -> bool:
             return not await world.fetch("SELECT 1 FROM entry LIMIT 1")
 
-        await until(all_ended, world.work)
+        await until(all_are_completed, world.work)
         await world.until_idle()
     [state] = await world.fetch("SELECT shop_reason, shop_probe_at FROM account_state")
     assert tuple(state) == (None, None)
 
 
-async def test_a_graceful_stop_gives_the_lanes_back_at_once(world: EngineWorld) -> None:
+async def test_graceful_stop_releases_the_lanes_at_once(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(1)
@@ -238,12 +238,12 @@ async def test_a_graceful_stop_gives_the_lanes_back_at_once(world: EngineWorld) 
         await successor.wait_for(lambda: successor.count(1) == 1)
         await world.until_idle()
     [row] = await world.finished("shop-a", 1)
-    assert row["attempt_count"] == 1, "a shutdown charges nothing"
+    assert row["attempt_count"] == 1, "a stop charges no attempt"
 
 
 @pytest.mark.catches("lapsed-leases-are-taken-over")
-async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
-    """Invariant 4: a worker that vanished loses no entry."""
+async def test_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
+    """A worker that vanished loses no entry."""
     await world.add_accounts("shop-a")
     await world.hint_many("shop-a", range(1, 6))
     await world.lanes.lease("vanished", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=0.3)
@@ -257,8 +257,8 @@ async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
 
 
 @pytest.mark.catches("crashing-entries-are-charged-first")
-async def test_after_two_lapses_one_entry_at_a_time_and_charged_first(world: EngineWorld) -> None:
-    """Invariant 7, the exception: an entry that keeps killing the process."""
+async def test_entries_of_a_lane_with_two_lapses_run_alone_and_are_charged_first(world: EngineWorld) -> None:
+    """One of the entries may have crashed the process. The charge before the run limits its attempts."""
     await world.add_accounts("shop-a")
     await world.hint_many("shop-a", range(1, 6))
     await world.fetch("UPDATE lane SET lapses = 1, lease_owner = 'dead', lease_expires_at = now() RETURNING 1")
@@ -278,7 +278,7 @@ async def test_after_two_lapses_one_entry_at_a_time_and_charged_first(world: Eng
 
 
 @pytest.mark.catches("crashing-entries-are-charged-first")
-async def test_an_entry_that_used_up_its_attempts_by_killing_fails(world: EngineWorld) -> None:
+async def test_crashing_entry_without_attempts_left_fails(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     await world.fetch("UPDATE entry SET attempt_count = 8 RETURNING 1")
@@ -292,7 +292,7 @@ async def test_an_entry_that_used_up_its_attempts_by_killing_fails(world: Engine
     assert "the service stopped" in row["notes"]
 
 
-async def test_two_workers_share_the_lanes_and_keep_order_per_subject(world: EngineWorld) -> None:
+async def test_two_workers_share_the_lanes_and_run_each_subject_alone(world: EngineWorld) -> None:
     accounts = [f"shop-{number}" for number in range(8)]
     await world.add_accounts(*accounts)
     handler = RecordingHandler()
@@ -304,7 +304,7 @@ async def test_two_workers_share_the_lanes_and_keep_order_per_subject(world: Eng
     assert {(entry.account_id, entry.subject_id) for entry in handler.runs} == {(a, s) for a in accounts for s in range(1, 51)}
 
 
-async def test_a_deep_bulk_lane_gives_way_when_others_wait(world: EngineWorld) -> None:
+async def test_long_bulk_lane_yields_to_waiting_accounts(world: EngineWorld) -> None:
     await world.add_accounts("deep", "other")
     handler = RecordingHandler()
     settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, bulk_lease_seconds=0.0, claim_limit=20, reserved_in_flight=0)
@@ -317,7 +317,7 @@ async def test_a_deep_bulk_lane_gives_way_when_others_wait(world: EngineWorld) -
         assert worker.counters.leases > 2
 
 
-async def test_a_flood_of_live_work_gives_way_when_others_wait(world: EngineWorld) -> None:
+async def test_long_live_lane_yields_to_waiting_accounts(world: EngineWorld) -> None:
     await world.add_accounts("flooded", "other")
     handler = RecordingHandler()
     settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, live_lease_seconds=0.0, claim_limit=20)
@@ -328,4 +328,4 @@ async def test_a_flood_of_live_work_gives_way_when_others_wait(world: EngineWorl
         assert sum(entry.account_id == "flooded" for entry in handler.runs) < 1000
         await world.until_idle()
     assert handler.overlaps == 0
-    assert len(handler.runs) == 1001, "giving way runs nothing twice"
+    assert len(handler.runs) == 1001, "a yielding lane runs no entry twice"

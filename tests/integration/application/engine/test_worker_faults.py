@@ -1,4 +1,4 @@
-"""The worker when the database or a verdict is not as expected: none of its tasks ends, no lane hangs, no entry runs in a circle."""
+"""Faults of the database and of verdicts. The tasks of the worker go on, no lane hangs, and no entry repeats without end."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ QUICK = EngineSettings(poll_floor_seconds=0.1)
 
 
 class FailingStore(PostgresLaneStore):
-    """``faults``: what the next calls of a method raise, by its name."""
+    """``faults`` has, by the name of a method, the errors that its next calls raise."""
 
     def __init__(self, world: EngineWorld) -> None:
         super().__init__(world.database, world.notifications)
         self.faults: dict[str, list[Exception]] = {}
         self.calls: dict[str, int] = {}
 
-    def _meet(self, name: str) -> None:
+    def _count_and_fail(self, name: str) -> None:
         self.calls[name] = self.calls.get(name, 0) + 1
         if waiting := self.faults.get(name):
             raise waiting.pop(0)
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
-        self._meet("lease")
+        self._count_and_fail("lease")
         return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, probe_limit=bulk_limit, lease_seconds=lease_seconds)
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
-        self._meet("renew")
+        self._count_and_fail("renew")
         return await super().renew(leases, lease_seconds=lease_seconds)
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
-        self._meet("charge_first")
+        self._count_and_fail("charge_first")
         return await super().charge_first(lease, entry, delay_seconds=delay_seconds)
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
-        self._meet("release")
+        self._count_and_fail("release")
         await super().release(leases, clean=clean)
 
     async def repair_lost_wakeups(self) -> int:
-        self._meet("repair_lost_wakeups")
+        self._count_and_fail("repair_lost_wakeups")
         return await super().repair_lost_wakeups()
 
 
@@ -69,7 +69,7 @@ async def running(store: FailingStore, world: EngineWorld, handler: RecordingHan
 
 @asynccontextmanager
 async def locked(world: EngineWorld, account: str) -> AsyncIterator[None]:
-    """The lane's row locked by somebody who then says nothing for long (a process that was stopped in its transaction)."""
+    """Another session locks the lane's row for a long time, as a process does that is stopped inside a transaction."""
     async with world.database.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM lane WHERE account_id = $1 FOR UPDATE", account)
         yield
@@ -89,10 +89,10 @@ async def until_renewed(world: EngineWorld, account: str, since: datetime) -> No
 
 
 @pytest.mark.parametrize("task", ["lease", "renew", "repair_lost_wakeups"])
-async def test_no_task_of_the_worker_ends_by_an_error_it_did_not_expect(world: EngineWorld, task: str) -> None:
+async def test_unexpected_error_ends_no_task_of_the_worker(world: EngineWorld, task: str) -> None:
     await world.add_accounts("shop-a")
     store, handler = FailingStore(world), RecordingHandler()
-    store.faults[task] = [RuntimeError("a fault"), RuntimeError("another one")]
+    store.faults[task] = [RuntimeError("a fault"), RuntimeError("another fault")]
     gate = handler.gate(1)
     async with running(store, world, handler, replace(QUICK, lease_seconds=6, sweep_seconds=0.05)):
         await world.hint("shop-a", 1)
@@ -103,7 +103,7 @@ async def test_no_task_of_the_worker_ends_by_an_error_it_did_not_expect(world: E
     assert handler.count(1) == 1
 
 
-async def test_a_lane_locked_for_long_does_not_cost_the_others_their_leases(world: EngineWorld) -> None:
+async def test_locked_lane_does_not_stop_the_renewal_of_other_leases(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
     gates = [handler.gate(1), handler.gate(2)]
@@ -120,8 +120,8 @@ async def test_a_lane_locked_for_long_does_not_cost_the_others_their_leases(worl
         assert (worker.counters.leases, worker.counters.lost_leases) == (2, 0)
 
 
-async def test_a_lane_locked_for_long_does_not_hold_up_what_others_have_finished(world: EngineWorld) -> None:
-    """The lock is waited for once or twice, not once for each entry: that would take longer than twice the time it may take."""
+async def test_locked_lane_does_not_delay_completions_of_other_lanes(world: EngineWorld) -> None:
+    """The completions wait for the lock once or twice. A wait for each entry would take more than twice the asserted time."""
     entries, lock_seconds = 60, 0.3
     async with engine_world(world.database.dsn, lock_timeout_seconds=lock_seconds) as impatient:
         await impatient.add_accounts("shop-a", "shop-b")
@@ -142,10 +142,10 @@ async def test_a_lane_locked_for_long_does_not_hold_up_what_others_have_finished
         assert len(await world.finished("shop-a", subject)) == 1
 
 
-async def test_a_charge_that_the_database_refuses_does_not_hang_the_lane(world: EngineWorld) -> None:
+async def test_failed_charge_does_not_hang_the_lane(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     store, handler = FailingStore(world), RecordingHandler()
-    store.faults["charge_first"] = [OSError("the database went away")]
+    store.faults["charge_first"] = [OSError("the database is unavailable")]
     await world.fetch("UPDATE lane SET lapses = 2")
     async with running(store, world, handler, QUICK):
         await world.hint("shop-a", 1)
@@ -155,7 +155,7 @@ async def test_a_charge_that_the_database_refuses_does_not_hang_the_lane(world: 
     assert (row["state"], row["attempt_count"]) == (EntryState.PROCESSED, 1)
 
 
-async def test_a_release_that_fails_unexpectedly_is_no_more_than_a_lease_that_runs_out(world: EngineWorld) -> None:
+async def test_lane_whose_release_failed_is_free_after_its_lease(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     store, handler = FailingStore(world), RecordingHandler()
     store.faults["release"] = [RuntimeError("a fault")] * 2
@@ -165,23 +165,23 @@ async def test_a_release_that_fails_unexpectedly_is_no_more_than_a_lease_that_ru
         assert worker.leased_accounts == []
 
 
-async def test_a_verdict_that_the_database_cannot_store_is_charged_and_told(world: EngineWorld) -> None:
+async def test_verdict_that_the_database_refuses_is_charged_and_noted(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    broken = {1: Verdict.retry(Outcome.WOO_NOT_UPDATED, "refused field: \x00"), 2: Verdict.failed(Outcome.WOO_NOT_UPDATED, "\ud800")}
-    handler = RecordingHandler(decide=lambda entry: broken.get(entry.subject_id, UPDATED))
+    unstorable = {1: Verdict.retry(Outcome.WOO_NOT_UPDATED, "refused field: \x00"), 2: Verdict.failed(Outcome.WOO_NOT_UPDATED, "\ud800")}
+    handler = RecordingHandler(decide=lambda entry: unstorable.get(entry.subject_id, UPDATED))
     async with world.running(handler, QUICK):
         await world.hint_many("shop-a", [1, 2, 3])
         await world.until_idle()
     assert [handler.count(subject) for subject in (1, 2, 3)] == [1, 1, 1]
-    for subject in broken:
+    for subject in unstorable:
         row = await world.live("shop-a", subject)
         assert row is not None
         assert (row["attempt_count"], row["notes"]) == (1, "the service itself failed on this entry; it is tried again")
     assert await world.finished("shop-a", 3)
 
 
-async def test_what_was_done_is_written_once_the_history_is_free_again(world: EngineWorld) -> None:
-    """Making and dropping partitions lock the history's parents for a moment: that costs nobody's work."""
+async def test_completion_is_stored_after_a_lock_of_the_history(world: EngineWorld) -> None:
+    """Creating and dropping partitions lock the parents of the history for a moment. The run is not repeated."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(1)
@@ -193,7 +193,7 @@ async def test_what_was_done_is_written_once_the_history_is_free_again(world: En
             gate.set()
             waiting = "SELECT query_start FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
             [first] = await until(lambda: world.fetch(waiting), world.work)
-            # the first statement is refused after the lock timeout, and the next one waits
+            # The first statement ends at the lock timeout. Then the next statement waits.
             await until(lambda: world.fetch(f"{waiting} AND query_start > $1", first["query_start"]), world.work)
         await world.until_idle()
         assert len(await world.finished("shop-a", 1)) == 1

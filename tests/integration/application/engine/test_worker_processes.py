@@ -1,4 +1,4 @@
-"""Two real worker processes sharing 50 accounts; one is killed or stopped, the other takes its lanes over (invariants 3, 4)."""
+"""Two worker processes share 50 accounts. One is killed or stopped, and the other takes over its lanes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pytest
 import support.worker_process
 from support.engine import EngineWorld
 from support.service_process import suspend
-from support.waiting import HANG_SECONDS
-from support.waiting import until as until_true
+from support.waiting import HANG_SECONDS, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.processes]
 SCRIPT = Path(support.worker_process.__file__)
@@ -35,7 +34,7 @@ def worker_process(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(timeout=HANG_SECONDS)
 
 
-async def prepare(world: EngineWorld) -> None:
+async def set_up_accounts(world: EngineWorld) -> None:
     await world.add_accounts(*ACCOUNTS)
     async with world.database.acquire() as connection:
         await connection.execute(
@@ -44,9 +43,9 @@ async def prepare(world: EngineWorld) -> None:
         )
 
 
-async def until(world: EngineWorld, sql: str, *args: object) -> None:
-    """Rows come."""
-    await until_true(lambda: world.fetch(sql, *args), world.work)
+async def until_rows(world: EngineWorld, sql: str, *args: object) -> None:
+    """Waits until the query returns rows."""
+    await until(lambda: world.fetch(sql, *args), world.work)
 
 
 async def enqueue_all(world: EngineWorld) -> None:
@@ -54,54 +53,54 @@ async def enqueue_all(world: EngineWorld) -> None:
         await world.hint_many(account, range(1, SUBJECTS + 1))
 
 
-async def assert_everything_ran(world: EngineWorld) -> None:
+async def assert_all_entries_finished(world: EngineWorld) -> None:
     [row] = await world.fetch("SELECT count(*), count(DISTINCT (account_id, subject_id)) AS subjects FROM entry_history WHERE state = 2")
     assert (row["count"], row["subjects"]) == (len(ACCOUNTS) * SUBJECTS,) * 2
     assert await world.lanes.repair_lost_wakeups() == 0
 
 
-async def test_a_killed_worker_loses_no_entry(world: EngineWorld) -> None:
-    await prepare(world)
+async def test_killed_worker_loses_no_entry(world: EngineWorld) -> None:
+    await set_up_accounts(world)
     with worker_process(world.database.dsn) as killed, worker_process(world.database.dsn) as survivor:
         await enqueue_all(world)
-        await until(world, "SELECT 1 FROM ran WHERE pid = $1 HAVING count(*) > 50", killed.pid)
-        await until(world, "SELECT 1 FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%' LIMIT 1", str(killed.pid))
+        await until_rows(world, "SELECT 1 FROM ran WHERE pid = $1 HAVING count(*) > 50", killed.pid)
+        await until_rows(world, "SELECT 1 FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%' LIMIT 1", str(killed.pid))
         killed.kill()
         killed.wait(timeout=HANG_SECONDS)
-        held = await world.fetch(
+        killed_leases = await world.fetch(
             "SELECT account_id, lease_token FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%'", str(killed.pid)
         )
-        await until(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
-        last = {
+        await until_rows(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
+        last_runs = {
             row["account_id"]: row for row in await world.fetch("SELECT DISTINCT ON (account_id) * FROM ran ORDER BY account_id, n DESC")
         }
-        for row in held:
-            if last[row["account_id"]]["token"] > row["lease_token"]:
-                assert last[row["account_id"]]["pid"] == survivor.pid
-        await assert_everything_ran(world)
-    twice = await world.fetch("SELECT account_id, subject_id FROM ran GROUP BY 1, 2 HAVING count(*) > 1")
-    assert len(twice) <= 30 * 105, "only what was in flight may run twice"
-    assert {row["account_id"] for row in twice} <= {row["account_id"] for row in held}
+        for row in killed_leases:
+            if last_runs[row["account_id"]]["token"] > row["lease_token"]:
+                assert last_runs[row["account_id"]]["pid"] == survivor.pid
+        await assert_all_entries_finished(world)
+    repeated = await world.fetch("SELECT account_id, subject_id FROM ran GROUP BY 1, 2 HAVING count(*) > 1")
+    assert len(repeated) <= 30 * 105, "only entries in flight may run twice"
+    assert {row["account_id"] for row in repeated} <= {row["account_id"] for row in killed_leases}
 
 
-async def test_a_stopped_worker_that_wakes_up_late_changes_nothing(world: EngineWorld) -> None:
-    """SIGSTOP past the lease, then SIGCONT: its completions meet the fence."""
-    await prepare(world)
-    with worker_process(world.database.dsn) as sleeper:
+async def test_worker_stopped_past_its_lease_changes_nothing(world: EngineWorld) -> None:
+    """The worker gets SIGSTOP until its lease has expired, then SIGCONT. The fence drops its completions."""
+    await set_up_accounts(world)
+    with worker_process(world.database.dsn) as stopped:
         await enqueue_all(world)
-        await until(world, "SELECT 1 FROM ran HAVING count(*) > 50")
+        await until_rows(world, "SELECT 1 FROM ran HAVING count(*) > 50")
         connection = await world.database.connect()
-        await suspend(sleeper.pid, connection)
+        await suspend(stopped.pid, connection)
         await connection.close()
         with worker_process(world.database.dsn):
-            await until(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
+            await until_rows(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
             before = await world.fetch("SELECT * FROM entry_history ORDER BY entry_id")
-            sleeper.send_signal(signal.SIGCONT)
+            stopped.send_signal(signal.SIGCONT)
             await world.hint("shop-0", 9999)
-            await until(world, "SELECT 1 FROM entry_history WHERE subject_id = 9999")
-            sleeper.terminate()
-            sleeper.wait(timeout=HANG_SECONDS)
+            await until_rows(world, "SELECT 1 FROM entry_history WHERE subject_id = 9999")
+            stopped.terminate()
+            stopped.wait(timeout=HANG_SECONDS)
             after = await world.fetch("SELECT * FROM entry_history WHERE subject_id <> 9999 ORDER BY entry_id")
     assert after == before
     await world.fetch("DELETE FROM entry_history WHERE subject_id = 9999 RETURNING 1")
-    await assert_everything_ran(world)
+    await assert_all_entries_finished(world)

@@ -1,4 +1,5 @@
-"""A page of something before the shop, on the real engine, the real stores and a real connection: one problem, and nobody is charged."""
+"""A firewall or bot check answers for the shop with a page. Engine, stores and HTTP are real. The side gets one problem, and no entry is
+charged."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ from tillsync_server.domain.ids import AccountId
 pytestmark = pytest.mark.integration
 NAME, CUSTOMERS = "shop-1", 500
 QUICK = RetryPolicy(base_seconds=1.0)
-"""A thirtieth of the usual delays."""
+"""The delays are a thirtieth of the default."""
 
 
 @dataclass
@@ -47,12 +48,12 @@ class Settings:
 
 @asynccontextmanager
 async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[FakeTill]:
-    """Till customer n is linked to shop customer n + 100,000."""
+    """Runs a worker with the shop at ``settings``. Each till customer n is linked to shop customer n + 100,000."""
     await world.add_accounts(NAME)
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-1') ON CONFLICT DO NOTHING")
     clock = LoopClock()
     till = FakeTill(clock)
-    till.put(*(till_customer(each) for each in range(1, CUSTOMERS + 1)))
+    till.put(*(till_customer(number) for number in range(1, CUSTOMERS + 1)))
     await world.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) "
         "SELECT $1, id, id + 100000, 3 FROM generate_series(1, $2) id",
@@ -60,15 +61,15 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         CUSTOMERS,
     )
     http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
-    nothing: Any = None
+    unused: Any = None
     services = FlowServices(
         tills=FakeTillGateway(till),
         shops=WooGateway(http),
         knowledge=PostgresTillKnowledge(world.database),
-        intents=nothing,
+        intents=unused,
         links=PostgresLinks(world.database),
         shop_state=PostgresShopState(world.database),
-        order_linker=nothing,
+        order_linker=unused,
         side_history=PostgresSideHistory(world.database),
         database_gone=DATABASE_GONE,
     )
@@ -92,17 +93,17 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         (Page.ACCESS_DENIED_200, True, Priority.BULK),
     ],
 )
-async def test_it_costs_a_handful_of_requests_and_nobody_an_attempt(
+async def test_page_in_place_of_data_costs_few_requests_and_no_attempt(
     world: EngineWorld, page: Page, with_bridge: bool, priority: Priority
 ) -> None:
     async with SandboxShop() as shop:
-        for each in range(1, CUSTOMERS + 1):
-            shop.add_customer(each + 100_000, email=f"c{each}@example.test")
+        for number in range(1, CUSTOMERS + 1):
+            shop.add_customer(number + 100_000, email=f"c{number}@example.test")
         switches = shop.switches
-        keys = ShopSettings(base_url=shop.origin, consumer_key=switches.consumer_key, consumer_secret=switches.consumer_secret)
-        by_bridge = ShopSettings(base_url=shop.origin, bridge_secret=switches.bridge_secret)
+        woo_api = ShopSettings(base_url=shop.origin, consumer_key=switches.consumer_key, consumer_secret=switches.consumer_secret)
+        bridge = ShopSettings(base_url=shop.origin, bridge_secret=switches.bridge_secret)
         blocked = shop.faults.script(path="*", times=None, **page.fault)
-        async with flows_to(world, by_bridge if with_bridge else keys):
+        async with flows_to(world, bridge if with_bridge else woo_api):
             await world.hint_many(NAME, list(range(1, CUSTOMERS + 1)), priority)
             await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE failures >= 3"), world.work)
             [side] = await world.fetch("SELECT problem_reason, side, problem_text, failures FROM account_side")
@@ -117,6 +118,6 @@ async def test_it_costs_a_handful_of_requests_and_nobody_an_attempt(
                 )
                 return [tuple(row) for row in rows] == [(Outcome.UPDATED, EntryState.PROCESSED, CUSTOMERS, CUSTOMERS)]
 
-            await until(all_updated, world.work)  # one attempt each: the one that ended it
+            await until(all_updated, world.work)  # The only attempt of each entry is its successful one.
             [side] = await world.fetch("SELECT problem_reason, failures FROM account_side")
             assert tuple(side) == (None, 0)

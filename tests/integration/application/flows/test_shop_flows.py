@@ -1,4 +1,4 @@
-"""The flows to the shop on the real engine and the real stores; till and shop in memory."""
+"""The flows to the shop on the engine and PostgreSQL, with till and shop in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAME = "shop-1"
 
 @dataclass
 class Settings:
-    """application.engine.lane_runner.AccountReader over one account that tests change."""
+    """Implements application.engine.lane_runner.AccountReader for one account, which the test changes."""
 
     account: Account
 
@@ -50,9 +50,9 @@ class Flows:
     settings: Settings
 
     async def link(self, *ids: int) -> None:
-        """Till customer n to shop customer n + 100,000."""
-        self.till.put(*(till_customer(each) for each in ids))
-        self.shop.users.update(each + 100_000 for each in ids)
+        """Links each till customer n to shop customer n + 100,000."""
+        self.till.put(*(till_customer(epos_id) for epos_id in ids))
+        self.shop.users.update(epos_id + 100_000 for epos_id in ids)
         async with self.world.database.acquire() as connection:
             await connection.execute(
                 "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) "
@@ -72,17 +72,17 @@ async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-1') ON CONFLICT DO NOTHING")
     clock = LoopClock()
     flows = Flows(world, till_in_memory(clock), shop_in_memory(clock), Settings(shop_account()))
-    nothing: Any = None
+    unused: Any = None
     services = FlowServices(
         tills=FakeTillGateway(flows.till),
         shops=FakeShopGateway(flows.shop),
         windows=SideWindows(first=16),
         side_history=FakeSideHistory(),
         knowledge=PostgresTillKnowledge(world.database),
-        intents=nothing,
+        intents=unused,
         links=PostgresLinks(world.database),
         shop_state=PostgresShopState(world.database),
-        order_linker=nothing,
+        order_linker=unused,
         database_gone=DATABASE_GONE,
     )
     worker = Worker(world.lanes, world.notifications, FlowHandler(services), flows.settings, EngineSettings(), database_gone=DATABASE_GONE)
@@ -93,7 +93,7 @@ async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
         await worker.stop()
 
 
-async def test_a_sweep_costs_few_requests_and_the_next_one_none_of_the_shop(world: EngineWorld) -> None:
+async def test_first_bulk_run_costs_few_requests_and_an_unchanged_one_no_shop_request(world: EngineWorld) -> None:
     async with flows_on(world) as flows:
         await flows.link(*range(1, 1_201))
         await world.hint_many(NAME, list(range(1, 1_201)))
@@ -102,15 +102,15 @@ async def test_a_sweep_costs_few_requests_and_the_next_one_none_of_the_shop(worl
         assert len(flows.shop.stored) == 1_200
         assert flows.shop.requests <= 5
         assert flows.till.requests <= 30
-        written = flows.shop.requests
+        first_run_requests = flows.shop.requests
         await world.hint_many(NAME, list(range(1, 1_201)))
         await world.until_idle()
         assert await flows.outcomes() == {(Outcome.UPDATED, EntryState.PROCESSED): 2_400}
-        assert flows.shop.requests == written
+        assert flows.shop.requests == first_run_requests
 
 
-async def test_settings_that_change_in_mid_run_decide_again(world: EngineWorld) -> None:
-    """Sync is switched off while the till is read: what was decided before is dropped, and the entry says what counts now."""
+async def test_settings_changed_during_a_run_decide_the_entry(world: EngineWorld) -> None:
+    """Sync is switched off during the read of the till. The earlier decision is dropped, and the entry is decided by the new settings."""
     async with flows_on(world) as flows:
         await flows.link(1)
         flows.till.latency = 1.5
@@ -122,7 +122,7 @@ async def test_settings_that_change_in_mid_run_decide_again(world: EngineWorld) 
         assert await flows.outcomes() == {(Outcome.SYNC_DISABLED, EntryState.SKIPPED): 1}
 
 
-async def test_one_bad_customer_of_a_batch_fails_alone(world: EngineWorld) -> None:
+async def test_bad_customer_of_a_batch_fails_alone(world: EngineWorld) -> None:
     async with flows_on(world) as flows:
         await flows.link(*range(1, 101))
         flows.shop.users.discard(100_050)
@@ -132,5 +132,5 @@ async def test_one_bad_customer_of_a_batch_fails_alone(world: EngineWorld) -> No
             (Outcome.UPDATED, EntryState.PROCESSED): 99,
             (Outcome.WOO_NOT_UPDATED, EntryState.FAILED): 1,
         }
-        [broken] = await world.fetch("SELECT woo_customer_id FROM link WHERE woo_gone_at IS NOT NULL")
-        assert broken["woo_customer_id"] == 100_050
+        [gone_link] = await world.fetch("SELECT woo_customer_id FROM link WHERE woo_gone_at IS NOT NULL")
+        assert gone_link["woo_customer_id"] == 100_050

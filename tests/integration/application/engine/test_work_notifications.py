@@ -1,4 +1,4 @@
-"""Sales, order events and requeued work are announced after the commit that leaves them, and cost an idle process one statement a look."""
+"""Notifications of sales, order events and requeued work follow the commit. A poll of an idle process costs one statement."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tillsync_server.ports.sales import MAX_WAITING_SALES
 pytestmark = pytest.mark.integration
 SHOP, TILL = AccountId("shop-a"), TillId("shop-a")
 NEVER = 3600.0
-"""A floor that no test reaches."""
+"""A polling floor that no test reaches."""
 ACCOUNT = Account(
     account_id=SHOP,
     till_id=TILL,
@@ -50,28 +50,28 @@ ACCOUNT = Account(
 )
 
 
-class Heard:
-    """Announcements that a process hears. Those of order events are counted whatever announces them."""
+class ReceivedNotifications:
+    """Records the notifications that a process receives. A finished entry also counts as a notification of order events."""
 
     def __init__(self, world: EngineWorld) -> None:
-        self.words: list[str] = []
+        self.signals: list[str] = []
         self.changed = asyncio.Event()
-        world.notifications.on_order_events(lambda: self._hear("events"))
-        world.notifications.on_entry_finished(lambda _entry_id: self._hear("events"))
-        world.notifications.on_sales_waiting(lambda: self._hear("sales"))
-        world.notifications.on_requeue_waiting(lambda: self._hear("requeue"))
+        world.notifications.on_order_events(lambda: self._record("events"))
+        world.notifications.on_entry_finished(lambda _entry_id: self._record("events"))
+        world.notifications.on_sales_waiting(lambda: self._record("sales"))
+        world.notifications.on_requeue_waiting(lambda: self._record("requeue"))
 
-    def _hear(self, word: str) -> None:
-        self.words.append(word)
+    def _record(self, signal: str) -> None:
+        self.signals.append(signal)
         self.changed.set()
 
     def take(self) -> set[str]:
-        words, self.words = set(self.words), []
-        return words
+        signals, self.signals = set(self.signals), []
+        return signals
 
-    async def until(self, word: str) -> None:
-        async with hang_limit(f"the wait for {word}", lambda: f"heard: {self.words}"):
-            while word not in self.words:
+    async def until(self, signal: str) -> None:
+        async with hang_limit(f"the wait for {signal}", lambda: f"received: {self.signals}"):
+            while signal not in self.signals:
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -83,10 +83,10 @@ class Shop:
     world: EngineWorld
     accounts: PostgresAccounts
     links: PostgresLinkWriter
-    heard: Heard = field(init=False)
+    received: ReceivedNotifications = field(init=False)
 
     def __post_init__(self) -> None:
-        self.heard = Heard(self.world)
+        self.received = ReceivedNotifications(self.world)
 
     async def set(self, **changes: object) -> None:
         await self.accounts.update(SHOP, lambda account: replace(account, **changes))  # type: ignore[arg-type]
@@ -100,112 +100,112 @@ async def shop(world: EngineWorld) -> Shop:
     return Shop(world, accounts, PostgresLinkWriter(world.database, world.notifications))
 
 
-async def test_another_process_hears_of_sales_events_and_requeued_work(shop: Shop) -> None:
+async def test_another_process_is_notified_of_sales_events_and_requeued_work(shop: Shop) -> None:
     async with engine_world(shop.world.database.dsn) as other:
         await within(other.notifications.listening.wait())
-        theirs = Heard(other)
+        other_received = ReceivedNotifications(other)
         await PostgresSales(shop.world.database, shop.world.notifications).add(TILL, SHOP, [7])
-        await theirs.until("sales")
+        await other_received.until("sales")
         await held_orders(shop.world, [facts_of(1)])
         await shop.set(default_epos_customer_id=epos(90001))
-        await theirs.until("requeue")
-        theirs.take()
+        await other_received.until("requeue")
+        other_received.take()
         assert await PostgresRequeue(shop.world.database, shop.world.notifications).run() == 0.0
-        await theirs.until("events")
+        await other_received.until("events")
 
 
-async def test_sales_that_are_refused_are_not_announced(shop: Shop) -> None:
+async def test_refused_sales_send_no_notification(shop: Shop) -> None:
     sales = PostgresSales(shop.world.database, shop.world.notifications)
     with pytest.raises(ResourceExhausted):
         await sales.add(TILL, SHOP, range(1, MAX_WAITING_SALES + 2))
-    assert shop.heard.take() == set()
+    assert shop.received.take() == set()
 
 
-async def test_a_change_of_settings_announces_what_it_leaves_and_nothing_else(shop: Shop) -> None:
+async def test_change_of_settings_notifies_only_of_the_work_that_it_causes(shop: Shop) -> None:
     await shop.set(sync_names=not ACCOUNT.sync_names)
-    assert shop.heard.take() == set(), "nothing is linked"
+    assert shop.received.take() == set(), "without links the change causes no work"
     await held_orders(shop.world, [facts_of(1)])
-    shop.heard.take()
+    shop.received.take()
     await shop.set(default_epos_customer_id=epos(90001))
-    assert shop.heard.take() == {"requeue"}
+    assert shop.received.take() == {"requeue"}
     await shop.set(shop=replace(ACCOUNT.shop, bridge_secret="y" * 43))
-    assert "events" in shop.heard.take(), "the way to the shop has changed: its events are tried again at once"
+    assert "events" in shop.received.take(), "the new address or secret makes unsent events due at once"
 
 
-async def test_a_shop_that_works_again_is_sent_what_its_bridge_refused(shop: Shop) -> None:
+async def test_resumed_shop_notifies_of_its_unsent_events(shop: Shop) -> None:
     [lane] = await shop.world.fetch("SELECT config_version FROM lane WHERE account_id = $1", SHOP)
     await shop.accounts.resume_side(SHOP, Side.SHOP, config_version=lane["config_version"])
-    assert shop.heard.take() == {"events"}
+    assert shop.received.take() == {"events"}
 
 
-async def test_facts_that_open_a_held_order_again_announce_its_event(shop: Shop) -> None:
+async def test_changed_facts_of_a_held_order_notify_of_its_event(shop: Shop) -> None:
     await held_orders(shop.world, [facts_of(1)])
-    shop.heard.take()
+    shop.received.take()
     await put_order(shop.world, facts_of(1, email="another@example.test"))
     [event] = await shop.world.fetch("SELECT type FROM order_event")
-    assert (event["type"], shop.heard.take()) == (3, {"events"})
+    assert (event["type"], shop.received.take()) == (3, {"events"})
 
 
-async def test_a_new_order_announces_no_event(shop: Shop) -> None:
+async def test_new_order_sends_no_notification_of_events(shop: Shop) -> None:
     await put_order(shop.world, facts_of(1))
-    assert shop.heard.take() == set()
+    assert shop.received.take() == set()
 
 
-async def test_a_retry_and_a_dismissal_announce_events(shop: Shop) -> None:
+async def test_requeue_and_dismissal_notify_of_events(shop: Shop) -> None:
     first, second = await held_orders(shop.world, [facts_of(1), facts_of(2)])
-    shop.heard.take()
+    shop.received.take()
     actions = PostgresQueueActions(shop.world.database, shop.world.notifications)
     await actions.requeue(SHOP, [first])
-    assert shop.heard.take() == {"events"}
+    assert shop.received.take() == {"events"}
     await actions.dismiss(SHOP, [second], "by hand")
-    assert shop.heard.take() == {"events"}
+    assert shop.received.take() == {"events"}
 
 
-async def test_a_link_by_hand_announces_the_events_of_the_orders_that_it_releases(shop: Shop) -> None:
+async def test_link_by_hand_notifies_of_events_of_requeued_orders(shop: Shop) -> None:
     await shop.links.create(SHOP, epos(1), woo(11))
-    assert shop.heard.take() == set()
+    assert shop.received.take() == set()
     await held_orders(shop.world, [facts_of(1, woo_customer_id=12, account_email="ada@example.test")])
-    shop.heard.take()
+    shop.received.take()
     await shop.links.create(SHOP, epos(2), woo(12))
-    assert shop.heard.take() == {"events"}
+    assert shop.received.take() == {"events"}
 
 
-async def test_unlinking_announces_the_notes_on_answered_orders(shop: Shop) -> None:
+async def test_unlinking_notifies_of_the_notes_of_answered_orders(shop: Shop) -> None:
     await shop.links.create(SHOP, epos(2), woo(12))
     await put_order(shop.world, facts_of(1, woo_customer_id=12))
     await complete_all(
         shop.world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(2), woo_customer_id=woo(12))
     )
-    shop.heard.take()
+    shop.received.take()
     await shop.links.delete(SHOP, woo_customer_id=woo(12))
-    assert shop.heard.take() == {"events"}
+    assert shop.received.take() == {"events"}
 
 
-async def test_more_held_orders_than_one_transaction_may_release_announce_the_requeue(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_held_orders_above_the_limit_of_a_transaction_notify_of_a_requeue(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tillsync_server.adapters.postgres.links.held_orders.MAX_REQUEUED", 1)
     await held_orders(shop.world, [facts_of(number, woo_customer_id=12, account_email="ada@example.test") for number in (1, 2)])
-    shop.heard.take()
+    shop.received.take()
     await shop.links.create(SHOP, epos(2), woo(12))
-    assert shop.heard.take() == {"events", "requeue"}
+    assert shop.received.take() == {"events", "requeue"}
 
 
-async def test_what_waits_behind_a_locked_lane_is_tried_again_within_a_second(shop: Shop) -> None:
+async def test_requeue_of_a_locked_lane_is_due_again_after_one_second(shop: Shop) -> None:
     await held_orders(shop.world, [facts_of(1)])
     await shop.set(default_epos_customer_id=epos(90001))
-    work = PostgresRequeue(shop.world.database, shop.world.notifications)
+    requeue = PostgresRequeue(shop.world.database, shop.world.notifications)
     async with shop.world.database.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM lane WHERE account_id = $1 FOR UPDATE", SHOP)
-        assert await work.run() == 1.0
-    assert await work.run() == 0.0
-    assert await work.run() is None
+        assert await requeue.run() == 1.0
+    assert await requeue.run() == 0.0
+    assert await requeue.run() is None
 
 
-# the work itself, whose floor is never reached
+# the tasks that do the work, with a polling floor that is never reached
 
 
 @dataclass
-class Working:
-    """Requeue, sales and events of one process, which sees the other's changes by NOTIFY alone."""
+class WorkProcess:
+    """Requeue, sales and events of one process. Only NOTIFY tells the process of changes by another."""
 
     till: FakeTill
     receiver: FakeEventReceiver
@@ -213,7 +213,7 @@ class Working:
 
 
 @asynccontextmanager
-async def working(world: EngineWorld, floor: float = NEVER) -> AsyncIterator[Working]:
+async def run_tasks(world: EngineWorld, floor: float = NEVER) -> AsyncIterator[WorkProcess]:
     accounts, till, receiver = FakeAccounts(), FakeTill(), FakeEventReceiver()
     accounts.add(ACCOUNT)
     till.buyers[7] = EposCustomerId(501)
@@ -227,52 +227,52 @@ async def working(world: EngineWorld, floor: float = NEVER) -> AsyncIterator[Wor
     requeue = Recurring("requeue", PostgresRequeue(world.database, world.notifications).run, seconds=floor, database_gone=())
     world.notifications.on_sales_waiting(sales.wake)
     world.notifications.on_requeue_waiting(requeue.wake)
-    for each in (sales, requeue, sender):
-        each.start()
+    for task in (sales, requeue, sender):
+        task.start()
     try:
-        yield Working(till, receiver, sender)
+        yield WorkProcess(till, receiver, sender)
     finally:
-        for each in (sales, requeue, sender):
-            await each.stop()
+        for task in (sales, requeue, sender):
+            await task.stop()
 
 
-async def leave_work(shop: Shop) -> None:
-    """A sale, and a held order that a default customer lets run again, which closes its decision."""
+async def create_work(shop: Shop) -> None:
+    """Adds a sale, and a held order that the new default customer requeues."""
     await held_orders(shop.world, [facts_of(1)])
     await PostgresSales(shop.world.database, shop.world.notifications).add(TILL, SHOP, [7])
     await shop.set(default_epos_customer_id=epos(90001))
 
 
-async def until_done(shop: Shop, process: Working) -> None:
+async def until_done(shop: Shop, process: WorkProcess) -> None:
     async def is_done() -> bool:
-        left = await shop.world.fetch("SELECT 1 FROM till_sale UNION ALL SELECT 1 FROM requeue")
-        untold = await shop.world.fetch("SELECT 1 FROM order_event WHERE sequence > delivered")
-        return not left and not untold and process.receiver.sends > 0
+        rows = await shop.world.fetch("SELECT 1 FROM till_sale UNION ALL SELECT 1 FROM requeue")
+        unsent = await shop.world.fetch("SELECT 1 FROM order_event WHERE sequence > delivered")
+        return not rows and not unsent and process.receiver.sends > 0
 
     await until(is_done, lambda: (process.till.calls, process.receiver.sends))
 
 
-async def test_a_process_works_off_what_another_leaves_long_before_its_floor(shop: Shop) -> None:
+async def test_process_does_the_work_of_another_before_its_polling_floor(shop: Shop) -> None:
     async with engine_world(shop.world.database.dsn) as other:
         await within(other.notifications.listening.wait())
-        async with working(other) as process:
-            await leave_work(shop)
+        async with run_tasks(other) as process:
+            await create_work(shop)
             await until_done(shop, process)
     [event] = await shop.world.fetch("SELECT type, sequence FROM order_event")
     assert (event["type"], event["sequence"]) == (3, 2)
     assert [row["subject_id"] for row in await shop.world.fetch("SELECT subject_id FROM entry WHERE kind = 1")] == [501]
 
 
-async def test_a_lost_notification_costs_no_more_than_the_floor(shop: Shop) -> None:
+async def test_lost_notification_delays_work_by_the_polling_floor_at_most(shop: Shop) -> None:
     async with engine_world(shop.world.database.dsn) as other:
-        await other.notifications.stop()  # deaf
-        async with working(other, floor=0.05) as process:
-            await leave_work(shop)
+        await other.notifications.stop()  # This process receives no notification.
+        async with run_tasks(other, floor=0.05) as process:
+            await create_work(shop)
             await until_done(shop, process)
 
 
-async def test_an_idle_look_is_one_statement_without_a_transaction(shop: Shop) -> None:
-    async with counted(shop.world.database.dsn) as (database, statements):
+async def test_idle_poll_is_one_statement_without_a_transaction(shop: Shop) -> None:
+    async with recording_database(shop.world.database.dsn) as (database, statements):
         world = replace(shop.world, database=database)
         store = PostgresSales(database, world.notifications)
         reading = SaleReading(store, FakeAccounts(), FakeTillGateway(FakeTill()), None)  # type: ignore[arg-type]
@@ -283,16 +283,16 @@ async def test_an_idle_look_is_one_statement_without_a_transaction(shop: Shop) -
 
 
 @asynccontextmanager
-async def counted(dsn: str) -> AsyncIterator[tuple[Database, list[str]]]:
-    """A pool whose statements are listed."""
+async def recording_database(dsn: str) -> AsyncIterator[tuple[Database, list[str]]]:
+    """A pool, and the list of its executed statements."""
     statements: list[str] = []
 
-    class Counted(Database):
+    class RecordingDatabase(Database):
         async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
             await super()._prepare(connection)
             connection.add_query_logger(lambda statement: statements.append(statement.query))
 
-    database = Counted(dsn)
+    database = RecordingDatabase(dsn)
     await database.open()
     try:
         yield database, statements

@@ -1,4 +1,4 @@
-"""A lane whose entries run long, or that is never without work, still finds everything that is due."""
+"""A lane with a long run, or with a constant stream of hints, still claims all due entries."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SHOP = AccountId("shop-a")
 LONG = 999
 
 
-async def long_one_runs(world: EngineWorld, handler: RecordingHandler) -> None:
+async def start_long_run(world: EngineWorld, handler: RecordingHandler) -> None:
     await world.hint("shop-a", LONG)
     await handler.wait_for(lambda: handler.count(LONG) == 1)
 
 
-async def test_an_entry_put_off_runs_when_it_is_due_however_long_another_runs(world: EngineWorld) -> None:
+async def test_postponed_entry_runs_when_due_during_a_long_run(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(
         lambda entry: UPDATED if entry.attempt_count or entry.subject_id == LONG else Verdict.retry(Outcome.EPOS_FETCH_FAILED, "502")
     )
     gate = handler.gate(LONG)
     async with world.running(handler, EngineSettings(poll_floor_seconds=NEVER_SECONDS, retry=RetryPolicy(base_seconds=0.2))):
-        await long_one_runs(world, handler)
+        await start_long_run(world, handler)
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1) == 2)
         assert not gate.is_set()
@@ -41,26 +41,26 @@ async def test_an_entry_put_off_runs_when_it_is_due_however_long_another_runs(wo
         await world.until_idle()
 
 
-async def test_work_that_nobody_was_told_of_costs_no_more_than_the_floor_however_long_another_runs(world: EngineWorld) -> None:
+async def test_unannounced_hint_runs_within_the_polling_floor_during_a_long_run(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(LONG)
     async with world.running(handler, EngineSettings(poll_floor_seconds=0.3)):
-        await long_one_runs(world, handler)
-        told_nobody = FakeWakeUps()  # as a process that is killed between its commit and its NOTIFY
-        await PostgresHintStore(world.database, told_nobody).enqueue([NewHint(SHOP, EntryKind.CUSTOMER, 1, Priority.LIVE)])
+        await start_long_run(world, handler)
+        no_notifications = FakeWakeUps()  # A process killed between commit and NOTIFY also sends none.
+        await PostgresHintStore(world.database, no_notifications).enqueue([NewHint(SHOP, EntryKind.CUSTOMER, 1, Priority.LIVE)])
         await handler.wait_for(lambda: handler.count(1) == 1)
         gate.set()
         await world.until_idle()
 
 
-async def test_what_is_committed_late_with_an_earlier_time_is_found_in_a_lane_that_is_never_without_work(world: EngineWorld) -> None:
-    """A statement over many accounts waits for a lane's lock; its entries are due from when it began, and looks are past that."""
+async def test_late_commit_with_an_earlier_due_time_is_claimed_in_a_busy_lane(world: EngineWorld) -> None:
+    """An enqueueing statement waits for a lane's lock. Its entries are due since its start, and later claims have passed that time."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(LONG)
     async with world.running(handler, EngineSettings(claim_limit=2, poll_floor_seconds=0.3)):
-        await long_one_runs(world, handler)
+        await start_long_run(world, handler)
         async with world.database.acquire() as connection, connection.transaction():
             await connection.fetchval("SELECT now()")
             await world.hint_many("shop-a", [1, 2])
@@ -71,7 +71,7 @@ async def test_what_is_committed_late_with_an_earlier_time_is_found_in_a_lane_th
             await world.hint("shop-a", number, priority=Priority.LIVE if number % 2 else Priority.BULK)
             if handler.count(777):
                 break
-            await asyncio.sleep(0.02)  # a trickle faster than the floor
+            await asyncio.sleep(0.02)  # hints arrive faster than the polling floor
         assert handler.count(777) == 1
         gate.set()
         await world.until_idle()
