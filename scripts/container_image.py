@@ -37,5 +37,5 @@ def build_image(name: str, context: Path, tag: str, target: Path) -> None:
 def _run(command: list[str], directory: Path) -> None:
     run = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        said = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise ImageError(f"{command[0]} {command[1]} failed ({said})")
+        reason = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
+        raise ImageError(f"{command[0]} {command[1]} failed ({reason})")

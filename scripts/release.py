@@ -106,8 +106,8 @@ def _python(made: Plan, directory: Path, *arguments: str) -> None:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(made.epoch)}
     run = subprocess.run([sys.executable, *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        said = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise RefusedError(f"{' '.join(arguments[:3])} failed ({said}): correct that, and commit.")
+        reason = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
+        raise RefusedError(f"{' '.join(arguments[:3])} failed ({reason}): correct that, and commit.")
 
 
 def _sum(file: Path) -> str:

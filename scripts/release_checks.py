@@ -33,8 +33,8 @@ def git(root: Path, *arguments: str) -> str:
     """Returns the output. Raises RefusedError with the last line of git's own message."""
     run = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        said = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise RefusedError(f"git {arguments[0]} failed ({said}): correct that in this clone.")
+        reason = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
+        raise RefusedError(f"git {arguments[0]} failed ({reason}): correct that in this clone.")
     return run.stdout
 
 

@@ -101,7 +101,7 @@ async def command(data: Path, *arguments: str, code: int = 0) -> str:
 
 @pytest.mark.catches("restored-databases-do-not-work")
 @pytest.mark.catches("restored-hashes-are-forgotten")
-async def test_restored_database_takes_over_what_the_shop_knows(directory: Path) -> None:
+async def test_restored_database_takes_over_the_answers_of_the_shop(directory: Path) -> None:
     data, new, file = directory / "data", directory / "new", directory / "backup"
     async with SandboxTill() as till, SandboxShop() as shop:
         plugin = Plugin(till, shop)
@@ -145,14 +145,14 @@ async def test_restored_database_takes_over_what_the_shop_knows(directory: Path)
             async with Service(settings_of(new)):
                 pass
         dry = await command(new, "--dry-run")
-        said = await command(new, "--revoke-token", token.token_id)
-        for shown, queued in ((dry, "2"), (said, "3")):  # a dry run counts the links of the database as it is
+        output = await command(new, "--revoke-token", token.token_id)
+        for shown, queued in ((dry, "2"), (output, "3")):  # a dry run counts the links of the database as it is
             assert _numbers(shown) == ["asked", "1", "1", "2", "1", queued, "0"], shown
             assert f"shop customer {eve_user}: unlinked" in shown
             assert site.token.token_id not in shown, "the shop's own token needs no decision"
-        assert "the restore is ended" in said
+        assert "the restore is ended" in output
         assert token.token_id in dry
-        assert token.token_id not in said
+        assert token.token_id not in output
 
         async with running_service(None, changes={"TILLSYNC_DATA_DIR": str(new)}) as service:
             client = service.client
@@ -178,9 +178,9 @@ async def test_restored_database_takes_over_what_the_shop_knows(directory: Path)
         assert [till.customers_by_email(email) for email in ("bob@example.test", "cyd@example.test", "new@example.test")] == [[], [], []]
 
 
-def _numbers(said: str) -> list[str]:
+def _numbers(output: str) -> list[str]:
     """The cells of the account's row: shop, answers kept, asked again, links restored, unlinked, customers and types queued."""
-    [row] = [line for line in said.splitlines() if "│" in line and ACCOUNT in line]
+    [row] = [line for line in output.splitlines() if "│" in line and ACCOUNT in line]
     return row.replace("│", " ").split()[1:]
 
 
@@ -217,19 +217,19 @@ async def test_shop_that_cannot_be_asked_keeps_the_service_from_starting_until_i
         ):
             with pytest.raises(StartError, match=refused):
                 await compare(database, options)
-        said = await run(database, "--since", since.isoformat(), code=1)
-        assert _column(said) == {"asked": "asked", "away": "NOT ASKED", "keys": "no bridge", "old": "NOT ASKED"}
-        assert "old: not asked: the tillsync bridge plugin in the shop cannot say what it stored: update it" in said
-        assert "asked: setting auto_link: on in the database, off in the shop" in said
-        assert "asked: the shop's token is not valid in the database" in said
-        assert "the service does not start yet" in said
+        output = await run(database, "--since", since.isoformat(), code=1)
+        assert _column(output) == {"asked": "asked", "away": "NOT ASKED", "keys": "no bridge", "old": "NOT ASKED"}
+        assert "old: not asked: the tillsync bridge plugin in the shop cannot say what it stored: update it" in output
+        assert "asked: setting auto_link: on in the database, off in the shop" in output
+        assert "asked: the shop's token is not valid in the database" in output
+        assert "the service does not start yet" in output
         with pytest.raises(StartError, match="2026-11-25 02:00:00 UTC"):
             async with running_service(database.dsn):
                 pass
         old_shop.switches.bridge_api = 3
-        said = await run(database, "--finish", code=1)
-        assert _column(said) == {"asked": "asked before", "away": "NOT ASKED", "keys": "asked before", "old": "asked"}
-        assert "the restore is ended" in said
+        output = await run(database, "--finish", code=1)
+        assert _column(output) == {"asked": "asked before", "away": "NOT ASKED", "keys": "asked before", "old": "asked"}
+        assert "the restore is ended" in output
         async with running_service(database.dsn):
             [report] = (await compare(database, RestoreRun(since=since, accounts=[AccountId("asked")]))).accounts
             assert report.asked is Asked.YES, "one account may be repeated beside the service"
@@ -237,7 +237,7 @@ async def test_shop_that_cannot_be_asked_keeps_the_service_from_starting_until_i
             pass
 
 
-def _column(said: str) -> dict[str, str]:
+def _column(output: str) -> dict[str, str]:
     """The table's second column by its first."""
-    cells = [line.strip("│").split("│") for line in said.splitlines() if line.startswith("│")]
+    cells = [line.strip("│").split("│") for line in output.splitlines() if line.startswith("│")]
     return {row[0].strip(): row[1].strip() for row in cells}

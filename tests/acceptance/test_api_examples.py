@@ -57,7 +57,7 @@ async def test_line_of_the_page_succeeds(line: str, database: TestDatabase) -> N
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "expected"),
     [
         *zip(
             SCRIPTS,
@@ -71,7 +71,7 @@ async def test_line_of_the_page_succeeds(line: str, database: TestDatabase) -> N
     ],
     ids=["asyncio", "blocking", "order"],
 )
-async def test_script_of_the_page_succeeds(script: str, said: str, database: TestDatabase, tmp_path: Path) -> None:
+async def test_script_of_the_page_succeeds(script: str, expected: str, database: TestDatabase, tmp_path: Path) -> None:
     async with service_of_the_readme(database) as service:
         (tmp_path / "example.py").write_text(script.replace("127.0.0.1:50051", service.grpc_address), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
@@ -86,4 +86,4 @@ async def test_script_of_the_page_succeeds(script: str, said: str, database: Tes
         )
         output, errors = await within(process.communicate())
     assert process.returncode == 0, errors.decode()
-    assert re.fullmatch(said, output.decode()), output.decode()
+    assert re.fullmatch(expected, output.decode()), output.decode()

@@ -113,8 +113,8 @@ async def test_backup_of_a_stopped_service_restores_every_row(directory: Path) -
     data, file, new = directory / "data", directory / "backup", directory / "new"
     async with serving(data) as (_, client):
         await fill(client)
-    said = await succeeds(data, "backup", file)
-    assert f"keep a copy of {data / 'secret-key'} elsewhere" in said
+    output = await succeeds(data, "backup", file)
+    assert f"keep a copy of {data / 'secret-key'} elsewhere" in output
     assert file.stat().st_mode & 0o777 == 0o600
     before = await stored_rows(data)
     assert len(before["link"]) == len(EMAILS)
@@ -122,9 +122,9 @@ async def test_backup_of_a_stopped_service_restores_every_row(directory: Path) -
     assert before["token"]
 
     copy_key(data, new)
-    said = await succeeds(new, "restore", file)
-    assert "tillsync after-restore" in said
-    assert "accounts with credentials: 1" in said
+    output = await succeeds(new, "restore", file)
+    assert "tillsync after-restore" in output
+    assert "accounts with credentials: 1" in output
     restored = await stored_rows(new)
     assert len(restored.pop("restore")) == 1
     assert before.pop("restore") == []
@@ -153,13 +153,13 @@ async def test_backup_beside_writes_is_consistent(directory: Path) -> None:
         writing = asyncio.create_task(write())
         await until(lambda: written >= 20)
         acknowledged = written
-        said = await succeeds(data, "backup", file, "--with-secret-key")
+        output = await succeeds(data, "backup", file, "--with-secret-key")
         at_the_end = written
         await until(lambda: written > at_the_end)
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-    assert "the service runs" in said
+    assert "the service runs" in output
     assert at_the_end > acknowledged, "accounts were written during the backup"
     await succeeds(new, "restore", file)
     async with EmbeddedPostgres(new, bin_dir=WHEEL) as server:
@@ -245,7 +245,7 @@ async def test_restore_refuses_what_it_cannot_restore(directory: Path) -> None:
     assert "not empty: it holds photos" in await refused(new, file)
     (new / "photos").rmdir()
     changed_file = directory / "changed"
-    for changes, said in (
+    for changes, reason in (
         ({"release": "7.1.0"}, "is of release 7.1.0, and this is"),
         ({"least_release": "7.1.0"}, "restore it with release 7.1.0 or newer"),
         ({"schema": "other"}, "set TILLSYNC_DB_SCHEMA=other"),
@@ -253,7 +253,7 @@ async def test_restore_refuses_what_it_cannot_restore(directory: Path) -> None:
         ({"format": 2, "release": "7.1.0"}, "newer form, of release 7.1.0"),
         ({"revision": None, "format": "x"}, "is damaged"),
     ):
-        assert said in await refused(new, changed(file, changed_file, **changes)), changes
+        assert reason in await refused(new, changed(file, changed_file, **changes)), changes
     assert "is damaged" in await refused(new, changed(file, changed_file, only_manifest=False, made_at="yesterday"))
     assert "No such file" in await refused(new, directory / "none")
     assert "is no backup" in await refused(new, data / "postgres.log")
@@ -278,13 +278,13 @@ async def test_backup_refuses_what_it_cannot_back_up(directory: Path) -> None:
         assert "with DATABASE_URL use" in await refusal(data, command, directory / "file", code=2, **url)
     settings = load_settings(of(data))
 
-    async def said(file: Path) -> str:
+    async def refusal_of(file: Path) -> str:
         with pytest.raises(StartError) as error:
             await back_up(settings, file, with_secret_key=False, progress=lambda _line: None)
         return str(error.value)
 
-    assert "holds no database" in await said(directory / "file")
-    assert "is no regular file" in await said(Path(os.devnull))
-    assert "is no directory" in await said(directory / "none" / "file")
+    assert "holds no database" in await refusal_of(directory / "file")
+    assert "is no regular file" in await refusal_of(Path(os.devnull))
+    assert "is no directory" in await refusal_of(directory / "none" / "file")
     assert Path(os.devnull).is_char_device()
     assert not data.exists()

@@ -29,8 +29,8 @@ from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OURS, FOREIGN, NOBODYS = "shop-ours", "shop-foreign", "shop-nobodys"
-SOUND = {
+OURS, FOREIGN, UNKNOWN = "shop-ours", "shop-foreign", "shop-unknown"
+VALID = {
     "account_id": OURS,
     "entry_id": "01890000-0000-7000-8000-000000000000",
     "order_key": "ab" * 32,
@@ -97,7 +97,7 @@ def put(message: Any, field: FieldDescriptor) -> None:
         return
     value: Any = 7
     if field.type == FieldDescriptor.TYPE_STRING:
-        value = SOUND.get(field.name, "sound")
+        value = VALID.get(field.name, "valid")
     elif field.enum_type is not None:
         value = field.enum_type.values[1].number
     elif field.type == FieldDescriptor.TYPE_BOOL:
@@ -237,7 +237,7 @@ async def test_calls_for_unknown_account_are_answered_not_found(environment: Rac
     optional = {"CreateToken", "ListTokens", "RevokeToken"}
     for method in account_methods():
         request = valid_request(method)
-        request.account_id = NOBODYS
+        request.account_id = UNKNOWN
         refused = await refusal(environment, method, request)
         assert refused.code is grpc.StatusCode.NOT_FOUND, (method.name, refused)
         assert refused.reason == "ACCOUNT_NOT_FOUND" or method.name in optional, (method.name, refused)
@@ -247,7 +247,7 @@ async def test_site_token_cannot_tell_whether_another_account_exists(environment
     site = (await environment.running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=OURS)).secret
     for method in account_methods():
         refusals = []
-        for account_id in (FOREIGN, NOBODYS):
+        for account_id in (FOREIGN, UNKNOWN):
             request = valid_request(method)
             request.account_id = account_id
             refusals.append(await refusal(environment, method, request, site))

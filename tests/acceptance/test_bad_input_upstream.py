@@ -27,7 +27,7 @@ HUGE = "[" + "1," * 9_000_000 + "1]"
 
 NONSENSE: dict[str, dict[str, Any]] = {
     "an HTML page with 200": {"status": 200, "body": HTML, "content_type": "text/html"},
-    "an HTML page said to be JSON": {"status": 200, "body": HTML, **JSON},
+    "an HTML page declared as JSON": {"status": 200, "body": HTML, **JSON},
     "nothing at all": {"status": 200, "body": "", **JSON},
     "JSON cut short": {"status": 200, "body": '{"CustomerID": 501, "Curren', **JSON},
     "an answer that breaks off": {"truncate": True},
@@ -39,25 +39,25 @@ NONSENSE: dict[str, dict[str, Any]] = {
     "an object without anything": {"status": 200, "body": "{}", **JSON},
     "brackets without end": {"status": 200, "body": DEEP, **JSON},
     "a huge body": {"status": 200, "body": HUGE, **JSON},
-    "bytes that are no text": {"status": 200, "body": "\udcff\udcfe".encode("utf-16", "surrogatepass").decode("latin-1"), **JSON},
-    "a status nobody knows": {"status": 299, "body": "?", **JSON},
+    "bytes that are not text": {"status": 200, "body": "\udcff\udcfe".encode("utf-16", "surrogatepass").decode("latin-1"), **JSON},
+    "an unknown status": {"status": 299, "body": "?", **JSON},
     "a teapot": {"status": 418, "body": "I'm a teapot"},
     "a redirect": {"status": 302, "headers": {"Location": "https://elsewhere.example.test/"}},
     "no answer": {"disconnect": "before"},
 }
 OF_CUSTOMERS: dict[str, dict[str, Any]] = {
     **NONSENSE,
-    "points that are no number": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": NaN, "CurrentBalance": 1}', **JSON},
+    "points that are not a number": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": NaN, "CurrentBalance": 1}', **JSON},
     "no points at all": {"status": 200, "body": '{"CustomerID": 501, "CurrentBalance": 1}', **JSON},
     "another customer": {"status": 200, "body": '{"CustomerID": 502, "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
     "an id in words": {"status": 200, "body": '{"CustomerID": "you", "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
 }
-POINTS_THAT_ARE_NONE = {"endless": "1e999999", "in words": '"many"', "in a list": "[1]", "a flag": "true"}
+INVALID_POINTS = {"infinite": "1e999999", "in words": '"many"', "in a list": "[1]", "a flag": "true"}
 _DONE = '{"user_id": 21, "status": "updated"}'
 _BEYOND = '{"user_id": 21, "status": "stale", "version": "99999999999999999999999"}'
 OF_WRITES: dict[str, dict[str, Any]] = {
     **NONSENSE,
-    "results that are none": {"status": 200, "body": '{"results": null}', **JSON},
+    "null results": {"status": 200, "body": '{"results": null}', **JSON},
     "too few results": {"status": 200, "body": '{"results": []}', **JSON},
     "too many results": {"status": 200, "body": f'{{"results": [{_DONE}, {_DONE}]}}', **JSON},
     "the result of another": {"status": 200, "body": '{"results": [{"user_id": 99, "status": "updated"}]}', **JSON},
@@ -142,11 +142,11 @@ async def test_invalid_till_answer_fails_the_entry_and_changes_neither_shop_nor_
         await assert_recovers(made)
 
 
-@pytest.mark.parametrize("nonsense", POINTS_THAT_ARE_NONE)
+@pytest.mark.parametrize("nonsense", INVALID_POINTS)
 async def test_invalid_points_are_not_written_and_the_other_values_are(environment: RaceEnvironment, nonsense: str) -> None:
     async with environment.new_account() as made:
         await two_customers(made)
-        body = f'{{"CustomerID": 501, "CurrentPoints": {POINTS_THAT_ARE_NONE[nonsense]}, "CurrentBalance": 7.25}}'
+        body = f'{{"CustomerID": 501, "CurrentPoints": {INVALID_POINTS[nonsense]}, "CurrentBalance": 7.25}}'
         answer: dict[str, Any] = {"status": 200, "body": body, **JSON}
         fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **answer)
         await made.hint(501)

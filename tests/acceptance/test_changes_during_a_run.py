@@ -159,11 +159,11 @@ async def test_customer_run_beside_a_change_equals_a_serial_run(environment: Rac
         newest = await made.newest("epos_customer_id", C)
         assert newest.outcome in change.outcomes
         # The stored state is consistent with the shop: another hint changes nothing and sends the shop nothing.
-        asked = made.shop.log.total, made.other_shop.log.total
+        requests_before = made.shop.log.total, made.other_shop.log.total
         await made.hint(C)
         await made.quiet()
         assert await shops_and_links(made) == found
-        assert (made.shop.log.total, made.other_shop.log.total) == asked
+        assert (made.shop.log.total, made.other_shop.log.total) == requests_before
 
 
 # removal of values from the shop

@@ -271,7 +271,7 @@ async def test_messages_command_lists_the_catalogue(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "reason"),
     [
         (("queue", "list", "nobody", "orders"), 1, "account nobody does not exist"),
         (("queue", "list", "shop-a", "lost"), 2, "lost"),
@@ -291,9 +291,9 @@ async def test_messages_command_lists_the_catalogue(shell: Shell) -> None:
         (("account", "list", "--address", "not an address"), 2, "address"),
     ],
 )
-async def test_refused_command_prints_its_reason_and_no_traceback(shell: Shell, arguments: tuple[str, ...], code: int, said: str) -> None:
+async def test_refused_command_prints_its_reason_and_no_traceback(shell: Shell, arguments: tuple[str, ...], code: int, reason: str) -> None:
     printed = await shell.type(*arguments, code=code)
-    assert said in printed
+    assert reason in printed
     assert "Traceback" not in printed
 
 

@@ -34,8 +34,8 @@ async def links(client: TillsyncClient, *, unconfirmed_only: bool = False) -> li
 
 async def match(client: TillsyncClient, facts: order_pb2.Order, *, rerun: bool = False) -> order_pb2.OrderMatch:
     """Returns the order's answer after its run has ended."""
-    asked = await client.sync.match_order(ACCOUNT, facts, rerun=rerun)
-    assert asked.entry.entry_id
+    submitted = await client.sync.match_order(ACCOUNT, facts, rerun=rerun)
+    assert submitted.entry.entry_id
     answer = order_pb2.OrderMatch()
 
     async def ended() -> bool:
@@ -43,7 +43,7 @@ async def match(client: TillsyncClient, facts: order_pb2.Order, *, rerun: bool =
         [found] = await client.sync.get_order_matches(ACCOUNT, [facts.order_id])
         assert isinstance(found, order_pb2.OrderMatch)
         answer = found
-        return answer.state > 1 and answer.entry_id == asked.entry.entry_id
+        return answer.state > 1 and answer.entry_id == submitted.entry.entry_id
 
     await until(ended, lambda: str(answer))
     return answer
@@ -59,8 +59,8 @@ async def test_new_account_links_only_by_confirmed_emails(database: TestDatabase
         assert made.trusted_accounts == account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY
         ada = till.add_customer(forename="Ada", email="ada@example.test", points=120)
         # from a caller that sends no confirmation, and from one that says that the email is unconfirmed
-        for number, said in enumerate((0, UNCONFIRMED), 1):
-            answer = await match(client, order("ada@example.test", number, woo_customer_id=WOO, email_confirmation=said))
+        for number, confirmation in enumerate((0, UNCONFIRMED), 1):
+            answer = await match(client, order("ada@example.test", number, woo_customer_id=WOO, email_confirmation=confirmation))
             assert (answer.outcome, answer.epos_customer_id) == (BY_EMAIL, ada)
             assert "is not confirmed" in answer.notes[0]
         assert await links(client) == []

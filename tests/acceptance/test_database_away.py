@@ -188,7 +188,7 @@ async def send_until_acknowledged(world: World, ids: list[int]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_service_resumes_after_the_database_was_away_for_longer_than_a_lease(world: World) -> None:
+async def test_service_resumes_after_the_database_was_unavailable_for_longer_than_a_lease(world: World) -> None:
     await send_until_acknowledged(world, world.ids[:400])
     held = world.till.faults.script(method="POST", path="/api/v2/customer*", hang="after")
     order = an_order(woo=WOO + COUNT, email="new@example.test")

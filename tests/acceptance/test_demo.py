@@ -44,7 +44,7 @@ async def test_demo_runs_once_and_prints_whole_queues_at_80_columns() -> None:
     code, output = await run("demo", "--once", COLUMNS="80")
     assert code == 0, output
     assert "✗" not in output
-    assert "Everything came out as told" in output
+    assert "Every step had its expected result" in output
     await until_nothing_is_left_since(before)
     tables = output.partition("Customers Queue")[2]
     assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
@@ -70,10 +70,10 @@ async def test_demo_shows_every_comment_of_the_page_and_its_printed_commands_wor
         assert demo.stdout is not None
         printed = (await within(demo.stdout.readuntil(b"Ctrl-C"))).decode()
         assert "✗" not in printed
-        told = printed.partition("Customers Queue")[0]
+        story = printed.partition("Customers Queue")[0]
         for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
-            assert f"“{comment}”" in told, comment
-        assert "“The table of customer types is locked, said the shop”" in told, "the comment is the shop's own answer"
+            assert f"“{comment}”" in story, comment
+        assert "“The table of customer types is locked, said the shop”" in story, "the comment is the shop's own answer"
         await assert_every_line_works(printed)
         demo.send_signal(signal.SIGINT)
         assert await within(demo.wait()) == 0

@@ -357,8 +357,8 @@ async def test_grpcurl_describes_services_methods_messages_fields_and_enums(data
         texts = {"127.0.0.1:50051": service.grpc_address}
         *known, unknown = await run_commands(commands, directory=directory, variables=variables, texts=texts)
     check(known)
-    for said, each in zip(DESCRIBED.values(), known, strict=True):
-        assert said in each.output
+    for description, each in zip(DESCRIBED.values(), known, strict=True):
+        assert description in each.output
     assert unknown.code != 0
     assert "not found" in unknown.output
 

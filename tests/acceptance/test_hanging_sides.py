@@ -103,7 +103,7 @@ async def _has_no_problem(made: SandboxAccount) -> bool:
     return not await problems(made)
 
 
-async def test_orders_run_while_the_shop_is_away_and_customers_wait_uncharged(environment: RaceEnvironment) -> None:
+async def test_orders_run_while_the_shop_is_unavailable_and_customers_wait_uncharged(environment: RaceEnvironment) -> None:
     async with environment.new_account() as made:
         await linked_customers(made)
         writes, away = (made.shop.faults.script(path=path, times=None, disconnect="before") for path in ("*/customers/batch", "*"))

@@ -123,7 +123,7 @@ async def test_switching_sync_on_queues_and_counts_every_linked_customer_and_sto
             await made.hint_type(type_id)
         await made.quiet()
         await made.update(customer_sync_enabled=False)
-        asked = made.shop.log.total, made.till.log.total
+        requests_before = made.shop.log.total, made.till.log.total
         for number in range(1, 13):
             made.till.change_customer(500 + number, points=1000 + number)
         made.till.change_type(4001, name="Gold plus")
@@ -134,7 +134,7 @@ async def test_switching_sync_on_queues_and_counts_every_linked_customer_and_sto
         for subject, subject_id in (("epos_customer_id", 501), ("epos_customer_type_id", 4001)):
             entry = await made.newest(subject, subject_id)
             assert (entry.state, entry.comment) == (SKIPPED, "Customer sync is not enabled")
-        assert (made.shop.log.total, made.till.log.total) == asked, "no request is sent while sync is off"
+        assert (made.shop.log.total, made.till.log.total) == requests_before, "no request is sent while sync is off"
         account = account_pb2.Account(customer_sync_enabled=True)
         on = await environment.running.client.accounts.update_account(made.account, account, ["customer_sync_enabled"])
         assert (on.effect.queued_customer_count, on.effect.queued_customer_type_count) == (12, 2)

@@ -128,8 +128,8 @@ async def test_search_that_fails_for_some_characters_makes_no_twin(
 
 
 UNSEARCHABLE: dict[str, dict[str, Any]] = {
-    "a search that finds nobody": {"path": "/api/v2/customer", "status": 200, "body": "[]", "content_type": "application/json"},
-    "a search that finds nobody, as 404": {"path": "/api/v2/customer", "status": 404, "body": "not found"},
+    "an empty search": {"path": "/api/v2/customer", "status": 200, "body": "[]", "content_type": "application/json"},
+    "an empty search as 404": {"path": "/api/v2/customer", "status": 404, "body": "not found"},
 }
 
 

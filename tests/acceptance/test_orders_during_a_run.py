@@ -21,7 +21,7 @@ from tillsync_client import AlreadyExistsError, FailedPreconditionError
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GRACE, HEDY, SALES = 502, 503, 504
-"""Till customers: Grace, Hedy who orders (in scenarios where she exists), and the default customer."""
+"""Till customers: Grace, Hedy (the person of the order, in scenarios where she exists), and the default customer."""
 W, W2 = 21, 22
 EMAIL, GRACES = "hedy@example.test", "grace@example.test"
 CREATED = 90001
@@ -64,10 +64,10 @@ class Scenario:
         return environment.new_account(default_epos_customer_id=SALES, guest_policy=policy)
 
 
-NOBODY = Scenario("nobody has her email", at_the_till=False)
-ONE = Scenario("one has her email")
-LINKED = Scenario("she is linked", linked=True)
-GUEST = Scenario("a guest nobody knows", at_the_till=False, guest=True)
+NO_CUSTOMER = Scenario("no customer has her email", at_the_till=False)
+ONE_CUSTOMER = Scenario("one customer has her email")
+LINKED = Scenario("linked shop customer", linked=True)
+GUEST = Scenario("unknown guest", at_the_till=False, guest=True)
 
 
 async def link_and_unlink(made: SandboxAccount) -> None:
@@ -102,15 +102,15 @@ OF_CUSTOMERS = [
 ]
 LINKED_BY_HAND = Change("linked by hand", lambda made: made.link(GRACE, W))
 CHANGES = {
-    NOBODY: [*ANY, *OF_CUSTOMERS, LINKED_BY_HAND, Change("linked by hand and unlinked", link_and_unlink)],
-    ONE: [
+    NO_CUSTOMER: [*ANY, *OF_CUSTOMERS, LINKED_BY_HAND, Change("linked by hand and unlinked", link_and_unlink)],
+    ONE_CUSTOMER: [
         *ANY,
         *OF_CUSTOMERS,
         LINKED_BY_HAND,
         Change("linked by hand and unlinked", link_and_unlink),
-        Change("the found one linked to another shop customer", lambda made: made.link(HEDY, W2)),
-        Change("the found one linked to her by hand", lambda made: made.link(HEDY, W)),
-        Change("the found one made the default customer", lambda made: made.update(default_epos_customer_id=HEDY)),
+        Change("the found customer linked to another shop customer", lambda made: made.link(HEDY, W2)),
+        Change("the found customer linked to her by hand", lambda made: made.link(HEDY, W)),
+        Change("the found customer made the default customer", lambda made: made.update(default_epos_customer_id=HEDY)),
     ],
     LINKED: [
         *ANY,
@@ -153,14 +153,14 @@ CREATION = [
     Point("the till searches again", "before", **GETS, query={"EmailAddress": EMAIL}, skip=1, sent=True),
 ]
 LINK = [
-    Point("the standing link is read", "after", store="by_epos"),
+    Point("the link of the till customer is read", "after", store="by_epos"),
     Point("the link is made", "before", store="link"),
     Point("the link is made", "after", store="link", sent=True),
 ]
 END = [Point("the outcome is written", "before", store="complete", sent=True)]
 POINTS = {
-    NOBODY: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *CREATION, *(replace(point, sent=True) for point in LINK), *END],
-    ONE: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *LINK, *END],
+    NO_CUSTOMER: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *CREATION, *(replace(point, sent=True) for point in LINK), *END],
+    ONE_CUSTOMER: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *LINK, *END],
     LINKED: [*BEGIN, *LINK_READ, *(replace(point, sent=False) for point in END)],
     GUEST: [*BEGIN, *SEARCH, *CREATION, *END],
 }

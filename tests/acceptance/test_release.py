@@ -270,7 +270,7 @@ def test_build_steps_of_the_container_archive_work_without_a_builder(released: P
         command = step.replace("/opt/tillsync", str(installed)).replace("python -m venv", f"{base} -m venv")
         run = subprocess.run(["sh", "-ec", command], cwd=context, env=environment, capture_output=True, text=True, check=False, timeout=280)
         assert run.returncode == 0, run.stderr
-    said = subprocess.run([installed / "bin/tillsync", "--version"], capture_output=True, text=True, check=False, timeout=60)
-    assert (said.returncode, said.stdout) == (0, f"tillsync {VERSION}\n"), said.stderr
+    version_run = subprocess.run([installed / "bin/tillsync", "--version"], capture_output=True, text=True, check=False, timeout=60)
+    assert (version_run.returncode, version_run.stdout) == (0, f"tillsync {VERSION}\n"), version_run.stderr
     helped = subprocess.run([installed / "bin/tillsync", "serve", "--help"], capture_output=True, text=True, check=False, timeout=60)
     assert helped.returncode == 0, helped.stderr

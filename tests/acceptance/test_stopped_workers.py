@@ -69,7 +69,7 @@ async def _till_is_quiet(rows: asyncpg.Connection[asyncpg.Record]) -> None:
     await until(lambda: is_quiet(rows), lambda: lanes(rows))
 
 
-MOMENTS = ("intent committed, nothing sent", "sent, carried out after the death", "stored, not answered", "answered, not committed")
+MOMENTS = ("intent committed, nothing sent", "sent, stored after the kill", "stored, not answered", "answered, not committed")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -78,27 +78,27 @@ async def test_process_killed_during_a_create_leaves_one_customer(
 ) -> None:
     """SIGKILL ends `tillsync serve`, and `tillsync worker` takes over its lane. The till has one customer in the end, and never two."""
     variables = process_environment(database.dsn, directory)
-    with child(["serve"], variables, directory) as victim, child(["worker"], variables, directory) as heir:
-        await victim.started()
-        await heir.started()
-        await suspend(heir.process.pid, rows)  # until then the victim leases all lanes
+    with child(["serve"], variables, directory) as killed, child(["worker"], variables, directory) as successor:
+        await killed.started()
+        await successor.started()
+        await suspend(successor.process.pid, rows)  # meanwhile the first process leases all lanes
         shop = await _shop_with_a_proven_search(idle_world)
         faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
         match moment:
             case "intent committed, nothing sent":
-                await asyncio.gather(sent, _killed_before_the_create(rows, shop, victim))
+                await asyncio.gather(sent, _killed_before_the_create(rows, shop, killed))
                 assert shop.till.creates() == []
-            case "sent, carried out after the death":
+            case "sent, stored after the kill":
                 held = faults.script(**POST, hang="before")
                 await sent
                 await held.arrived()
-                await kill(victim)
+                await kill(killed)
                 held.release()
             case "stored, not answered":
                 held = faults.script(**POST, hang="after")
                 await sent
                 await shop.till.sandbox.wait_for(lambda: shop.till.holders(NOVA))
-                await kill(victim)
+                await kill(killed)
                 held.release()
             case _:
                 held = faults.script(**POST, hang="after")
@@ -107,10 +107,10 @@ async def test_process_killed_during_a_create_leaves_one_customer(
                 async with caught_at_the_intent(rows, shop, NOVA):
                     held.release()
                     await until_blocked_session(rows)
-                    await kill(victim)
+                    await kill(killed)
         settles_at = await idle_world.intent_settles_at(shop, NOVA)
         assert settles_at is not None, "the process committed the intent before it sent the create"
-        go_on(heir)
+        go_on(successor)
         answer = await shop.processed()
         [made] = shop.till.holders(NOVA)
         assert answer.epos_customer_id == made
@@ -119,29 +119,29 @@ async def test_process_killed_during_a_create_leaves_one_customer(
             assert (answer.outcome, create.time >= settles_at) == (CREATED, True)
         else:
             assert answer.outcome == BY_EMAIL
-        assert await heir.stop() == 0
+        assert await successor.stop() == 0
 
 
-async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, victim: Child) -> None:
+async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, killed: Child) -> None:
     async with caught_before_the_create(rows, shop, NOVA):
-        await kill(victim)
+        await kill(killed)
 
 
 async def test_worker_suspended_between_intent_and_create_sends_nothing_after_its_lease(
     idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
 ) -> None:
     variables = process_environment(database.dsn, directory)
-    with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
-        await sleeper.started()
-        await heir.started()
-        await suspend(heir.process.pid, rows)
+    with child(["worker"], variables, directory) as stopped, child(["worker"], variables, directory) as successor:
+        await stopped.started()
+        await successor.started()
+        await suspend(successor.process.pid, rows)
         shop = await _shop_with_a_proven_search(idle_world)
         sent = asyncio.create_task(shop.send(order(NOVA)))
         async with caught_before_the_create(rows, shop, NOVA):
-            await suspend(sleeper.process.pid, rows)
+            await suspend(stopped.process.pid, rows)
         await sent
         token = await lease_token(rows, shop)
-        go_on(heir)
+        go_on(successor)
         await taken_over(rows, shop, token)
         assert shop.till.creates() == []
         answer = await shop.processed()
@@ -149,13 +149,13 @@ async def test_worker_suspended_between_intent_and_create_sends_nothing_after_it
         await _till_is_quiet(rows)
         before, asked_before = await everything(rows), len(shop.till.sandbox.log)
 
-        go_on(sleeper)
-        await until_logged(sleeper, "lease_lost")
-        assert await sleeper.stop() == 0, "the worker ends its run without a failure"
+        go_on(stopped)
+        await until_logged(stopped, "lease_lost")
+        assert await stopped.stop() == 0, "the worker ends its run without a failure"
         assert len(shop.till.creates()) == 1
         assert len(shop.till.sandbox.log) == asked_before, "the worker sends no read either, because its reads were done"
         assert await everything(rows) == before
-        assert await heir.stop() == 0
+        assert await successor.stop() == 0
 
 
 async def test_worker_suspended_during_shop_writes_does_not_overwrite_newer_values(
@@ -163,10 +163,10 @@ async def test_worker_suspended_during_shop_writes_does_not_overwrite_newer_valu
 ) -> None:
     """One process has two accounts. It is suspended before the lease check of one, and after it sent the other's request."""
     variables = process_environment(database.dsn, directory)
-    with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
-        await sleeper.started()
-        await heir.started()
-        await suspend(heir.process.pid, rows)
+    with child(["worker"], variables, directory) as stopped, child(["worker"], variables, directory) as successor:
+        await stopped.started()
+        await successor.started()
+        await suspend(successor.process.pid, rows)
         before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
         on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
         await _change_points(after_it, 20)
@@ -174,13 +174,13 @@ async def test_worker_suspended_during_shop_writes_does_not_overwrite_newer_valu
         reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
         await _change_points(before_it, 20)
         await reads.arrived()
-        await suspend(sleeper.process.pid, rows)
+        await suspend(stopped.process.pid, rows)
         reads.release()
         tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
 
         for shop in (before_it, after_it):  # the till has newer values now
             await _change_points(shop, 30)
-        go_on(heir)
+        go_on(successor)
         for shop in (before_it, after_it):
             await taken_over(rows, shop, tokens[shop.account_id])
             await _until_shown(shop, "30")
@@ -192,14 +192,14 @@ async def test_worker_suspended_during_shop_writes_does_not_overwrite_newer_valu
         on_its_way.release()  # the shop now gets the older request
         [late] = await after_it.site.log.wait_for(1, ended=True, method="POST", contains='"points":"20"')
         assert late.status == 200, "the shop carried out the older request"
-        go_on(sleeper)
-        await until_logged(sleeper, "lease_lost")
-        assert await sleeper.stop() == 0
+        go_on(stopped)
+        await until_logged(stopped, "lease_lost")
+        assert await stopped.stop() == 0
         assert before_it.site.log.count(path="*/customers/batch") == sent_before, "the worker sent nothing"
         for shop in (before_it, after_it):
             assert shop.site.store.bridge_rows[12] == rows_before[shop.account_id], "the newer values stay"
         assert await everything(rows) == before
-        assert await heir.stop() == 0
+        assert await successor.stop() == 0
 
 
 async def _shop_with_points(world: CreateRaceEnvironment, name: str, points: int) -> Shop:

@@ -197,10 +197,10 @@ def test_client_alone_has_a_library_and_a_command_line(client: Installed) -> Non
     assert "serve" in helped.stdout
     imported = client.run("python", "-W", "error", "-c", "import tillsync_client; print(tillsync_client.__file__)")
     assert imported.stdout.startswith(str(client.directory)), imported.stderr
-    asked = client.run("tillsync", "queue", "list", "shop-a", "orders", TILLSYNC_ADDRESS="127.0.0.1:1", TILLSYNC_TOKEN="a-token")
-    assert asked.returncode == 3
-    assert "Traceback" not in asked.stdout + asked.stderr
-    assert "127.0.0.1:1" in asked.stderr
+    listing = client.run("tillsync", "queue", "list", "shop-a", "orders", TILLSYNC_ADDRESS="127.0.0.1:1", TILLSYNC_TOKEN="a-token")
+    assert listing.returncode == 3
+    assert "Traceback" not in listing.stdout + listing.stderr
+    assert "127.0.0.1:1" in listing.stderr
 
 
 def test_client_starts_on_the_oldest_versions_that_it_allows(built: dict[str, Built], oldest: Installed) -> None:

@@ -53,7 +53,7 @@ class Detour:
 
     go_wrong: Callable[[], Awaitable[None]]
     put_right: Callable[[], Awaitable[None]]
-    asked: Callable[[], int]
+    request_count: Callable[[], int]
     """Number of requests that arrived at the wrong address."""
 
 
@@ -135,7 +135,7 @@ async def _assert_waits_while_wrong(
             await ask(shop)
 
         await until(lambda: _has_paused(rows, shop, PAUSES), lambda: lanes(rows))
-        assert detour.asked() >= PAUSES
+        assert detour.request_count() >= PAUSES
         problem = await shop.problem()
         assert problem is not None
         assert (problem.reason, problem.side) == (account_pb2.PROBLEM_REASON_WRONG_ADDRESS, vocabulary_pb2.SIDE_TILL)

@@ -124,8 +124,8 @@ async def test_idle_http_connections_are_closed_at_a_fixed_file_limit(database: 
         async with idle_connections(service.http_port, sends=sends):
             for customer in range(1, 6):
                 await asyncio.gather(service.call_http(customer), service.call_grpc(100 + customer))
-            told = [line["what"] for line in service.logged("limit_hit")]
-            assert told.count("idle connections of HTTP") == 1
+            limits = [line["what"] for line in service.logged("limit_hit")]
+            assert limits.count("idle connections of HTTP") == 1
         assert max(service.seconds) < 5
 
 

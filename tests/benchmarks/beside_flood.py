@@ -51,7 +51,7 @@ async def beside_flood(bench: Bench) -> list[Figure]:
     await connection.execute(_ENTRIES)
     await connection.close()
     later: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    told: dict[str, str] = {}
+    details: dict[str, str] = {}
     with child(["serve", "--no-worker"], environment(dsn, **NO_CAPS), bench.directory) as service:
         await service.started()
         target = f"127.0.0.1:{service.grpc_port}"
@@ -71,15 +71,15 @@ async def beside_flood(bench: Bench) -> list[Figure]:
                         assert flood.stdout is not None
                         ended = json.loads(await asyncio.wait_for(flood.stdout.read(), 60))["ended"]
                     later[kind].append((beside.p99 - idle.p99) * 1000)
-                    told[kind] = (
+                    details[kind] = (
                         f"p50/p99 {beside.median * 1000:.0f}/{beside.p99 * 1000:.0f} ms, alone {idle.median * 1000:.1f}/"
                         f"{idle.p99 * 1000:.1f} ms; the flood: "
                         + ", ".join(f"{number / seconds:,.0f}/s {code}" for code, number in sorted(ended.items()))
                     )
-                    bench.show_progress(f"beside {_WHAT[kind]}: {told[kind]}")
+                    bench.show_progress(f"beside {_WHAT[kind]}: {details[kind]}")
         await service.stop()
     await bench.drop_database("flood")
-    return [of_runs("beside-flood", f"p99 beside {_WHAT[kind]}: later than alone", _GOAL, later[kind], told[kind]) for kind in KINDS]
+    return [of_runs("beside-flood", f"p99 beside {_WHAT[kind]}: later than alone", _GOAL, later[kind], details[kind]) for kind in KINDS]
 
 
 async def _took(honest: TillsyncClient, count: int) -> Durations:

@@ -74,9 +74,9 @@ async def _drain_accounts(pool: _Pool, accounts: deque[str], at_once: int, tally
     attempt = json.dumps({"o": int(_OUTCOME), "g": 1, "c": comment_of(_OUTCOME)})
     async with pool.acquire() as connection:
         while accounts and not tally.done.is_set():
-            asked = list(itertools.islice(accounts, at_once))
-            rows = await connection.fetch(_TAKE, asked, BATCH)
-            ended = len(asked) if len(rows) < BATCH else asked.index(rows[-1][0])
+            chosen = list(itertools.islice(accounts, at_once))
+            rows = await connection.fetch(_TAKE, chosen, BATCH)
+            ended = len(chosen) if len(rows) < BATCH else chosen.index(rows[-1][0])
             for _ in range(ended):
                 accounts.popleft()
             if rows:

@@ -35,10 +35,10 @@ async def order_beside_bulk(bench: Bench) -> list[Figure]:
             await world.client.sync.sync_customers(ACCOUNT, customers[start : start + 500])
         async with world.working():
             await asyncio.sleep(_BULK_AHEAD_SECONDS)
-            took, asked = [], []
+            took, request_counts = [], []
             for number in range(1, orders + 1):
                 took.append(await _seconds_of(world, number))
-                asked.append(sum(_is_of_order(request, number) for request in world.till.log))
+                request_counts.append(sum(_is_of_order(request, number) for request in world.till.log))
                 await asyncio.sleep(_BETWEEN_ORDERS_SECONDS)
     seconds = statistics.median(took)
     each = ", ".join(f"{value:.1f}" for value in took)
@@ -49,7 +49,7 @@ async def order_beside_bulk(bench: Bench) -> list[Figure]:
             goal=Goal(must=8, aim=5, unit="s", lower_is_better=True),
             got=seconds,
             runs=tuple(took),
-            detail=f"{each} s; {min(asked)} to {max(asked)} requests with the order's email",
+            detail=f"{each} s; {min(request_counts)} to {max(request_counts)} requests with the order's email",
         )
     ]
 

@@ -30,8 +30,8 @@ class ChangedBasisContract:
 
     async def test_candidates_of_held_orders_are_known(self, bench: LinkBench) -> None:
         await held(bench, 1, 2, woo=30)
-        for asked, candidates in (([epos(1), epos(3)], {1}), ([epos(3)], set())):
-            stored = await bench.reader.stored_customers(SHOP, asked)
+        for requested, candidates in (([epos(1), epos(3)], {1}), ([epos(3)], set())):
+            stored = await bench.reader.stored_customers(SHOP, requested)
             assert {each for each, found in stored.items() if found.is_candidate} == candidates
 
     async def test_held_orders_are_requeued_when_a_candidate_is_deleted(self, bench: LinkBench) -> None:

@@ -202,22 +202,22 @@ class ReceiverBench(Protocol):
         ...
 
 
-async def tell(bench: ReceiverBench, *events: OrderEvent, held_count: int = 3) -> list[EventResult]:
+async def send_events(bench: ReceiverBench, *events: OrderEvent, held_count: int = 3) -> list[EventResult]:
     return await bench.receiver.send(WaitingEvents(events, held_count), FakePermit())
 
 
 class EventReceiverContract:
     async def test_results_are_by_position_and_sequences_order_the_events(self, bench: ReceiverBench) -> None:
         updated, unchanged = EventResult(status=EventStatus.UPDATED), EventResult(status=EventStatus.UNCHANGED)
-        assert await tell(bench, an_event(1, 5), an_event(2, 1)) == [updated, updated]
-        assert await tell(bench, an_event(1, 5), an_event(2, 2)) == [unchanged, updated]
-        assert await tell(bench, an_event(1, 4), an_event(2, 3)) == [EventResult(status=EventStatus.STALE, held_sequence=5), updated]
+        assert await send_events(bench, an_event(1, 5), an_event(2, 1)) == [updated, updated]
+        assert await send_events(bench, an_event(1, 5), an_event(2, 2)) == [unchanged, updated]
+        assert await send_events(bench, an_event(1, 4), an_event(2, 3)) == [EventResult(status=EventStatus.STALE, held_sequence=5), updated]
         assert bench.held_count == 3
 
     async def test_refused_permit_sends_no_events(self, bench: ReceiverBench) -> None:
         with pytest.raises(LeaseTooShort):
             await bench.receiver.send(WaitingEvents((an_event(1),), 3), FakePermit.of_seconds(3.0))
-        assert await tell(bench, an_event(1)) == [EventResult(status=EventStatus.UPDATED)]
+        assert await send_events(bench, an_event(1)) == [EventResult(status=EventStatus.UPDATED)]
 
 
 class OutboxInMemory:

@@ -15,7 +15,7 @@ from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, Not
 from tillsync_server.domain.ids import AccountId, new_entry_id
 from tillsync_server.domain.link import LinkOrigin
 
-NOBODY = AccountId("nobody")
+UNKNOWN = AccountId("nobody")
 
 
 class LinkWriterContract:
@@ -245,9 +245,9 @@ class LinkWriterContract:
 
     async def test_unknown_account_raises_not_found(self, bench: LinkBench) -> None:
         for attempt in (
-            bench.writer.create(NOBODY, epos(1), woo(1)),
-            bench.writer.delete(NOBODY, woo_customer_id=woo(1)),
-            bench.writer.resolve_order(NOBODY, new_entry_id(), epos(1), create_link=False),
+            bench.writer.create(UNKNOWN, epos(1), woo(1)),
+            bench.writer.delete(UNKNOWN, woo_customer_id=woo(1)),
+            bench.writer.resolve_order(UNKNOWN, new_entry_id(), epos(1), create_link=False),
         ):
             with pytest.raises(NotFound) as refused:
                 await attempt

@@ -22,7 +22,7 @@ from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderIntake, OrderMatch, OrderMatchReader
 from tillsync_server.ports.queues import ActionOutcome, ActionResult, QueueActions, QueueFilter, QueueReader, WaitingCounter
 
-SHOP, OTHER, NOBODY = AccountId("shop-a"), AccountId("shop-b"), AccountId("nobody")
+SHOP, OTHER, UNKNOWN = AccountId("shop-a"), AccountId("shop-b"), AccountId("nobody")
 SKIPPED = Finish(EntryState.SKIPPED, Outcome.SYNC_DISABLED, "Customer sync is not enabled")
 ORDERS = QueueFilter(account_id=SHOP, queue=Queue.ORDERS)
 
@@ -103,8 +103,8 @@ class QueueReaderContract:
         guest = (await take(bench, order_facts(3, woo=None, email="bea@example.test"))).entry_id
 
         async def found(**wanted: object) -> set[EntryId]:
-            asked = replace(ORDERS, **wanted)  # type: ignore[arg-type]
-            listed = await bench.reader.list_entries(asked, before=None, limit=50, with_attempts=False)
+            requested = replace(ORDERS, **wanted)  # type: ignore[arg-type]
+            listed = await bench.reader.list_entries(requested, before=None, limit=50, with_attempts=False)
             return {entry.entry_id for entry in listed.entries}
 
         assert await found() == {held, failed, guest}
@@ -139,7 +139,7 @@ class QueueReaderContract:
 
     async def test_queues_of_an_unknown_account_raise_not_found(self, bench: Bench) -> None:
         assert await bench.reader.problems(SHOP) == ()
-        for ask in (bench.reader.problems(NOBODY), bench.reader.waiting_entries(NOBODY, 5)):
+        for ask in (bench.reader.problems(UNKNOWN), bench.reader.waiting_entries(UNKNOWN, 5)):
             with pytest.raises(NotFound) as missing:
                 await ask
             assert missing.value.reason == "ACCOUNT_NOT_FOUND"
@@ -202,22 +202,22 @@ class QueueActionsContract:
         assert (await match_of(bench, 7)).entry_id == processed
 
     async def test_dry_run_returns_the_same_results_and_changes_nothing(self, bench: Bench) -> None:
-        asked = [await bench.hint(1), await ended_hint(bench, 2, FAILED), await ended_order(bench, 7, FAILED), new_entry_id()]
-        before = await bench.reader.get(SHOP, asked, with_attempts=True)
-        tried = await bench.actions.requeue(SHOP, asked, dry_run=True)
-        closing = await bench.actions.dismiss(SHOP, asked, "closed by hand", dry_run=True)
+        requested = [await bench.hint(1), await ended_hint(bench, 2, FAILED), await ended_order(bench, 7, FAILED), new_entry_id()]
+        before = await bench.reader.get(SHOP, requested, with_attempts=True)
+        tried = await bench.actions.requeue(SHOP, requested, dry_run=True)
+        closing = await bench.actions.dismiss(SHOP, requested, "closed by hand", dry_run=True)
         assert [one.outcome for one in tried] == [one.outcome for one in closing] == [ActionOutcome.DONE] * 3 + [ActionOutcome.MISSING]
-        assert [one.entry_id for one in tried] == asked
-        assert await bench.reader.get(SHOP, asked, with_attempts=True) == before
+        assert [one.entry_id for one in tried] == requested
+        assert await bench.reader.get(SHOP, requested, with_attempts=True) == before
         assert await bench.reader.waiting_entries(SHOP, 100) == 1
-        done = await bench.actions.requeue(SHOP, asked)
+        done = await bench.actions.requeue(SHOP, requested)
         assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in tried]
 
     async def test_dismiss_closes_unfinished_entries_with_the_reason_as_first_note(self, bench: Bench) -> None:
         waiting, held, failed = await bench.hint(1), await ended_order(bench, 2, HELD), await ended_order(bench, 3, FAILED)
         processed, skipped = await ended_order(bench, 4, PROCESSED), await ended_hint(bench, 5, SKIPPED)
-        asked = [waiting, held, failed, processed, skipped, new_entry_id()]
-        acted = await bench.actions.dismiss(SHOP, asked, "asked by the shop")
+        requested = [waiting, held, failed, processed, skipped, new_entry_id()]
+        acted = await bench.actions.dismiss(SHOP, requested, "asked by the shop")
         assert [(one.outcome, one.previous_state) for one in acted] == [
             (ActionOutcome.DONE, EntryState.PENDING),
             (ActionOutcome.DONE, EntryState.HELD),
@@ -226,7 +226,7 @@ class QueueActionsContract:
             (ActionOutcome.UNCHANGED, EntryState.SKIPPED),
             (ActionOutcome.MISSING, None),
         ]
-        assert [one.entry_id for one in acted] == asked
+        assert [one.entry_id for one in acted] == requested
         for entry_id in (waiting, held, failed):
             now = await entry_of(bench, entry_id)
             assert (now.state, now.notes[0]) == (EntryState.DISMISSED, "asked by the shop")
@@ -239,7 +239,7 @@ class QueueActionsContract:
         assert await bench.actions.dismiss(SHOP, [theirs], "no") == missing
 
     async def test_actions_on_an_unknown_account_raise_not_found(self, bench: Bench) -> None:
-        for act in (bench.actions.requeue(NOBODY, [new_entry_id()]), bench.actions.dismiss(NOBODY, [new_entry_id()], "no")):
+        for act in (bench.actions.requeue(UNKNOWN, [new_entry_id()]), bench.actions.dismiss(UNKNOWN, [new_entry_id()], "no")):
             with pytest.raises(NotFound):
                 await act
 
@@ -311,7 +311,7 @@ class OrdersContract:
 
     async def test_orders_are_enqueued_by_position(self, bench: Bench) -> None:
         facts = order_facts(1)
-        unknown, known = await bench.orders.enqueue([NewOrder(account_id=account_id, facts=facts) for account_id in (NOBODY, SHOP)])
+        unknown, known = await bench.orders.enqueue([NewOrder(account_id=account_id, facts=facts) for account_id in (UNKNOWN, SHOP)])
         assert isinstance(unknown, NotFound)
         assert isinstance(known, OrderEnqueued)
         assert set(await bench.orders.get(SHOP, [OrderId(1), OrderId(2)])) == {1}
@@ -324,8 +324,8 @@ class OrdersContract:
         await bench.put_off(soon, 2)
         await bench.put_off(later, 60)
         held, ended = await ended_order(bench, 4, HELD), await ended_order(bench, 5, PROCESSED)
-        asked = [(SHOP, each) for each in (due, soon, later, held, ended)]
-        assert await bench.orders.answerable(asked, beyond_seconds=5.0) == {later, held, ended}
+        requested = [(SHOP, each) for each in (due, soon, later, held, ended)]
+        assert await bench.orders.answerable(requested, beyond_seconds=5.0) == {later, held, ended}
 
 
 class InMemory:

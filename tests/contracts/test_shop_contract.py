@@ -87,10 +87,10 @@ class ShopClientContract:
             (replace(write(1, version=11), registered_at=moment), WriteStatus.UPDATED),
             (replace(write(2, version=11), registered_before=moment), WriteStatus.UPDATED),
         ]
-        for version, (asked, status) in enumerate(meant, start=11):
-            (result,) = await bench.client.write_customers([replace(asked, version=version)], FakePermit())
+        for version, (customer_write, status) in enumerate(meant, start=11):
+            (result,) = await bench.client.write_customers([replace(customer_write, version=version)], FakePermit())
             assert result.status is status
-            assert bench.values(asked.woo_customer_id) is not None
+            assert bench.values(customer_write.woo_customer_id) is not None
         for stranger in (replace(write(3), registered_at=moment + second), replace(write(3), registered_before=moment - second)):
             (result,) = await bench.client.write_customers([stranger], FakePermit())
             assert (result.status, bench.values(3)) == (WriteStatus.NOT_FOUND, None)

@@ -62,13 +62,13 @@ class TokenStoreContract:
 
     async def test_revoke_is_final_idempotent_and_notified(self, tokens: TokenStore, wakeups: WakeUps) -> None:
         await tokens.create(site("t1"), b"hash-1")
-        heard = asyncio.Event()
-        wakeups.on_tokens_changed(heard.set)
+        notified = asyncio.Event()
+        wakeups.on_tokens_changed(notified.set)
         revoked = await tokens.revoke(SHOP, "t1")
         assert revoked.revoke_time is not None
         assert await tokens.revoke(SHOP, "t1") == revoked
         assert await tokens.by_hash(b"hash-1") == revoked
-        await within(heard.wait())
+        await within(notified.wait())
 
     async def test_token_is_revoked_only_through_its_own_account(self, tokens: TokenStore) -> None:
         await tokens.create(site("t1"), b"hash-1")

@@ -16,16 +16,16 @@ class NotifierAndWakeUps(Notifier, WakeUps, Protocol): ...
 
 class WakeUpsContract:
     async def test_process_gets_its_own_notifications_at_once(self, wakeups: NotifierAndWakeUps) -> None:
-        heard: list[object] = []
+        received: list[object] = []
         entry_id = new_entry_id()
-        wakeups.on_lanes_ready(lambda: heard.append("lanes"))
-        wakeups.on_live_work(heard.append)
-        wakeups.on_entry_finished(heard.append)
-        wakeups.on_order_events(lambda: heard.append("events"))
-        wakeups.on_sales_waiting(lambda: heard.append("sales"))
-        wakeups.on_requeue_waiting(lambda: heard.append("requeue"))
-        wakeups.on_tokens_changed(lambda: heard.append("tokens"))
-        wakeups.on_accounts_changed(lambda: heard.append("accounts"))
+        wakeups.on_lanes_ready(lambda: received.append("lanes"))
+        wakeups.on_live_work(received.append)
+        wakeups.on_entry_finished(received.append)
+        wakeups.on_order_events(lambda: received.append("events"))
+        wakeups.on_sales_waiting(lambda: received.append("sales"))
+        wakeups.on_requeue_waiting(lambda: received.append("requeue"))
+        wakeups.on_tokens_changed(lambda: received.append("tokens"))
+        wakeups.on_accounts_changed(lambda: received.append("accounts"))
         wakeups.live_work(AccountId("shop-a"))
         wakeups.entry_finished(entry_id)
         wakeups.lanes_ready()
@@ -34,20 +34,20 @@ class WakeUpsContract:
         wakeups.requeue_waiting()
         wakeups.tokens_changed()
         wakeups.accounts_changed()
-        assert heard == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens", "accounts"]
+        assert received == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens", "accounts"]
 
     async def test_every_listener_gets_a_notification(self, wakeups: NotifierAndWakeUps) -> None:
-        heard: list[str] = []
-        wakeups.on_tokens_changed(lambda: heard.append("one"))
-        wakeups.on_tokens_changed(lambda: heard.append("two"))
+        received: list[str] = []
+        wakeups.on_tokens_changed(lambda: received.append("one"))
+        wakeups.on_tokens_changed(lambda: received.append("two"))
         wakeups.tokens_changed()
-        assert heard == ["one", "two"]
+        assert received == ["one", "two"]
 
     async def test_notification_without_listeners_is_dropped(self, wakeups: NotifierAndWakeUps) -> None:
-        heard: list[str] = []
+        received: list[str] = []
         wakeups.lanes_ready()
-        wakeups.on_lanes_ready(lambda: heard.append("lanes"))
-        assert heard == []
+        wakeups.on_lanes_ready(lambda: received.append("lanes"))
+        assert received == []
 
 
 class TestFakeWakeUps(WakeUpsContract):

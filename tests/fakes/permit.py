@@ -27,11 +27,11 @@ class FakePermit:
     """
 
     seconds_left: Callable[[], float] = lambda: math.inf
-    asked: list[float] = field(default_factory=list)
+    requests: list[float] = field(default_factory=list)
     script: list[float | RunInterrupted] = field(default_factory=list)
 
     def seconds_allowed(self, setting_seconds: float) -> float:
-        self.asked.append(setting_seconds)
+        self.requests.append(setting_seconds)
         if not self.script:
             return allowed(setting_seconds, self.seconds_left())
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]

@@ -90,8 +90,8 @@ def script_of(commands: Sequence[Command], *, texts: Mapping[str, str], before: 
         lines += [waiting.pop(key) for key in list(waiting) if key in command.text]
         lines += [code for key, code in each.items() if key in command.text]
         line = command.text
-        for said, here in texts.items():
-            line = line.replace(said, here)
+        for documented, here in texts.items():
+            line = line.replace(documented, here)
         lines += [f"echo '{_MARK}{number}'", line, f'echo "{_MARK}{number} ended $?"']
     return "\n".join(lines) + "\n"
 

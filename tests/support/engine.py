@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 from support.fault_verdicts import FaultVerdicts
-from support.waiting import HANG_SECONDS, hang_limit, until, words_of
+from support.waiting import HANG_SECONDS, hang_limit, source_of, until
 from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
@@ -73,12 +73,12 @@ class RecordingHandler(FaultVerdicts):
 
     async def wait_for(self, condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
         """Waits until ``condition()`` is true. It is evaluated after every start and end of a run."""
-        async with hang_limit(f"the wait for {words_of(condition)}", self._said, seconds):
+        async with hang_limit(f"the wait for {source_of(condition)}", self._state, seconds):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
 
-    def _said(self) -> str:
+    def _state(self) -> str:
         ran = [(entry.account_id, entry.subject_id) for entry in self.runs]
         running = {key: number for key, number in self.concurrent.items() if number}
         closed = [subject for subject, gate in self.gates.items() if not gate.is_set()]

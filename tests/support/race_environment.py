@@ -179,8 +179,8 @@ class SandboxAccount:
 
     async def order(self, order: order_pb2.Order, *, rerun: bool = False) -> None:
         """Queues the order without waiting for its answer."""
-        asked = customer_sync_service_pb2.OrderToMatch(order=order, rerun=rerun)
-        [answer] = await self.running.client.sync.match_orders(self.account, [asked])
+        request = customer_sync_service_pb2.OrderToMatch(order=order, rerun=rerun)
+        [answer] = await self.running.client.sync.match_orders(self.account, [request])
         if isinstance(answer, Exception):
             raise answer
 

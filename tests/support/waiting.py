@@ -53,12 +53,12 @@ async def until(holds: Callable[[], Any], otherwise: Report | None = None, secon
     except TimeoutError:
         if not limit.expired():
             raise  # raised by the question itself
-    raise AssertionError(await _message(f"{words_of(holds)} does not come true", seconds, f"its last answer: {_short(answer)}", otherwise))
+    raise AssertionError(await _message(f"{source_of(holds)} does not come true", seconds, f"its last answer: {_short(answer)}", otherwise))
 
 
 async def within(awaitable: Awaitable[T], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> T:
     """Returns the result of ``awaitable``. After ``seconds`` it cancels the awaitable and raises AssertionError."""
-    async with hang_limit(words_of(awaitable), otherwise, seconds):
+    async with hang_limit(source_of(awaitable), otherwise, seconds):
         return await awaitable
     raise AssertionError("unreachable")
 
@@ -97,12 +97,12 @@ def _short(value: Seen) -> str:
     return text if len(text) <= _MAX_REPORT else f"…{text[-_MAX_REPORT:]}"
 
 
-def words_of(asked: object) -> str:
+def source_of(target: object) -> str:
     """The source of a lambda or the name of another callable, with its place."""
-    code = getattr(asked, "__code__", None) or getattr(asked, "cr_code", None)
+    code = getattr(target, "__code__", None) or getattr(target, "cr_code", None)
     if code is None:
-        return f"`{getattr(asked, '__qualname__', None) or repr(asked)}`"
-    name = getattr(asked, "__qualname__", code.co_name).replace("<locals>.", "")
+        return f"`{getattr(target, '__qualname__', None) or repr(target)}`"
+    name = getattr(target, "__qualname__", code.co_name).replace("<locals>.", "")
     if code.co_name == "<lambda>":
         places = [place for place in code.co_positions() if None not in place and place[2] != place[3]]
         lines = [linecache.getline(code.co_filename, number) for number in range(code.co_firstlineno, max(p[1] for p in places) + 1)]

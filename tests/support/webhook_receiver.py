@@ -30,11 +30,11 @@ class Hints:
     senders: list[Sender] = field(default_factory=list)
     failure: Exception | None = None
     commit: asyncio.Event | None = None
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     woken: int = 1
 
     async def _queued(self, queue: list[tuple[str, int]], sender: Sender, ids: Sequence[int]) -> int:
-        self.asked.set()
+        self.called.set()
         if self.commit is not None:
             await self.commit.wait()
         if self.failure is not None:

@@ -204,17 +204,17 @@ async def test_refresh_keeps_a_focus_that_moved_meanwhile(bridged: BridgedShop) 
     await held_orders(bridged)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         await opened(page)
-        asked, may_answer = asyncio.Event(), asyncio.Event()
+        requested, may_answer = asyncio.Event(), asyncio.Event()
 
         async def hold(route: Route) -> None:
-            asked.set()
+            requested.set()
             await may_answer.wait()
             await route.continue_()
 
         await page.route(lambda url: "queue=orders" in url and "state=held" in url, hold)
         await page.get_by_label("State").focus()
         await page.get_by_label("State").select_option("held")
-        await within(asked.wait())
+        await within(requested.wait())
         await page.get_by_label("Email, order number or id").focus()
         may_answer.set()
         await expect(page.locator("tr[data-entry]")).to_have_count(1)
@@ -304,17 +304,17 @@ async def test_queues_page_fits_a_phone_and_right_to_left_with_long_words(bridge
 @pytest.mark.shops("mariadb")
 async def test_page_refreshes_only_while_it_is_visible(bridged: BridgedShop) -> None:
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url) if "tillsync-bridge/v1/queues?" in request.url else None)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url) if "tillsync-bridge/v1/queues?" in request.url else None)
         await page.clock.install()
         await opened(page)
-        seen = len(asked)
+        seen = len(requests)
         async with page.expect_response(lambda response: "/queues?" in response.url):
             await page.clock.run_for(15_500)
-        assert len(asked) == seen + 1
+        assert len(requests) == seen + 1
         await page.evaluate(LOOKED_AT, False)
         await page.clock.run_for(120_000)
-        assert len(asked) == seen + 1, "a hidden tab sends no request"
+        assert len(requests) == seen + 1, "a hidden tab sends no request"
         async with page.expect_response(lambda response: "/queues?" in response.url):
             await page.evaluate(LOOKED_AT, True)
 

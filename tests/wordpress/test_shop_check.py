@@ -105,20 +105,20 @@ async def test_each_obstacle_before_the_shop_is_named_with_its_remedy(bridged: B
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     session = await site.log_in("admin", NONCE)
     secret = await bridged.secret()
-    for name, (code, said, to_do) in FAILURE_MODES.items():
+    for name, (code, reason, to_do) in FAILURE_MODES.items():
         injected = site.inject(FOR_THE_SERVICE + code)
         await press(site, session, "check")
         page = await screen(site, session)
         assert "Something is wrong: see the steps below." in flash(page), name
         failed = [step for step in shown(page) if "Shop · Wrong" in step]
         assert len(failed) == 1, (name, shown(page))
-        assert said in failed[0], (name, failed)
+        assert reason in failed[0], (name, failed)
         assert to_do in failed[0], (name, failed)
         assert not any(OPERATORS.search(step) for step in shown(page)), (name, shown(page))
         # a connect fails with the same words, and the stored connection stays
         await press(site, session, "reconnect")
         refused = html.unescape(flash(await screen(site, session)))
-        assert f"Not connected. {said}" in refused or said in refused, (name, refused)
+        assert f"Not connected. {reason}" in refused or reason in refused, (name, refused)
         assert to_do in refused, (name, refused)
         injected.unlink()
     site.forgive_log()
@@ -135,8 +135,8 @@ async def test_output_around_the_shops_responses_is_a_warning(bridged: BridgedSh
     notice = "echo '<br /><b>Notice</b>:  Undefined index in <b>/wp-content/plugins/loyal/loyal.php</b><br />';"
     injected = site.inject(f"{FOR_THE_SERVICE}add_action( 'init', static function () {{ {notice} }} );")
     steps = await checked(site)
-    [told] = [step for step in steps if "Look at this" in step and "print" in step]
-    assert "WP_DEBUG_DISPLAY" in told
+    [warning] = [step for step in steps if "Look at this" in step and "print" in step]
+    assert "WP_DEBUG_DISPLAY" in warning
     injected.unlink()
     site.forgive_log()
     assert not any("print" in step for step in await checked(site))
@@ -187,6 +187,6 @@ async def test_every_reason_and_warning_of_the_service_has_a_text(wp_site: Shop)
         warnings=sorted(warnings),
         successes=sorted(successes),
     )
-    assert [name for name, said in words.items() if not said or not all(said)] == []
-    assert [name for name, said in words.items() if OPERATORS.search(" ".join(said))] == []
-    assert all(text.endswith(".") for said in words.values() for text in said)
+    assert [name for name, reason in words.items() if not reason or not all(reason)] == []
+    assert [name for name, reason in words.items() if OPERATORS.search(" ".join(reason))] == []
+    assert all(text.endswith(".") for reason in words.values() for text in reason)

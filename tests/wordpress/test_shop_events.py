@@ -59,16 +59,16 @@ async def test_event_brings_a_decision_to_its_order(bridged: BridgedShop) -> Non
     order = await site.add_order(customer_id=customer, email="ada@example.test", first_name="Ada", last_name="Byron")
     await bridged.drain()
 
-    async def told(kind: str) -> list[dict[str, Any]]:
+    async def events(kind: str) -> list[dict[str, Any]]:
         return await site.rows(f"SELECT * FROM {{prefix}}tillsync_event WHERE subject = 'order:{order}' AND type = '{kind}'")
 
-    needed = (await site.until(lambda: told("decision.needed")))[0]
+    needed = (await site.until(lambda: events("decision.needed")))[0]
     assert (needed["state"], int(needed["held_count"])) == ("HELD", 1)
     await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();")
     answer = (await site.order_meta(order))["_tillsync_answer"]
     assert answer["outcome"] == "OUTCOME_DUPLICATE_EMAIL"
     await bridged.service.client.links.create_link(bridged.account_id, epos_customer_id=first, woo_customer_id=customer)
-    finished = (await site.until(lambda: told("order.finished")))[0]
+    finished = (await site.until(lambda: events("order.finished")))[0]
     assert int(finished["sequence"]) > int(needed["sequence"])
     answer = (await site.order_meta(order))["_tillsync_answer"]
     assert (answer["outcome"], answer["epos_customer_id"]) == ("OUTCOME_MATCHED_LINK", str(first)), "stored with the event"

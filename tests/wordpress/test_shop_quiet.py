@@ -56,8 +56,8 @@ async def test_no_page_calls_the_service_while_it_loads(bridged: BridgedShop) ->
         assert reply.status == 200, path
     log = site.content / "uploads/asked"
     # Action Scheduler may start its own work after a page of wp-admin
-    asked = [line for line in (log.read_text(encoding="utf-8").splitlines() if log.exists() else []) if "admin-ajax.php" not in line]
-    assert asked == []
+    requests = [line for line in (log.read_text(encoding="utf-8").splitlines() if log.exists() else []) if "admin-ajax.php" not in line]
+    assert requests == []
     # the same recorder sees the script's call
     await site.request("GET", "/wp-json/tillsync-bridge/v1/queues?queue=orders", session=session)
     assert "ListQueue" in log.read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ class SlowService:
     """A service that answers nothing before ``released`` is set."""
 
     url: str = ""
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -79,7 +79,7 @@ async def slow_service(url: str) -> AsyncIterator[SlowService]:
 
     async def forward(request: web.Request) -> web.Response:
         body = await request.read()
-        slow.asked.set()
+        slow.called.set()
         await slow.released.wait()
         headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "content-length")}
         async with aiohttp.ClientSession() as client, client.post(url + request.path, data=body, headers=headers) as answer:
@@ -115,11 +115,11 @@ async def test_slow_service_delays_no_checkout_and_gets_every_order(bridged: Bri
             bought = await shopper.buy("ada@example.test", block=block)
             assert bought.status == 200, bought.text
             orders.append(bought.order_id)
-        assert not slow.asked.is_set(), "a checkout sends the service no request"
+        assert not slow.called.is_set(), "a checkout sends the service no request"
         await bridged.age_outbox()
         # a checkout during the drain does not wait either
         draining = asyncio.create_task(bridged.drain(now=False))
-        await slow.asked.wait()
+        await slow.called.wait()
         meanwhile = await shopper.buy("grace@example.test", block=False)
         assert meanwhile.status == 200, meanwhile.text
         assert not draining.done(), "the drain still waits for the service"

@@ -44,14 +44,14 @@ async def test_plugin_gives_a_restored_service_its_answers_links_and_open_orders
     assert (account.reason, account.orders.kept, account.orders.asked_again, account.links.restored) == ("", 1, 1, 1)
     assert (account.has_unknown_token, account.other_settings, account.tokens, report.is_ended) == (False, (), (), True)
 
-    kept, asked = await client.sync.get_order_matches(bridged.account_id, [decided, held])
+    kept, lost = await client.sync.get_order_matches(bridged.account_id, [decided, held])
     assert not isinstance(kept, Exception)
     assert (kept.state, kept.outcome, kept.epos_customer_id) == (
         vocabulary_pb2.ENTRY_STATE_PROCESSED,
         vocabulary_pb2.OUTCOME_MATCHED_EMAIL,
         ada,
     )
-    assert isinstance(asked, Exception), "the database does not know the order before the plugin sends it again"
+    assert isinstance(lost, Exception), "the database does not know the order before the plugin sends it again"
     link = await client.links.get_link(bridged.account_id, woo_customer_id=users[0])
     assert link.epos_customer_id == ada
 

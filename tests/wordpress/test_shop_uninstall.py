@@ -104,13 +104,13 @@ async def test_uninstallation_deletes_only_the_plugins_data(bridged: BridgedShop
 @pytest.mark.shops("mariadb")
 async def test_uninstallation_of_a_copy_leaves_its_original_connected(bridged: BridgedShop) -> None:
     site = bridged.site
-    asked = """
+    record_requests = """
         add_filter( 'pre_http_request', static function ( $done, $given, $url ) {
             if ( str_contains( $url, 'tillsync.v1' ) ) { file_put_contents( WP_CONTENT_DIR . '/uploads/asked', 'x', FILE_APPEND ); }
             return new WP_Error( 'http_request_failed', 'refused' );
         }, 10, 3 );
     """
-    site.inject(asked)
+    site.inject(record_requests)
     await site.php("update_option( 'home', 'https://copy.example.test' );")
     await site.php(DEACTIVATE, plugins=[BRIDGE, "woocommerce/woocommerce.php"], admin=True, user="admin")
     await site.php(UNINSTALL)

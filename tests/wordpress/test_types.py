@@ -88,8 +88,8 @@ async def test_till_type_becomes_a_role_in_the_shop(bridged: BridgedShop) -> Non
     await site.until(lambda: site.rows("SELECT * FROM {prefix}tillsync_customer_type"))
     session = await site.log_in("admin", SAVE)
     page = await text_of(site, session)
-    for said in ("Trade", "not applied to any price", "tillsync_customer_type_discount"):
-        assert said in page
+    for text in ("Trade", "not applied to any price", "tillsync_customer_type_discount"):
+        assert text in page
     await save(site, session, {type_id: ("trade", "take")})
     await bridged.service.client.links.create_link(bridged.account_id, ada, user)
 

@@ -348,8 +348,8 @@ def _problem_lines(account: account_pb2.Account) -> list[str]:
 
 
 def _trusted(account: account_pb2.Account) -> str:
-    said = word(code_name(account_pb2.TrustedAccounts, account.trusted_accounts), "TRUSTED_ACCOUNTS")
-    return f"{said} {when(account.trusted_before_time)}" if account.HasField("trusted_before_time") else said
+    setting = word(code_name(account_pb2.TrustedAccounts, account.trusted_accounts), "TRUSTED_ACCOUNTS")
+    return f"{setting} {when(account.trusted_before_time)}" if account.HasField("trusted_before_time") else setting
 
 
 def _on(value: bool) -> str:

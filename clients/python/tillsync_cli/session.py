@@ -46,7 +46,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
-def tell(message: str) -> None:
+def print_error(message: str) -> None:
     """Prints ``message`` on stderr, which is never part of --json."""
     _errors.print(message, soft_wrap=True, style="red")
 
@@ -58,7 +58,7 @@ def show_progress(line: str) -> None:
 
 def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
     """Prints the message on stderr, and returns the exit to raise."""
-    tell(f"error: {message}")
+    print_error(f"error: {message}")
     return typer.Exit(code)
 
 

@@ -12,7 +12,7 @@ from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import TypeAction, enum_name
 from tillsync_cli.output import code_name, comment_cell, console, parse_time, print_json, state_text, table, word
-from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk, tell
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, print_error, talk
 
 app = typer.Typer(no_args_is_help=True, help="Enqueue a hint, so that the service reads a till customer or customer type again.")
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
@@ -44,7 +44,7 @@ def customer(
         print_json(taken)
     for wanted, result in zip(customers, results, strict=True):
         if isinstance(result, TillsyncError):
-            tell(f"till customer {wanted}: {result.message}")
+            print_error(f"till customer {wanted}: {result.message}")
         elif not json:
             console.print(f"till customer {wanted}: entry {result.entry.entry_id}{' (joined)' if result.coalesced else ''}")
     if len(taken) < len(results):

@@ -13,7 +13,7 @@ from tillsync_server.cli.running import run_here, wait_for_signal
 
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="End after the story, with exit code 0 only if every step came out as told.")
+        bool, typer.Option("--once", help="End after the story. The exit code is 0 only if every step had its expected result.")
     ] = False,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of gRPC on loopback; 0 selects a free port.")] = 50051,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of HTTP on loopback; 0 selects a free port.")] = 8080,

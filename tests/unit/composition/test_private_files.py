@@ -31,12 +31,15 @@ def test_concurrent_makers_of_a_private_file_get_the_same_content(tmp_path: Path
     assert read_private(path) == "theirs"
 
 
-@pytest.mark.parametrize(("text", "mode", "said"), [("x", 0o640, "other users"), ("x", 0o604, "other users"), ("  \n", 0o600, "is empty")])
-def test_unsafe_private_file_is_refused(tmp_path: Path, text: str, mode: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "mode", "reason"),
+    [("x", 0o640, "other users"), ("x", 0o604, "other users"), ("  \n", 0o600, "is empty")],
+)
+def test_unsafe_private_file_is_refused(tmp_path: Path, text: str, mode: int, reason: str) -> None:
     path = tmp_path / "secret"
     path.write_text(text)
     path.chmod(mode)
-    with pytest.raises(StartError, match=said):
+    with pytest.raises(StartError, match=reason):
         read_private(path)
 
 

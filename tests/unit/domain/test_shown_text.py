@@ -64,11 +64,11 @@ def test_entry_message_shows_label_comment_notes_and_order_number_safely() -> No
 
 
 def test_cli_json_escapes_control_characters_and_keeps_the_values(capsys: pytest.CaptureFixture[str]) -> None:
-    said = {"name": "Ada\u202e\x9b2J می\u200cخواهد"}
-    print_json(said)
+    value = {"name": "Ada\u202e\x9b2J می\u200cخواهد"}
+    print_json(value)
     printed = capsys.readouterr().out
     assert not {"\u202e", "\x9b"} & set(printed)
-    assert json.loads(printed) == said
+    assert json.loads(printed) == value
 
 
 def test_candidate_message_shows_till_texts_safely() -> None:

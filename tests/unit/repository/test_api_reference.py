@@ -57,7 +57,7 @@ def test_page_has_every_enum_value(enum: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "field", "said"),
+    ("heading", "field", "rule"),
     [
         ("#### BatchSyncCustomersRequest", "epos_customer_ids", "required; at most 500 items"),
         ("#### SyncCustomerRequest", "account_id", "required; at most 64 characters; no control characters"),
@@ -67,8 +67,8 @@ def test_page_has_every_enum_value(enum: str) -> None:
         ("### QueueEntry", "comment", "output only"),
     ],
 )
-def test_page_has_the_rules_in_words(heading: str, field: str, said: str) -> None:
-    assert f"| {said} |" in row(heading, field)
+def test_page_has_the_rules_in_words(heading: str, field: str, rule: str) -> None:
+    assert f"| {rule} |" in row(heading, field)
 
 
 def test_every_field_and_value_has_a_comment() -> None:

@@ -21,7 +21,7 @@ def answered(*packages: Mapping[str, object]) -> Answer:
     return answer_of(json.dumps({"dependencies": packages, "fixes": []}), "")
 
 
-def test_a_service_that_knows_all_packages_decides() -> None:
+def test_service_that_knows_all_packages_decides() -> None:
     assert list(report("server.txt", {"pypi": answered(KNOWN)})) == [
         (NO_WEAKNESS, "server.txt: no known weakness in 1 packages (says PyPI (pypi.org))")
     ]
@@ -49,6 +49,6 @@ def test_no_answer_and_an_answer_about_some_packages_are_no_audit() -> None:
     assert [code for code, _ in report("server.txt", {"pypi": answered(), "osv": answer_of("{}", "")})] == [NOT_AUDITED]
 
 
-def test_a_weakness_is_told_although_other_packages_are_unknown() -> None:
+def test_weakness_is_reported_although_other_packages_are_unknown() -> None:
     answers = {"pypi": answered({**KNOWN, "vulns": [FIXED]}, UNKNOWN)}
     assert [code for code, _ in report("server.txt", answers)] == [WEAK, NOT_AUDITED]

@@ -20,10 +20,10 @@ _ITALIC = re.compile(r"(?<!\*)\*([^*\n|]+(?:\n[^*\n|]+)?)\*(?!\*)")
 
 def labels(page: str) -> set[str]:
     text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
-    said = {" ".join(found.split()).removesuffix(" …") for found in _ITALIC.findall(re.sub(r"`[^`]*`", "", text))}
+    italics = {" ".join(found.split()).removesuffix(" …") for found in _ITALIC.findall(re.sub(r"`[^`]*`", "", text))}
     settings = re.search(r"^\| Setting \|.*?\n\n", text, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| ([^|]+) \|", settings[0], re.MULTILINE)[1:] if settings else []
-    return (said | set(rows)) - OTHERS
+    return (italics | set(rows)) - OTHERS
 
 
 @pytest.mark.parametrize("page", ["shop.md", "support.md"])

@@ -63,11 +63,11 @@ def test_environment_is_remade_only_for_another_requested_python(environment: Pa
     assert "made again" not in make(environment, "-n", "unit").stdout
     assert "made again" not in make(environment, "-n", "unit", f"PYTHON={sys.executable}").stdout
     assert "made again" in make(environment, "-n", "unit", f"PYTHON={other}").stdout
-    for arguments, said in (
+    for arguments, reason in (
         (["PYTHON=/nonexistent/python"], "/nonexistent/python is missing: install Python 3.11 or newer"),
         ([f"PYTHON={other}", "TOO_OLD=1"], "Python 3.11 or newer is needed"),
     ):
         refused = make(environment, "unit", *arguments)
         assert refused.returncode != 0
-        assert said in refused.stdout
+        assert reason in refused.stdout
         assert (environment / ".venv" / ".installed").exists(), "an unusable interpreter keeps the environment"

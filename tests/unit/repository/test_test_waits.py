@@ -12,10 +12,10 @@ async def test_until_returns_the_true_answer() -> None:
     answers = iter([[], [], [7]])
     assert await until(lambda: next(answers)) == [7]
 
-    async def asked() -> str:
+    async def condition() -> str:
         return "yes"
 
-    assert await until(asked) == "yes"
+    assert await until(condition) == "yes"
 
 
 async def test_failure_names_the_question_its_last_answer_and_the_state() -> None:
@@ -26,9 +26,9 @@ async def test_failure_names_the_question_its_last_answer_and_the_state() -> Non
 
     with pytest.raises(AssertionError) as failed:
         await until(lambda: rows and rows[-1] == 7, table, seconds=0.01)
-    said = str(failed.value)
-    assert "`rows and rows[-1] == 7` (test_test_waits.py:" in said
-    assert "within 0.01 s\nits last answer: []\nthe table has no rows" in said
+    message = str(failed.value)
+    assert "`rows and rows[-1] == 7` (test_test_waits.py:" in message
+    assert "within 0.01 s\nits last answer: []\nthe table has no rows" in message
 
 
 async def test_hanging_question_ends_at_the_limit() -> None:

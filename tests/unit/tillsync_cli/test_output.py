@@ -52,7 +52,7 @@ def test_counts_use_singular_and_plural() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "typed"),
+    ("field", "typed"),
     [
         ("account.epos.base_url: must be https", "--till-url: must be https"),
         ("account.name: at most 100 characters", "--name: at most 100 characters"),
@@ -63,8 +63,8 @@ def test_counts_use_singular_and_plural() -> None:
         ("a name, my_till_id and shop.base_urls are left alone", "a name, my_till_id and shop.base_urls are left alone"),
     ],
 )
-def test_fields_are_printed_as_command_options(said: str, typed: str) -> None:
-    assert _as_typed(said) == typed
+def test_fields_are_printed_as_command_options(field: str, typed: str) -> None:
+    assert _as_typed(field) == typed
 
 
 def test_only_dotted_fields_are_replaced_in_sentences() -> None:

@@ -129,9 +129,9 @@ async def test_sale_webhook_contains_its_customer_or_only_its_id(till: SandboxTi
     till.switches.update({"transaction_body": "id"})
     bare = till.sell(customer_id)
     await till.webhooks.wait_for(4)
-    _, full, nobody, last = receiver.bodies
+    _, full, guest, last = receiver.bodies
     assert (full["Customer"]["CustomerID"], full["Customer"]["Forename"]) == (customer_id, "Ada")
-    assert nobody["Customer"] is None
+    assert guest["Customer"] is None
     assert last == bare
 
 

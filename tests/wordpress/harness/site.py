@@ -137,9 +137,9 @@ class Site:
     def complaints(self) -> list[str]:
         """Returns the log's lines in which PHP or WordPress complains about the plugin."""
         ours = ("tillsync-bridge", "tillsync_", "Tillsync", str(BRIDGE))
-        said = [line for line in self.log() if "PHP " in line or "WordPress database error" in line]
+        problems = [line for line in self.log() if "PHP " in line or "WordPress database error" in line]
         wrong_use = () if self.kind.real else ("was called incorrectly", "was called <strong>incorrectly")
-        return [line for line in said if any(part in line for part in (*ours, *wrong_use)) and "/injected/" not in line]
+        return [line for line in problems if any(part in line for part in (*ours, *wrong_use)) and "/injected/" not in line]
 
     def keep_as_first_state(self) -> None:
         shutil.copytree(self.content / "uploads", self.directory / "first-uploads", dirs_exist_ok=True)

@@ -66,7 +66,7 @@ class MicroBatcher(Generic[Item, Result]):
     def submit_nowait(self, item: Item) -> asyncio.Future[Result]:
         """Raises Unavailable after :meth:`close`."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.put(item, partial(_tell, future))
+        self.put(item, partial(_set_result, future))
         return future
 
     def put(self, item: Item, done: Done[Result]) -> None:
@@ -98,7 +98,7 @@ class MicroBatcher(Generic[Item, Result]):
         finally:
             self._is_flushing = False
             while self._waiting:  # only if this task was cancelled: its callers must not wait for ever
-                self._tell_one(self._waiting.popleft()[1], asyncio.CancelledError())
+                self._call_done(self._waiting.popleft()[1], asyncio.CancelledError())
             self._on_idle()
 
     async def _linger(self) -> None:
@@ -124,19 +124,19 @@ class MicroBatcher(Generic[Item, Result]):
             results = [error] * len(batch)
         except BaseException:
             for _, done in batch:
-                self._tell_one(done, asyncio.CancelledError())
+                self._call_done(done, asyncio.CancelledError())
             raise
         for (_, done), result in zip(batch, results, strict=True):
-            self._tell_one(done, result)
+            self._call_done(done, result)
 
-    def _tell_one(self, done: Done[Result], result: Result | BaseException) -> None:
+    def _call_done(self, done: Done[Result], result: Result | BaseException) -> None:
         try:
             done(result)
         except Exception:  # noqa: BLE001 - a bug in one callback must not keep the other callers waiting
             _LOG.exception("batcher_caller_failed", task=self._name)
 
 
-def _tell(future: asyncio.Future[Result], result: Result | BaseException) -> None:
+def _set_result(future: asyncio.Future[Result], result: Result | BaseException) -> None:
     if future.done():
         return  # the caller was cancelled; its item is committed all the same
     if isinstance(result, asyncio.CancelledError):

@@ -40,7 +40,7 @@ _MIN_LEASE_SECONDS = 5.0
 _MAX_FAILURES = 30
 _STOP_SECONDS = 2.0
 _CONTENDED_SECONDS = 0.5
-"""Time until the next look if another process has leased the due accounts."""
+"""Time until the next poll if another process has leased the due accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The flow of a till customer to the shop.
+"""Copies the values of a till customer to the shop.
 
 The flow checks the settings and the link, reads the till, compares the values with the hash of the link, writes them, and stores the hash.
 

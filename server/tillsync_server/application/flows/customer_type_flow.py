@@ -1,4 +1,4 @@
-"""The flow of a till customer type to the shop. It reads the type and PUTs it, or DELETEs it if the type is gone at the till."""
+"""Copies a till customer type to the shop: reads the type and PUTs it, or DELETEs it if the type is gone at the till."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def _of_unknown(link: Link, reason: str) -> Verdict | None:
         return None
     if link.woo_registered_at is None:
         return matched_by_link(customer_id)  # link and order have no registration time: decide as before times were recorded
-    asked = f"asking the shop whether shop customer {number} is still the one who is linked to customer {customer_id}"
-    note = f"{asked}: {reason}; try again once it can say"
+    action = f"asking the shop whether shop customer {number} is still the one who is linked to customer {customer_id}"
+    note = f"{action}: {reason}; try again once it can say"
     return Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, note, candidate_ids=(customer_id,))
 
 

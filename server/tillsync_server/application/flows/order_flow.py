@@ -1,4 +1,4 @@
-"""The flow of an order: it finds the till customer of the order (docs/architecture.md#the-life-of-an-order). domain.matching has the rules.
+"""Finds the till customer of an order (docs/architecture.md#the-life-of-an-order). domain.matching has the rules.
 
 A usable link answers without a request to the till. It answers most orders, and a read for each would spend the till's allowance. A
 customer entry that finds the till customer gone makes the link unusable. A link answers only for the person that it was made for

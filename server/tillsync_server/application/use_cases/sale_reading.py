@@ -28,7 +28,7 @@ other sales would fail in the same way."""
 BUSY_SECONDS = 5.0
 """Pause while an account cannot accept its hint."""
 CONTENDED_SECONDS = 0.5
-"""Time until the next look if another process has leased the due tills."""
+"""Time until the next poll if another process has leased the due tills."""
 LONGEST_WAIT_SECONDS = 24 * 3600.0
 """Longest wait of a sale whose till cannot be asked. Afterwards the customer's next change brings the points."""
 

@@ -21,7 +21,7 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 
 from tillsync_server.adapters.observability.logs import configure_logging
 from tillsync_server.cli.demo.sample_data import SampleData, fill_the_sandbox
-from tillsync_server.cli.demo.scenario import CUSTOMERS, ORDERS, DemoScenario, NotAsToldError
+from tillsync_server.cli.demo.scenario import CUSTOMERS, ORDERS, DemoScenario, UnexpectedResultError
 from tillsync_server.cli.demo.story import STORY
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
@@ -30,7 +30,7 @@ ACCOUNT = "shop-a"
 
 
 async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: int, until_stopped: Callable[[], Awaitable[None]]) -> bool:
-    """Returns True if every step came out as told. With ``once`` the demo ends after the story, otherwise when ``until_stopped``
+    """Returns True if every step had its expected result. With ``once`` the demo ends after the story, otherwise when ``until_stopped``
     returns."""
     began = time.monotonic()
     with _data_directory() as data_dir, (data_dir / "service.log").open("w", encoding="utf-8") as log:
@@ -43,7 +43,7 @@ async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: i
                 await _open_account(client, till, shop, data, service.http_port)
                 console.print(f"Ready in {time.monotonic() - began:.1f} s. The account {ACCOUNT} joins the till to the shop.")
                 scenario = DemoScenario(client, till, shop, data, ACCOUNT, console)
-                good = await _tell(scenario)
+                good = await _run_story(scenario)
                 await _print_queues(scenario)
             if once:
                 _print_end(console, scenario, good=good, seconds=time.monotonic() - began)
@@ -54,12 +54,12 @@ async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: i
             return good
 
 
-async def _tell(scenario: DemoScenario) -> bool:
+async def _run_story(scenario: DemoScenario) -> bool:
     good = True
     for step in STORY:
         try:
             await step(scenario)
-        except (NotAsToldError, TillsyncError, TimeoutError) as error:
+        except (UnexpectedResultError, TillsyncError, TimeoutError) as error:
             good = False
             scenario.console.print(f"  ✗ {error}", style="bold red")
     return good
@@ -119,10 +119,11 @@ async def _print_queues(scenario: DemoScenario) -> None:
 def _print_end(console: Console, scenario: DemoScenario, *, good: bool, seconds: float) -> None:
     if good:
         console.print(
-            f"\nEverything came out as told: {scenario.told} entries with their exact comments, in {seconds:.0f} s.", style="bold green"
+            f"\nEvery step had its expected result: {scenario.completed} entries with their exact comments, in {seconds:.0f} s.",
+            style="bold green",
         )
     else:
-        console.print("\nNot everything came out as told: see the lines marked ✗.", style="bold red")
+        console.print("\nSome steps did not have their expected result: see the lines marked ✗.", style="bold red")
 
 
 def _print_lines_to_paste(

@@ -20,13 +20,13 @@ PATIENCE_SECONDS = 40.0
 CUSTOMERS, ORDERS = vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS
 
 
-class NotAsToldError(Exception):
+class UnexpectedResultError(Exception):
     """A step had another result than the story tells."""
 
 
 @dataclass
 class DemoScenario:
-    """The running system, and the number of entries (``told``) that had the comment and state of the story."""
+    """The running system, and the number of entries (``completed``) that had the comment and state of the story."""
 
     client: TillsyncClient
     till: SandboxTill
@@ -34,7 +34,7 @@ class DemoScenario:
     data: SampleData
     account: str
     console: Console
-    told: int = 0
+    completed: int = 0
     _order_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def scene(self, title: str) -> None:
@@ -44,7 +44,7 @@ class DemoScenario:
         self.console.print(f"  {line}")
 
     async def customer_entry(self, epos_customer_id: int, comment: str, state: str, *, note: str = "") -> queue_entry_pb2.QueueEntry:
-        """Waits until the till customer's newest entry has this comment and state, and prints it. Raises NotAsToldError after
+        """Waits until the till customer's newest entry has this comment and state, and prints it. Raises UnexpectedResultError after
         PATIENCE_SECONDS."""
         return await self._expect(CUSTOMERS, f"till customer {epos_customer_id}", comment, state, note, epos_customer_id=epos_customer_id)
 
@@ -81,22 +81,22 @@ class DemoScenario:
                     break
             if newest is not None and newest.comment == comment and newest.state == wanted_state:
                 if note and not any(note in each for each in newest.notes):
-                    raise NotAsToldError(f"{subject}: no note says {note!r}: {list(newest.notes)}")
+                    raise UnexpectedResultError(f"{subject}: no note says {note!r}: {list(newest.notes)}")
                 self._show(subject, newest)
                 return newest
             await asyncio.sleep(0.1)
         stands = "no entry" if newest is None else f"{vocabulary_pb2.EntryState.Name(newest.state)} {newest.comment!r} {list(newest.notes)}"
-        raise NotAsToldError(f"{subject}: expected {state} {comment!r}, found {stands}")
+        raise UnexpectedResultError(f"{subject}: expected {state} {comment!r}, found {stands}")
 
     def _show(self, subject: str, entry: queue_entry_pb2.QueueEntry) -> None:
-        self.told += 1
+        self.completed += 1
         state = vocabulary_pb2.EntryState.Name(entry.state).removeprefix("ENTRY_STATE_")
         self.console.print(f"  ✓ {subject}: {state}  “{entry.comment}”", style="green")
         for note in entry.notes[:2]:
             self.console.print(f"      {note}", style="dim")
 
     async def shop_points(self, user_id: int, points: str) -> None:
-        """Waits until the shop has stored these points of the customer. Raises NotAsToldError after PATIENCE_SECONDS."""
+        """Waits until the shop has stored these points of the customer. Raises UnexpectedResultError after PATIENCE_SECONDS."""
 
         def arrived() -> bool:
             row = self.shop.store.bridge_rows.get(user_id)
@@ -106,7 +106,7 @@ class DemoScenario:
             await self.shop.wait_for(arrived, PATIENCE_SECONDS)
         except TimeoutError:
             row = self.shop.store.bridge_rows.get(user_id)
-            raise NotAsToldError(f"shop customer {user_id}: expected {points} points, the shop has {row}") from None
+            raise UnexpectedResultError(f"shop customer {user_id}: expected {points} points, the shop has {row}") from None
         self.console.print(f"  ✓ shop customer {user_id} sees {points} points", style="green")
 
     async def order(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from tillsync.v1 import account_pb2, order_pb2
 
 from tillsync_server.cli.demo.sample_data import LONG_EMAIL
-from tillsync_server.cli.demo.scenario import DemoScenario, NotAsToldError
+from tillsync_server.cli.demo.scenario import DemoScenario, UnexpectedResultError
 
 Step = Callable[[DemoScenario], Awaitable[None]]
 
@@ -104,7 +104,7 @@ async def orders_find_their_customer(scenario: DemoScenario) -> None:
     await scenario.order(1003, woo_customer_id=data.joan_shop, email="joan@example.test", first_name="Joan", last_name="Elisabeth")
     await scenario.order_entry(1003, CREATED, "PROCESSED")
     if len(scenario.till.customers_by_email("joan@example.test")) != 1:
-        raise NotAsToldError("Joan is not at the till exactly once")
+        raise UnexpectedResultError("Joan is not at the till exactly once")
     await scenario.order(1004, email="guest@example.test", first_name="Guest")
     await scenario.order_entry(1004, DEFAULT, "PROCESSED", note="guest")
 
@@ -119,7 +119,7 @@ async def duplicates(scenario: DemoScenario) -> None:
     for candidate in candidates.candidates:
         scenario.say(f"candidate {candidate.epos_customer_id}: {candidate.name}, {candidate.masked_email}, {candidate.points} points")
     if {candidate.epos_customer_id for candidate in candidates.candidates} != set(data.alan_tills):
-        raise NotAsToldError("the candidates are not the two Alans")
+        raise UnexpectedResultError("the candidates are not the two Alans")
     linked = await scenario.client.links.create_link(scenario.account, data.alan_tills[0], data.alan_shop)
     scenario.say(f"the person links the first: {linked.released_order_count} held orders requeued")
     await scenario.order_entry(1042, LINKED, "PROCESSED")

@@ -111,7 +111,7 @@ async def test_wrong_file_is_not_offered(directory: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rings", "said"),
+    ("rings", "reason"),
     [
         ("[", "is no TOML"),
         ('["9.4"]\npercent = 10\n', "has '9.4' where a version is expected"),
@@ -122,12 +122,12 @@ async def test_wrong_file_is_not_offered(directory: Path, name: str) -> None:
         ('["9.4.0"]\npercent = true\n', "has no whole number from 0 to 100 in percent of 9.4.0"),
     ],
 )
-async def test_wrong_rings_offer_nothing(directory: Path, rings: str, said: str) -> None:
+async def test_wrong_rings_offer_nothing(directory: Path, rings: str, reason: str) -> None:
     (directory / "rings.toml").write_text(rings, encoding="utf-8")
     folder = await read(directory)
     assert folder.releases == ()
     [(file, text)] = problems(folder)
-    assert (file, text.partition(": ")[0]) == ("rings.toml", said)
+    assert (file, text.partition(": ")[0]) == ("rings.toml", reason)
 
 
 async def test_release_without_a_ring_and_a_ring_without_a_release_are_named(directory: Path) -> None:

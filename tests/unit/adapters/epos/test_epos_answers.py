@@ -314,7 +314,7 @@ async def test_create_without_an_answer_times_out_when_the_permit_ends(server: R
     started = asyncio.get_running_loop().time()
     with pytest.raises(Unanswered):
         await world.client(server.url).create_customer(NEW, permit)
-    assert set(permit.asked) == {15.0}
+    assert set(permit.requests) == {15.0}
     assert asyncio.get_running_loop().time() - started < 5
     assert len(server.requests) == 1
 

@@ -31,7 +31,7 @@ async def world() -> AsyncIterator[TillWorld]:
         yield made
 
 
-def asked(server: RawServer) -> list[str]:
+def request_targets(server: RawServer) -> list[str]:
     return [request.split(b" ")[1].decode() for request in server.requests]
 
 
@@ -41,7 +41,7 @@ async def test_search_filters_by_both_names_and_reads_every_page(server: RawServ
     found = await world.client(server.url).search_by_name("byron", limit=20)
     assert [customer.epos_customer_id for customer in found.rows] == [1, 2, 3]
     assert (found.filter_ignored, found.truncated) == (False, False)
-    assert asked(server) == [
+    assert request_targets(server) == [
         "/api/V2/Customer?Surname=byron&page=1",
         "/api/V2/Customer?Surname=byron&page=2",
         "/api/V2/Customer?Surname=byron&page=3",
@@ -53,7 +53,7 @@ async def test_search_filters_by_both_names_and_reads_every_page(server: RawServ
 async def test_name_is_sent_url_encoded(server: RawServer, world: TillWorld) -> None:
     server.answers(NONE)
     await world.client(server.url, TillApiVersion.V4).search_by_name("O'Neil & Söhne+1", limit=20)
-    assert asked(server)[0] == "/api/v4/Customer?Surname=O%27Neil%20%26%20S%C3%B6hne%2B1&page=1"
+    assert request_targets(server)[0] == "/api/v4/Customer?Surname=O%27Neil%20%26%20S%C3%B6hne%2B1&page=1"
 
 
 async def test_till_that_ignores_both_filters_reports_filter_ignored(server: RawServer, world: TillWorld) -> None:

@@ -32,8 +32,8 @@ def with_attempts(number: int) -> Entry:
 
 
 async def page(queues: FakeQueues, token: str, *, size: int = 500, full: bool = True) -> customer_sync_service_pb2.ListQueueResponse:
-    asked = ListQueue(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS), page_size=size, page_token=token, with_attempts=full)
-    return await list_queue_response(await QueueListing(queues).list_queue(asked), with_attempts=full)
+    request = ListQueue(account_id=SHOP, filter=FilterFields(queue=Queue.ORDERS), page_size=size, page_token=token, with_attempts=full)
+    return await list_queue_response(await QueueListing(queues).list_queue(request), with_attempts=full)
 
 
 async def test_full_pages_end_at_two_megabytes_and_list_every_entry_once() -> None:

@@ -91,14 +91,14 @@ class ScriptedAuthenticator:
     """An Authenticator that accepts every token until the test sets a refusal."""
 
     refusal: Exception | None = None
-    asked: list[str] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
     caller: Caller = field(default_factory=lambda: Caller(Role.SUPPORT, None, "token-1"))
 
     def cached(self, authorization: str) -> Caller | None:
         return None
 
     async def authenticate(self, authorization: str, *, allow_revoked: bool = False) -> Caller:
-        self.asked.append(authorization)
+        self.authorizations.append(authorization)
         if self.refusal is not None:
             raise self.refusal
         return self.caller
@@ -325,7 +325,7 @@ async def test_unauthenticated_body_is_not_parsed(edge: Edge, monkeypatch: pytes
     monkeypatch.setattr(_Codec, "read", lambda self, body, message: read.append(len(body)))
     body = b'{"orders": [' + b",".join([b"{}"] * 50_000) + b"]}"
     status, headers, content = await edge.post(MATCH, body, {**JSON, "Authorization": "Bearer wrong"})
-    assert (status, headers["www-authenticate"], edge.door.asked) == (401, 'Bearer realm="tillsync"', ["Bearer wrong"])
+    assert (status, headers["www-authenticate"], edge.door.authorizations) == (401, 'Bearer realm="tillsync"', ["Bearer wrong"])
     error = json.loads(content)
     assert (error["code"], error["details"][0]["debug"]["reason"]) == ("unauthenticated", "TOKEN_UNKNOWN")
     assert (read, edge.servicer.requests) == ([], [])
@@ -343,7 +343,7 @@ async def test_health_needs_no_token_and_accepts_only_a_small_body(edge: Edge) -
     assert (status, json.loads(body)) == (200, {"status": "SERVING"})
     status, error = await edge.error(HEALTH, {"service": "x" * 5000})
     assert (status, error["details"][0]["debug"]["reason"]) == (400, "REQUEST_TOO_LARGE")
-    assert edge.door.asked == []
+    assert edge.door.authorizations == []
 
 
 async def test_big_message_is_parsed_in_a_thread(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ async def test_running_request_of_a_stranger_is_closed_for_a_new_connection() ->
 
 async def test_request_of_a_known_caller_is_never_closed_and_new_connections_get_503() -> None:
     async with serving() as site:
-        asked = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]
+        calls = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]
         await until(lambda: site.slow == MOST)
         reader, _ = await site.open()
         refusal = await within(reader.read())
@@ -162,7 +162,7 @@ async def test_request_of_a_known_caller_is_never_closed_and_new_connections_get
         assert b"Retry-After: 5\r\n" in refusal
         assert site.limits == ["busy connections"]
         site.go.set()
-        assert all(b" 200 " in answer for answer in await within(asyncio.gather(*asked)))
+        assert all(b" 200 " in answer for answer in await within(asyncio.gather(*calls)))
         assert await site.quick() == 200
 
 

@@ -72,7 +72,7 @@ async def test_each_object_of_a_delivery_is_queued_once(receiver: Receiver) -> N
 async def test_answer_waits_for_the_commit(receiver: Receiver) -> None:
     receiver.hints.commit = asyncio.Event()
     delivery = asyncio.create_task(receiver.post())
-    await within(receiver.hints.asked.wait())
+    await within(receiver.hints.called.wait())
     assert (await receiver.post(object_="Product")).status == 204, "a later delivery is answered"
     assert not delivery.done()
     receiver.hints.commit.set()

@@ -15,7 +15,7 @@ from tillsync_server.adapters.http.webhook_openers import KNOWN_SECONDS, UNKNOWN
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.ids import AccountId, TillId
 
-SHOP, TILL, NOBODY = Address(True, "shop-1"), Address(False, "t"), Address(True, "nobody")
+SHOP, TILL, UNKNOWN = Address(True, "shop-1"), Address(False, "t"), Address(True, "nobody")
 
 
 class CountingAccounts:
@@ -23,17 +23,17 @@ class CountingAccounts:
 
     def __init__(self, accounts: FakeAccounts) -> None:
         self.accounts = accounts
-        self.asked: list[str] = []
+        self.reads: list[str] = []
         self.go = asyncio.Event()
         self.go.set()
 
     async def get(self, account_id: AccountId) -> Account:
-        self.asked.append(account_id)
+        self.reads.append(account_id)
         await self.go.wait()
         return await self.accounts.get(account_id)
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
-        self.asked.append(till_id)
+        self.reads.append(till_id)
         await self.go.wait()
         return await self.accounts.accounts_of_till(till_id)
 
@@ -70,11 +70,11 @@ def world() -> OpenersWorld:
 
 
 @pytest.mark.catches("webhook-openers-are-kept")
-@pytest.mark.parametrize(("address", "secrets"), [(SHOP, ["one"]), (TILL, ["one"]), (NOBODY, []), (Address(False, "nobody"), [])])
+@pytest.mark.parametrize(("address", "secrets"), [(SHOP, ["one"]), (TILL, ["one"]), (UNKNOWN, []), (Address(False, "nobody"), [])])
 async def test_concurrent_deliveries_share_one_read_of_an_address(world: OpenersWorld, address: Address, secrets: list[str]) -> None:
     for _ in range(3):
         assert await asyncio.gather(*(world.secrets(address) for _ in range(50))) == [secrets] * 50
-    assert world.store.asked == [address.name]
+    assert world.store.reads == [address.name]
 
 
 async def test_only_the_webhook_credentials_are_cached(world: OpenersWorld) -> None:
@@ -86,12 +86,12 @@ async def test_only_the_webhook_credentials_are_cached(world: OpenersWorld) -> N
 async def test_notified_change_applies_at_once(world: OpenersWorld) -> None:
     assert await world.secrets(SHOP) == ["one"]
     assert await world.secrets(TILL) == ["one"]
-    assert await world.secrets(NOBODY) == []
+    assert await world.secrets(UNKNOWN) == []
     world.change_secret("two")
     assert await world.secrets(SHOP) == ["two"]
     assert await world.secrets(TILL) == ["two"]
     world.accounts.add(replace(world.account, account_id=AccountId("nobody")))
-    assert await world.secrets(NOBODY) == ["one"]
+    assert await world.secrets(UNKNOWN) == ["one"]
 
 
 async def test_change_without_notification_applies_within_five_seconds(world: OpenersWorld) -> None:
@@ -105,22 +105,22 @@ async def test_change_without_notification_applies_within_five_seconds(world: Op
 
 
 async def test_unknown_address_is_read_again_after_a_minute(world: OpenersWorld) -> None:
-    for seconds, asked in ((0, 1), (UNKNOWN_SECONDS - 1, 1), (2, 2)):
+    for seconds, reads in ((0, 1), (UNKNOWN_SECONDS - 1, 1), (2, 2)):
         world.clock.advance(seconds)
-        assert await world.secrets(NOBODY) == []
-        assert len(world.store.asked) == asked
+        assert await world.secrets(UNKNOWN) == []
+        assert len(world.store.reads) == reads
 
 
 async def test_read_from_before_a_change_is_not_cached(world: OpenersWorld) -> None:
     world.store.go.clear()
-    asking = asyncio.create_task(world.secrets(SHOP))
+    reading = asyncio.create_task(world.secrets(SHOP))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     world.accounts.wakeups.accounts_changed()
     world.store.go.set()
-    assert await within(asking) == ["one"]
+    assert await within(reading) == ["one"]
     await world.secrets(SHOP)
-    assert len(world.store.asked) == 2
+    assert len(world.store.reads) == 2
 
 
 async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(world: OpenersWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,21 +129,21 @@ async def test_flood_of_invented_addresses_is_bounded_and_evicts_no_account(worl
     for number in range(1000):
         await world.secrets(Address(True, f"nobody-{number}"))
     assert await world.secrets(SHOP) == ["one"]
-    assert world.store.asked.count("shop-1") == 1
+    assert world.store.reads.count("shop-1") == 1
     assert (len(world.openers._known), len(world.openers._unknown)) == (1, 100)
 
 
 async def test_reads_of_unknown_addresses_delay_no_known_address(world: OpenersWorld) -> None:
     assert await world.secrets(SHOP) == ["one"]
     world.store.go.clear()
-    strangers = [asyncio.create_task(world.secrets(Address(True, f"nobody-{number}"))) for number in range(100)]
+    unknown_reads = [asyncio.create_task(world.secrets(Address(True, f"nobody-{number}"))) for number in range(100)]
     await asyncio.sleep(0.01)
-    assert len(world.store.asked) == 3, "two at a time"
+    assert len(world.store.reads) == 3, "two at a time"
     world.change_secret("two")
     known = asyncio.create_task(world.secrets(SHOP))
     await asyncio.sleep(0.01)
-    assert world.store.asked[-1] == "shop-1"
+    assert world.store.reads[-1] == "shop-1"
     world.store.go.set()
     assert await within(known) == ["two"]
-    await within(asyncio.gather(*strangers))
+    await within(asyncio.gather(*unknown_reads))
     await world.openers.close()

@@ -19,10 +19,10 @@ class ScriptedResolver(AbstractResolver):
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        self.asked.append(host)
+        self.lookups.append(host)
         addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [
             ResolveResult(
@@ -152,7 +152,7 @@ async def test_name_rebound_to_an_inner_address_is_refused_at_connect() -> None:
                 await http.request(Side.SHOP, "GET", url, timeout_seconds=5)
         finally:
             await http.close()
-        assert resolver.asked == ["rebinding.example.test"] * 2
+        assert resolver.lookups == ["rebinding.example.test"] * 2
         assert server.connections == 1
 
 

@@ -112,9 +112,9 @@ async def test_plain_text_is_kept_only_from_a_till_refusal(server: RawServer, st
     assert quoted(errors) == []
 
 
-@pytest.mark.parametrize("said", SENTENCES.values())
-async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, said: str) -> None:
-    server.answers(text_answer(said, 400))
+@pytest.mark.parametrize("body", SENTENCES.values())
+async def test_refusal_sentence_is_kept_without_its_values(server: RawServer, body: str) -> None:
+    server.answers(text_answer(body, 400))
     assert quoted(await till_errors(server)) == []
 
 

@@ -87,7 +87,7 @@ def test_html_comments_are_removed_even_unterminated(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "cleaned"),
     [
         ("a <![0", "a 0"),
         ("a<![foo[ b ]]>c", "a foo[ b ]]>c"),
@@ -95,8 +95,8 @@ def test_html_comments_are_removed_even_unterminated(raw: str) -> None:
         ("a <![CDATA[ b ]]> c", "a c"),
     ],
 )
-def test_invalid_cdata_section_does_not_end_the_parsing(raw: str, said: str) -> None:
-    assert clean_text(raw) == said
+def test_invalid_cdata_section_does_not_end_the_parsing(raw: str, cleaned: str) -> None:
+    assert clean_text(raw) == cleaned
 
 
 def test_hostile_texts_are_cleaned_quickly() -> None:

@@ -220,12 +220,12 @@ async def test_certificates_are_checked(tmp_path: Path) -> None:
     chain, key = _certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(chain, key)
-    asked = 0
+    lookups = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
+        nonlocal lookups
         await reader.readuntil(b"\r\n\r\n")
-        asked += 1
+        lookups += 1
         writer.write(http_answer(200, b"ok"))
         await writer.drain()
         writer.close()
@@ -241,7 +241,7 @@ async def test_certificates_are_checked(tmp_path: Path) -> None:
             await doubting.request(Side.SHOP, "GET", f"https://localhost:{port}/", timeout_seconds=5)
         with pytest.raises(Unreachable, match="not reached: TLS"):
             await trusting.request(Side.SHOP, "GET", f"https://127.0.0.1:{port}/", timeout_seconds=5)
-        assert asked == 1
+        assert lookups == 1
     finally:
         await trusting.close()
         await doubting.close()

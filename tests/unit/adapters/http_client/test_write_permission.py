@@ -27,7 +27,7 @@ class WatchingPermit:
 
     @property
     def settings(self) -> list[float]:
-        return self._permit.asked
+        return self._permit.requests
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         self.seen_on_the_wire.append(len(self._server.received))

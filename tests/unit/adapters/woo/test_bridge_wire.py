@@ -42,7 +42,7 @@ def a_status(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("said", "api"),
+    ("fields", "api"),
     [
         ({}, 1),
         ({"apis": [1, 2]}, 2),
@@ -53,12 +53,12 @@ def a_status(**more: Any) -> dict[str, Any]:
         ({"of_a_newer_bridge": {}}, 1),
     ],
 )
-def test_newest_common_wire_version_is_used(said: dict[str, Any], api: int) -> None:
-    assert shop_status(a_status(**said)).api == api
+def test_newest_common_wire_version_is_used(fields: dict[str, Any], api: int) -> None:
+    assert shop_status(a_status(**fields)).api == api
 
 
 @pytest.mark.parametrize(
-    ("said", "remedy"),
+    ("fields", "remedy"),
     [
         ({"api": 4, "apis": [4, 5]}, "update the tillsync service"),
         ({"api": 4}, "update the tillsync service"),
@@ -67,21 +67,21 @@ def test_newest_common_wire_version_is_used(said: dict[str, Any], api: int) -> N
         ({"api": True}, "does not say which API it speaks"),
     ],
 )
-def test_missing_common_version_error_names_the_older_side(said: dict[str, Any], remedy: str) -> None:
+def test_missing_common_version_error_names_the_older_side(fields: dict[str, Any], remedy: str) -> None:
     with pytest.raises(Unreadable) as refusal:
-        shop_status(a_status(**said))
+        shop_status(a_status(**fields))
     assert remedy in refusal.value.text
     assert refusal.value.field == "api"
 
 
-@pytest.mark.parametrize(("said", "decimals"), [({}, 2), ({"price_decimals": 3}, 3), ({"price_decimals": 0}, 0)])
-def test_price_decimals_of_the_shop_are_read(said: dict[str, Any], decimals: int) -> None:
-    assert shop_status(a_status(**said)).price_decimals == decimals
+@pytest.mark.parametrize(("fields", "decimals"), [({}, 2), ({"price_decimals": 3}, 3), ({"price_decimals": 0}, 0)])
+def test_price_decimals_of_the_shop_are_read(fields: dict[str, Any], decimals: int) -> None:
+    assert shop_status(a_status(**fields)).price_decimals == decimals
 
 
-@pytest.mark.parametrize("said", [-1, 7, True, "3", None])
-def test_invalid_price_decimals_mean_two(said: Any) -> None:
-    assert shop_status(a_status(price_decimals=said)).price_decimals == 2
+@pytest.mark.parametrize("fields", [-1, 7, True, "3", None])
+def test_invalid_price_decimals_mean_two(fields: Any) -> None:
+    assert shop_status(a_status(price_decimals=fields)).price_decimals == 2
 
 
 @pytest.mark.parametrize(("served", "sent"), [("12.500000000000002", "12.5"), ("5.55e-17", "0"), ("12.5", "12.5"), ("-7", "-7")])

@@ -112,17 +112,17 @@ async def test_exception_in_one_position_fails_only_that_caller() -> None:
 
 
 async def test_unavailable_database_is_asked_once_per_batch() -> None:
-    asked: list[int] = []
+    batch_sizes: list[int] = []
 
     async def flush(items: Sequence[int]) -> Sequence[int | Exception]:
-        asked.append(len(items))
+        batch_sizes.append(len(items))
         raise OSError("away")
 
     batcher: MicroBatcher[int, int] = MicroBatcher(flush, name="test")
     for future in [batcher.submit_nowait(item) for item in range(3)]:
         with pytest.raises(OSError, match="away"):
             await within(future)
-    assert asked == [3]
+    assert batch_sizes == [3]
     await batcher.close()
 
 

@@ -240,8 +240,8 @@ def test_refused_field_name_is_cleaned_for_the_database() -> None:
     assert result.field == "…"
 
 
-@pytest.mark.parametrize(("said", "field"), [("type", "type"), ("held_count", "held_count"), ("Ada", "…"), ("ada_byron", "…"), ("", "…")])
-def test_refused_field_must_be_one_that_was_sent(said: str, field: str) -> None:
+@pytest.mark.parametrize(("named", "field"), [("type", "type"), ("held_count", "held_count"), ("Ada", "…"), ("ada_byron", "…"), ("", "…")])
+def test_refused_field_must_be_one_that_was_sent(named: str, field: str) -> None:
     """The field name is logged, and a shop could send a person's name there."""
-    [result] = event_results({"results": [{"status": "invalid", "field": said}]}, [an_event(1)])
+    [result] = event_results({"results": [{"status": "invalid", "field": named}]}, [an_event(1)])
     assert result.field == field

@@ -25,23 +25,23 @@ def account_that_trusts(trusted: TrustedAccounts) -> Account:
 
 
 @pytest.mark.parametrize(
-    ("trusted", "said", "registered", "ground"),
+    ("trusted", "confirmation", "registered", "ground"),
     [
         *((trusted, CONFIRMED, registered, LinkGround.CONFIRMED_EMAIL) for trusted in TrustedAccounts for registered in (OLD, NEW, None)),
-        *((TrustedAccounts.CONFIRMED_ONLY, said, OLD, None) for said in (UNCONFIRMED, CHANGED, None)),
-        *((TrustedAccounts.ALL, said, NEW, LinkGround.TRUSTED_ACCOUNT) for said in (UNCONFIRMED, CHANGED, None)),
-        *((TrustedAccounts.REGISTERED_BEFORE, said, OLD, LinkGround.TRUSTED_ACCOUNT) for said in (UNCONFIRMED, None)),
-        *((TrustedAccounts.REGISTERED_BEFORE, said, NEW, None) for said in (UNCONFIRMED, CHANGED, None)),
-        *((TrustedAccounts.REGISTERED_BEFORE, said, None, None) for said in (UNCONFIRMED, CHANGED, None)),
+        *((TrustedAccounts.CONFIRMED_ONLY, confirmation, OLD, None) for confirmation in (UNCONFIRMED, CHANGED, None)),
+        *((TrustedAccounts.ALL, confirmation, NEW, LinkGround.TRUSTED_ACCOUNT) for confirmation in (UNCONFIRMED, CHANGED, None)),
+        *((TrustedAccounts.REGISTERED_BEFORE, confirmation, OLD, LinkGround.TRUSTED_ACCOUNT) for confirmation in (UNCONFIRMED, None)),
+        *((TrustedAccounts.REGISTERED_BEFORE, confirmation, NEW, None) for confirmation in (UNCONFIRMED, CHANGED, None)),
+        *((TrustedAccounts.REGISTERED_BEFORE, confirmation, None, None) for confirmation in (UNCONFIRMED, CHANGED, None)),
         pytest.param(
             *(TrustedAccounts.REGISTERED_BEFORE, CHANGED, OLD, None), marks=pytest.mark.catches("trust-by-age-ends-with-the-email")
         ),
     ],
 )
 def test_ground_to_link_follows_the_trust_setting(
-    trusted: TrustedAccounts, said: EmailConfirmation | None, registered: datetime | None, ground: LinkGround | None
+    trusted: TrustedAccounts, confirmation: EmailConfirmation | None, registered: datetime | None, ground: LinkGround | None
 ) -> None:
-    facts = order_facts(email_confirmation=said, woo_registered_at=registered)
+    facts = order_facts(email_confirmation=confirmation, woo_registered_at=registered)
     assert ground_to_link(account_that_trusts(trusted), facts) is ground
 
 
@@ -56,7 +56,7 @@ def test_email_confirmation_is_stored_with_the_order_facts() -> None:
     plain = order_facts()
     assert OrderFacts.from_json(plain.to_json()) == plain
     assert set(facts.to_json()) - set(plain.to_json()) == {"email_confirmation", "woo_registered_at"}
-    hashes = {order_facts(email_confirmation=said).facts_hash() for said in (None, *EmailConfirmation)}
+    hashes = {order_facts(email_confirmation=confirmation).facts_hash() for confirmation in (None, *EmailConfirmation)}
     assert len(hashes) == 4, "a confirmation is a reason to decide again"
     assert order_facts(woo_registered_at=OLD).facts_hash() != plain.facts_hash(), "so is a time that is heard"
 

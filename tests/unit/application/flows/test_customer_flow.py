@@ -1,4 +1,4 @@
-"""The flow of a customer from the till to the shop: each outcome with its exact comment, and the stored state after it."""
+"""Copying of a till customer to the shop: each outcome with its exact comment, and the stored state after it."""
 
 from __future__ import annotations
 

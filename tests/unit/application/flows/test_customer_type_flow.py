@@ -1,4 +1,4 @@
-"""The flow of a customer type from the till to the shop: PUT or DELETE, with the response text as the comment."""
+"""Copying of a customer type to the shop: PUT or DELETE, with the response text as the comment."""
 
 from __future__ import annotations
 
@@ -134,10 +134,10 @@ async def test_comment_is_the_response_text(error: UpstreamError, comment: str) 
 @on_virtual_time
 async def test_failed_read_of_a_type_has_the_till_response_as_comment() -> None:
     world = ShopWorld()
-    said = "Invalid field value for CustomerType: CustomerTypeID"
-    world.till.decide_fault = lambda method, argument: Refused(Side.TILL, "refused", status=400, body_text=said)
+    body = "Invalid field value for CustomerType: CustomerTypeID"
+    world.till.decide_fault = lambda method, argument: Refused(Side.TILL, "refused", status=400, body_text=body)
     verdict = await world.sync_type(4001)
-    assert (verdict.outcome, verdict.comment, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, said, Disposition.RETRY)
+    assert (verdict.outcome, verdict.comment, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, body, Disposition.RETRY)
     assert verdict.side is Side.TILL
 
 

@@ -87,13 +87,13 @@ async def test_match_only_guest_uses_the_one_match_without_a_link(world: FlowWor
     assert world.links.pairs() == set()
 
 
-@pytest.mark.parametrize(("how_many", "said"), [(0, "no customer has"), (2, "2 customers have")])
-async def test_match_only_guest_without_one_match_gets_the_default_customer(world: FlowWorld, how_many: int, said: str) -> None:
+@pytest.mark.parametrize(("how_many", "note"), [(0, "no customer has"), (2, "2 customers have")])
+async def test_match_only_guest_without_one_match_gets_the_default_customer(world: FlowWorld, how_many: int, note: str) -> None:
     for _ in range(how_many):
         world.till.add(ADA)
     verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
     assert_answer(verdict, Outcome.DEFAULT_CUSTOMER, "Matched to the default customer", DEFAULT_CUSTOMER)
-    assert said in verdict.notes[0]
+    assert note in verdict.notes[0]
     assert world.till.count("create_customer") == 0
 
 

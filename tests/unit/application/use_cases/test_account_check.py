@@ -227,8 +227,8 @@ async def test_shop_with_a_different_own_address_is_a_warning() -> None:
 async def test_tills_that_look_alike_are_a_warning_and_named_only_to_callers_of_all_accounts() -> None:
     harness = Harness()
     harness.accounts.seen[TillId("till-of-others")] = frozenset({EposCustomerId(90001)})
-    for tells, named in ((False, False), (True, True)):
-        [warning] = (await harness.run(may_name_other_tills=tells)).warnings
+    for may_name, named in ((False, False), (True, True)):
+        [warning] = (await harness.run(may_name_other_tills=may_name)).warnings
         assert warning.name == "tills_look_alike"
         assert ("till-of-others" in warning.text) is named
     assert harness.accounts.seen[TillId("till-a")] == {90001}

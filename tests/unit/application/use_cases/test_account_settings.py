@@ -327,11 +327,11 @@ def test_origins_are_compared_normalised() -> None:
 
 async def test_trust_by_age_keeps_the_time_it_was_first_set() -> None:
     """Saving the setting again does not trust customers who registered since."""
-    asked = {"trusted_accounts": int(TrustedAccounts.REGISTERED_BEFORE)}
+    changes = {"trusted_accounts": int(TrustedAccounts.REGISTERED_BEFORE)}
     before = datetime.now(UTC)
-    first = await update(asked)
+    first = await update(changes)
     assert first.trusted_before is not None
     assert before <= first.trusted_before <= datetime.now(UTC)
-    assert (await update(asked, first)).trusted_before == first.trusted_before
+    assert (await update(changes, first)).trusted_before == first.trusted_before
     assert (await update({"sync_phone": True}, first)).trusted_before == first.trusted_before
     assert (await update({"trusted_accounts": int(TrustedAccounts.ALL)}, first)).trusted_before is None

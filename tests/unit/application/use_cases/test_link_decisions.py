@@ -25,7 +25,7 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 
-NOBODY = AccountId("nobody")
+UNKNOWN = AccountId("nobody")
 
 
 class Harness:
@@ -54,7 +54,7 @@ async def test_links_are_listed_in_pages_by_ascending_till_customer() -> None:
     with pytest.raises(InvalidArgument, match="woo_customer_id"):
         await harness.decisions.list_links(ListLinks(account_id=SHOP, woo_customer_id=-1))
     with pytest.raises(NotFound):
-        await harness.decisions.list_links(ListLinks(account_id=NOBODY))
+        await harness.decisions.list_links(ListLinks(account_id=UNKNOWN))
 
 
 async def test_link_is_found_by_either_customer() -> None:
@@ -215,14 +215,14 @@ async def test_repeated_decision_gets_the_first_answer_in_any_state_of_the_order
     successor = replace(first.entry, state=state, epos_customer_id=EposCustomerId(90001))
     harness.queues.add(successor)
     harness.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
-    asked = list(harness.till.calls)
+    till_calls = list(harness.till.calls)
     if state is EntryState.FAILED:  # the attempts are used up, so the open successor is named by its own id
         with pytest.raises(Unavailable):
             await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
         return
     again = await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
     assert (again.entry, again.resolved) == (successor, first.resolved)
-    assert harness.till.calls == asked
+    assert harness.till.calls == till_calls
 
 
 async def test_guest_cannot_be_linked_and_the_till_gets_no_request() -> None:

@@ -50,12 +50,12 @@ class Harness:
         admission = Admission(self.queues, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
         return OrderMatching(self.orders, self.orders, self.queues, admission, self.wakeups, max_waiters_per_account=max_waiters)
 
-    def knows(self, entry: Entry) -> Entry:
+    def add_order(self, entry: Entry) -> Entry:
         self.queues.add(entry)
         self.orders.order_entries[SHOP, OrderId(entry.subject_id)] = (order(entry.subject_id).facts, entry.entry_id)
         return entry
 
-    def tell(self, entry: Entry) -> None:
+    def finish(self, entry: Entry) -> None:
         self.queues.add(entry)
         self.wakeups.entry_finished(entry.entry_id)
 
@@ -80,14 +80,14 @@ def kept_match(order_id: int, entry_id: EntryId) -> OrderMatch:
 
 async def test_entry_that_ends_between_read_and_wait_is_not_missed() -> None:
     harness = Harness()
-    entry = harness.knows(pending())
+    entry = harness.add_order(pending())
     matching = harness.matching()
     reads = []
 
     def end_right_after_the_first_read() -> None:
         reads.append(1)
         if len(reads) == 1:
-            harness.tell(ended(entry))
+            harness.finish(ended(entry))
 
     harness.queues.on_read = end_right_after_the_first_read
     answer = await within(matching.match(order(), remaining_seconds=60))
@@ -99,7 +99,7 @@ async def test_entry_that_ends_between_read_and_wait_is_not_missed() -> None:
 
 async def test_existing_answer_is_returned_without_a_waiter() -> None:
     harness = Harness()
-    harness.knows(ended(pending()))
+    harness.add_order(ended(pending()))
     matching = harness.matching(max_waiters=0)
     answer = await matching.match(order())
     assert answer.entry is not None
@@ -110,7 +110,7 @@ async def test_existing_answer_is_returned_without_a_waiter() -> None:
 @pytest.mark.parametrize("remaining", [0.0, 0.2, 0.3, -1.0])
 async def test_short_deadline_stores_the_order_and_returns_at_once(remaining: float) -> None:
     harness = Harness()
-    harness.knows(pending())
+    harness.add_order(pending())
     matching = harness.matching(max_waiters=0)
     answer = await matching.match(order(), remaining_seconds=remaining)
     assert answer.entry is not None
@@ -122,7 +122,7 @@ async def test_short_deadline_stores_the_order_and_returns_at_once(remaining: fl
 async def test_call_does_not_wait_for_an_attempt_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     harness = Harness()
-    harness.knows(pending(due_in=NEVER_SECONDS + 60))
+    harness.add_order(pending(due_in=NEVER_SECONDS + 60))
     matching = harness.matching()
     answer = await within(matching.match(order(), remaining_seconds=2 * NEVER_SECONDS))
     assert answer.entry is not None
@@ -132,13 +132,13 @@ async def test_call_does_not_wait_for_an_attempt_after_its_deadline(monkeypatch:
 
 async def test_call_waits_for_an_attempt_before_its_deadline() -> None:
     harness = Harness()
-    entry = harness.knows(pending(due_in=3))
+    entry = harness.add_order(pending(due_in=3))
     matching = harness.matching()
     call = asyncio.create_task(matching.match(order(), remaining_seconds=60))
     await until(lambda: harness.queues.calls)
     await asyncio.sleep(0)
     assert not call.done()
-    harness.tell(ended(entry))
+    harness.finish(ended(entry))
     answer = await call
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
@@ -148,7 +148,7 @@ async def test_call_waits_for_an_attempt_before_its_deadline() -> None:
 async def test_one_poll_covers_all_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_waiters, "POLL_SECONDS", 0.01)
     harness = Harness()
-    entries = [harness.knows(pending(number)) for number in (1, 2, 3)]
+    entries = [harness.add_order(pending(number)) for number in (1, 2, 3)]
     matching = harness.matching()
     calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
     await until(lambda: 3 in harness.orders.polls, lambda: harness.orders.polls)
@@ -162,15 +162,15 @@ async def test_one_poll_covers_all_waiters(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_waiters_of_one_account_are_capped() -> None:
     harness = Harness()
-    first = harness.knows(pending(1))
-    harness.knows(pending(2))
+    first = harness.add_order(pending(1))
+    harness.add_order(pending(2))
     matching = harness.matching(max_waiters=1)
     waiting = asyncio.create_task(matching.match(order(1), remaining_seconds=60))
     await until(lambda: harness.queues.calls)
     with pytest.raises(ResourceExhausted) as refused:
         await matching.match(order(2), remaining_seconds=60)
     assert (refused.value.reason, refused.value.retry_after_seconds) == ("TOO_MANY_WAITERS", 1.0)
-    harness.tell(ended(first))
+    harness.finish(ended(first))
     await waiting
     await matching.close()
 
@@ -190,8 +190,8 @@ async def test_entry_without_history_returns_the_stored_match() -> None:
 
 async def test_batch_keeps_positions_with_failed_items() -> None:
     harness = Harness()
-    harness.knows(pending(1))
-    harness.knows(pending(4))
+    harness.add_order(pending(1))
+    harness.add_order(pending(4))
     harness.orders.faults[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
     matching = harness.matching()
     bad = InvalidArgument.of("orders[1].order.order_key", "must be 64 hex digits")

@@ -66,6 +66,6 @@ def test_position_that_postgresql_cannot_store_is_refused(text: str) -> None:
 
 
 def test_page_sizes_are_coerced() -> None:
-    assert [coerced_page_size(asked) for asked in (0, 1, 500, 501, 2**31 - 1)] == [50, 1, 500, 500, 500]
+    assert [coerced_page_size(size) for size in (0, 1, 500, 501, 2**31 - 1)] == [50, 1, 500, 500, 500]
     with pytest.raises(InvalidArgument, match="page_size"):
         coerced_page_size(-1)

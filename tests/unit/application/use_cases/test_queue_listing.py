@@ -25,7 +25,7 @@ async def test_pages_hold_every_entry_once_newest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("filter_fields", "field"),
     [
         (FilterFields(queue=Queue.ORDERS, states=(EntryState.HELD,) * 7), "states"),
         (FilterFields(queue=Queue.ORDERS, outcomes=(Outcome.UPDATED,) * 15), "outcomes"),
@@ -39,9 +39,9 @@ async def test_pages_hold_every_entry_once_newest_first() -> None:
         (FilterFields(queue=Queue.ORDERS, text="a\x00b"), "text"),
     ],
 )
-async def test_filter_outside_its_limits_is_named(asked: FilterFields, field: str) -> None:
+async def test_filter_outside_its_limits_is_named(filter_fields: FilterFields, field: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        await QueueListing(FakeQueues()).list_queue(ListQueue(account_id=SHOP, filter=asked))
+        await QueueListing(FakeQueues()).list_queue(ListQueue(account_id=SHOP, filter=filter_fields))
     assert [violation.field for violation in refused.value.violations] == [field]
 
 

@@ -9,7 +9,7 @@ from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, new_entry_id
 
 ALL_ORDERS = FilterFields(queue=Queue.ORDERS)
-NOBODY = AccountId("nobody")
+UNKNOWN = AccountId("nobody")
 
 
 def queue_work(queues: FakeQueues) -> QueueWork:
@@ -26,7 +26,7 @@ async def test_get_returns_only_entries_of_the_account() -> None:
             await queue_work(queues).get(SHOP, text)
         assert missing.value.reason == "ENTRY_NOT_FOUND"
     with pytest.raises(NotFound) as unknown:
-        await queue_work(queues).get(NOBODY, str(mine.entry_id))
+        await queue_work(queues).get(UNKNOWN, str(mine.entry_id))
     assert unknown.value.reason == "ACCOUNT_NOT_FOUND"
 
 
@@ -133,9 +133,9 @@ async def test_dismiss_closes_open_entries_with_the_reason() -> None:
 async def test_unknown_account_raises_not_found_by_ids_and_by_filter() -> None:
     work = queue_work(FakeQueues())
     for chosen in (
-        EntrySelection(account_id=NOBODY, filter=ALL_ORDERS),
-        EntrySelection(account_id=NOBODY, entry_ids=("no id",)),
-        EntrySelection(account_id=NOBODY, entry_ids=(str(new_entry_id()),)),
+        EntrySelection(account_id=UNKNOWN, filter=ALL_ORDERS),
+        EntrySelection(account_id=UNKNOWN, entry_ids=("no id",)),
+        EntrySelection(account_id=UNKNOWN, entry_ids=(str(new_entry_id()),)),
     ):
         with pytest.raises(NotFound) as unknown:
             await work.requeue(chosen)

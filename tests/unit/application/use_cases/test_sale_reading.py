@@ -182,11 +182,11 @@ async def test_database_failure_keeps_the_sale() -> None:
 
 async def test_another_account_of_the_till_reads_if_the_first_is_gone_or_has_no_keys() -> None:
     world = World()
-    asked: list[str] = []
+    requests: list[str] = []
     client = world.gateway.client
 
     def note(account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> FakeTill:
-        asked.append(account.account_id)
+        requests.append(account.account_id)
         assert request_class is RequestClass.LIVE
         return client(account, request_class)
 
@@ -197,7 +197,7 @@ async def test_another_account_of_the_till_reads_if_the_first_is_gone_or_has_no_
         world.accounts.add(changed)
         await world.reading.run_chunk()
         world.clock.advance(2)
-    assert asked == [A, B, B]
+    assert requests == [A, B, B]
     await world.sell(4)
     world.accounts.accounts.clear()
     await world.reading.run_chunk()

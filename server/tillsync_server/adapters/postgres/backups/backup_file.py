@@ -258,10 +258,10 @@ def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _manifest(text: bytes, path: Path) -> Manifest:
     try:
-        said = json.loads(text)
-        if said["format"] > FORMAT:
-            raise BackupFileError(f"{path} has a newer form, of release {said['release']}: restore it with that release or a newer one")
-        return Manifest(**{field.name: said[field.name] for field in fields(Manifest)})
+        manifest = json.loads(text)
+        if manifest["format"] > FORMAT:
+            raise BackupFileError(f"{path} has a newer form, of release {manifest['release']}: restore it with that release or a newer one")
+        return Manifest(**{field.name: manifest[field.name] for field in fields(Manifest)})
     except (ValueError, KeyError, TypeError):
         raise damaged(path) from None
 

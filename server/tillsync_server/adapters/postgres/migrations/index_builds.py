@@ -65,35 +65,35 @@ def index_builds(sql: str, file_name: str) -> tuple[IndexBuild, ...]:
     return tuple(builds)
 
 
-async def build_index(connection: Connection, build: IndexBuild, tell: Progress) -> None:
+async def build_index(connection: Connection, build: IndexBuild, report: Progress) -> None:
     """Leaves a valid index. ``connection`` has no transaction open.
 
     Raises what PostgreSQL says where the index cannot be built, for example UniqueViolationError, and MigrationBlockedError.
     """
     if not await connection.fetchval(_IS_PARTITIONED, build.table):
-        await _build_on_table(connection, build, tell)
+        await _build_on_table(connection, build, report)
         return
     if await connection.fetchval(_INDEX_IS_VALID, build.name):
         return
-    await try_for_locks(connection, partial(connection.execute, build.statement_on_parent()), tell)
+    await try_for_locks(connection, partial(connection.execute, build.statement_on_parent()), report)
     for row in await connection.fetch(_PARTITIONS, build.table):
         partition: str = row["relname"]
         own = replace(build, table=partition, name=f"{partition}_{build.name}"[:_LONGEST_NAME])
         if not await connection.fetchval(_IS_ATTACHED, own.name, build.name):
-            await build_index(connection, own, tell)
-            await try_for_locks(connection, partial(connection.execute, f"ALTER INDEX {build.name} ATTACH PARTITION {own.name}"), tell)
+            await build_index(connection, own, report)
+            await try_for_locks(connection, partial(connection.execute, f"ALTER INDEX {build.name} ATTACH PARTITION {own.name}"), report)
 
 
-async def _build_on_table(connection: Connection, build: IndexBuild, tell: Progress) -> None:
+async def _build_on_table(connection: Connection, build: IndexBuild, report: Progress) -> None:
     for tries_left in reversed(range(_DEADLOCK_TRIES)):
         is_valid: bool | None = await connection.fetchval(_INDEX_IS_VALID, build.name)
         if is_valid:
             return
         # invariant: invalid-indexes-are-built-again
         if is_valid is not None:
-            tell(f"drops the invalid index {build.name} of a build that ended early")
+            report(f"drops the invalid index {build.name} of a build that ended early")
             await _run_concurrently(connection, f"DROP INDEX CONCURRENTLY {build.name}")
-        tell(f"builds the index {build.name} on {build.table}")
+        report(f"builds the index {build.name} on {build.table}")
         try:
             await _run_concurrently(connection, build.statement())
             return

@@ -15,32 +15,32 @@ from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.foreign_transactions import ForeignTransaction
 
 _INDEX_PROGRESS = load("migrations/index_progress")
-_TELL_SECONDS = 5.0
+_REPORT_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def index_progress(dsn: str, builder: asyncpg.Connection[asyncpg.Record], tell: Progress) -> AsyncIterator[None]:
+async def index_progress(dsn: str, builder: asyncpg.Connection[asyncpg.Record], report: Progress) -> AsyncIterator[None]:
     """Inside, a connection of its own asks every five seconds what ``builder`` builds, and tells a line."""
     pid = builder.get_server_pid()
-    asking = asyncio.create_task(_ask(dsn, pid, tell), name="index-progress")
+    polling = asyncio.create_task(_poll(dsn, pid, report), name="index-progress")
     try:
         yield
     finally:
-        asking.cancel()
+        polling.cancel()
         with contextlib.suppress(asyncio.CancelledError, OSError, asyncpg.PostgresError):  # a line less spoils no build
-            await asking
+            await polling
 
 
-async def _ask(dsn: str, pid: int, tell: Progress) -> None:
+async def _poll(dsn: str, pid: int, report: Progress) -> None:
     connection: asyncpg.Connection[asyncpg.Record] = await Hosts(dsn).connect(
         timeout=CONNECT_SECONDS, server_settings={"application_name": "tillsync migrate"}
     )
     try:
         while True:
-            await asyncio.sleep(_TELL_SECONDS)
+            await asyncio.sleep(_REPORT_SECONDS)
             row = await connection.fetchrow(_INDEX_PROGRESS, pid)
             if row is not None:
-                tell(_line(row))
+                report(_line(row))
     finally:
         await connection.close()
 

@@ -25,7 +25,7 @@ class MigrationBlockedError(RuntimeError):
     """Another transaction kept a table locked for all tries. The change is not applied."""
 
 
-async def try_for_locks(connection: Connection, change: Callable[[], Awaitable[object]], tell: Progress) -> None:
+async def try_for_locks(connection: Connection, change: Callable[[], Awaitable[object]], report: Progress) -> None:
     """Runs ``change`` until it gets its locks, fifteen times at most. Raises MigrationBlockedError, which names who holds them."""
     for tries_left in reversed(range(_TRIES)):
         try:
@@ -33,13 +33,13 @@ async def try_for_locks(connection: Connection, change: Callable[[], Awaitable[o
             return
         except asyncpg.LockNotAvailableError as error:
             blocker = await session_of(connection, _OLDEST_LOCK_ON_TABLES)
-            told = "another transaction" if blocker is None else blocker.described()
+            holder = "another transaction" if blocker is None else blocker.described()
             if not tries_left:
                 raise MigrationBlockedError(
-                    f"a table stays locked by {told}. What was not finished is not applied: let that transaction end, or end it, and run "
+                    f"a table stays locked by {holder}. What was not finished is not applied: let that transaction end, or end it, and run "
                     "`tillsync migrate` again"
                 ) from error
-            tell(f"waits for a lock held by {told}")
+            report(f"waits for a lock held by {holder}")
             await asyncio.sleep(1.0)  # sessions that wait behind our lock go first
 
 

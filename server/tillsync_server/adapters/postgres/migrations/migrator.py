@@ -84,9 +84,9 @@ async def _apply_pending(connection: Connection, schema: str, known: Sequence[Re
 async def _apply(connection: Connection, revision: Revision, progress: Progress, dsn: str) -> None:
     step = Step(revision.number, connection, progress)
     if revision.indexes:
-        async with index_progress(dsn, connection, step.tell):
+        async with index_progress(dsn, connection, step.report):
             for build in revision.indexes:
-                await build_index(connection, build, step.tell)
+                await build_index(connection, build, step.report)
     if revision.upgrade is not None:
         await revision.upgrade(step)
 
@@ -96,4 +96,4 @@ async def _apply(connection: Connection, revision: Revision, progress: Progress,
                 await connection.execute(statement)
             await stamp(connection, revision)
 
-    await try_for_locks(connection, run_and_record, step.tell)
+    await try_for_locks(connection, run_and_record, step.report)

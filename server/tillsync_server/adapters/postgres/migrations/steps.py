@@ -38,6 +38,6 @@ class Step:
         """Keeps ``position`` (a JSON value). Call it in the transaction of the chunk."""
         await self.connection.execute(_KEEP_POSITION, self.number, json.dumps(position))
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Shows progress to the operator."""
         self._progress(f"revision {self.number}: {line}")

@@ -117,9 +117,9 @@ def test_missing_version_error_names_installed_versions_and_the_remedy(machine: 
 
 
 def test_missing_postgresql_error_names_each_remedy(machine: Machine) -> None:
-    said = refusal()
+    message = refusal()
     for way in ("no PostgreSQL 15 or newer was found", "pip install", "TILLSYNC_POSTGRES_BIN", "DATABASE_URL"):
-        assert way in said
+        assert way in message
     assert "made by PostgreSQL 17, but this machine has no PostgreSQL: install PostgreSQL 17" in refusal(made_by=17)
 
 

@@ -17,7 +17,7 @@ class CountingDatabase:
     """Counts concurrently acquired connections."""
 
     def __init__(self) -> None:
-        self.borrowed = self.most = self.asked = 0
+        self.borrowed = self.most = self.requests = 0
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[CountingDatabase]:
@@ -29,7 +29,7 @@ class CountingDatabase:
             self.borrowed -= 1
 
     async def fetchval(self, *_: Any) -> None:
-        self.asked += 1
+        self.requests += 1
         await asyncio.sleep(0.1)
 
 
@@ -41,4 +41,4 @@ async def test_simultaneous_failures_use_few_connections() -> None:
     async with asyncio.TaskGroup() as group:
         for entry in entries:
             group.create_task(history.times_opened(entry, Side.TILL))
-    assert (database.asked, database.most) == (30, 2)
+    assert (database.requests, database.most) == (30, 2)

@@ -32,9 +32,9 @@ async def _add_key(step: Step, week: str) -> None:
     connection = step.connection
     if await connection.fetchval(_INDEX_IS_VALID, f"{week}_pkey"):
         return
-    await build_index(connection, IndexBuild(f"{week}_key", week, _KEY, unique=True), step.tell)
+    await build_index(connection, IndexBuild(f"{week}_key", week, _KEY, unique=True), step.report)
     change = f"ALTER TABLE {week} ADD CONSTRAINT {week}_pkey PRIMARY KEY USING INDEX {week}_key"
-    await try_for_locks(connection, partial(connection.execute, change), step.tell)
+    await try_for_locks(connection, partial(connection.execute, change), step.report)
 
 
 async def _add_bounds(step: Step, week: str) -> None:
@@ -45,7 +45,7 @@ async def _add_bounds(step: Step, week: str) -> None:
         if bounds is None:  # the previous release dropped the week meanwhile
             return
         change = f"ALTER TABLE {week} ADD CONSTRAINT {name} CHECK ({bounds}) NOT VALID"
-        await try_for_locks(connection, partial(connection.execute, change), step.tell)
+        await try_for_locks(connection, partial(connection.execute, change), step.report)
     if not is_valid:
         await connection.execute(NO_LOCK_TIMEOUT)
         try:

@@ -187,10 +187,10 @@ async def test_points_of_a_sale_arrive_with_every_kind_of_webhook(shared: Shared
         shared.till.sell(CUSTOMER, points=points)
         await shared.until_all_have(points)
     shared.till.sell(None)
-    told = [delivery for delivery in shared.till.webhooks if delivery.object == "Transaction"]
+    sale_webhooks = [delivery for delivery in shared.till.webhooks if delivery.object == "Transaction"]
     await shared.till.webhooks.wait_for(len(shared.till.webhooks.deliveries))
     assert {delivery.status for delivery in shared.till.webhooks} <= {202, 204}
-    assert bool(told) is (switches["sale_webhooks"] != "customer")
+    assert bool(sale_webhooks) is (switches["sale_webhooks"] != "customer")
 
 
 async def test_many_sales_do_not_delay_a_change_of_a_customer(shared: SharedTill) -> None:

@@ -223,7 +223,7 @@ async def test_till_customer_deleted_without_a_webhook_is_found_and_its_orders_g
             matches = [await made.match_of(order_id) for order_id in (1, 2)]
             return all("customer 501 was deleted in Epos Now after this order was answered" in "".join(each.notes) for each in matches)
 
-        def is_shop_told_of_note() -> bool:
+        def is_event_acknowledged() -> bool:
             # the event of the first answer has sequence 1; the sender gathers events before it sends them
             return any(
                 (event.subject, event.type) == ("order:1", "order.finished") and event.sequence > 1 for event in made.shop.store.events
@@ -231,7 +231,7 @@ async def test_till_customer_deleted_without_a_webhook_is_found_and_its_orders_g
 
         await until(have_notes)
         assert await made.links() == {(501, 12, False)}
-        await until(is_shop_told_of_note)
+        await until(is_event_acknowledged)
 
 
 async def test_orders_answered_by_a_link_get_one_note_when_it_is_removed(environment: RaceEnvironment) -> None:
