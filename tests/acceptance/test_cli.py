@@ -216,8 +216,8 @@ async def test_retry_and_dismiss_of_a_whole_queue_ask_first(shell: Shell) -> Non
     await shell.until("queue", "list", "shop-a", "customers", text="2 skipped")
     retry = ("queue", "retry", "shop-a", "--queue", "customers")
     for command in (retry, ("queue", "dismiss", "shop-a", "--queue", "orders")):
-        assert "give --yes if it is meant" in await shell.type(*command, code=2), "without a terminal the command cannot ask"
-    question = "Try 2 entries of the Customers Queue of shop-a again, also those that are done? [y/N]"
+        assert "give --yes to confirm that" in await shell.type(*command, code=2), "without a terminal the command cannot ask"
+    question = "Requeue 2 entries of the Customers Queue of shop-a, also finished ones? [y/N]"
     assert question in await shell.answer("n", *retry, code=1)
     assert len((await shell.json("queue", "list", "shop-a", "customers"))["entries"]) == 2, "nothing was requeued"
     done = await shell.answer("y", *retry)
@@ -337,7 +337,7 @@ async def test_privacy_commands_export_and_erase_a_person(shell: Shell) -> None:
     assert "Lovelace" in await shell.type("privacy", "export", *person)
     assert "queue entry" in await shell.type("privacy", "erase", *person, "--yes")
     assert "nothing is kept" in await shell.type("privacy", "export", *person)
-    assert "say who" in await shell.type("privacy", "export", "shop-a", code=2)
+    assert "name the person: give --email" in await shell.type("privacy", "export", "shop-a", code=2)
 
 
 async def test_erasing_a_linked_person_by_email_removes_the_shop_values(shell: Shell) -> None:

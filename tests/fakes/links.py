@@ -458,7 +458,7 @@ class FakeLinks:
         if entry.state not in (EntryState.HELD, EntryState.FAILED):
             raise FailedPrecondition(f"the order is {entry.state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
         if entry.state is EntryState.FAILED and self._queues is not None and self._queues.newest_of(entry) != entry:
-            raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
+            raise FailedPrecondition("the order has a newer entry: resolve that entry", reason="ORDER_NOT_HELD")
         return entry
 
     # shared by orders and people

@@ -17,7 +17,7 @@ EDITOR = """
 """
 SEND = """
     $post = get_post( (int) get_option( 'woocommerce_email_templates_tillsync_attention_post_id' ) );
-    $text = str_replace( 'The till sync of your shop needs somebody:', 'Words of the merchant:', $post->post_content );
+    $text = str_replace( 'The till sync of your shop needs attention:', 'Words of the merchant:', $post->post_content );
     wp_update_post( array( 'ID' => $post->ID, 'post_content' => wp_slash( $text ) ) );
     $alert = new Tillsync\\Bridge\\Health\\Alert( 'user:7', 'OUTCOME_DUPLICATE_EMAIL', '', 7, array( 12 ), time() );
     return WC()->mailer()->get_emails()['Tillsync_Attention_Email']->trigger( array( $alert ) );
@@ -37,7 +37,7 @@ async def test_block_editor_lists_the_attention_mail_and_edits_it(wp_site: Shop)
         canvas = page.frame_locator("iframe[name=editor-canvas]")
         # the mail's content block shows its preview text, because there is no alert
         await expect(canvas.get_by_text("Here stands what waits, what to do about it")).to_be_visible(timeout=60_000)
-        await expect(canvas.get_by_text("The till sync of your shop needs somebody:")).to_be_visible()
+        await expect(canvas.get_by_text("The till sync of your shop needs attention:")).to_be_visible()
         await picture(page, f"email-editor-{wp_site.kind.name}", full=False)
     assert await wp_site.php(SEND) is True
     (mail,) = wp_site.mails()

@@ -122,7 +122,7 @@ async def test_refused_token_and_unusable_till_open_account_alerts(bridged: Brid
     await site.php("do_action( 'tillsync_bridge_hourly' );")
     async with open_browser(site, await site.log_in()) as page:
         await page.goto("/wp-admin/plugins.php")
-        notice = "The till does not let the service in. All customers and orders wait."
+        notice = "Epos Now refused the API credentials. All customers and orders wait."
         await expect(page.locator(".tillsync-notice")).to_contain_text(notice)
         await page.goto(QUEUES)
         await expect(page.locator(".tillsync-problem")).to_contain_text("Everything waits")

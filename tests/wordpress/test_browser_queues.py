@@ -342,7 +342,7 @@ async def test_outbox_rows_are_shown_without_the_service(bridged: BridgedShop) -
     async with open_browser(site, await site.log_in()) as page:
         await opened(page)
         await expect(page.get_by_role("alert")).to_contain_text("not reached")
-        await expect(page.get_by_role("alert")).to_contain_text("this is what the shop knows by itself")
+        await expect(page.get_by_role("alert")).to_contain_text("This page shows only what the shop has stored.")
         await expect(page.locator(f"tr[data-order='{order}']")).to_contain_text("Has not left the shop")
         await picture(page, "queues-unreached")
     assert (site.content / "asked.txt").read_text(encoding="utf-8") == "3"

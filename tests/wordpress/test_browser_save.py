@@ -22,7 +22,12 @@ from wordpress.test_browser_settings import SCREEN
 pytestmark = pytest.mark.shops("mariadb")
 
 LEAVING = "beforeunload"
-BOXES = ("Sync customers with the till", "First and last name", "Phone", "Orders may link shoppers by themselves")
+BOXES = (
+    "Sync customers with the till",
+    "First and last name",
+    "Phone",
+    "Link customers automatically when the email of an order matches exactly one Epos Now customer",
+)
 OTHER_BUTTONS = (
     "Test both sides",
     "How many are these?",
@@ -172,7 +177,7 @@ async def test_conflicting_change_is_shown_with_the_own_changes(bridged: Bridged
         await page.get_by_label("Phone", exact=True).check()
         await accounts.update_account(bridged.account_id, account_pb2.Account(sync_names=True), ["sync_names"])
         await press(page, page.get_by_role("button", name="Save", exact=True))
-        await expect(page.get_by_text("Somebody else has changed these settings meanwhile.")).to_be_visible()
+        await expect(page.get_by_text("Another user has changed these settings meanwhile.")).to_be_visible()
         assert not (await accounts.get_account(bridged.account_id)).sync_phone
         for label in ("Phone", "First and last name"):
             await expect(page.get_by_label(label, exact=True)).to_be_checked()

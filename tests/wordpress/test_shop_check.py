@@ -148,12 +148,12 @@ async def test_operators_problems_are_shown_without_the_operators_settings(wp_si
     async with bridged_shop(wp_site, database.dsn, account=account) as bridged:
         steps = await checked(wp_site)
         assert any("Look at this" in step and "Switch it on in the settings below" in step for step in steps), steps
-        assert any("Ask your tillsync operator to set up the messages of the till." in step for step in steps), steps
+        assert any("Ask your tillsync operator to set up the webhook." in step for step in steps), steps
         assert not any(OPERATORS.search(step) for step in steps), steps
         bridged.till.switches.api_secret = "another"
         steps = await checked(wp_site)
-        assert any("Till · Wrong The till does not let the service in." in step for step in steps), steps
-        assert any("Ask your tillsync operator to enter the key of the till again." in step for step in steps), steps
+        assert any("Till · Wrong Epos Now refused the API credentials." in step for step in steps), steps
+        assert any("Ask your tillsync operator to enter the API credentials of the till again." in step for step in steps), steps
         assert not any(OPERATORS.search(step) for step in steps), steps
 
 

@@ -132,7 +132,7 @@ async def test_copy_forgets_the_connection_and_the_original_stays_connected(brid
     await press(site, session, "copy")
     page = await screen(site, session)
     assert "forgot the connection" in flash(page)
-    assert "was said to be a copy" in page
+    assert "was marked as a copy" in page
     assert await option(site, "tillsync_bridge_connection") is False
     rows = await site.rows("SELECT state FROM {prefix}tillsync_outbox")
     assert [row["state"] for row in rows] == ["closed"]

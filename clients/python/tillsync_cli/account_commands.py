@@ -32,13 +32,14 @@ def _choice(help_text: str, panel: str, choices: type[StrEnum], default: StrEnum
     return _option(f"{help_text}: {', '.join(choices)}. Default {default}.", panel, "<word>")
 
 
-Name = Annotated[str | None, _option("For people.", "Settings")]
-Sync = Annotated[bool | None, typer.Option("--sync/--no-sync", help="The main switch. Default on.", rich_help_panel="Settings")]
-DefaultCustomer = Annotated[int | None, _option("Till customer of guest orders; 0: none.", "Settings")]
+Name = Annotated[str | None, _option("Display name of the account, for example the shop's name.", "Settings")]
+Sync = Annotated[bool | None, typer.Option("--sync/--no-sync", help="Sync customers. Default on.", rich_help_panel="Settings")]
+DefaultCustomer = Annotated[int | None, _option("Id of the till customer that guest orders go to. 0 means none.", "Settings")]
 Match = Annotated[MatchEmail | None, _choice("Which email of an order is compared", "Settings", MatchEmail, MatchEmail.ACCOUNT)]
 Guests = Annotated[GuestPolicy | None, _choice("What happens to guest orders", "Settings", GuestPolicy, GuestPolicy.DEFAULT_CUSTOMER)]
 AutoLink = Annotated[
-    bool | None, typer.Option("--auto-link/--no-auto-link", help="Orders may make links. Default yes.", rich_help_panel="Settings")
+    bool | None,
+    typer.Option("--auto-link/--no-auto-link", help="Link customers by the emails of orders. Default yes.", rich_help_panel="Settings"),
 ]
 Names = Annotated[
     bool | None, typer.Option("--sync-names/--no-sync-names", help="Write names to the shop too. Default no.", rich_help_panel="Settings")
@@ -50,8 +51,8 @@ Phone = Annotated[
 Trusted = Annotated[
     TrustedAccounts | None,
     _choice(
-        "Shop accounts linked though nobody has confirmed their email (who registers with another person's email then sees that "
-        "person's points); registered-before: those that exist when this is set",
+        "Shop accounts that are linked without a confirmed email. A person who registers with another person's email then sees that "
+        "person's points. registered-before means the accounts that exist when this is set. Choices",
         "Settings",
         TrustedAccounts,
         TrustedAccounts.CONFIRMED_ONLY,
@@ -60,15 +61,15 @@ Trusted = Annotated[
 Till = Annotated[str | None, _option("Slug of the Epos Now company. Default: the account's id.", "Till")]
 SharedTill = Annotated[
     bool | None,
-    typer.Option("--shared-till/--no-shared-till", help="Yes: another account may use the same till id.", rich_help_panel="Till"),
+    typer.Option("--shared-till/--no-shared-till", help="Let another account use the same till id.", rich_help_panel="Till"),
 ]
 TillUrl = Annotated[str | None, _option("Origin of the till's API. Default: Epos Now's own.", "Till")]
 TillKey = Annotated[str | None, _option(f"API key of the Epos Now API device. {_SECRET}", "Till")]
-TillSecret = Annotated[str | None, _option(f"Its API secret. {_SECRET}", "Till")]
+TillSecret = Annotated[str | None, _option(f"API secret of the Epos Now API device. {_SECRET}", "Till")]
 CustomerApi = Annotated[ApiVersion | None, _choice("API version of customers", "Till", ApiVersion, ApiVersion.V2)]
 TypeApi = Annotated[ApiVersion | None, _choice("API version of customer types", "Till", ApiVersion, ApiVersion.V2)]
 V4TypeField = Annotated[TypeField | None, _choice("Field of a V4 customer that names its type", "Till", TypeField, TypeField.AUTO)]
-PerMinute = Annotated[int | None, _option("Requests a minute the till takes, from all apps together. Default 300.", "Till")]
+PerMinute = Annotated[int | None, _option("Requests a minute that the till accepts from all apps together. Default 300.", "Till")]
 WebhookKey = Annotated[str | None, _option(f"User of the till's webhooks. {_SECRET}", "Till")]
 WebhookSecret = Annotated[str | None, _option(f"Password of the till's webhooks. {_SECRET}", "Till")]
 ShopUrl = Annotated[str | None, _option("Home address of the shop.", "Shop")]
@@ -108,7 +109,7 @@ def create(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Make an account. Nothing is asked of till or shop: see `account check`."""
+    """Create an account. The command calls neither till nor shop; `account check` tests both."""
     given, _ = _settings(locals())
     made = talk(address, token, lambda client: client.accounts.create_account(account, given), as_typed=_as_typed)
     _print_account(made, json=json)
@@ -151,7 +152,7 @@ def set_fields(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Change the given settings, and only these; an empty secret removes it. Says what the change set going."""
+    """Change only the given settings. An empty secret removes the stored one. Prints the work that the change causes."""
     given, paths = _settings(locals())
     if not paths:
         raise fail("give at least one setting to change", code=2)
@@ -166,9 +167,9 @@ def set_fields(
     _print_account(changed.account, json=False)
     effect = changed.effect
     console.print(
-        f"set going: {counted(effect.queued_customer_count, 'customer', 'customers')}, "
+        f"enqueued: {counted(effect.queued_customer_count, 'customer', 'customers')}, "
         f"{counted(effect.queued_customer_type_count, 'customer type', 'customer types')}, "
-        f"{entries_counted(effect.requeued_entry_count)} again"
+        f"{entries_counted(effect.requeued_entry_count)} requeued"
     )
     for note in effect.notes:
         console.print(note)
@@ -195,7 +196,7 @@ def list_accounts(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption =
             account.shop.base_url or "-",
             "\n".join(_problem_lines(account)),
         )
-    console.print(shown if accounts else "no accounts: tillsync account create makes one")
+    console.print(shown if accounts else "no accounts: create one with tillsync account create")
 
 
 @app.command()
@@ -227,7 +228,7 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
             )
         for warning in found.warnings:
             side = word(code_name(vocabulary_pb2.Side, warning.side), "SIDE").replace("unspecified", "settings")
-            shown.add_row(side, warning.name, Text("look", "yellow"), _with_remedy(warning.text, warning.remedy))
+            shown.add_row(side, warning.name, Text("warning", "yellow"), _with_remedy(warning.text, warning.remedy))
         console.print(shown)
         console.print("everything works" if found.ok else "something is wrong: see above", style="bold")
         if settings is not None:
@@ -317,8 +318,8 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("matched email", word(code_name(account_pb2.MatchEmail, account.match_email), "MATCH_EMAIL")),
         ("guest orders", word(code_name(account_pb2.GuestPolicy, account.guest_policy), "GUEST_POLICY")),
         ("automatic links", _on(account.auto_link)),
-        ("names travel", _on(account.sync_names)),
-        ("phone travels", _on(account.sync_phone)),
+        ("sync of names", _on(account.sync_names)),
+        ("sync of phone", _on(account.sync_phone)),
         ("trusted shop accounts", _trusted(account)),
         ("till", f"{account.till_id}{' (shared)' if account.shared_till else ''} at {epos.base_url}"),
         ("till credentials", _set(epos.has_api_key and epos.has_api_secret)),

@@ -27,9 +27,9 @@ def list_links(
     woo_customer: WooOption = None,
     broken: Annotated[bool, typer.Option("--broken", help="Only links with a customer that was found gone.")] = False,
     unconfirmed: Annotated[
-        bool, typer.Option("--unconfirmed", help="Only links made by an email that nobody has confirmed, and not by hand.")
+        bool, typer.Option("--unconfirmed", help="Only links that were made by an unconfirmed email, and not by hand.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Links at most.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of links.")] = 200,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
@@ -79,7 +79,7 @@ def create(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Link two customers; requeue held orders of the shop customer, and write the points to the shop at once."""
+    """Link two customers. The service requeues held orders of the shop customer, and writes the points to the shop at once."""
     made = talk(address, token, lambda client: client.links.create_link(account, epos_customer, woo_customer))
     if json:
         print_json(made)
@@ -97,7 +97,7 @@ def delete(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Remove a link, named by one of its customers; our values are removed from the shop, and orders do not link it again."""
+    """Remove the link of a customer. The service removes its values from the shop, and no order links these customers again."""
 
     if (epos_customer is None) == (woo_customer is None):
         raise fail("give exactly one of --epos-customer and --woo-customer", code=2)
@@ -107,7 +107,7 @@ def delete(
         print_json(removed)
     else:
         console.print(f"till customer {removed.link.epos_customer_id} is no longer linked to shop customer {removed.link.woo_customer_id}")
-        console.print(f"entry {removed.removal_entry_id} removes our values in the shop")
+        console.print(f"entry {removed.removal_entry_id} removes the values of tillsync from the shop")
 
 
 @app.command()
@@ -118,7 +118,7 @@ def candidates(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """The till customers a held order can be given to, side by side."""
+    """Show the till customers that a held order may belong to, side by side."""
     found = talk(address, token, lambda client: client.links.list_candidates(account, entry))
     if json:
         print_json(found)
@@ -149,12 +149,12 @@ def resolve(
     account: AccountArgument,
     entry: EntryArgument,
     epos_customer: Annotated[int, typer.Argument(metavar="TILL_CUSTOMER")],
-    link: Annotated[bool, typer.Option("--link", help="Link the order's shop customer to it for good.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Also link the order's shop customer to this till customer.")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Give a held order its till customer; requeue the person's other held orders."""
+    """Give a held order its till customer, and requeue the person's other held orders."""
     done = talk(address, token, lambda client: client.links.resolve_order(account, entry, epos_customer, create_link=link))
     if json:
         print_json(done)

@@ -11,7 +11,7 @@ from tillsync_client import TillsyncClient
 from tillsync_cli.output import console, print_json, table, when
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
-app = typer.Typer(no_args_is_help=True, help="Export or erase everything kept about one person.")
+app = typer.Typer(no_args_is_help=True, help="Export or erase all stored data of one person.")
 _NOTHING = "nothing is kept about this person"
 _SIDES = {vocabulary_pb2.SIDE_TILL: "Epos Now", vocabulary_pb2.SIDE_SHOP: "the shop"}
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account.")]
@@ -30,7 +30,7 @@ def export(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Print everything kept about a person, with whole email addresses; what else the person is known as; which side was not asked."""
+    """Print all stored data of a person, with full email addresses. Also names the person's other ids, and a side that was not asked."""
     _require_person(email, woo_customer, till_customer)
 
     async def work(client: TillsyncClient) -> privacy_service_pb2.ExportPersonResponse:
@@ -59,14 +59,14 @@ def erase(
     email: EmailOption = "",
     woo_customer: ShopCustomerOption = 0,
     till_customer: TillCustomerOption = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, say what would be erased.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be erased, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Erase a person from links, queues, history, answers and creates, and our values from the shop. Exit code 1 while something has to
-    stay: then repeat."""
+    """Erase a person from links, queues, history, answers and creates, and the values of tillsync from the shop. Exit code 1 means that
+    some records must stay for now: repeat the command later."""
     _require_person(email, woo_customer, till_customer)
     if not (dry_run or yes or typer.confirm("Erase this person for good?")):
         raise typer.Exit(REFUSED)
@@ -103,4 +103,4 @@ def _print_who(answer: privacy_service_pb2.ExportPersonResponse | privacy_servic
 
 def _require_person(email: str, woo_customer: int, till_customer: int) -> None:
     if not (email or woo_customer or till_customer):
-        raise fail("say who: --email, --woo-customer or --till-customer", code=USAGE)
+        raise fail("name the person: give --email, --woo-customer or --till-customer", code=USAGE)

@@ -37,8 +37,8 @@ SinceOption = Annotated[str | None, typer.Option("--since", help="Created at thi
 UntilOption = Annotated[str | None, typer.Option("--until", help="Created before this time.")]
 _ID_WIDTH = 36
 """Length of an entry's id, which is a UUID."""
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first, where --queue stands without any filter.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation when --queue has no filter.")]
 
 
 @app.command("list")
@@ -54,13 +54,13 @@ def list_entries(
     text: TextOption = "",
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="Entries at most.")] = 50,
-    attempts: Annotated[bool, typer.Option("--attempts", help="With the attempts of each entry (JSON only).")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 50,
+    attempts: Annotated[bool, typer.Option("--attempts", help="Include the attempts of each entry (JSON only).")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List a queue, newest first, with how many entries are in each state."""
+    """List a queue, newest first, with the number of entries in each state."""
 
     async def work(client: TillsyncClient) -> customer_sync_service_pb2.ListQueueResponse:
         request = customer_sync_service_pb2.ListQueueRequest(
@@ -175,7 +175,7 @@ def retry(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Try entries again now, with fresh attempts. A queue without any filter: all its entries, also those that are done; asks first."""
+    """Requeue entries, with fresh attempts. Without a filter, --queue takes all its entries, also finished ones, and asks first."""
     matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
 
     def run(*, validate_only: bool) -> list[queue_service_pb2.RetryQueueEntriesResponse]:
@@ -187,7 +187,7 @@ def retry(
 
     if _is_whole_queue(matching) and not (dry_run or yes):
         would_run = sum(chunk.affected_count + chunk.coalesced_count for chunk in _before_all(lambda: run(validate_only=True)))
-        _confirm(f"Try {entries_counted(would_run)} of the {_queue_title(queue)} of {account} again, also those that are done?", would_run)
+        _confirm(f"Requeue {entries_counted(would_run)} of the {_queue_title(queue)} of {account}, also finished ones?", would_run)
     chunks = run(validate_only=dry_run)
     if json:
         print_json(chunks)
@@ -206,7 +206,7 @@ def retry(
 def dismiss(
     account: AccountArgument,
     entries: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids; or choose by --queue and filters.")] = None,
-    reason: Annotated[str, typer.Option(help="Why, for the first note; no personal data.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, shown in the first note. Write no personal data.")] = "",
     queue: Annotated[Queue | None, typer.Option("--queue", help="All entries of this queue that satisfy the filters.")] = None,
     state: StateOption = None,
     outcome: OutcomeOption = None,
@@ -223,7 +223,7 @@ def dismiss(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Close waiting, held and failed entries for good. A queue without any filter: all of them; asks first."""
+    """Dismiss waiting, held and failed entries for good. Without a filter, --queue takes all of them, and asks first."""
     matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
 
     def run(*, validate_only: bool) -> list[queue_service_pb2.DismissQueueEntriesResponse]:
@@ -292,7 +292,9 @@ def _before_all(count: Callable[[], Chunks]) -> Chunks:
     """Returns the effect of an action on a whole queue, so that the command can ask for a confirmation. Raises typer.Exit without a
     terminal."""
     if not sys.stdin.isatty():
-        raise fail("without a filter this takes the whole queue: give --yes if it is meant, or choose by --state, --outcome, …", code=USAGE)
+        raise fail(
+            "without a filter the command takes the whole queue: give --yes to confirm that, or choose by --state, --outcome, …", code=USAGE
+        )
     return count()
 
 

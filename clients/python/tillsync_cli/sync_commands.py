@@ -22,13 +22,13 @@ AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The acc
 def customer(
     account: AccountArgument,
     customers: Annotated[list[int], typer.Argument(metavar="TILL_CUSTOMER...", help="Ids of till customers.")],
-    bulk: Annotated[bool, typer.Option("--bulk", help="Part of a sweep: lets live work go first.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write even what the shop is known to have. One customer only.")] = False,
+    bulk: Annotated[bool, typer.Option("--bulk", help="Enqueue as bulk work, which runs after live work.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write the values also if the shop already has them. One customer only.")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Look at till customers again and write them to the shop where they are linked."""
+    """Enqueue hints. The service reads the till customers again, and writes linked ones to the shop."""
     if force and len(customers) > 1:
         raise fail("--force takes one customer", code=2)
     priority = vocabulary_pb2.PRIORITY_BULK if bulk else vocabulary_pb2.PRIORITY_LIVE
@@ -46,7 +46,7 @@ def customer(
         if isinstance(result, TillsyncError):
             print_error(f"till customer {wanted}: {result.message}")
         elif not json:
-            console.print(f"till customer {wanted}: entry {result.entry.entry_id}{' (joined)' if result.coalesced else ''}")
+            console.print(f"till customer {wanted}: entry {result.entry.entry_id}{' (coalesced)' if result.coalesced else ''}")
     if len(taken) < len(results):
         raise typer.Exit(REFUSED)
 
@@ -55,18 +55,20 @@ def customer(
 def customer_type(
     account: AccountArgument,
     type_id: Annotated[int, typer.Argument(metavar="TYPE_ID", help="Id of the till's customer type.")],
-    action: Annotated[TypeAction, typer.Argument(help="What happened to it. A hint only: the type is read again.")] = TypeAction.UPDATE,
+    action: Annotated[
+        TypeAction, typer.Argument(help="What happened to the type. It is only a hint, because the service reads the type again.")
+    ] = TypeAction.UPDATE,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Look at a customer type again: there, it is put to the shop; gone, it is deleted there."""
+    """Enqueue a hint. The service reads the customer type again, and writes it to the shop, or deletes it there if it is gone."""
     kind = vocabulary_pb2.CustomerTypeAction.Value(enum_name("CUSTOMER_TYPE_ACTION", action))
     result = talk(address, token, lambda client: client.sync.sync_customer_type(account, type_id, kind))
     if json:
         print_json(result)
     else:
-        console.print(f"customer type {type_id}: entry {result.entry.entry_id}{' (joined)' if result.coalesced else ''}")
+        console.print(f"customer type {type_id}: entry {result.entry.entry_id}{' (coalesced)' if result.coalesced else ''}")
 
 
 def match(
@@ -78,22 +80,22 @@ def match(
     woo_customer: Annotated[int, typer.Option("--woo-customer", help="The shop customer; 0: a guest.")] = 0,
     account_email: Annotated[str, typer.Option(help="Email of the shop customer's account.")] = "",
     billing_email: Annotated[str, typer.Option(help="Email typed at the checkout.")] = "",
-    first_name: Annotated[str, typer.Option(help="As at the checkout; of use where a till customer is created.")] = "",
-    last_name: Annotated[str, typer.Option(help="Likewise.")] = "",
-    company: Annotated[str, typer.Option(help="Likewise.")] = "",
-    phone: Annotated[str, typer.Option(help="Likewise.")] = "",
-    rerun: Annotated[bool, typer.Option("--rerun", help="Decide again even when the order has its customer.")] = False,
+    first_name: Annotated[str, typer.Option(help="First name at the checkout. A new till customer gets it.")] = "",
+    last_name: Annotated[str, typer.Option(help="Last name, for the same use.")] = "",
+    company: Annotated[str, typer.Option(help="Company, for the same use.")] = "",
+    phone: Annotated[str, typer.Option(help="Phone, for the same use.")] = "",
+    rerun: Annotated[bool, typer.Option("--rerun", help="Match the order again, also if it has its customer.")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Which till customer does this order belong to? Waits up to 8 seconds.
+    """Find the till customer of an order. Waits up to 8 seconds.
 
-    Decides as for the shop itself, from the facts given here: leave none out.
+    The service decides as for the shop itself, from the facts given here. Give all of them.
 
-    Another time or key than the shop's means another order under the same id, whose answer replaces the one before.
+    Another time or key than the shop's means another order under the same id. Its answer replaces the former one.
 
-    To look only: `tillsync queue list ACCOUNT orders --order ORDER`.
+    To only read the answer: `tillsync queue list ACCOUNT orders --order ORDER`.
     """
 
     async def work(client: TillsyncClient) -> customer_sync_service_pb2.MatchOrderCustomerResponse:
@@ -130,7 +132,7 @@ def match(
 
 
 def messages(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False) -> None:
-    """Every comment an entry can carry: its code, what it means, what to do, and who can."""
+    """List the comments of entries, with code, meaning, remedy and the role that can act."""
     found = talk(address, token, lambda client: client.catalog.list_messages())
     if json:
         print_json(found)

@@ -20,13 +20,13 @@ AccountOption = Annotated[str, typer.Option("--account", help="The account of a 
 def create(
     role: Annotated[Role, typer.Argument(help="site (one account), service, support or admin.")],
     account: AccountOption = "",
-    name: Annotated[str, typer.Option(help="For people: whose it is.")] = "",
-    connect: Annotated[bool, typer.Option("--connect", help="Site tokens: print the connect string for the shop's plugin.")] = False,
+    name: Annotated[str, typer.Option(help="Display name, for example the owner of the token.")] = "",
+    connect: Annotated[bool, typer.Option("--connect", help="Print the connect string for the shop's plugin (site tokens only).")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Make a token. Its secret is shown this once."""
+    """Create a token. Its secret is shown only once."""
     if connect and role is not Role.SITE:
         raise fail("--connect is for site tokens", code=USAGE)
 
@@ -39,13 +39,13 @@ def create(
     elif connect:
         if not made.connect_string:
             raise fail(
-                "no connect string: the service's TILLSYNC_PUBLIC_URL is not set. The token was made all the same; "
-                f"`tillsync token revoke {made.token.token_id} --account {account}` takes it back"
+                "no connect string: the service's TILLSYNC_PUBLIC_URL is not set. The token exists nevertheless; "
+                f"`tillsync token revoke {made.token.token_id} --account {account}` revokes it"
             )
         console.print(made.connect_string, soft_wrap=True)
     else:
         whose = f"{role.value}{f', account {account}' if account else ''}"
-        console.print(f"token {made.token.token_id} ({whose}), shown this once:", soft_wrap=True)
+        console.print(f"token {made.token.token_id} ({whose}), shown only once:", soft_wrap=True)
         console.print(made.secret, soft_wrap=True, style="bold")
 
 
@@ -78,7 +78,7 @@ def revoke(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Make a token useless everywhere within 5 seconds."""
+    """Revoke a token. All processes refuse it within 5 seconds."""
     revoked = talk(address, token, lambda client: client.accounts.revoke_token(token_id, account_id=account))
     if json:
         print_json(revoked)

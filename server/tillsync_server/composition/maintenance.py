@@ -45,7 +45,7 @@ async def database_status(settings: ServiceSettings) -> QueueSample:
     except SchemaError as error:
         raise StartError(str(error)) from error
     except (asyncpg.PostgresError, ValueError, *DATABASE_GONE) as error:
-        raise StartError(f"the database cannot be asked: {database_problem(error)}") from error
+        raise StartError(f"the database cannot be read: {database_problem(error)}") from error
     finally:
         await database.close()
 

@@ -85,7 +85,7 @@ async def _restore(
         key_of_file = await in_thread(work, lambda: unpack(file, new_cluster, work, owner))
         key = stored_key(settings) or key_of_file
         if key is None:
-            raise StartError(f"{file} holds no secret key, against what its beginning says: use another backup")
+            raise StartError(f"{file} holds no secret key, although its manifest names one: use another backup")
         progress("starts the database, migrates and checks it")
         applied, accounts = await _check(settings, scratch, key, _time(manifest.made_at), progress)
         if settings.secret_key is None:

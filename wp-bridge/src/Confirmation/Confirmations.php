@@ -105,7 +105,7 @@ class Confirmations {
 				return sprintf( __( 'Confirmed on %s: the password was set by a mailed link', 'tillsync-bridge' ), $day );
 			case self::BY_ADMIN:
 				/* translators: %s: date */
-				return sprintf( __( 'Confirmed on %s by somebody who manages the shop', 'tillsync-bridge' ), $day );
+				return sprintf( __( 'Confirmed on %s by a shop manager', 'tillsync-bridge' ), $day );
 			default:
 				return __( 'Confirmed, as WooCommerce says', 'tillsync-bridge' );
 		}

@@ -84,7 +84,7 @@ final class Connector {
 		$this->settings->forget();
 		$this->pause->resume();
 		$this->outbox->close_waiting( __( 'Not sent: this site is a copy of another shop.', 'tillsync-bridge' ) );
-		$this->log->info( 'this site was said to be a copy: the connection is forgotten here' );
+		$this->log->info( 'this site was marked as a copy: the connection is forgotten here' );
 	}
 
 	/**
@@ -103,7 +103,7 @@ final class Connector {
 			// The service has already revoked a token that it refuses.
 			if ( ! $even_unreached && ! $error->is_refusal() ) {
 				/* translators: %s: what went wrong */
-				throw new ConnectError( sprintf( __( 'The service could not be told (%s). Try again later, or disconnect here only and ask your tillsync operator to revoke the token.', 'tillsync-bridge' ), $error->getMessage() ) );
+				throw new ConnectError( sprintf( __( 'The service could not be reached (%s). Try again later, or disconnect here only and ask your tillsync operator to revoke the token.', 'tillsync-bridge' ), $error->getMessage() ) );
 			}
 		}
 		$this->connections->forget();

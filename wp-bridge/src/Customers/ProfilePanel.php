@@ -43,7 +43,7 @@ final class ProfilePanel {
 		echo '<h2>' . esc_html__( 'At the till', 'tillsync-bridge' ) . '</h2>';
 		echo '<table class="form-table tillsync-profile" role="presentation">';
 		if ( null === $row ) {
-			$this->line( __( 'Values', 'tillsync-bridge' ), esc_html__( 'The till has told nothing of this customer.', 'tillsync-bridge' ) );
+			$this->line( __( 'Values', 'tillsync-bridge' ), esc_html__( 'The shop has no values of this customer from the till yet.', 'tillsync-bridge' ) );
 		} else {
 			$type = null === $row->type_id ? null : $this->types->read( $row->type_id );
 			$this->line( __( 'Points', 'tillsync-bridge' ), esc_html( PointsText::points( $row->points ) ) );

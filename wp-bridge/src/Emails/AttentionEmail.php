@@ -27,7 +27,7 @@ final class AttentionEmail extends WC_Email {
 	public function __construct() {
 		$this->id             = Digest::EMAIL_ID;
 		$this->title          = __( 'Till sync: something waits for you', 'tillsync-bridge' );
-		$this->description    = __( 'Sent to the shop when orders wait for a decision, or when the connection to the till needs somebody. Each cause is told once, at most one mail an hour.', 'tillsync-bridge' );
+		$this->description    = __( 'Sent to the shop when orders wait for a decision, or when the connection to the till needs attention. Each cause is reported once, at most one mail an hour.', 'tillsync-bridge' );
 		$this->template_base  = EmailParts::templates();
 		$this->template_html  = 'emails/tillsync-attention.php';
 		$this->template_plain = 'emails/plain/tillsync-attention.php';

@@ -25,7 +25,7 @@ final class AlertTexts {
 				$words = CheckTexts::of_reason( $alert->reason );
 				return null === $words
 					? __( 'All customers and orders wait: the till or the shop cannot be used', 'tillsync-bridge' )
-					/* translators: %s: a sentence, such as "The till does not let the service in." */
+					/* translators: %s: a sentence, such as "Epos Now refused the API credentials." */
 					: sprintf( __( '%s All customers and orders wait', 'tillsync-bridge' ), $words[0] );
 			case Alert::DEFAULT_CUSTOMER:
 				return __( 'Orders wait because no default till customer is set', 'tillsync-bridge' );
@@ -61,7 +61,7 @@ final class AlertTexts {
 			case Alert::PRODUCTS:
 				return __( 'Link the products named in the notes of the orders, then retry.', 'tillsync-bridge' );
 			case Alert::COPY:
-				return __( 'Say on the settings screen whether this is a copy or the shop has moved.', 'tillsync-bridge' );
+				return __( 'Choose on the settings screen whether this is a copy or the shop has moved.', 'tillsync-bridge' );
 			case 'OUTCOME_DUPLICATE_EMAIL':
 				return __( 'Choose the right one on the queues page: with one click all orders of this person go on.', 'tillsync-bridge' );
 			default:

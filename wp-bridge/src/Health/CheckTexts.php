@@ -54,7 +54,7 @@ final class CheckTexts {
 		$all  = array(
 			'sync_disabled'              => array( __( 'Customer sync is off: every order goes to the default customer, and nothing is refreshed.', 'tillsync-bridge' ), __( 'Switch it on in the settings below when both sides are ready.', 'tillsync-bridge' ) ),
 			'no_default_customer'        => array( __( 'No default till customer is chosen: orders of guests wait.', 'tillsync-bridge' ), __( 'Choose it in the settings below.', 'tillsync-bridge' ) ),
-			'webhooks_refused'           => array( __( 'The till does not tell the service of changes: new points are not noticed by themselves.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to set up the messages of the till.', 'tillsync-bridge' ) ),
+			'webhooks_refused'           => array( __( 'The webhooks of Epos Now are not set up yet, so changed points are not noticed.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to set up the webhook.', 'tillsync-bridge' ) ),
 			'tills_look_alike'           => array( __( 'Another shop of this service seems to have the same till.', 'tillsync-bridge' ), __( 'Tell your tillsync operator: the two should share one till, or a customer may be made twice.', 'tillsync-bridge' ) ),
 			'address_differs'            => array( __( 'The service calls this shop by another address than the shop calls itself.', 'tillsync-bridge' ), __( 'If this site is a copy, disconnect it; otherwise connect again from here.', 'tillsync-bridge' ) ),
 			'search_filter_ignored'      => array( $slow, $tell ),
@@ -67,13 +67,13 @@ final class CheckTexts {
 	public static function of_success( string $name ): string {
 		$all = array(
 			'settings'         => __( 'The service knows the till and the shop.', 'tillsync-bridge' ),
-			'credentials'      => __( 'The till lets the service in.', 'tillsync-bridge' ),
+			'credentials'      => __( 'Epos Now accepted the API credentials.', 'tillsync-bridge' ),
 			'list_customers'   => __( 'The customers of the till can be read.', 'tillsync-bridge' ),
 			'search_by_email'  => __( 'The till can be searched for an email.', 'tillsync-bridge' ),
 			'customer_types'   => __( 'The customer types of the till can be read.', 'tillsync-bridge' ),
 			'default_customer' => __( 'The default till customer is there.', 'tillsync-bridge' ),
 			'bridge_status'    => __( 'The service reaches this plugin, and both hold the same secret.', 'tillsync-bridge' ),
-			'address'          => __( 'The shop said its own address.', 'tillsync-bridge' ),
+			'address'          => __( 'The shop reported its own address.', 'tillsync-bridge' ),
 		);
 		return $all[ $name ] ?? '';
 	}
@@ -94,7 +94,7 @@ final class CheckTexts {
 			'SHOP_ANSWER_UNREADABLE'  => array( __( 'The shop\'s answer could not be read.', 'tillsync-bridge' ), __( 'Let your host look into the PHP error log.', 'tillsync-bridge' ) ),
 			'SHOP_UNREACHABLE'        => array( __( 'The service could not reach the shop.', 'tillsync-bridge' ), __( 'The shop must be open to the internet under its own name, with a valid certificate: ask your host. If it is, tell your tillsync operator.', 'tillsync-bridge' ) ),
 			'SHOP_TOO_SLOW'           => array( __( 'The shop did not answer in time.', 'tillsync-bridge' ), __( 'Try again. If it stays slow, ask your host why.', 'tillsync-bridge' ) ),
-			'SHOP_THROTTLES'          => array( __( 'The shop\'s host limits how often the service may ask.', 'tillsync-bridge' ), __( 'Ask your host to allow it more requests.', 'tillsync-bridge' ) ),
+			'SHOP_THROTTLES'          => array( __( 'The shop\'s host limits the requests of the service.', 'tillsync-bridge' ), __( 'Ask your host to allow it more requests.', 'tillsync-bridge' ) ),
 			'SHOP_FAILED'             => array( __( 'The shop failed over the service\'s question.', 'tillsync-bridge' ), __( 'Look into the PHP error log and WooCommerce → Status → Logs, or ask your host.', 'tillsync-bridge' ) ),
 			'SHOP_REFUSED'            => array( __( 'The shop refused the service\'s question.', 'tillsync-bridge' ), __( 'See which plugin of the shop refuses it, or ask your host.', 'tillsync-bridge' ) ),
 		);
@@ -106,12 +106,12 @@ final class CheckTexts {
 		return array(
 			'SETTINGS_MISSING'         => array( __( 'The service does not know everything about your till or shop yet.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to complete the account.', 'tillsync-bridge' ) ),
 			'DEFAULT_CUSTOMER_GONE'    => array( __( 'The default till customer does not exist any more.', 'tillsync-bridge' ), __( 'Choose another one in the settings below.', 'tillsync-bridge' ) ),
-			'TILL_CREDENTIALS_REFUSED' => array( __( 'The till does not let the service in.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to enter the key of the till again.', 'tillsync-bridge' ) ),
-			'TILL_ADDRESS_WRONG'       => array( __( 'The service looks for the till in the wrong place.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to correct where the till is.', 'tillsync-bridge' ) ),
-			'TILL_SEARCH_FINDS_NOTHING' => array( __( 'The till does not find a customer it has by their email, so no new customer is made.', 'tillsync-bridge' ), __( 'Ask your tillsync operator: the till may have to be asked in another way.', 'tillsync-bridge' ) ),
+			'TILL_CREDENTIALS_REFUSED' => array( __( 'Epos Now refused the API credentials.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to enter the API credentials of the till again.', 'tillsync-bridge' ) ),
+			'TILL_ADDRESS_WRONG'       => array( __( 'The service has a wrong address of the till.', 'tillsync-bridge' ), __( 'Ask your tillsync operator to correct the address of the till.', 'tillsync-bridge' ) ),
+			'TILL_SEARCH_FINDS_NOTHING' => array( __( 'The till does not find a customer it has by their email, so no new customer is made.', 'tillsync-bridge' ), __( 'Ask your tillsync operator: the till may need another API version.', 'tillsync-bridge' ) ),
 			'TILL_UNREACHABLE'         => array( __( 'The service could not reach the till.', 'tillsync-bridge' ), $later ),
 			'TILL_TOO_SLOW'            => array( __( 'The till did not answer in time.', 'tillsync-bridge' ), $later ),
-			'TILL_THROTTLES'           => array( __( 'The till limits how often the service may ask.', 'tillsync-bridge' ), __( 'Wait some minutes. If it happens often, tell your tillsync operator.', 'tillsync-bridge' ) ),
+			'TILL_THROTTLES'           => array( __( 'The till limits the requests of the service.', 'tillsync-bridge' ), __( 'Wait some minutes. If it happens often, tell your tillsync operator.', 'tillsync-bridge' ) ),
 			'TILL_FAILED'              => array( __( 'The till failed over the service\'s question.', 'tillsync-bridge' ), $later ),
 			'TILL_ANSWER_UNREADABLE'   => array( __( 'The till\'s answer could not be read.', 'tillsync-bridge' ), $later ),
 			'TILL_BLOCKED'             => array( __( 'Something before the till answers in its place and turns the service away.', 'tillsync-bridge' ), $later ),

@@ -50,7 +50,7 @@ final class DebugInfo {
 			'held'           => array( 'label' => __( 'Orders that wait for a person', 'tillsync-bridge' ), 'value' => (string) $facts['held'] ),
 			'missed'         => array( 'label' => __( 'Orders found by the sweep only', 'tillsync-bridge' ), 'value' => (string) $facts['missed'] ),
 			'cron'           => array( 'label' => __( 'Cron runs', 'tillsync-bridge' ), 'value' => self::yes_or_no( $facts['cron'] ), 'debug' => $facts['cron'] ),
-			'paused'         => array( 'label' => __( 'Stands still because', 'tillsync-bridge' ), 'value' => '' !== $facts['paused'] ? $facts['paused'] : ( '' !== $facts['breaker_reason'] ? $facts['breaker_reason'] : '-' ) ),
+			'paused'         => array( 'label' => __( 'Paused because', 'tillsync-bridge' ), 'value' => '' !== $facts['paused'] ? $facts['paused'] : ( '' !== $facts['breaker_reason'] ? $facts['breaker_reason'] : '-' ) ),
 		);
 		return array( 'label' => 'Tillsync Bridge', 'fields' => $fields );
 	}

@@ -90,7 +90,7 @@ final class SiteHealth {
 			return HealthResult::of( 'connected', 'recommended', __( 'The shop is not connected to a tillsync service', 'tillsync-bridge' ), __( 'Paste the connect string of your tillsync operator on the settings screen.', 'tillsync-bridge' ) );
 		}
 		if ( $facts['must_choose'] ) {
-			return HealthResult::of( 'connected', 'critical', __( 'This site is not where it was connected to tillsync', 'tillsync-bridge' ), __( 'Nothing is sent or accepted until you say whether this is a copy or the shop has moved.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'connected', 'critical', __( 'This site is not where it was connected to tillsync', 'tillsync-bridge' ), __( 'Nothing is sent or accepted until you choose whether this is a copy or the shop has moved.', 'tillsync-bridge' ) );
 		}
 		if ( '' !== $facts['paused'] ) {
 			return HealthResult::of( 'connected', 'critical', __( 'The tillsync service refuses this shop', 'tillsync-bridge' ), $facts['paused'] );
@@ -142,6 +142,6 @@ final class SiteHealth {
 		if ( ! $facts['cron'] ) {
 			return HealthResult::of( 'cron', 'critical', __( 'WordPress\'s cron does not run', 'tillsync-bridge' ), __( 'Orders leave the shop by background work. Let a real cron call wp-cron.php every minute, or `wp tillsync drain`.', 'tillsync-bridge' ) );
 		}
-		return HealthResult::of( 'cron', 'good', __( 'Tillsync\'s background work runs', 'tillsync-bridge' ), __( 'Cron comes by as it should.', 'tillsync-bridge' ) );
+		return HealthResult::of( 'cron', 'good', __( 'Tillsync\'s background work runs', 'tillsync-bridge' ), __( 'Cron runs on time.', 'tillsync-bridge' ) );
 	}
 }

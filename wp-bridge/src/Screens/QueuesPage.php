@@ -66,7 +66,7 @@ final class QueuesPage {
 			return;
 		}
 		$this->enqueue();
-		echo '<div id="tillsync-queues"><noscript><p>' . esc_html__( 'This page needs JavaScript. The answer of each order also stands on its own screen.', 'tillsync-bridge' ) . '</p></noscript></div></div>';
+		echo '<div id="tillsync-queues"><noscript><p>' . esc_html__( 'This page needs JavaScript. The answer of each order is also on its own screen.', 'tillsync-bridge' ) . '</p></noscript></div></div>';
 	}
 
 	private function enqueue(): void {

@@ -78,7 +78,7 @@ final class QueuesTexts {
 			'previous'      => __( 'Previous page', 'tillsync-bridge' ),
 			'pages'         => __( 'Pages', 'tillsync-bridge' ),
 			'problem'       => __( 'Everything waits', 'tillsync-bridge' ),
-			'unreached'     => __( 'The service was not reached: this is what the shop knows by itself.', 'tillsync-bridge' ),
+			'unreached'     => __( 'The service was not reached. This page shows only what the shop has stored.', 'tillsync-bridge' ),
 			'tryAgain'      => __( 'Try again', 'tillsync-bridge' ),
 			'expired'       => __( 'You are not logged in any more, or this page is too old. Reload it and log in.', 'tillsync-bridge' ),
 			'reload'        => __( 'Reload', 'tillsync-bridge' ),

@@ -63,7 +63,7 @@ final class SettingsFields {
 			__( 'Customer sync', 'tillsync-bridge' ),
 			array(
 				'customerSyncEnabled' => array( __( 'Sync customers with the till', 'tillsync-bridge' ), __( 'Off: every order goes to the default customer, nothing is linked and nothing refreshed.', 'tillsync-bridge' ) ),
-				'autoLink'            => array( __( 'Orders may link shoppers by themselves', 'tillsync-bridge' ), __( 'Off: orders of shoppers without a link wait for you.', 'tillsync-bridge' ) ),
+				'autoLink'            => array( __( 'Link customers automatically when the email of an order matches exactly one Epos Now customer', 'tillsync-bridge' ), __( 'Off: orders of shoppers without a link wait for you.', 'tillsync-bridge' ) ),
 			),
 			$settings
 		);

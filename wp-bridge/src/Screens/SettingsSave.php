@@ -39,7 +39,7 @@ final class SettingsSave {
 			return null;
 		} catch ( ServiceError $error ) {
 			$is_overtaken = 'aborted' === $error->connect_code;
-			WC_Admin_Settings::add_error( $is_overtaken ? __( 'Somebody else has changed these settings meanwhile. Theirs are shown below, with your changes: look at them and save again.', 'tillsync-bridge' ) : SettingsTexts::failure( $error ) );
+			WC_Admin_Settings::add_error( $is_overtaken ? __( 'Another user has changed these settings meanwhile. The changed settings are shown below, with your changes. Check them and save again.', 'tillsync-bridge' ) : SettingsTexts::failure( $error ) );
 		} catch ( \Throwable $error ) {
 			$this->log->failure( 'saving settings', $error );
 			WC_Admin_Settings::add_error( __( 'The settings could not be saved: see the log of Tillsync.', 'tillsync-bridge' ) );

@@ -95,10 +95,10 @@ final class SettingsScreen {
 		$copy_of = $this->connections->copy_of();
 		if ( null !== $copy_of ) {
 			/* translators: %s: address of a shop */
-			echo '<p>' . esc_html( sprintf( __( 'This site was said to be a copy of %s. Connect it only to an account of its own.', 'tillsync-bridge' ), $copy_of ) ) . '</p>';
+			echo '<p>' . esc_html( sprintf( __( 'This site was marked as a copy of %s. Connect it only to an account of its own.', 'tillsync-bridge' ), $copy_of ) ) . '</p>';
 		}
 		if ( null !== $this->connections->constant() ) {
-			echo '<p>' . esc_html__( 'The connect string stands in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . '</p>';
+			echo '<p>' . esc_html__( 'The connect string is in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . '</p>';
 		} else {
 			printf(
 				'<p><label for="tillsync-connect">%s</label></p><p><textarea id="tillsync-connect" name="tillsync_connect" rows="4" class="large-text code" autocomplete="off" spellcheck="false" aria-describedby="tillsync-connect-help" dir="ltr"></textarea></p><p class="description" id="tillsync-connect-help">%s</p>',
@@ -145,7 +145,7 @@ final class SettingsScreen {
 		self::button( 'reconnect', __( 'Connect again with a new secret', 'tillsync-bridge' ) );
 		echo '</p><details class="tillsync-leave"><summary>' . esc_html__( 'Disconnect', 'tillsync-bridge' ) . '</summary><p>';
 		echo esc_html__( 'The service forgets this shop\'s secret and the token becomes useless. Links and what is stored with orders stay.', 'tillsync-bridge' );
-		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even when the service cannot be told (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p class="submit">';
+		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even if the service cannot be reached (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p class="submit">';
 		self::button( 'disconnect', __( 'Disconnect', 'tillsync-bridge' ) );
 		echo '</p></details>';
 	}

@@ -70,7 +70,7 @@ final class TypesScreen {
 		$type_ids = array_unique( array_merge( array_keys( $types ), array_keys( $counts ), $map->type_ids() ) );
 		$type_ids = array_filter( $type_ids, static fn( int $type_id ) => ! isset( $types[ $type_id ] ) || ! $types[ $type_id ]->removed || isset( $map->entries[ $type_id ] ) || isset( $counts[ $type_id ] ) );
 		if ( array() === $type_ids ) {
-			echo '<p>' . esc_html__( 'The till has told of no customer types yet. They appear here when customer sync is on.', 'tillsync-bridge' ) . '</p>';
+			echo '<p>' . esc_html__( 'The shop has no customer types from the till yet. They appear here when customer sync is on.', 'tillsync-bridge' ) . '</p>';
 		} else {
 			$this->show_map( $type_ids, $types, $counts, $map );
 		}

@@ -46,7 +46,7 @@ class WrongProtocol(Enum):
     HTTP2 = f"HTTP/2 was spoken to {{port}}, which speaks HTTP/1.1: {GRPC_PLACE}"
     PROXY = "the PROXY protocol was spoken to {port}, which does not read it: switch it off in the proxy"
     NOT_HTTP = "what arrived at {port} is no HTTP request"
-    MALFORMED = "a request at {port} breaks the rules of HTTP/1.1; its caller was told which"
+    MALFORMED = "a request at {port} breaks the rules of HTTP/1.1; the answer to its caller names the rule"
 
     def at(self, port: str) -> str:
         return self.value.format(port=port)

@@ -116,9 +116,9 @@ class AccountCheck:
             return
         run.warn(
             "webhooks_refused",
-            "No webhook credentials are set: Epos Now's webhooks are refused, so changes at the till are not noticed by themselves.",
+            "No webhook credentials are set: Epos Now's webhooks are refused, so changes at the till are not noticed.",
             "Set epos.webhook_key and epos.webhook_secret to what the webhooks of the Epos Now API device send. Their address at this "
-            f"service is /webhooks/eposnow/till/{account.till_id}, which tells every account of the till.",
+            f"service is /webhooks/eposnow/till/{account.till_id}, which serves every account of the till.",
         )
 
     async def _compare_tills(

@@ -77,7 +77,7 @@ class Admission:
         missing = entries - load.tokens
         if missing > 0:
             raise ResourceExhausted(
-                f"account {account_id} sends more than {rate:g} entries a second; come back later",
+                f"account {account_id} sends more than {rate:g} entries a second; call again later",
                 reason="RATE_EXCEEDED",
                 metadata={"entries_per_second": f"{rate:g}"},
                 retry_after_seconds=max(missing / rate, 0.1),
@@ -96,7 +96,7 @@ class Admission:
                 load.counted_at = self._clock()
         if load.waiting + entries > cap:
             raise ResourceExhausted(
-                f"account {account_id} has {cap} waiting entries already; come back when they are worked off",
+                f"account {account_id} has {cap} waiting entries already; call again when they have run",
                 reason="TOO_MANY_WAITING_ENTRIES",
                 metadata={"max_waiting_entries": str(cap)},
                 retry_after_seconds=30.0,

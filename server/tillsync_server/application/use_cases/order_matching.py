@@ -170,4 +170,4 @@ class OrderMatching:
 
 
 def _never_asked(order_id: int) -> NotFound:
-    return NotFound(f"order {order_id} has never been asked for", reason="ORDER_NOT_FOUND")
+    return NotFound(f"order {order_id} is not known: send it with MatchOrderCustomer first", reason="ORDER_NOT_FOUND")

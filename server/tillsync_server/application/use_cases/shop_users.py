@@ -50,5 +50,5 @@ def _violations(change: ReportedChange, prefix: str) -> list[FieldViolation]:
     if (change.deleted is None) == (change.email_hash is None):
         return [FieldViolation(f"{prefix}change", "set exactly one of deleted and email_hash")]
     if change.deleted is False:
-        return [FieldViolation(f"{prefix}deleted", "only true says something; leave it out otherwise")]
+        return [FieldViolation(f"{prefix}deleted", "must be true or left out")]
     return []

@@ -98,7 +98,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_SHOP', 'text' => 'the shop refuses us' ) );
 		$this->assertStringContainsString( 'Test both sides', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_TILL', 'text' => 'the till refuses the key' ) );
-		$this->assertSame( 'The till does not let the service in. All customers and orders wait', AlertTexts::title( $this->alerts()->all()[0] ) );
+		$this->assertSame( 'Epos Now refused the API credentials. All customers and orders wait', AlertTexts::title( $this->alerts()->all()[0] ) );
 		$this->assertStringContainsString( 'Ask your tillsync operator', AlertTexts::what_to_do( $this->alerts()->all()[0] ) );
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till still refuses the key' ) );
 		$this->assertSame( 'the till still refuses the key', $this->alerts()->all()[0]->text );

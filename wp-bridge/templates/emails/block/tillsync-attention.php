@@ -12,7 +12,7 @@ defined( 'ABSPATH' ) || exit;
 <!-- /wp:heading -->
 
 <!-- wp:paragraph -->
-<p><?php esc_html_e( 'The till sync of your shop needs somebody:', 'tillsync-bridge' ); ?></p>
+<p><?php esc_html_e( 'The till sync of your shop needs attention:', 'tillsync-bridge' ); ?></p>
 <!-- /wp:paragraph -->
 
 <!-- wp:woocommerce/email-content {"lock":{"move":false,"remove":true}} -->

@@ -207,9 +207,9 @@ def _require_undecided(order: asyncpg.Record) -> None:
     if state not in (EntryState.HELD, EntryState.FAILED):
         raise FailedPrecondition(f"the order is {state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
     if state is EntryState.FAILED and not order["is_current"]:
-        raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
+        raise FailedPrecondition("the order has a newer entry: resolve that entry", reason="ORDER_NOT_HELD")
     if not order["has_facts"]:
-        raise FailedPrecondition("what the order said is no longer kept: have it matched anew", reason="ORDER_NOT_HELD")
+        raise FailedPrecondition("the facts of the order are no longer stored: match the order again", reason="ORDER_NOT_HELD")
 
 
 async def _resolved_before(

@@ -40,7 +40,7 @@ class PostgresSales:
             added = await connection.fetchval(_ADD, till_id, account_id, unique_ids, MAX_WAITING_SALES)
         if not added:
             raise ResourceExhausted(
-                f"till {till_id} has {MAX_WAITING_SALES} sales waiting already; come back when they are read",
+                f"till {till_id} has {MAX_WAITING_SALES} sales waiting already; call again when they have been read",
                 reason="TOO_MANY_WAITING_SALES",
                 retry_after_seconds=30.0,
             )
