@@ -111,7 +111,9 @@ async def api_harness(engine: EngineWorld, *, shop_seconds: float | None = None,
             engine,
             link=LinkServicer(decisions, ShopUserReports(writer)),
             privacy=PrivacyServicer(privacy),
-            account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), token_service),
+            account=AccountServicer(
+                settings, SiteSettings(accounts, lookup), check, ShopConnection(accounts, shops, tokens), token_service
+            ),
         )
         world = await stack.enter_async_context(served)
         yield ApiHarness(world, till, shop, await world.token(Role.ADMIN))

@@ -168,7 +168,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
         ),
         account=AccountServicer(
             AccountSettings(wiring.accounts, warnings, plain_http_allowed=named_by_operator(settings.hosts(serves=True))),
-            SiteSettings(wiring.accounts),
+            SiteSettings(wiring.accounts, lookup),
             AccountCheck(wiring.accounts, wiring.tills, wiring.shops, wiring.knowledge, wiring.accounts, warnings),
             ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
             TokenService(wiring.tokens, wiring.accounts, public_url=settings.public_url),

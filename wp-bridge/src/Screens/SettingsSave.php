@@ -26,13 +26,15 @@ final class SettingsSave {
 	 * @return array{settings: array<string, bool|string>, statuses: string[]}|null Values that the service refused; null after a success.
 	 */
 	public function save(): ?array {
-		$changes = array();
+		$changes  = array();
+		$statuses = SettingsInput::statuses();
 		try {
-			ChosenStatuses::choose( SettingsInput::statuses() );
 			$changes = $this->settings->changed_fields( SettingsInput::read() );
 			foreach ( array() === $changes ? array() : SettingsTexts::effect( $this->change( $changes ), false ) as $line ) {
 				WC_Admin_Settings::add_message( $line );
 			}
+			// The service comes first. When it refuses or does not answer, nothing is saved, and the form keeps all input.
+			ChosenStatuses::choose( $statuses );
 			if ( $this->settings->has_trust_setting() ) {
 				$this->settings->store_trust_decision();
 			}
@@ -44,7 +46,7 @@ final class SettingsSave {
 			$this->log->failure( 'saving settings', $error );
 			WC_Admin_Settings::add_error( __( 'The settings could not be saved: see the log of Tillsync.', 'tillsync-bridge' ) );
 		}
-		return array( 'settings' => $changes, 'statuses' => ChosenStatuses::get() );
+		return array( 'settings' => $changes, 'statuses' => $statuses );
 	}
 
 	/**

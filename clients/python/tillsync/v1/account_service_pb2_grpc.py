@@ -130,7 +130,9 @@ class AccountServiceServicer(object):
 
     def UpdateSiteSettings(self, request, context):
         """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
-        validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
+        validate_only and no update_mask it only reads the settings. A new default customer must exist in Epos Now; if Epos Now does not answer,
+        the change is stored and the effect has a note. Roles: site, service and admin. Errors as UpdateAccount; RESOURCE_EXHAUSTED: four calls
+        of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

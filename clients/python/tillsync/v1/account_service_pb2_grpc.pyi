@@ -49,7 +49,9 @@ class AccountServiceStub:
     """
     UpdateSiteSettings: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
     """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
-    validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
+    validate_only and no update_mask it only reads the settings. A new default customer must exist in Epos Now; if Epos Now does not answer,
+    the change is stored and the effect has a note. Roles: site, service and admin. Errors as UpdateAccount; RESOURCE_EXHAUSTED: four calls
+    of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
     """
     CheckAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
     """Tests both sides step by step with the present settings, and names each problem with its remedy. It writes to neither side. It takes up
@@ -103,7 +105,9 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """
     UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]  # type: ignore[assignment]
     """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
-    validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
+    validate_only and no update_mask it only reads the settings. A new default customer must exist in Epos Now; if Epos Now does not answer,
+    the change is stored and the effect has a note. Roles: site, service and admin. Errors as UpdateAccount; RESOURCE_EXHAUSTED: four calls
+    of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
     """
     CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]  # type: ignore[assignment]
     """Tests both sides step by step with the present settings, and names each problem with its remedy. It writes to neither side. It takes up
@@ -184,7 +188,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.UpdateSiteSettingsResponse, _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]]:
         """Changes the settings that a merchant may change. With validate_only it returns the effect in numbers and changes nothing. With
-        validate_only and no update_mask it only reads the settings. Roles: site, service and admin. Errors as UpdateAccount.
+        validate_only and no update_mask it only reads the settings. A new default customer must exist in Epos Now; if Epos Now does not answer,
+        the change is stored and the effect has a note. Roles: site, service and admin. Errors as UpdateAccount; RESOURCE_EXHAUSTED: four calls
+        of the account are under way (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted separately).
         """
 
     @_abc_1.abstractmethod

@@ -87,6 +87,7 @@ AT_ONCE: dict[str, int] = {
     for method, most in (
         ("AccountService/CheckAccount", 2),
         ("AccountService/ConnectShop", 2),
+        ("AccountService/UpdateSiteSettings", 4),
         ("LinkService/SearchEposCustomers", 2),
         # each makes a few reads, and several people may decide about held orders at the same time
         ("LinkService/ListCandidates", 4),

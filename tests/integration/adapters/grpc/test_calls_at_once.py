@@ -83,6 +83,6 @@ async def test_third_call_of_a_site_is_resource_exhausted_with_a_retry_delay(api
 
 def test_limited_methods_are_exactly_these() -> None:
     assert {path.rpartition("/")[2] for path in AT_ONCE} == {
-        "CheckAccount", "ConnectShop", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer", "ExportPerson",
-        "ErasePerson",
+        "CheckAccount", "ConnectShop", "UpdateSiteSettings", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer",
+        "ExportPerson", "ErasePerson",
     }  # fmt: skip

@@ -95,6 +95,7 @@ async def test_new_default_customer_requeues_held_orders_and_counts_them(api: Ap
     engine, merchant = api.grpc.engine, await site(api)
     await put_order(engine, facts_of(1042))
     await complete_all(engine, HELD_DUPLICATE)
+    api.till.add_customer(9)
     planned = await api.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
     assert (planned.effect.requeued_entry_count, list(planned.effect.notes)) == (1, ["1 held order is matched again"])
     await api.call(METHOD, change(default_epos_customer_id=9), merchant)
@@ -103,6 +104,7 @@ async def test_new_default_customer_requeues_held_orders_and_counts_them(api: Ap
 
 async def test_every_field_is_stored_and_an_empty_one_gets_its_default(api: ApiHarness) -> None:
     merchant = await site(api)
+    api.till.add_customer(8)
     settings = S.SiteSettings(
         customer_sync_enabled=False,
         default_epos_customer_id=8,
@@ -122,6 +124,28 @@ async def test_every_field_is_stored_and_an_empty_one_gets_its_default(api: ApiH
     assert (reset.settings.match_email, reset.settings.guest_policy, reset.settings.default_epos_customer_id) == (1, 1, 0)
 
 
+async def test_default_customer_that_epos_now_does_not_have_is_refused(api: ApiHarness) -> None:
+    merchant, before = await site(api), await account(api)
+    api.till.add_customer(8)
+    for validate_only in (True, False):
+        refused = await api.refusal(METHOD, change(default_epos_customer_id=6, validate_only=validate_only), merchant)
+        assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert refused.fields == {
+            "settings.default_epos_customer_id": "Epos Now has no customer 6: give the number of a customer that exists"
+        }
+    assert await account(api) == before
+
+
+async def test_default_customer_is_stored_with_a_note_while_epos_now_does_not_answer(api: ApiHarness) -> None:
+    merchant = await site(api)
+    api.till.faults.script(path="*", status=503, times=20)
+    changed = await api.call(METHOD, change(default_epos_customer_id=6), merchant)
+    assert list(changed.effect.notes) == ["Epos Now did not answer, so the default customer was not checked: check the account later"]
+    assert (await account(api)).default_epos_customer_id == 6
+    again = await api.call(METHOD, change(default_epos_customer_id=6, sync_names=True), merchant)
+    assert list(again.effect.notes) == [], "the same customer is not checked again"
+
+
 @pytest.mark.parametrize("path", ["*", "epos.api_key", "shop.base_url", "till_id", "name", "nonsense"])
 async def test_other_fields_of_the_account_cannot_be_changed(api: ApiHarness, path: str) -> None:
     before = await account(api)
@@ -137,6 +161,7 @@ async def test_outdated_etag_linked_default_customer_and_wrong_value_are_refused
     assert (stale.code, stale.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     read_stale = S.UpdateSiteSettingsRequest(account_id="shop-a", validate_only=True, etag='W/"0"')
     assert (await api.refusal(METHOD, read_stale, merchant)).code is grpc.StatusCode.ABORTED
+    api.till.add_customer(9)
     await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 9, 12, 3) RETURNING 1"
     )

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from fakes.account_warnings import FakeAccountWarnings
 from fakes.accounts import FakeAccounts
+from fakes.links import FakeLinks
 from fakes.queues import SHOP
+from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.account_settings import AccountInput, AccountSettings
 from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsUpdate
+from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.enums import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
@@ -187,9 +190,10 @@ async def test_mask_with_unknown_fields_is_refused(paths: tuple[str, ...]) -> No
 
 async def test_mask_with_thousands_of_names_is_one_violation() -> None:
     paths = tuple(f"field_{number}" for number in range(5000))
+    accounts = account_settings(PRESENT)[1]
     for update in (
         account_settings(PRESENT)[0].update(given({}), paths, ""),
-        SiteSettings(account_settings(PRESENT)[1]).update(
+        SiteSettings(accounts, TillLookup(accounts, FakeTillGateway(FakeTill()), FakeLinks())).update(
             SiteSettingsUpdate(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)
         ),
     ):
