@@ -122,6 +122,8 @@ class AccountStoreContract:
         for dry_run in (True, False):
             with pytest.raises(FailedPrecondition):
                 await accounts.update(OTHER, setting(shared_till=False), dry_run=dry_run)
+        for dry_run in (True, False):  # the first account does not set shared_till, and its other settings can change
+            await accounts.update(PLAIN.account_id, setting(sync_names=True), dry_run=dry_run)
         await accounts.update(OTHER, setting(shared_till=False, till_id=TillId("own")))
 
     async def test_accounts_of_a_till_are_current(self, bench: Bench) -> None:

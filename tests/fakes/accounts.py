@@ -72,7 +72,7 @@ class FakeAccounts:
         default = after.default_epos_customer_id
         if default is not None and default != before.default_epos_customer_id and (account_id, default) in self.linked:
             raise FailedPrecondition(f"till customer {default} is linked to a shop customer", reason="DEFAULT_CUSTOMER_LINKED")
-        if dry_run or (after.till_id, after.shared_till) != (before.till_id, before.shared_till):
+        if (after.till_id, after.shared_till) != (before.till_id, before.shared_till):
             self._refuse_foreign_till(after)
         if not dry_run:
             after = self.add(replace(after, config_version=before.config_version + 1, update_time=self.clock.database_now()))

@@ -134,10 +134,12 @@ class PostgresAccounts:
         # A count of zero may be outdated, and a subject with a count of zero is not requeued. So zeros are counted again, which is cheap.
         counts = {what: counted[what] for what in requeues & counted.keys() if counted[what]}
         counts |= await self._count_with(connection, account_id, requeues - counts.keys())
+        moves_till = (after.till_id, after.shared_till) != (before.till_id, before.shared_till)
         if dry_run:
-            await self._refuse_foreign_till(connection, after)
+            if moves_till:
+                await self._refuse_foreign_till(connection, after)
             return AccountChange(account=after, effect=effect_of(counts)), []
-        if (after.till_id, after.shared_till) != (before.till_id, before.shared_till):
+        if moves_till:
             await self._require_till(connection, after)
         secrets = secret_columns(after, self._box, before=before, stored=stored)
         await connection.execute(_UPDATE, account_id, *settings_columns(after), *secrets, lane["at"])
