@@ -115,11 +115,15 @@ final class AlertTracker {
 		$this->held_count->store( 0 );
 	}
 
-	/** Also reads held orders, because the service may hold earlier orders of this shop. */
+	/**
+	 * Also reads held orders, because the service may hold earlier orders of this shop. It ignores the account's problem: for some seconds
+	 * after the connection the service still names the problem that the connection ends. The next check sees whether it stays.
+	 */
 	public function connected(): void {
 		$this->alerts->close( Alert::REFUSED );
 		$this->alerts->close( Alert::COPY );
-		$this->refresh();
+		$this->alerts->close( Alert::ACCOUNT_PROBLEM );
+		$this->read_held_orders();
 	}
 
 	/** Checks the account once an hour, in the background. */
@@ -136,15 +140,18 @@ final class AlertTracker {
 		if ( null === $this->copy_guard->usable() || $this->pause->holds() ) {
 			return;
 		}
-		$this->refresh();
+		$answer = $this->read_held_orders();
+		if ( null !== $answer ) {
+			$this->problem( $answer['problem'] );
+		}
 	}
 
-	private function refresh(): void {
+	/** @return array{problem: mixed}|null Null when the service does not answer. The drain reports that, and the check runs again in an hour. */
+	private function read_held_orders(): ?array {
 		try {
-			$this->problem( $this->held_orders->refresh() );
+			return array( 'problem' => $this->held_orders->refresh() );
 		} catch ( ServiceError $error ) {
-			// The drain reports a service that does not answer. This check runs again in an hour.
-			unset( $error );
+			return null;
 		}
 	}
 

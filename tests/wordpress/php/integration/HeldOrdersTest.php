@@ -51,6 +51,18 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Alert $alert ) => $alert->key, $this->services->get( Alerts::class )->all() ) );
 	}
 
+	public function test_a_problem_that_the_connection_ends_makes_no_alert(): void {
+		$problem = array( 'reason' => 'PROBLEM_REASON_SETTINGS', 'text' => 'settings incomplete' );
+		$keys    = fn() => array_map( static fn( Alert $alert ) => $alert->key, $this->services->get( Alerts::class )->all() );
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$this->service->script( 'ListQueue', array( 'problem' => $problem ) );
+		$this->services->get( Connector::class )->connect( self::connect_string() );
+		$this->assertSame( array(), $keys() );
+		$this->service->script( 'ListQueue', array( 'problem' => $problem ) );
+		do_action( 'tillsync_bridge_hourly' );
+		$this->assertSame( array( Alert::ACCOUNT_PROBLEM ), $keys(), 'a problem that stays is reported' );
+	}
+
 	public function test_a_failed_list_of_held_orders_hinders_no_connect_and_is_retried_hourly(): void {
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->service->script( 'ListQueue', new \WP_Error( 'http_request_failed', 'cURL error 28' ) );
