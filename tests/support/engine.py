@@ -161,7 +161,7 @@ class EngineWorld:
         )
         column = "till_probe_at" if side is Side.TILL else "shop_probe_at"
         await self.fetch(f"UPDATE lane SET {column} = now() + $2::interval WHERE account_id = $1 RETURNING 1", account, probe_in)
-        await self.fetch(load("engine/reschedule_lane") + " RETURNING 1", account)
+        await self.fetch(load("engine/reschedule_lane"), account)
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         async with self.database.acquire() as connection:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import earlier_release, pgbouncer, programs
+from support import citus, earlier_release, pgbouncer, programs
 from support.directories import REPOSITORY
 from support.postgres import installed_versions
 
@@ -51,7 +51,11 @@ def reasons() -> dict[str, str]:
     """Why a thing is missing, by its name."""
     lines = REASONS.read_text(encoding="utf-8").splitlines() if REASONS.exists() else []
     written = dict(line.split(": ", 1) for line in lines if ": " in line)
-    known = {earlier_release.THING: "run git fetch --unshallow", SYSTEMD_THING: "Debian's package systemd is not installed"}
+    known = {
+        citus.THING: f"set {citus.BIN_VARIABLE}, or {citus.SOURCE_VARIABLE} for `make test-citus`",
+        earlier_release.THING: "run git fetch --unshallow",
+        SYSTEMD_THING: "Debian's package systemd is not installed",
+    }
     return known | written
 
 
@@ -77,6 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needed = item.get_closest_marker("program")
         if needed and not programs.program(needed.args[0]).exists():
             return programs.THINGS[needed.args[0]]
+        if (item.get_closest_marker("citus") or parameter(item, "cluster") == citus.CITUS) and citus.bin_dir() is None:
+            return citus.THING
         version = parameter(item, "cluster") or parameter(item, "system")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 

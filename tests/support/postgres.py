@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from support import citus
 from support.database_pool import DatabasePool
 from support.directories import REPOSITORY, reachable_directory
 from support.soak import SOAK
@@ -53,6 +54,8 @@ def versions_of(item: pytest.Item) -> list[str]:
     """
     if given_url() is not None:
         return [GIVEN]
+    if citus.runs_on_citus():
+        return [citus.CITUS]
     if item.get_closest_marker("integration") is None:
         return [EMBEDDED]
     return [EMBEDDED, OLDEST, *(MIDDLE if SOAK or item.get_closest_marker("every_version") else ())]
@@ -87,10 +90,16 @@ class GivenServer:
         return urlunsplit(parts._replace(path=f"/{quote(database)}" if database else parts.path, query=query))
 
 
+class Pool(Protocol):
+    async def take(self) -> str: ...
+
+    async def give_back(self, name: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Cluster:
     server: Server
-    pool: DatabasePool
+    pool: Pool
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[TestDatabase]:
@@ -112,7 +121,10 @@ class Clusters:
         """The running server of ``version``, which is one of `versions_of` a test."""
         if version not in self._running:
             url = given_url()
-            made = given_cluster(url) if url is not None else running_cluster(installed_versions().get(version))
+            if version == citus.CITUS:
+                made = citus_cluster()
+            else:
+                made = given_cluster(url) if url is not None else running_cluster(installed_versions().get(version))
             self._running[version] = self.stack.enter_context(made)
         return self._running[version]
 
@@ -144,6 +156,15 @@ def given_cluster(url: str) -> Iterator[Cluster]:
             yield Cluster(server, pool)
         finally:
             runner.run(pool.drop_all())
+
+
+@contextmanager
+def citus_cluster() -> Iterator[Cluster]:
+    """One server with Citus. Its databases are made without a template, which would need a catalog without nodes."""
+    programs = citus.bin_dir()
+    assert programs is not None, f"{citus.BIN_VARIABLE} names no folder with postgres"
+    with citus.citus_server(programs) as server:
+        yield Cluster(server, citus.CellPool(server))
 
 
 def _pool(server: Server) -> DatabasePool:

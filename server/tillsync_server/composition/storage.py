@@ -12,6 +12,7 @@ import structlog
 
 from tillsync_server.adapters.observability.measured import MeasuredDatabase
 from tillsync_server.adapters.observability.metrics import Metrics
+from tillsync_server.adapters.postgres.connections.cell import require_usable_cell
 from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.connections.session_settings import UnusableDatabaseError
@@ -66,6 +67,7 @@ class Storage:
         connection = await self.database.connect()
         try:
             await require_current(connection)
+            await require_usable_cell(connection, settings.db_schema)
         finally:
             await connection.close(timeout=2)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tillsync_server
-from tillsync_server.adapters.postgres.statements import STATEMENTS, load, read_statements
+from tillsync_server.adapters.postgres.statements import CITUS_STATEMENTS, STATEMENTS, load, read_statements
 
 SERVER = Path(tillsync_server.__file__).parent
 FILES = sorted(path for path in SERVER.rglob("*.sql") if path.parent.name != "versions")
@@ -62,12 +62,20 @@ def test_each_named_part_of_a_file_is_one_statement_with_a_header(path: Path) ->
     for part in text.removeprefix("-- name: ").split("\n-- name: "):
         name, text_of_statement = part.split("\n", 1)
         assert text_of_statement.startswith("-- "), f"{name}: a header comment says purpose, parameters, index and locks"
-        assert ";" not in load(f"{path.parent.name}/{name}"), f"{name}: one statement, no semicolon"
+        statements = CITUS_STATEMENTS if path.name.endswith(".citus.sql") else STATEMENTS
+        assert ";" not in statements[f"{path.parent.name}/{name}"], f"{name}: one statement, no semicolon"
 
 
 def test_every_named_statement_is_loaded() -> None:
     texts = [path.read_text(encoding="utf-8") for path in FILES]
-    assert sum(len(re.findall(r"^-- name: ", text, re.MULTILINE)) for text in texts) == len(NAMES)
+    assert sum(len(re.findall(r"^-- name: ", text, re.MULTILINE)) for text in texts) == len(NAMES) + len(CITUS_STATEMENTS)
+
+
+@pytest.mark.parametrize("name", sorted(CITUS_STATEMENTS))
+def test_statement_of_citus_replaces_one_with_the_same_parameters(name: str) -> None:
+    parameter = re.compile(r"\$(\d+)")
+    assert set(parameter.findall(CITUS_STATEMENTS[name])) == set(parameter.findall(load(name)))
+    assert list(STATEMENTS.values()).count(load(name)) == 1, "the text names the statement"
 
 
 def room(root: Path, **topics: str) -> Path:

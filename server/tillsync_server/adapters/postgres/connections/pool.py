@@ -13,6 +13,8 @@ import asyncpg
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from tillsync_server.adapters.postgres.connections.cell import has_citus
+from tillsync_server.adapters.postgres.connections.citus_connection import CitusConnection
 from tillsync_server.adapters.postgres.connections.hosts import Hosts
 from tillsync_server.adapters.postgres.connections.own_sessions import require_own_sessions
 from tillsync_server.adapters.postgres.connections.session_settings import require_settings
@@ -63,6 +65,10 @@ _CHECKED_SETTINGS = ("search_path", "lock_timeout", "idle_in_transaction_session
 _CLOSED = "the database is closed: this process is stopping"
 
 
+class _CitusFoundError(Exception):
+    """The server has Citus, and the pool was opened with connections for plain PostgreSQL."""
+
+
 async def _skip_reset(_connection: object) -> None:
     """Replaces asyncpg's reset (UNLISTEN, RESET ALL, advisory locks), which costs a round trip at each release. Our statements leave
     the session of a pooled connection unchanged. ``history_partitions`` takes an advisory lock and releases it by itself. An open
@@ -102,6 +108,9 @@ class Database:
             "application_name": application_name,
             "timezone": "UTC",
         }
+        self._connection_class: type[asyncpg.Connection[asyncpg.Record]] = asyncpg.Connection
+        self._knows_server = False
+        """The first connection of the pool looks whether the server has Citus."""
         self._pool: _Pool | None = None
         self._opening = asyncio.Lock()
         self._tasks = BackgroundTasks()
@@ -113,21 +122,35 @@ class Database:
         async with self._opening:
             self._require_open()
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self.dsn,
-                    min_size=min(self._min_size, self._max_size),
-                    max_size=self._max_size,
-                    server_settings=self._server_settings,
-                    command_timeout=_ANSWER_SECONDS,
-                    timeout=self._acquire_timeout,
-                    max_inactive_connection_lifetime=300,
-                    reset=_skip_reset,
-                    init=self._prepare,
-                    connect=self._connect,
-                )
+                try:
+                    self._pool = await self._make_pool()
+                except _CitusFoundError:
+                    self._use_citus()
+                    self._pool = await self._make_pool()
                 if self._closed:  # closed while the pool was made
                     await self._close_pool()
                     self._require_open()
+
+    async def _make_pool(self) -> _Pool:
+        return await asyncpg.create_pool(
+            self.dsn,
+            min_size=min(self._min_size, self._max_size),
+            max_size=self._max_size,
+            server_settings=self._server_settings,
+            command_timeout=_ANSWER_SECONDS,
+            timeout=self._acquire_timeout,
+            max_inactive_connection_lifetime=300,
+            reset=_skip_reset,
+            init=self._prepare,
+            connect=self._connect,
+            connection_class=self._connection_class,
+        )
+
+    def _use_citus(self) -> None:
+        """Citus plans no statement of ours without the values of its parameters."""
+        self._connection_class = CitusConnection
+        self._server_settings["plan_cache_mode"] = "force_custom_plan"
+        self._knows_server = True
 
     async def require_own_sessions(self) -> None:
         """Checks the connections before anything is stored. Raises UnusableDatabaseError with the remedy, or connection errors."""
@@ -168,6 +191,10 @@ class Database:
 
     async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Prepares each new connection."""
+        if not self._knows_server:
+            if await has_citus(connection):
+                raise _CitusFoundError
+            self._knows_server = True
         self._end_when_unanswered(connection)
         await require_settings(connection, self._required_settings)
 

@@ -34,13 +34,14 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = o.sequence + 1, type
 -- The recursion steps from account to account, so the cost grows with the accounts that have waiting events. Locks: the rows taken, in
 -- account order. If two sessions want one row at a time, the second sees the first one's lease and gets nothing.
 -- Indexes: order_event_waiting, primary keys of account and event_delivery.
-WITH RECURSIVE clock AS MATERIALIZED (SELECT now() AS at),
-waiting AS (
-  (SELECT account_id FROM order_event WHERE sequence > delivered ORDER BY account_id LIMIT 1)
-  UNION ALL
-  SELECT (SELECT e.account_id FROM order_event e WHERE e.sequence > e.delivered AND e.account_id > w.account_id ORDER BY e.account_id LIMIT 1)
-  FROM waiting w WHERE w.account_id IS NOT NULL),
+WITH clock AS MATERIALIZED (SELECT now() AS at),
 due AS MATERIALIZED (
+  WITH RECURSIVE waiting AS (
+    (SELECT account_id FROM order_event WHERE sequence > delivered ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.account_id FROM order_event e WHERE e.sequence > e.delivered AND e.account_id > w.account_id
+      ORDER BY e.account_id LIMIT 1)
+    FROM waiting w WHERE w.account_id IS NOT NULL)
   SELECT a.account_id FROM waiting w CROSS JOIN clock
   JOIN account a ON a.account_id = w.account_id AND a.shop_bridge_secret IS NOT NULL
   LEFT JOIN event_delivery d ON d.account_id = w.account_id

@@ -13,9 +13,9 @@ UPDATE email_rekey SET after_key = $4, after_id = $5, changed = changed + $6::bi
 -- chunk began, $4 rows changed by that chunk, $5 seconds to the next pass. Returns the rows changed by this pass. Index: email_rekey
 -- primary key.
 -- Locks: that row.
-WITH clock AS MATERIALIZED (SELECT now() AS at)
+WITH clock AS MATERIALIZED (SELECT now() AS at, now() + make_interval(secs => $5) AS again)
 UPDATE email_rekey r SET after_key = '', after_id = '', changed = 0, passes = r.passes + 1,
-  done = r.passes > 0 AND r.changed + $4::bigint = 0, next_time = clock.at + make_interval(secs => $5)
+  done = r.passes > 0 AND r.changed + $4::bigint = 0, next_time = clock.again
 FROM clock, email_rekey before
 WHERE r.what = $1 AND r.after_key = $2 AND r.after_id = $3 AND r.next_time <= clock.at AND before.what = r.what
 RETURNING before.changed + $4::bigint AS changed

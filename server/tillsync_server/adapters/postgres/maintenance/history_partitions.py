@@ -24,6 +24,7 @@ from tillsync_server.adapters.postgres.statements import load
 _TRY_LOCK = load("maintenance/try_history_lock")
 _RELEASE_LOCK = load("maintenance/release_history_lock")
 _OUTDATED_WEEKS = load("maintenance/outdated_weeks")
+_DETACH_COMMAND = load("maintenance/detach_command")
 _MAKE_WEEKS = load("maintenance/make_weeks")
 
 WEEKS_AHEAD = 5
@@ -105,8 +106,7 @@ def _postponed(kind: str) -> Iterator[None]:
 
 async def _drop(connection: Connection, week: _Week) -> None:
     if week.is_attached:
-        how = "FINALIZE" if week.is_detaching else "CONCURRENTLY"
-        await _run(connection, f"ALTER TABLE entry_history DETACH PARTITION {week.name} {how}")
+        await _run(connection, await connection.fetchval(_DETACH_COMMAND, week.name, week.is_detaching))
     await _run(connection, f"DROP TABLE {week.name}")
 
 

@@ -31,3 +31,7 @@ SELECT greatest(coalesce(min(ahead), 0), 0)::int FROM (
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
   WHERE i.inhparent = to_regclass('entry_history') AND c.relname ~ '^entry_history_(short|long)_\d{4}w\d{2}$'
   GROUP BY left(c.relname, 19)) AS kinds
+
+-- name: detach_command
+-- Returns the command that detaches the week $1. $2: a detach of it was begun and not finished.
+SELECT format('ALTER TABLE entry_history DETACH PARTITION %I %s', $1::text, CASE WHEN $2::boolean THEN 'FINALIZE' ELSE 'CONCURRENTLY' END)

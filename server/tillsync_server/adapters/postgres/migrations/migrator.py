@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.connections.cell import distribute_new_schemas, finish_cell, has_citus, require_distributed
 from tillsync_server.adapters.postgres.connections.hosts import CONNECT_SECONDS, Hosts
 from tillsync_server.adapters.postgres.connections.session_settings import require_settings
 from tillsync_server.adapters.postgres.migrations.index_builds import build_index
@@ -68,8 +69,13 @@ async def _wait_for_lock(connection: Connection, progress: Progress) -> None:
 
 async def _apply_pending(connection: Connection, schema: str, known: Sequence[Revision], progress: Progress, dsn: str) -> list[str]:
     await connection.execute(LOCK_TIMEOUT)
+    is_on_citus = await has_citus(connection)
     if not await connection.fetchval(_SCHEMA_EXISTS, schema):
+        if is_on_citus:
+            await distribute_new_schemas(connection)
         await connection.execute(await connection.fetchval(_CREATE_SCHEMA_COMMAND, schema))
+    if is_on_citus:
+        await require_distributed(connection, schema)
     await connection.execute(_CREATE_REVISION_TABLE)
     state = await schema_state(connection)
     if state.is_newer_than(known[-1].number):
@@ -78,6 +84,8 @@ async def _apply_pending(connection: Connection, schema: str, known: Sequence[Re
     for position, revision in enumerate(pending, start=1):
         progress(f"revision {revision.number}: begins ({position} of {len(pending)})")
         await _apply(connection, revision, progress, dsn)
+    if is_on_citus:
+        progress(f"the cell {schema} lies on {await finish_cell(connection)}")
     return [revision.number for revision in pending]
 
 

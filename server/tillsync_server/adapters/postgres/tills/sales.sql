@@ -33,25 +33,26 @@ SELECT till_id FROM till WHERE sales_due_at <= now() ORDER BY sales_due_at LIMIT
 -- a till with only postponed sales is checked again. A till without sales gets no time.
 -- After `lock_ready_for_sales` in its transaction, as a statement of its own: its snapshot has everything
 -- committed before the lock. Indexes: till_sale_due, primary keys of account and till. Locks: the sales.
-WITH clock AS MATERIALIZED (SELECT now() AS at),
+WITH clock AS MATERIALIZED (SELECT now() AS at, now() + make_interval(secs => $2) AS again, now() + make_interval(secs => $4::float8) AS latest),
 due AS MATERIALIZED (
   SELECT oldest.till_id, oldest.transaction_id FROM unnest($1::text[]) AS t(till_id) CROSS JOIN clock CROSS JOIN LATERAL (
     SELECT s.till_id, s.transaction_id FROM till_sale s
     WHERE s.till_id = t.till_id AND s.due_at <= clock.at ORDER BY s.due_at, s.transaction_id LIMIT 1) AS oldest),
 claimed AS (
-  UPDATE till_sale s SET due_at = clock.at + make_interval(secs => $2), attempt_count = s.attempt_count + 1
+  UPDATE till_sale s SET due_at = clock.again, attempt_count = s.attempt_count + 1
   FROM due CROSS JOIN clock WHERE s.till_id = due.till_id AND s.transaction_id = due.transaction_id
   RETURNING s.till_id, s.transaction_id, s.account_id, s.revision, s.attempt_count, clock.at - s.create_time AS waited),
 following AS MATERIALIZED (
-  SELECT t.till_id, make_interval(secs => $3::float8 / a.epos_requests_per_minute) AS pace,
-    (SELECT min(s.due_at) FROM till_sale s WHERE s.till_id = t.till_id) AS first_due, $4::float8 AS most_seconds
-  FROM unnest($1::text[]) AS t(till_id) LEFT JOIN claimed USING (till_id) LEFT JOIN account a USING (account_id)),
+  SELECT t.till_id, clock.latest, a.account_id IS NOT NULL AS is_paced,
+    clock.at /* invariant: sales-leave-the-allowance-to-others */ + read.pace /* /invariant: sales-leave-the-allowance-to-others */ AS paced_at,
+    (SELECT min(s.due_at) FROM till_sale s WHERE s.till_id = t.till_id) AS first_due
+  FROM clock CROSS JOIN unnest($1::text[]) AS t(till_id) LEFT JOIN claimed USING (till_id) LEFT JOIN account a USING (account_id)
+  CROSS JOIN LATERAL (SELECT make_interval(secs => $3::float8 / a.epos_requests_per_minute) AS pace) AS read),
 paced AS (
   UPDATE till SET sales_due_at = CASE
-    WHEN following.pace IS NOT NULL
-    THEN clock.at /* invariant: sales-leave-the-allowance-to-others */ + following.pace /* /invariant: sales-leave-the-allowance-to-others */
-    WHEN following.first_due IS NOT NULL THEN least(following.first_due, clock.at + make_interval(secs => following.most_seconds)) END
-  FROM following CROSS JOIN clock WHERE till.till_id = following.till_id)
+    WHEN following.is_paced THEN following.paced_at
+    WHEN following.first_due IS NOT NULL THEN least(following.first_due, following.latest) END
+  FROM following WHERE till.till_id = following.till_id)
 SELECT till_id, transaction_id, account_id, revision, attempt_count, extract(epoch FROM waited)::float8 AS waited_seconds
 FROM claimed ORDER BY till_id
 
@@ -72,10 +73,10 @@ UPDATE till SET sales_due_at = coalesce(till.sales_due_at, moved.due_at) FROM mo
 -- name: pause_sales
 -- Pauses the reading of a till's sales. $1 till, $2 transaction, whose attempt is not charged after all, $3 seconds. After
 -- `insert_or_lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sale.
-WITH clock AS MATERIALIZED (SELECT now() AS at),
+WITH clock AS MATERIALIZED (SELECT now() AS at, now() + make_interval(secs => $3) AS again),
 moved AS (
   UPDATE till_sale s SET due_at = clock.at, attempt_count = s.attempt_count - 1 FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2)
-UPDATE till SET sales_due_at = clock.at + make_interval(secs => $3) FROM clock WHERE till.till_id = $1
+UPDATE till SET sales_due_at = clock.again FROM clock WHERE till.till_id = $1
 
 -- name: seconds_until_sale
 -- Returns the seconds until a sale of the next till may be read (negative: now). No row: no sale waits. Takes no lock.
