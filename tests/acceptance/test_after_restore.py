@@ -99,8 +99,6 @@ async def command(data: Path, *arguments: str, code: int = 0) -> str:
     return ran.stdout + ran.stderr
 
 
-@pytest.mark.catches("restored-databases-do-not-work")
-@pytest.mark.catches("restored-hashes-are-forgotten")
 async def test_restored_database_takes_over_the_answers_of_the_shop(directory: Path) -> None:
     data, new, file = directory / "data", directory / "new", directory / "backup"
     async with SandboxTill() as till, SandboxShop() as shop:

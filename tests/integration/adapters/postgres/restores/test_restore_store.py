@@ -11,6 +11,8 @@ import pytest_asyncio
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.restores.restore_store import PostgresRestores
 from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
+from tillsync_server.composition.after_restore import require_no_restore
+from tillsync_server.composition.errors import StartError
 from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import (
@@ -170,6 +172,7 @@ async def test_links_of_the_shop_are_restored_and_unlinked_ones_deleted(world: E
     assert (repeated.restored, repeated.unlinked) == (0, ())
 
 
+@pytest.mark.catches("restored-hashes-are-forgotten")
 async def test_all_subjects_are_enqueued_once_and_hashes_are_cleared(world: EngineWorld, store: PostgresRestores) -> None:
     await add_link(world, 1, 11)
     await world.fetch(
@@ -190,6 +193,16 @@ async def test_all_subjects_are_enqueued_once_and_hashes_are_cleared(world: Engi
     await world.fetch("DELETE FROM requeue RETURNING 1")
     assert await store.queue_all(SHOP, types, dry_run=False) == replace(enqueued, customers=0, types=0)
     assert await world.fetch("SELECT 1 FROM requeue") == []
+
+
+@pytest.mark.catches("restored-databases-do-not-work")
+async def test_service_does_not_start_on_a_database_with_a_pending_restore(world: EngineWorld, store: PostgresRestores) -> None:
+    await require_no_restore(world.database)
+    await store.note_restored(NOW)
+    with pytest.raises(StartError, match="run `tillsync after-restore` first"):
+        await require_no_restore(world.database)
+    await store.end()
+    await require_no_restore(world.database)
 
 
 async def test_restore_is_pending_until_its_end_and_recorded_for_each_till(world: EngineWorld, store: PostgresRestores) -> None:
