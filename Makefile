@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
+.PHONY: help demo test test-ha unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## prints this list
@@ -61,6 +61,11 @@ system-packages: $(STAMP)  ## installs what the tests need besides Python: Debia
 
 test: $(STAMP) system-packages  ## runs every test (PYTEST_ARGS="-k word": some of them)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# Not part of `make test` and .ci/run, because it takes minutes and three more Debian packages.
+test-ha: $(STAMP)  ## kills the primary of a Patroni cluster under load, five minutes (installs Debian's Patroni, etcd and HAProxy as root)
+	@scripts/install_system_packages.sh high-availability
+	@$(BIN)/pytest -q -m high_availability tests/ha $(PYTEST_ARGS)
 
 unit: $(STAMP)  ## runs the unit tests: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)

@@ -33,7 +33,18 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 SUPPORT, SHOP = "docs/support.md", "docs/shop.md"
 OPERATING = tuple(
     f"docs/operating/{name}.md"
-    for name in ("install", "accounts", "settings", "network", "database", "processes", "monitoring", "bridge-updates")
+    for name in (
+        "install",
+        "accounts",
+        "settings",
+        "network",
+        "database",
+        "processes",
+        "monitoring",
+        "bridge-updates",
+        "high-availability",
+        "growing",
+    )
 )
 """The pages for operators, in the order of docs/operating.md."""
 NOT_RUN = {

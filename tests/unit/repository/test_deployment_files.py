@@ -85,3 +85,10 @@ def test_container_settings_are_valid_behind_a_proxy() -> None:
 def test_image_contains_no_secrets() -> None:
     assert "deploy/secrets" in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "deploy/secrets/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_patroni_acknowledges_no_commit_that_one_machine_alone_has() -> None:
+    text = (DEPLOY / "high-availability" / "patroni.yml").read_text(encoding="utf-8")
+    settings = dict(re.findall(r"^ +([a-z_]+): +\"?([a-z0-9]+)\"?(?: +#.*)?$", text, re.MULTILINE))
+    assert (settings["synchronous_mode"], settings["synchronous_mode_strict"], settings["synchronous_commit"]) == ("true", "true", "on")
+    assert int(settings["loop_wait"]) + 2 * int(settings["retry_timeout"]) <= int(settings["ttl"])
