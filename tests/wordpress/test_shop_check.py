@@ -78,7 +78,7 @@ FAILURE_MODES = {
     ),
     "too many": (
         "http_response_code( 429 ); header( 'Retry-After: 30' ); " + PAGE % "Slow down",
-        "The shop's host limits how often the service may ask.",
+        "The shop's host limits the requests of the service.",
         "Ask your host to allow it more requests.",
     ),
 }

@@ -54,7 +54,7 @@ async def upgrade(step):
             await step.connection.execute("UPDATE item SET name = name || '!' WHERE id > $1 AND id <= $1 + 100", last)
             last += 100
             await step.keep(last)
-        step.tell(f"{{last}} of 1000 rows")
+        step.report(f"{{last}} of 1000 rows")
 """
 
 
@@ -92,7 +92,7 @@ async def test_concurrent_migrations_build_an_index_and_none_fails(database: Tes
 async def test_index_build_waits_for_a_backup_and_reports_it(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tillsync_server.adapters.postgres.migrations.index_progress._TELL_SECONDS", 0.1)
+    monkeypatch.setattr("tillsync_server.adapters.postgres.migrations.index_progress._REPORT_SECONDS", 0.1)
     directory = write(tmp_path / "revisions", _0001_items=ITEMS)
     await migrate(database.dsn, schema=SCHEMA, directory=directory)
     write(directory, _0002_index=INDEX)
