@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test test-ha unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
+.PHONY: help demo test test-ha test-citus unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## prints this list
@@ -66,6 +66,16 @@ test: $(STAMP) system-packages  ## runs every test (PYTEST_ARGS="-k word": some 
 test-ha: $(STAMP)  ## kills the primary of a Patroni cluster under load, five minutes (installs Debian's Patroni, etcd and HAProxy as root)
 	@scripts/install_system_packages.sh high-availability
 	@$(BIN)/pytest -q -m high_availability tests/ha $(PYTEST_ARGS)
+
+# A cell is a schema of a Citus cluster. Citus is in no package registry, so its programs or its source must be given.
+CITUS := .tillsync/citus
+ON_CITUS := $(addprefix tests/integration/adapters/postgres/,engine/test_lane_store.py engine/test_enqueue_entries.py orders links queues/test_queue_actions.py queues/test_queue_reader.py queues/test_requeue.py)
+test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links and queues on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
+	@[ -n "$$TILLSYNC_CITUS_BIN$$TILLSYNC_CITUS_SOURCE" ] || { echo "set TILLSYNC_CITUS_BIN to the programs of a PostgreSQL 15 with Citus, or TILLSYNC_CITUS_SOURCE to the archive of Citus' source"; exit 1; }
+	@[ -n "$$TILLSYNC_CITUS_BIN" ] || scripts/build_citus.sh "$$TILLSYNC_CITUS_SOURCE" $(CITUS)
+	@export TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" && \
+	  $(BIN)/pytest -q tests/integration/adapters/postgres/test_statements_on_citus.py && \
+	  TILLSYNC_TEST_ON_CITUS=1 $(BIN)/pytest -q -n 2 --dist worksteal -k 'not indexes' $(ON_CITUS)
 
 unit: $(STAMP)  ## runs the unit tests: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)

@@ -1,6 +1,6 @@
 """One server with Citus that is coordinator and worker in one, for tests of a cell. Each test gets a database with a migrated cell.
 
-TILLSYNC_CITUS_BIN names the folder of its programs; scripts/build_citus.sh builds them. With TILLSYNC_TEST_ON_CITUS=1 the integration
+TILLSYNC_CITUS_BIN names the folder of its programs, which scripts/build_citus.sh builds. With TILLSYNC_TEST_ON_CITUS=1 the integration
 tests of a run use this server alone (`make test-citus`).
 """
 

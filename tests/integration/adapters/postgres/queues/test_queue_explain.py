@@ -170,7 +170,9 @@ async def test_every_filter_uses_its_index_and_reads_few_rows(seeded: EngineWorl
             plan = await page_plan(seeded, wanted, before=before)
             assert not large_seq_scans(plan), (name, large_seq_scans(plan))
             used = await indexes_used(seeded, plan)
-            assert ({live_index} if before is None else set()) | {finished_index} <= used | {""}, (name, used)
+            # below the deep page the time window is empty, and the planner may choose any index for no rows
+            if before is None or rows_touched(plan) > 0:
+                assert ({live_index} if before is None else set()) | {finished_index} <= used | {""}, (name, used)
             probes = max(1, len(wanted.outcomes), len(wanted.states) or (6 if not wanted.outcomes else 0))
             partitions = len({node["Relation Name"] for node in scans(plan)})
             # each probe reads at most one page and the first row of each partition's index

@@ -86,9 +86,8 @@ async def test_requeued_held_orders_keep_their_order_of_arrival_and_have_pending
         entry_id = await take_order(shop, "shop-a", order_facts(order_id))
         if order_id != 3:
             await finish(shop, entry_id, HELD)
-    await shop.fetch(
-        "UPDATE entry SET attempt_count = 4, not_before = CASE WHEN subject_id = 4 THEN now() + interval '1 hour' END RETURNING 1"
-    )
+    await shop.fetch("UPDATE entry SET attempt_count = 4, not_before = NULL RETURNING 1")
+    await shop.fetch("UPDATE entry SET not_before = now() + interval '1 hour' WHERE subject_id = 4 RETURNING 1")
     await shop.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
     before = {row["subject_id"]: row["entry_revision"] for row in await shop.fetch("SELECT subject_id, entry_revision FROM entry")}
     await add_requeue(shop, 3)
