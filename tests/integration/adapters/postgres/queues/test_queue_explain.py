@@ -238,7 +238,8 @@ async def test_reads_of_entries_and_counts_touch_few_rows(seeded: EngineWorld) -
     wanted = [row["entry_id"] for row in await seeded.fetch("SELECT entry_id FROM queue_entry WHERE account_id = 'shop-1' LIMIT 20")]
     now = datetime.now(UTC)
     plan = await explain(seeded, load("queues/get"), "shop-1", wanted, now - timedelta(days=100), now + timedelta(days=1), True)
-    assert rows_touched(plan) <= 2 * len(wanted) + 200  # the oldest partition of each retention has few rows and may be read whole
+    # the first and the last week of each retention have few rows of the account, and may be read whole
+    assert rows_touched(plan) <= 2 * len(wanted) + 4 * 100
     assert not large_seq_scans(plan)
     counts = await PostgresQueueReader(seeded.database).state_counts(AccountId("shop-1"), Queue.ORDERS)
     assert sum(counts.values()) == (LIVE + FINISHED) / ACCOUNTS / 2
