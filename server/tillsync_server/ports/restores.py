@@ -94,7 +94,7 @@ class Queued:
 
 class RestoreStore(Protocol):
     """Repairs a restored database. Each method that names an account is one transaction under its lane's lock, may be repeated, and with
-    ``dry_run`` returns the same and changes nothing."""
+    ``dry_run`` returns the same and changes nothing. It raises Refused for rows of a shop that cannot be stored."""
 
     async def pending(self) -> Restore | None: ...
 

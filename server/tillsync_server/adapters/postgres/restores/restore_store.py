@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
@@ -14,7 +16,8 @@ from tillsync_server.adapters.postgres.links.link_rows import delete_link, links
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.emails import normalise_email
-from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround, Outcome, Priority
+from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround, Outcome, Priority, Side
+from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerTypeId, OrderId, WooCustomerId
 from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.restored import (
@@ -171,7 +174,8 @@ class PostgresRestores:
 
     @asynccontextmanager
     async def _lane(self, account_id: AccountId, *, dry_run: bool) -> AsyncIterator[LockedLane]:
-        """Locks the lane. With ``dry_run`` it rolls back at the end."""
+        """Locks the lane. With ``dry_run`` it rolls back at the end. Raises Refused for rows of the shop that PostgreSQL cannot store, such
+        as a text with a NUL, so that one shop does not end the run of all shops."""
         try:
             async with locked_lane(self._database, account_id) as lane:
                 yield lane
@@ -179,6 +183,10 @@ class PostgresRestores:
                     raise _RollBackError
         except _RollBackError:
             pass
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            # The text of the error may name a person.
+            text = f"the database cannot store what the shop answered ({type(error).__name__}): check the shop's plugin and its orders"
+            raise Refused(Side.SHOP, text) from error
 
 
 class _RollBackError(Exception):

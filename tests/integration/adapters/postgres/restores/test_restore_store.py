@@ -15,6 +15,7 @@ from tillsync_server.composition.after_restore import require_no_restore
 from tillsync_server.composition.errors import StartError
 from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.enums import EntryState, Outcome
+from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import (
     AccountId,
     EposCustomerId,
@@ -104,6 +105,25 @@ async def test_decided_order_keeps_its_answer_and_finishes_its_live_entry(world:
     [unchanged] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts)])
     assert isinstance(unchanged, OrderEnqueued)
     assert (unchanged.entry_id, unchanged.queued) == (order.entry_id, False), "a call without rerun decides nothing"
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [replace(DECIDED, order_number="1\x00")],
+        [replace(DECIDED, order_number="1\ud800")],
+        [DECIDED, replace(DECIDED, order_id=OrderId(9))],
+    ],
+    ids=["nul", "surrogate", "one entry id for two orders"],
+)
+async def test_rows_that_cannot_be_stored_are_an_error_of_their_shop(
+    world: EngineWorld, store: PostgresRestores, orders: list[ShopOrder]
+) -> None:
+    before = await rows(world)
+    with pytest.raises(Refused, match="cannot store what the shop answered") as refused:
+        await store.take_orders(SHOP, orders, dry_run=False)
+    assert "example.test" not in str(refused.value)
+    assert await rows(world) == before
 
 
 async def test_unknown_open_order_gets_an_event(world: EngineWorld, store: PostgresRestores) -> None:
