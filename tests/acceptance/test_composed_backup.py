@@ -104,8 +104,11 @@ async def test_backup_is_restored_and_the_database_before_it_stays(composed: Com
     [former] = [name for name in await composed.databases() if name.startswith(f"{DATABASE}_before_")]
     assert f"restored {dump.name} as {DATABASE}. The database before it is {former}" in ran.stdout
     assert migrated(composed) == "nothing to do: the schema is up to date"
-    since = datetime.strptime(dump.name, "tillsync-%Y%m%dT%H%M%S%z.dump").isoformat()
-    asked = run_command(["after-restore", "--since", since], {"DATABASE_URL": composed.dsn(), "TILLSYNC_SECRET_KEY": SECRET_KEY})
+    service_settings = {"DATABASE_URL": composed.dsn(), "TILLSYNC_SECRET_KEY": SECRET_KEY}
+    refused = run_command(["serve"], service_settings)
+    made_at = datetime.strptime(dump.name, "tillsync-%Y%m%dT%H%M%S%z.dump")
+    assert f"the database was restored from a backup of {made_at:%Y-%m-%d %H:%M:%S} UTC: run `tillsync after-restore`" in refused.stderr
+    asked = run_command(["after-restore"], service_settings)
     assert (asked.returncode, asked.stderr) == (0, "shop-1: no bridge\n")
     async with running_service(composed.dsn()) as service:
         assert await customers(service.client) == {1}

@@ -23,7 +23,7 @@ BRIDGE = [
     Mutant("no-release-replaces-a-newer-one", "the service can bring back an old version of the plugin", condition("false")),
     Mutant("the-zip-is-the-signed-one", "the plugin installs another zip than the signed one", condition("false")),
     Mutant("foreign-updates-are-dropped", "an answer of wordpress.org replaces the plugin", condition("false")),
-    Mutant("wordpress-org-hears-nothing-of-the-plugin", "wordpress.org is asked for the plugin's slug", drop()),
+    Mutant("wordpress-org-is-not-asked-for-the-plugin", "wordpress.org is asked for the plugin's slug", drop()),
     # wp-admin
     Mutant("admin-routes-need-the-right", "every visitor may use the routes of the screens", condition("true")),
     Mutant("admin-actions-need-the-right", "every logged-in user may change the settings", condition("false")),

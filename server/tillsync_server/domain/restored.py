@@ -97,7 +97,7 @@ class LinkStep(Enum):
     UNLINK = auto()
     """The shop's values were removed after the backup. The link ends, and only a person links the shop customer again."""
     CONFLICT = auto()
-    """The database links one of the two to somebody else. A person must decide."""
+    """The database links one of the two to another customer. A person must decide."""
     UNCHANGED = auto()
 
 

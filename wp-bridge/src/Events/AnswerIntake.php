@@ -61,7 +61,8 @@ class AnswerIntake {
 		if ( null === $row ) {
 			return false;
 		}
-		if ( OutboxRow::SENT !== $row->state ) {
+		// Entry ids are UUIDv7, so a smaller one is of a former entry: the order was sent again while its event was under way.
+		if ( OutboxRow::SENT !== $row->state || strcmp( $answer->entry_id, $row->entry_id ) < 0 ) {
 			$this->outbox->release( array( $row ) );
 			return false;
 		}

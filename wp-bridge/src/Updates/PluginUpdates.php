@@ -80,7 +80,7 @@ final class PluginUpdates {
 		}
 		$sent = json_decode( (string) ( $arguments['body']['plugins'] ?? '' ), true );
 		if ( is_array( $sent ) && is_array( $sent['plugins'] ?? null ) ) {
-			// invariant: wordpress-org-hears-nothing-of-the-plugin
+			// invariant: wordpress-org-is-not-asked-for-the-plugin
 			unset( $sent['plugins'][ self::file() ] );
 			if ( is_array( $sent['active'] ?? null ) ) {
 				$sent['active'] = array_values( array_diff( $sent['active'], array( self::file() ) ) );

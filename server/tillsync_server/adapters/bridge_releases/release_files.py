@@ -21,6 +21,8 @@ MANIFEST_BYTES, SIGNATURES_BYTES, ZIP_BYTES = 64 * 1024, 1024, 16 * 1024 * 1024
 MAX_SIGNATURES, SIGNATURE_BYTES, KEY_BYTES = 2, 64, 32
 FORMAT = 1
 """Form of the manifest."""
+UNREADABLE = "file_unreadable"
+"""Code of a file that the service's user may not read, or that the disk does not give. The next reading tries again."""
 
 
 class BadFileError(Exception):
@@ -29,6 +31,19 @@ class BadFileError(Exception):
     def __init__(self, file: str, code: str, text: str) -> None:
         super().__init__(text)
         self.problem = ReleaseProblem(file, code, text)
+
+
+def read_at_most(file: Path, limit: int) -> bytes | None:
+    """Reads a file, and no more than ``limit`` bytes of it. Returns None for a larger one. Raises BadFileError, and FileNotFoundError."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(limit + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        text = f"cannot be read ({error.strerror}): let the service's user read it"
+        raise BadFileError(file.name, UNREADABLE, text) from error
+    return None if len(content) > limit else content
 
 
 def read_keys(content: bytes, file: str) -> tuple[Ed25519PublicKey, ...]:
@@ -44,8 +59,8 @@ def read_keys(content: bytes, file: str) -> tuple[Ed25519PublicKey, ...]:
 
 
 def read_release(folder: Path, version: str, ring: Ring, keys: Sequence[Ed25519PublicKey] | None) -> BridgeRelease:
-    """Reads and checks the three files of a release. ``keys``: one of them must have signed; None checks no signature. Raises BadFileError
-    and OSError."""
+    """Reads and checks the three files of a release. ``keys``: one of them must have signed; None checks no signature. Raises
+    BadFileError."""
     name = f"{PLUGIN}-{version}"
     manifest = _content(folder, f"{name}.json", MANIFEST_BYTES, "manifest_missing")
     published, size, digest = _facts(manifest, f"{name}.json", version)
@@ -70,11 +85,10 @@ def read_release(folder: Path, version: str, ring: Ring, keys: Sequence[Ed25519P
 
 def _content(folder: Path, file: str, limit: int, code: str) -> bytes:
     try:
-        with (folder / file).open("rb") as opened:
-            content = opened.read(limit + 1)
+        content = read_at_most(folder / file, limit)
     except FileNotFoundError as error:
         raise BadFileError(file, code, "is missing: copy all three files of the release (.zip, .json.sig, .json)") from error
-    if len(content) > limit:
+    if content is None:
         raise BadFileError(file, "too_large", f"has more than {limit} bytes: copy the file of the release again")
     return content
 
@@ -84,17 +98,20 @@ def _facts(content: bytes, file: str, version: str) -> tuple[datetime, int, str]
     try:
         manifest: dict[str, Any] = dict(json.loads(content))
         published = datetime.fromisoformat(manifest["published"])
+        if published.tzinfo is None:
+            raise ValueError
+        published = published.astimezone(UTC)  # OverflowError: before the year 1
         size, digest = manifest["size"], manifest["sha256"]
-        is_whole = isinstance(size, int) and isinstance(digest, str) and published.tzinfo is not None
+        is_whole = isinstance(size, int) and isinstance(digest, str)
         if not is_whole or any(not isinstance(manifest[name], str) for name in ("requires", "requires_php", "tested", "changelog")):
             raise ValueError
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         text = "is no manifest of a release: make it with `scripts/sign_bridge.py sign`"
         raise BadFileError(file, "manifest_unreadable", text) from error
     if (manifest.get("format"), manifest.get("plugin"), manifest.get("version")) != (FORMAT, PLUGIN, version):
         text = f"is not the manifest of {PLUGIN} {version} in form {FORMAT}: keep the names of the files, or upgrade the service"
         raise BadFileError(file, "manifest_of_other", text)
-    return published.astimezone(UTC), size, digest
+    return published, size, digest
 
 
 def _signatures(content: bytes, file: str) -> tuple[bytes, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from tillsync_server.adapters.bridge_releases.release_files import BadFileError, read_keys, read_release
+from tillsync_server.adapters.bridge_releases.release_files import UNREADABLE, BadFileError, read_at_most, read_keys, read_release
 from tillsync_server.adapters.bridge_releases.rings import RINGS_BYTES, RINGS_FILE, read_rings
 from tillsync_server.domain.bridge_release import PLUGIN, BridgeRelease, ReleaseFolder, ReleaseProblem, Ring, version_order
 from tillsync_server.domain.errors import NotFound
@@ -69,7 +69,8 @@ class BridgeReleaseFolder:
             self._stamp = None
             text = f"cannot be read ({error.strerror}): let the service's user read TILLSYNC_BRIDGE_RELEASES_DIR and its files"
             return ReleaseFolder(problems=(ReleaseProblem(".", "folder_unreadable", text),), has_directory=True)
-        self._stamp = stamp
+        # Another right to read a file changes no stamp.
+        self._stamp = None if any(problem.code == UNREADABLE for problem in folder.problems) else stamp
         return folder
 
     def _log(self, problems: tuple[ReleaseProblem, ...]) -> None:
@@ -80,11 +81,16 @@ class BridgeReleaseFolder:
 
 
 def _stamp(directory: Path) -> _Stamp:
+    """A name without a file, such as a symbolic link whose target is removed, has zeros. Only its release is not offered then."""
     found = []
     for path in sorted(directory.iterdir()):
         if path.name.startswith(PLUGIN) or path.name in (RINGS_FILE, KEYS_FILE):
-            status = path.stat()
-            found.append((path.name, status.st_size, status.st_mtime_ns, status.st_ino))
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                found.append((path.name, 0, 0, 0))
+            else:
+                found.append((path.name, status.st_size, status.st_mtime_ns, status.st_ino))
     return tuple(found)
 
 
@@ -93,7 +99,7 @@ def _read(directory: Path, names: list[str]) -> ReleaseFolder:
     releases: list[BridgeRelease] = []
     try:
         rings = _rings(directory, names)
-        keys = read_keys((directory / KEYS_FILE).read_bytes()[:RINGS_BYTES], KEYS_FILE) if KEYS_FILE in names else None
+        keys = read_keys(_small_file(directory, KEYS_FILE), KEYS_FILE) if KEYS_FILE in names else None
     except BadFileError as error:  # without rings and keys no release is certain
         return ReleaseFolder(problems=(error.problem,), has_directory=True)
     versions: set[str] = set()
@@ -118,9 +124,14 @@ def _read(directory: Path, names: list[str]) -> ReleaseFolder:
 
 
 def _rings(directory: Path, names: list[str]) -> dict[str, Ring]:
-    if RINGS_FILE not in names:
-        return {}
-    content = (directory / RINGS_FILE).read_bytes()
-    if len(content) > RINGS_BYTES:
-        raise BadFileError(RINGS_FILE, "too_large", f"has more than {RINGS_BYTES} bytes: use percent instead of naming accounts")
-    return read_rings(content)
+    return read_rings(_small_file(directory, RINGS_FILE)) if RINGS_FILE in names else {}
+
+
+def _small_file(directory: Path, name: str) -> bytes:
+    try:
+        content = read_at_most(directory / name, RINGS_BYTES)
+    except FileNotFoundError as error:
+        raise BadFileError(name, UNREADABLE, "is a link to a file that does not exist: remove the link, or copy the file") from error
+    if content is None:
+        raise BadFileError(name, "too_large", f"has more than {RINGS_BYTES} bytes: shorten it; rings may use percent instead of accounts")
+    return content

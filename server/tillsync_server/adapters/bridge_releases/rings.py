@@ -18,7 +18,7 @@ def read_rings(content: bytes) -> dict[str, Ring]:
     """Returns the rings by version. Raises BadFileError, because a misread ring could offer a release to every shop."""
     try:
         parsed = tomllib.loads(content.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadFileError(RINGS_FILE, "rings_unreadable", f"is no TOML: {_FORM}") from error
     return {version: _ring(version, table) for version, table in parsed.items()}
 

@@ -130,8 +130,11 @@ class AfterRestore:
                 report = await self._compare(state, account, report)
             except UpstreamError as error:
                 report = replace(report, asked=Asked.FAILED, reason=_reason(error))
-        type_ids = () if state is None else state.type_ids
-        report = replace(report, queued=await self._store.queue_all(account_id, type_ids, dry_run=dry_run))
+        try:
+            queued = await self._store.queue_all(account_id, () if state is None else state.type_ids, dry_run=dry_run)
+            report = replace(report, queued=queued)
+        except UpstreamError as error:  # the database cannot store an id that the shop named
+            report = replace(report, asked=Asked.FAILED, reason=_reason(error))
         if not dry_run and report.asked is not Asked.FAILED:
             await self._store.complete(account_id)
         return report

@@ -27,7 +27,6 @@ SITE_SETTINGS: Final = (
 )
 """Fields of Account. They have the same meanings and defaults there."""
 _DEFAULT_CUSTOMER = "default_epos_customer_id"
-_UNCHECKED_NOTE = "Epos Now did not answer, so the default customer was not checked: check the account later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +49,8 @@ class SiteSettings:
         self._fields = {path: fields[path] for path in SITE_SETTINGS}
 
     async def update(self, given: SiteSettingsUpdate) -> AccountChange:
-        """Changes or reads the settings. A new default customer must exist in Epos Now; if the till does not answer, the effect has a note.
-        Raises Aborted (another etag), FailedPrecondition (DEFAULT_CUSTOMER_LINKED), InvalidArgument, NotFound."""
+        """Changes or reads the settings. A new default customer must exist in Epos Now; if the till cannot be asked, the effect has a note
+        with the reason. Raises Aborted (another etag), FailedPrecondition (DEFAULT_CUSTOMER_LINKED), InvalidArgument, NotFound."""
         if not given.mask and given.validate_only:
             return await self._read(given)
         paths = self._checked_mask(given.mask)
@@ -70,8 +69,8 @@ class SiteSettings:
             return ()
         try:
             found = await self._lookup.read(account_id, [customer_id])
-        except (Unavailable, ResourceExhausted):
-            return (_UNCHECKED_NOTE,)
+        except (Unavailable, ResourceExhausted) as error:
+            return (f"the default customer was not checked, so check the account later. {error}",)
         if not found:
             raise InvalidArgument.of(
                 f"settings.{_DEFAULT_CUSTOMER}", f"Epos Now has no customer {customer_id}: give the number of a customer that exists"

@@ -90,6 +90,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no object": (rewritten(f"{NAME}.json", lambda _: b"[1]"), f"{NAME}.json", UNREADABLE),
     "size is a text": (manifest_with(size="3"), f"{NAME}.json", UNREADABLE),
     "no zone": (manifest_with(published="2026-05-04T03:02:01"), f"{NAME}.json", UNREADABLE),
+    "a time before the year 1": (manifest_with(published="0001-01-01T00:00:00+14:00"), f"{NAME}.json", UNREADABLE),
     "another plugin": (manifest_with(plugin="other"), f"{NAME}.json", OTHER),
     "another version": (manifest_with(version="9.5.0"), f"{NAME}.json", OTHER),
     "a later form": (manifest_with(format=2), f"{NAME}.json", OTHER),
@@ -110,9 +111,51 @@ async def test_wrong_file_is_not_offered(directory: Path, name: str) -> None:
     assert problems(folder) == [(file, text)]
 
 
+def linked_to_nothing(name: str) -> Callable[[Path], None]:
+    return lambda directory: (directory / name).symlink_to(directory / "removed")
+
+
+def made_a_directory(name: str) -> Callable[[Path], None]:
+    return lambda directory: (directory / name).mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (linked_to_nothing("tillsync-bridge-9.5.0.json"), MISSING),
+        (made_a_directory("tillsync-bridge-9.5.0.json"), "cannot be read (Is a directory): let the service's user read it"),
+    ],
+)
+async def test_file_that_cannot_be_read_withholds_its_release_only(directory: Path, spoil: Callable[[Path], None], text: str) -> None:
+    spoil(directory)
+    folder = await read(directory)
+    assert [release.version for release in folder.releases] == ["9.4.0"]
+    assert problems(folder)[0] == ("tillsync-bridge-9.5.0.json", text)
+
+
+async def test_file_that_cannot_be_read_is_tried_again(directory: Path) -> None:
+    clock = iter(range(0, 100, 10))
+    reader = BridgeReleaseFolder(directory, clock=lambda: next(clock))
+    keys = directory / "public-keys.txt"
+    keys.symlink_to(directory / "removed")
+    assert (await reader.read()).releases == ()
+    keys.unlink()
+    keys.write_text(f"{public_key_of(KEY)}\n", encoding="utf-8")
+    [release] = (await reader.read()).releases
+    assert release.is_signature_checked
+
+
+@pytest.mark.parametrize("name", ["rings.toml", "public-keys.txt"])
+async def test_large_file_of_the_operator_withholds_every_release(directory: Path, name: str) -> None:
+    (directory / name).write_bytes(b"#" * (1024 * 1024 + 1))
+    folder = await read(directory)
+    assert (folder.releases, [problem.code for problem in folder.problems]) == ((), ["too_large"])
+
+
 @pytest.mark.parametrize(
     ("rings", "reason"),
     [
+        ("a = " + "[" * 5000, "is no TOML"),
         ("[", "is no TOML"),
         ('["9.4"]\npercent = 10\n', "has '9.4' where a version is expected"),
         ("percent = 10\n", "has 'percent' where a version is expected"),

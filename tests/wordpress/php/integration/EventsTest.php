@@ -117,6 +117,20 @@ final class EventsTest extends SiteTestCase {
 		$this->assertSame( '', $outbox->find( $waiting )->claim_token );
 	}
 
+	public function test_an_answer_of_a_former_entry_is_not_stored(): void {
+		$outbox = $this->services->get( Outbox::class );
+		$order  = $this->sent_order();
+		$outbox->record( $outbox->claim_one( $order, 60 ), array( 'entry_id' => '019ac000-0000-7000-8000-000000000002' ) );
+		$event = array( 'entry_id' => '019ac000-0000-7000-8000-000000000001', 'answer' => self::answer() );
+		$this->store_events( self::event( "order:{$order}", '1', $event ) );
+		$this->assertNull( $this->services->get( Answers::class )->of( wc_get_order( $order ) ) );
+		$row = $outbox->find( $order );
+		$this->assertSame( array( OutboxRow::SENT, '' ), array( $row->state, $row->claim_token ) );
+		$this->assertLessThanOrEqual( time(), $row->due_at );
+		$this->store_events( self::event( "order:{$order}", '2', array( 'entry_id' => $row->entry_id ) + $event ) );
+		$this->assertSame( '501', $this->services->get( Answers::class )->of( wc_get_order( $order ) )->epos_customer_id );
+	}
+
 	public function test_an_error_in_a_hook_of_another_plugin_stops_no_event(): void {
 		$orders = array( $this->sent_order(), $this->sent_order() );
 		add_action(

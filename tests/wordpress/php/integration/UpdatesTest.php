@@ -87,7 +87,7 @@ final class UpdatesTest extends BridgeTestCase {
 		return apply_filters( 'upgrader_pre_download', false, self::URI . "/tillsync-bridge-{$version}.zip", null, array( 'plugin' => self::FILE ) );
 	}
 
-	/** @group catches:wordpress-org-hears-nothing-of-the-plugin */
+	/** @group catches:wordpress-org-is-not-asked-for-the-plugin */
 	public function test_a_signed_release_is_offered_and_wordpress_org_is_not_asked_for_the_plugin(): void {
 		$this->connect();
 		$this->release();
