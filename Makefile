@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test test-ha test-citus unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
+.PHONY: help demo test test-ha test-citus test-shops unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## prints this list
@@ -76,6 +76,10 @@ test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, an
 	@export TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" && \
 	  $(BIN)/pytest -q tests/integration/adapters/postgres/test_statements_on_citus.py && \
 	  TILLSYNC_TEST_ON_CITUS=1 $(BIN)/pytest -q -n 2 --dist worksteal -k 'not indexes' $(ON_CITUS)
+
+# Not part of `make test`: WooCommerce is in no package registry, and a pair takes longer than everything else.
+test-shops: $(STAMP) system-packages  ## runs the plugin's tests on each pair of WooCommerce and WordPress below TILLSYNC_SHOPS_DIR (ONLY=word: some of them)
+	@PYTHONPATH=tests $(BIN)/python -m wordpress.every_shop $(if $(ONLY),--only '$(ONLY)') -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 unit: $(STAMP)  ## runs the unit tests: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)

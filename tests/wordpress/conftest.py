@@ -34,7 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _is(kind: SiteKind, word: str) -> bool:
-    return word in {"real" if kind.real else "stand-in", kind.database.value, kind.orders.value, kind.name}
+    words = {"real" if kind.real else "stand-in", kind.database.value, kind.orders.value, kind.name}
+    return word in words or (kind.compatibility and word == "compatibility")
 
 
 def _missing_for(item: pytest.Item) -> str | None:

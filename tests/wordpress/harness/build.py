@@ -29,7 +29,7 @@ SETTLE: Final = """
     update_option( 'woocommerce_onboarding_profile', array( 'skipped' => true, 'completed' => true ) );
     update_option( 'woocommerce_task_list_hidden', 'yes' );
     update_option( 'woocommerce_custom_orders_table_enabled', $tables ? 'yes' : 'no' );
-    update_option( 'woocommerce_custom_orders_table_data_sync_enabled', 'no' );
+    update_option( 'woocommerce_custom_orders_table_data_sync_enabled', $compatibility ? 'yes' : 'no' );
     update_option( 'woocommerce_default_country', 'GB' );
     update_option( 'woocommerce_enable_guest_checkout', 'yes' );
     update_option( 'woocommerce_cod_settings', array( 'enabled' => 'yes', 'title' => 'On delivery' ) );
@@ -56,7 +56,7 @@ def built_site(kind: SiteKind, database: MariaDb | None, *, bridge: Path = BRIDG
                 site = Shop(kind, directory, f"http://127.0.0.1:{port}", database, name, web)
                 site.php_now(INSTALL, installing=True, url=site.url, password=PASSWORD)
                 _activate(site, "woocommerce/woocommerce.php")
-                site.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES)
+                site.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES, compatibility=kind.compatibility)
                 if active and (bridge / "tillsync-bridge.php").exists():
                     _activate(site, "tillsync-bridge/tillsync-bridge.php")
                 site.keep_as_first_state()
@@ -114,7 +114,7 @@ def built_network(kind: SiteKind, database: MariaDb | None) -> Iterator[tuple[Sh
         second = replace(first, url=f"{first.url}/second")
         for shop in (first, second):
             _activate(shop, "woocommerce/woocommerce.php")
-            shop.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES)
+            shop.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES, compatibility=kind.compatibility)
         _activate(first, "tillsync-bridge/tillsync-bridge.php", network=True)
         first.keep_as_first_state()
         first.reset()

@@ -20,6 +20,7 @@ ADDRESS = {
     "postcode": "SW1A 1AA",
     "country": "GB",
 }
+PHONE = "01632 960001"
 PRODUCT = """
     if ( ! class_exists( 'WC_Product_Simple' ) ) { return 0; }
     $product = new WC_Product_Simple();
@@ -87,7 +88,8 @@ class Shopper:
             text = await draft.text()
             assert draft.status == 200, text
         shipping = {name: value for name, value in address.items() if name != "email"}
-        content = {"billing_address": address, "shipping_address": shipping, "payment_method": "cod"}
+        # WooCommerce requires the phone in the block checkout too when the checkout page has the classic one
+        content = {"billing_address": {"phone": PHONE, **address}, "shipping_address": shipping, "payment_method": "cod"}
         return client.post(f"{store}/checkout", json=content, headers=headers)
 
     async def _classic(self, client: aiohttp.ClientSession, address: Mapping[str, str]) -> Any:
@@ -99,7 +101,7 @@ class Shopper:
             async with client.get(f"{self._site.url}/checkout/") as page:
                 nonce = (await page.text()).partition('name="woocommerce-process-checkout-nonce" value="')[2].partition('"')[0]
             assert nonce, "the checkout page has no form"
-            form |= {"woocommerce-process-checkout-nonce": nonce, "billing_phone": form.get("billing_phone", "01632 960001")}
+            form |= {"woocommerce-process-checkout-nonce": nonce, "billing_phone": form.get("billing_phone", PHONE)}
         return client.post(f"{self._site.url}/?wc-ajax=checkout", data=form)
 
     async def _timed(self, request: Any) -> Purchase:

@@ -1,6 +1,7 @@
 """Kinds of shops for the tests. Each kind is one WordPress, one database, one WooCommerce and one order store.
 
-WORDPRESS_DIR (a core of 6.8 or newer) and WOOCOMMERCE_DIR (the plugin's folder) add the real WooCommerce, with both of its order stores.
+WORDPRESS_DIR (a core) and WOOCOMMERCE_DIR (the plugin's folder) add the real WooCommerce: with order tables, with orders as posts, and with
+compatibility mode.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class SiteKind:
     woocommerce: Path
     database: DatabaseKind
     orders: OrderStore
+    compatibility: bool = False
+    """WooCommerce's compatibility mode: it keeps the orders in posts too, equal to those of the tables."""
 
     @property
     def real(self) -> bool:
@@ -91,8 +94,11 @@ def _real_kinds() -> list[SiteKind]:
     if real_version() is None:
         return []
     core, plugin = Path(os.environ["WORDPRESS_DIR"]), Path(os.environ["WOOCOMMERCE_DIR"])
-    stores = {"hpos": OrderStore.TABLES, "posts": OrderStore.POSTS}
-    return [SiteKind(f"real-mariadb-{name}", core, plugin, DatabaseKind.MARIADB, store) for name, store in stores.items()]
+    return [
+        SiteKind("real-mariadb-hpos", core, plugin, DatabaseKind.MARIADB, OrderStore.TABLES),
+        SiteKind("real-mariadb-posts", core, plugin, DatabaseKind.MARIADB, OrderStore.POSTS),
+        SiteKind("real-mariadb-compatibility", core, plugin, DatabaseKind.MARIADB, OrderStore.TABLES, compatibility=True),
+    ]
 
 
 REAL_KINDS = _real_kinds()
