@@ -69,6 +69,7 @@ OF_EVERY_PAGE = {
     "src/Services.php",
     "src/Schedule.php",
     "src/Boot/EveryRequest.php",
+    "src/Boot/HookCall.php",
     "src/Boot/LazyHooks.php",
     "src/Customers/PointsDisplay.php",
 }

@@ -35,10 +35,7 @@ final class LazyHooks {
 	 * created.
 	 */
 	public function action( string $hook, array|Closure $callback, int $priority = 10, int $arguments = 1, ?Closure $when = null ): void {
-		$guarded = function ( ...$given ) use ( $hook, $callback, $arguments, $when ): void {
-			$this->call( $hook, $callback, array_slice( $given, 0, $arguments ), $when );
-		};
-		add_action( $hook, $guarded, $priority, $arguments );
+		add_action( $hook, new HookCall( $this, $hook, $callback, $arguments, $when ), $priority, $arguments );
 	}
 
 	/**
@@ -49,7 +46,7 @@ final class LazyHooks {
 	 * created.
 	 */
 	public function filter( string $hook, array|Closure $callback, int $priority = 10, int $arguments = 1, ?Closure $when = null ): void {
-		add_filter( $hook, fn( ...$given ) => $this->call( $hook, $callback, array_slice( $given, 0, $arguments ), $when, $given[0] ?? null ), $priority, $arguments );
+		add_filter( $hook, new HookCall( $this, $hook, $callback, $arguments, $when ), $priority, $arguments );
 	}
 
 	/** Calls the body now, with the same guard as a callback. */
@@ -69,12 +66,14 @@ final class LazyHooks {
 	}
 
 	/**
+	 * Calls a callback. HookCall is the caller.
+	 *
 	 * @param array{0: class-string, 1: string}|Closure $callback  The callback.
 	 * @param array<int, mixed>                         $given     Arguments of the hook.
 	 * @param mixed                                     $otherwise Result after a failure, or where $when returns false.
 	 * @return mixed
 	 */
-	private function call( string $where, array|Closure $callback, array $given, ?Closure $when = null, $otherwise = null ) {
+	public function call( string $where, array|Closure $callback, array $given, ?Closure $when = null, $otherwise = null ) {
 		try {
 			if ( null !== $when && ! $when( ...$given ) ) {
 				return $otherwise;

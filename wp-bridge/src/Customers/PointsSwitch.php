@@ -15,13 +15,14 @@ use Tillsync\Bridge\SafeCall;
 /** Stores the merchant's choice whether shoppers see points. */
 final class PointsSwitch {
 
-	private const OPTION = 'tillsync_bridge_show_points';
+	public const OPTION = 'tillsync_bridge_show_points';
+	public const ON     = 'yes';
 
 	public function __construct( private readonly Log $log ) {}
 
 	/** Tells whether shoppers see points. The default is yes. */
 	public function is_on(): bool {
-		$is_on = 'no' !== get_option( self::OPTION, 'yes' );
+		$is_on = 'no' !== get_option( self::OPTION, self::ON );
 		return (bool) SafeCall::run(
 			$this->log,
 			'tillsync_show_points',
@@ -39,6 +40,6 @@ final class PointsSwitch {
 
 	/** Stores the choice. The option is autoloaded, because pages of the shop read it. */
 	public function set( bool $on ): void {
-		update_option( self::OPTION, $on ? 'yes' : 'no', true );
+		update_option( self::OPTION, $on ? self::ON : 'no', true );
 	}
 }

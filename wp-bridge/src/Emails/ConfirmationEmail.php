@@ -18,7 +18,7 @@ final class ConfirmationEmail extends WC_Email {
 	/** Key of the mail in WooCommerce's list of emails. */
 	public const CLASS_KEY = 'Tillsync_Confirmation_Email';
 
-	public const EMAIL_ID = 'tillsync_confirmation';
+	public const EMAIL_ID = EmailParts::CONFIRMATION;
 
 	/** Address of the link; empty in the editor's preview. */
 	private string $url = '';

@@ -16,6 +16,11 @@ namespace Tillsync\Bridge\Emails;
  */
 final class EmailParts {
 
+	public const CONFIRMATION = 'tillsync_confirmation';
+
+	/** Ids of the plugin's mails. They are not in the classes of the mails, which cannot load without WooCommerce. */
+	public const IDS = array( Digest::EMAIL_ID, self::CONFIRMATION );
+
 	/**
 	 * @param mixed $emails Emails of WooCommerce and other plugins.
 	 * @return mixed
@@ -29,7 +34,7 @@ final class EmailParts {
 	 * @return mixed
 	 */
 	public function with_ids( $ids = array() ) {
-		return is_array( $ids ) ? array_values( array_unique( array_merge( $ids, array( Digest::EMAIL_ID, ConfirmationEmail::EMAIL_ID ) ) ) ) : $ids;
+		return is_array( $ids ) ? array_values( array_unique( array_merge( $ids, self::IDS ) ) ) : $ids;
 	}
 
 	/** Returns the folder of the plugin's templates. */

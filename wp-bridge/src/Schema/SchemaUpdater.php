@@ -10,6 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Schema;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Customers\PointsSwitch;
+use Tillsync\Bridge\Emails\EmailParts;
 use Tillsync\Bridge\Orders\ChosenStatuses;
 
 /**
@@ -24,9 +26,14 @@ final class SchemaUpdater {
 	public function check(): void {
 		if ( ! $this->tables->is_current() ) {
 			$this->tables->migrate();
-			// These options exist and are autoloaded from the start, because a missing option costs the order hook a query.
+			// WordPress loads these options with each request, because a missing option costs a query each time: in the order hook, on My
+			// Account, and when WooCommerce makes its mails. WooCommerce fills empty settings of a mail with the mail's defaults.
 			add_option( ConnectionStore::ACTIVE, '', '', true );
 			add_option( ChosenStatuses::OPTION, ChosenStatuses::DEFAULT, '', true );
+			add_option( PointsSwitch::OPTION, PointsSwitch::ON, '', true );
+			foreach ( EmailParts::IDS as $email_id ) {
+				add_option( "woocommerce_{$email_id}_settings", array(), '', true );
+			}
 			// WooCommerce's block email editor looks for new mails only once a week. Without this transient it finds the plugin's mails
 			// now.
 			delete_transient( 'wc_email_editor_initial_templates_generated' );

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Uninstall;
 
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Emails\Digest;
+use Tillsync\Bridge\Emails\EmailParts;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schedule;
@@ -102,8 +102,7 @@ final class Uninstaller {
 		}
 		// WooCommerce stores the settings of the plugin's mails and of its settings screen, and the block editor's posts of the mails.
 		delete_option( 'woocommerce_tillsync_settings' );
-		// This does not use the classes of the mails, because without WooCommerce they cannot load.
-		foreach ( array( Digest::EMAIL_ID, 'tillsync_confirmation' ) as $email_id ) {
+		foreach ( EmailParts::IDS as $email_id ) {
 			$post_option = "woocommerce_email_templates_{$email_id}_post_id";
 			$post_id     = (int) get_option( $post_option, 0 );
 			if ( $post_id > 0 ) {
