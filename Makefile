@@ -10,11 +10,11 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test test-ha test-citus test-shops unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
+.PHONY: help demo test test-ha test-citus test-citus-cluster test-shops unit check format mutants attack bench protos docs breaking lock audit bridge-zip version release system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## prints this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # If PYTHON names another interpreter than that of $(VENV), make creates $(VENV) again. Without PYTHON $(VENV) stays as it is.
 IDENTITY := import sys; print(sys.base_prefix, *sys.version_info)
@@ -70,12 +70,21 @@ test-ha: $(STAMP)  ## kills the primary of a Patroni cluster under load, five mi
 # A cell is a schema of a Citus cluster. Citus is in no package registry, so its programs or its source must be given.
 CITUS := .tillsync/citus
 ON_CITUS := $(addprefix tests/integration/adapters/postgres/,engine/test_lane_store.py engine/test_enqueue_entries.py orders links queues/test_queue_actions.py queues/test_queue_reader.py queues/test_requeue.py)
-test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links and queues on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
+define NEED_CITUS
 	@[ -n "$$TILLSYNC_CITUS_BIN$$TILLSYNC_CITUS_SOURCE" ] || { echo "set TILLSYNC_CITUS_BIN to the programs of a PostgreSQL 15 with Citus, or TILLSYNC_CITUS_SOURCE to the archive of Citus' source"; exit 1; }
 	@[ -n "$$TILLSYNC_CITUS_BIN" ] || scripts/build_citus.sh "$$TILLSYNC_CITUS_SOURCE" $(CITUS)
+endef
+
+test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links and queues on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
+	$(NEED_CITUS)
 	@export TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" && \
 	  $(BIN)/pytest -q tests/integration/adapters/postgres/test_statements_on_citus.py && \
 	  TILLSYNC_TEST_ON_CITUS=1 $(BIN)/pytest -q -n 2 --dist worksteal -k 'not indexes' $(ON_CITUS)
+
+# Not part of `make test` and .ci/run, because it takes minutes.
+test-citus-cluster: $(STAMP)  ## moves a cell between three servers with Citus under load, and kills each of them (TILLSYNC_CITUS_BIN or TILLSYNC_CITUS_SOURCE)
+	$(NEED_CITUS)
+	@TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" $(BIN)/pytest -q -m citus_cluster tests/citus_cluster $(PYTEST_ARGS)
 
 # Not part of `make test`: WooCommerce is in no package registry, and a pair takes longer than everything else.
 test-shops: $(STAMP) system-packages  ## runs the plugin's tests on each pair of WooCommerce and WordPress below TILLSYNC_SHOPS_DIR (ONLY=word: some of them)

@@ -27,6 +27,7 @@ from benchmarks.hung import hung
 from benchmarks.latency import latency
 from benchmarks.listing import listing
 from benchmarks.memory import memory
+from benchmarks.on_citus import on_citus
 from benchmarks.order_answered import order_answered
 from benchmarks.order_beside_bulk import order_beside_bulk
 from benchmarks.ordered import ordered
@@ -60,6 +61,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "snapshot": snapshot,
     "statements": statements,
     "memory": memory,
+    "citus": on_citus,
 }
 
 

@@ -45,6 +45,9 @@ class Plan:
     statement_idle_seconds: float
     memory_entries: int
     memory_seconds: float
+    citus_customers: int
+    citus_orders: int
+    citus_calls: int
 
 
 FULL = Plan(
@@ -84,6 +87,9 @@ FULL = Plan(
     statement_idle_seconds=60.0,
     memory_entries=1_000_000,
     memory_seconds=20.0,
+    citus_customers=2_000,
+    citus_orders=300,
+    citus_calls=100,
 )
 
 QUICK = Plan(
@@ -123,4 +129,7 @@ QUICK = Plan(
     statement_idle_seconds=20.0,
     memory_entries=200_000,
     memory_seconds=6.0,
+    citus_customers=1_000,
+    citus_orders=150,
+    citus_calls=50,
 )

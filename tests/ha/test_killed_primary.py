@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +14,7 @@ import pytest
 from ha.cluster import Cluster, running_cluster
 from ha.machine import Machine
 from support.acknowledged_load import FAULTS, Load, add_account, everything_arrived, loaded, nothing_waits, unfinished_requests
-from support.service import Child, child, environment, run_command
+from support.deployment import deployment
 from support.waiting import until
 from tillsync_sandbox import SandboxShop, SandboxTill
 
@@ -56,24 +52,6 @@ class Observed:
 
 def _seconds(times: list[float]) -> str:
     return ", ".join(f"{each:.1f}" for each in times) + " s"
-
-
-@asynccontextmanager
-async def deployment(dsn: str, directory: Path, load: Load) -> AsyncIterator[list[Child]]:
-    """Runs `tillsync serve` and `tillsync worker` on the migrated database. Neither may log an error."""
-    variables = environment(dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1")
-    migrated = await asyncio.to_thread(run_command, ["migrate"], variables)
-    assert migrated.returncode == 0, migrated
-    with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(child([command], variables, directory)) for command in ("serve", "worker")]
-        for process in processes:
-            await process.started()
-        load.address = f"127.0.0.1:{processes[0].grpc_port}"
-        yield processes
-        for process in processes:
-            assert await process.stop() == 0, process.errors[-6000:]
-            errors = [line for line in process.errors.splitlines() if '"level": "error"' in line]
-            assert not errors, errors[:3]
 
 
 async def kill_and_restart(cluster: Cluster, load: Load, observed: Observed) -> None:

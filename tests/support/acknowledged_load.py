@@ -53,6 +53,8 @@ class Load:
     statuses: Counter[grpc.StatusCode] = field(default_factory=Counter)
     last_began: float = 0.0
     """The latest begin of an acknowledged call, in seconds of ``time.monotonic``."""
+    slowest: float = 0.0
+    """The most seconds from a request's first call until it was acknowledged. A test may reset it."""
     _order_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def change_customers(self) -> None:
@@ -83,6 +85,7 @@ class Load:
         self.orders.append(order.order_id)
 
     async def _acknowledged(self, call: Callable[[TillsyncClient], Awaitable[object]]) -> None:
+        first = time.monotonic()
         while True:
             began = time.monotonic()
             async with TillsyncClient(self.address, ADMIN_TOKEN, deadline_seconds=10) as client:
@@ -93,6 +96,7 @@ class Load:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 else:
                     self.last_began = max(self.last_began, began)
+                    self.slowest = max(self.slowest, time.monotonic() - first)
                     return
 
     async def more(self, requests: int) -> None:
