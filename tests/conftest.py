@@ -10,6 +10,7 @@ import pytest_asyncio
 import structlog
 import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.late_connections import close_late_connections
+from support.logs import unchanged_logging
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
 # Rendering a traceback with all local variables blocks the event loop for seconds on a busy machine, and database calls time out.
@@ -23,6 +24,13 @@ structlog.configure(
 )
 pytest_plugins = ["support.not_run"]
 close_late_connections()
+
+
+@pytest.fixture(autouse=True)
+def _unchanged_logging() -> Iterator[None]:
+    """A command of the service that runs in this process configures its log. The next test does not inherit that."""
+    with unchanged_logging():
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

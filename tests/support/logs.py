@@ -33,18 +33,15 @@ class CapturedLines:
 
 
 @contextmanager
-def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
-    """Captures the log of this process inside the block, formatted as `serve` formats it."""
+def unchanged_logging() -> Iterator[None]:
+    """Undoes what the block changes in the log configuration of this process, as a command of the service does that runs in it."""
     root = logging.getLogger()
     handlers, root_level = list(root.handlers), root.level
     chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc")}
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     before = structlog.get_config()
-    made = CapturedLines()
-    configure_logging(level, stream=made.stream)
-    made.handler = root.handlers[-1]
     try:
-        yield made
+        yield
     finally:
         structlog.configure(**before)
         logging.captureWarnings(False)
@@ -53,3 +50,13 @@ def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
         root.setLevel(root_level)
         for name, chatty_level in chatty.items():
             logging.getLogger(name).setLevel(chatty_level)
+
+
+@contextmanager
+def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
+    """Captures the log of this process inside the block, formatted as `serve` formats it."""
+    made = CapturedLines()
+    with unchanged_logging():
+        configure_logging(level, stream=made.stream)
+        made.handler = logging.getLogger().handlers[-1]
+        yield made

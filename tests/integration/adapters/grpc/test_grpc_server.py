@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.certificates import self_signed
 from support.engine import EngineWorld, RecordingHandler
 from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_request
+from support.logs import captured_lines
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, until, within
 from tillsync.v1 import catalog_service_pb2, diagnosis_service_pb2, queue_service_pb2
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
@@ -139,27 +140,28 @@ async def test_malformed_message_is_an_invalid_argument(world: EngineWorld) -> N
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_internal_error_shows_only_an_incident_number(world: EngineWorld, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_internal_error_shows_only_an_incident_number(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    async with grpc_world(world) as api:
-        personal = "@".join(("secret-of-a-customer", "example.test"))  # in two parts, because a traceback shows source lines
+    with captured_lines() as lines:
+        async with grpc_world(world) as api:
+            personal = "@".join(("secret-of-a-customer", "example.test"))  # in two parts, because a traceback shows source lines
 
-        async def broken(*_: object, **__: object) -> None:
-            raise RuntimeError(personal)
+            async def broken(*_: object, **__: object) -> None:
+                raise RuntimeError(personal)
 
-        world.orders.get = broken  # type: ignore[method-assign,assignment]
-        refused = await api.refusal(
-            "CustomerSyncService/BatchGetOrderMatches",
-            sync_pb2.BatchGetOrderMatchesRequest(account_id="shop-a", order_ids=[1]),
-            await api.token(Role.SERVICE),
-        )
-        method = "/tillsync.v1.CustomerSyncService/BatchGetOrderMatches"
-        await until(lambda: api.metrics.ended[method, "INTERNAL"] == 1, lambda: api.metrics.ended)
+            world.orders.get = broken  # type: ignore[method-assign,assignment]
+            refused = await api.refusal(
+                "CustomerSyncService/BatchGetOrderMatches",
+                sync_pb2.BatchGetOrderMatchesRequest(account_id="shop-a", order_ids=[1]),
+                await api.token(Role.SERVICE),
+            )
+            method = "/tillsync.v1.CustomerSyncService/BatchGetOrderMatches"
+            await until(lambda: api.metrics.ended[method, "INTERNAL"] == 1, lambda: api.metrics.ended)
     assert (refused.code, refused.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     assert "secret" not in refused.message
-    logged = capsys.readouterr().out
-    assert refused.metadata["incident"] in logged
-    assert personal not in logged
+    [logged] = lines.of("call_failed")
+    assert logged["incident"] == refused.metadata["incident"]
+    assert "secret" not in lines.text
 
 
 async def test_every_call_is_counted_with_its_code(world: EngineWorld) -> None:

@@ -3,6 +3,7 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Boot\HookCall;
 use Tillsync\Bridge\Orders\ChosenStatuses;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Schedule;
@@ -12,10 +13,9 @@ require_once __DIR__ . '/../BridgeTestCase.php';
 
 /** Covers the plugin's own hook, as the site has registered it. */
 final class OrderHookTest extends BridgeTestCase {
-	private function plugin_callback(): \Closure {
+	private function plugin_callback(): HookCall {
 		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
-			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
-			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'LazyHooks.php' ) ) {
+			if ( $hooked['function'] instanceof HookCall ) {
 				return $hooked['function'];
 			}
 		}
