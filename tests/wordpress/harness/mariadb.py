@@ -82,10 +82,13 @@ def running_mariadb(directory: Path) -> Iterator[MariaDb]:
     data, socket, temporary = directory / "data", directory / "db.sock", directory / "tmp"
     temporary.mkdir()
     as_root = ["--user=root"] if os.geteuid() == 0 else []
+    # A starting server removes all temporary tables in its folder for them, including those of a server that another process starts.
+    own_temporary = f"--tmpdir={temporary}"
     subprocess.run(
         [
             "mariadb-install-db",
             "--no-defaults",
+            own_temporary,
             f"--datadir={data}",
             f"--auth-root-socket-user={getpass.getuser()}",
             "--skip-test-db",
@@ -97,7 +100,7 @@ def running_mariadb(directory: Path) -> Iterator[MariaDb]:
     )
     options = [
         "--skip-networking",
-        f"--tmpdir={temporary}",  # a starting server removes all temporary tables in this folder, including another server's
+        own_temporary,
         "--skip-log-bin",
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-doublewrite=0",
