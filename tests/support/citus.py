@@ -34,8 +34,9 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "256MB",
 }
+# Shards are tables beside their table, such as alembic_version_102008, and are none of these.
 _TABLES = """
-SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'tillsync'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+SELECT c.relname FROM pg_dist_partition d JOIN pg_class c ON c.oid = d.logicalrelid WHERE NOT c.relispartition
   AND c.relname NOT IN ('alembic_version', 'schema_release', 'email_rekey', 'migration_position') ORDER BY c.relname
 """
 _PARTITIONS = "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text) FROM pg_inherits"

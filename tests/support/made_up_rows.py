@@ -6,6 +6,7 @@ statement matches the rows by its type alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,16 @@ _VALUES: dict[str, Any] = {
     "bytea": b"shop-a",
     "interval": timedelta(seconds=1),
 }
+OWN_VALUES: Mapping[str, tuple[Mapping[int, Any], ...]] = {
+    "accounts/insert": ({1: "shop-b", 13: 2, 14: 2},),
+    "accounts/note_bridge": ({2: "1.2.3"},),
+    "accounts/update": ({13: 2, 14: 2},),
+    "engine/complete": ({12: ["{1}"]}, {5: [2], 12: ["{1}"]}, {5: [4], 12: [None], 18: [2]}),
+    "maintenance/make_weeks": ({1: "entry_history_short", 2: 12, 3: 12},),
+    "orders/store": ({5: [UUID("01900000-0000-7000-8000-000000000004")], 6: [2]}, {17: [False]}),
+    "restores/keep_answers": ({6: [2]}, {2: NOW, 6: [5]}),
+}
+"""Values of parameters, by their number, that tables accept in place of the made-up ones. A statement runs once with each mapping."""
 
 
 def parameter(type_name: str) -> Any:

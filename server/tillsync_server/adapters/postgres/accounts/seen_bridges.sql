@@ -1,8 +1,9 @@
 -- name: note_bridge
 -- Stores the version that an account's bridge named in a call. $1 account, $2 version. Writes nothing for an unknown account. Index:
--- account_bridge and account primary keys. Locks: that row.
+-- account_bridge and account primary keys. Locks: that row. Citus accepts the account only in a WITH.
+WITH known AS MATERIALIZED (SELECT account_id FROM account WHERE account_id = $1)
 INSERT INTO account_bridge AS b (account_id, version, seen_time)
-SELECT account_id, $2, now() FROM account WHERE account_id = $1
+SELECT account_id, $2, now() FROM known
 ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, seen_time = excluded.seen_time
 
 -- name: list_bridges

@@ -81,11 +81,13 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET order_key = excluded.order_key,
 -- name: keep_creates
 -- Stores the intents of customers that were created after the backup, so that the next order of the email finds the customer by its id. $1
 -- account, $2 the database's time; columns: $3 normalised emails, $4 till customers. An intent that is done stays. Under the lane's lock.
--- Locks: the intents, in the order of their emails. Indexes: primary keys of account and intent.
+-- Locks: the intents, in the order of their emails. Indexes: primary keys of account and intent. Citus accepts the account only in a WITH.
+WITH t AS MATERIALIZED (
+  SELECT DISTINCT ON (t.email) a.till_id, t.email, t.epos_customer_id
+  FROM account a CROSS JOIN unnest($3::text[], $4::bigint[]) AS t(email, epos_customer_id)
+  WHERE a.account_id = $1 ORDER BY t.email)
 INSERT INTO intent AS i (till_id, email, state, account_id, owner, epos_customer_id, settled_at, create_time)
-SELECT DISTINCT ON (t.email) a.till_id, t.email, 3, $1, 'after-restore', t.epos_customer_id, $2::timestamptz + interval '1 hour', $2
-FROM account a CROSS JOIN unnest($3::text[], $4::bigint[]) AS t(email, epos_customer_id)
-WHERE a.account_id = $1 ORDER BY t.email
+SELECT till_id, email, 3, $1, 'after-restore', epos_customer_id, $2::timestamptz + interval '1 hour', $2 FROM t ORDER BY email
 ON CONFLICT (till_id, email) DO UPDATE SET state = 3, account_id = excluded.account_id, owner = excluded.owner,
   epos_customer_id = excluded.epos_customer_id, settled_at = excluded.settled_at, create_time = excluded.create_time
 WHERE i.state <> 3
@@ -102,11 +104,13 @@ ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(v.sequence 
 -- name: raise_sequences
 -- Raises the sequences of orders above those that the shop may hold, also of an order whose first event is lost. An event that waits goes
 -- on waiting; no other is sent. $1 account, $2 orders (each once), $3 the database's time. Under the lane's lock. Indexes: primary keys of
--- order_match and order_event.
+-- order_match and order_event. Citus accepts the orders only in a WITH.
+WITH m AS MATERIALIZED (
+  SELECT order_id, state, entry_id, outcome FROM order_match WHERE account_id = $1 AND order_id = ANY ($2::bigint[]))
 INSERT INTO order_event AS v (account_id, order_id, sequence, delivered, type, entry_id, state, outcome, event_time)
 SELECT $1, m.order_id, t.sequence, t.sequence, CASE m.state WHEN 4 THEN 2 WHEN 1 THEN 3 ELSE 1 END, m.entry_id, m.state, m.outcome, $3
-FROM order_match m CROSS JOIN (SELECT (extract(epoch FROM $3::timestamptz) * 1000000)::bigint AS sequence) AS t
-WHERE m.account_id = $1 AND m.order_id = ANY ($2::bigint[]) ORDER BY m.order_id
+FROM m CROSS JOIN (SELECT (extract(epoch FROM $3::timestamptz) * 1000000)::bigint AS sequence) AS t
+ORDER BY m.order_id
 ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(v.sequence, excluded.sequence),
   delivered = CASE WHEN v.sequence > v.delivered THEN v.delivered ELSE greatest(v.sequence, excluded.sequence) END
 
