@@ -69,13 +69,13 @@ test-ha: $(STAMP)  ## kills the primary of a Patroni cluster under load, five mi
 
 # A cell is a schema of a Citus cluster. Citus is in no package registry, so its programs or its source must be given.
 CITUS := .tillsync/citus
-ON_CITUS := $(addprefix tests/integration/adapters/postgres/,engine/test_lane_store.py engine/test_enqueue_entries.py orders links queues/test_queue_actions.py queues/test_queue_reader.py queues/test_requeue.py)
+ON_CITUS := $(addprefix tests/integration/,$(addprefix adapters/postgres/,engine/test_lane_store.py engine/test_enqueue_entries.py events links orders queues/test_queue_actions.py queues/test_queue_reader.py queues/test_requeue.py restores) application/engine/test_worker.py)
 define NEED_CITUS
 	@[ -n "$$TILLSYNC_CITUS_BIN$$TILLSYNC_CITUS_SOURCE" ] || { echo "set TILLSYNC_CITUS_BIN to the programs of a PostgreSQL 15 with Citus, or TILLSYNC_CITUS_SOURCE to the archive of Citus' source"; exit 1; }
 	@[ -n "$$TILLSYNC_CITUS_BIN" ] || scripts/build_citus.sh "$$TILLSYNC_CITUS_SOURCE" $(CITUS)
 endef
 
-test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links and queues on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
+test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links, queues, events, restores and the worker on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
 	$(NEED_CITUS)
 	@export TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" && \
 	  $(BIN)/pytest -q tests/integration/adapters/postgres/test_statements_on_citus.py && \

@@ -2,7 +2,8 @@
 # Builds Citus for Debian's PostgreSQL 15, for `make test-citus`: scripts/build_citus.sh ARCHIVE FOLDER
 # ARCHIVE is the source of Citus 13.2 (.tar.gz or .tar.xz). FOLDER gets a copy of the server with Citus in it, because PostgreSQL finds its
 # files by relative paths; the system's own server stays as it is. The script does nothing if FOLDER is complete for this archive. Only root on
-# Debian can install the packages. It takes two to three minutes on two cores. Citus is AGPL-3.0; tillsync does not ship it.
+# Debian can install the packages; without them the exit code is 69. It takes one to three minutes on two cores. Citus is AGPL-3.0; tillsync
+# does not ship it.
 set -euo pipefail
 [ $# = 2 ] || { echo "usage: $0 ARCHIVE FOLDER"; exit 2; }
 archive=$(realpath "$1"); folder=$(realpath -m "$2")
@@ -11,12 +12,14 @@ sum=$(sha256sum "$archive" | cut -d ' ' -f 1)
 
 packages=(postgresql-15 postgresql-server-dev-15 build-essential liblz4-dev libzstd-dev libssl-dev libkrb5-dev libpam0g-dev libselinux1-dev libxslt1-dev libreadline-dev xz-utils)
 if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
-  [ "$(id -u)" = 0 ] || { echo "Citus needs packages: as root, apt-get install ${packages[*]}"; exit 1; }
+  without_packages() { echo "Citus cannot be built without its packages: as root, apt-get install ${packages[*]}"; exit 69; }
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then without_packages; fi
+  PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
   # Debian must not start its own cluster.
   mkdir -p /etc/postgresql-common
   [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  apt-get update -qq || true
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${packages[@]}" >/dev/null || without_packages
 fi
 
 work=$(mktemp -d)
