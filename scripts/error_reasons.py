@@ -67,6 +67,7 @@ REASONS: dict[type[RequestError], dict[str, str]] = {
         "SHOP_FAILED": "The shop answered with a server error.",
         "SHOP_FIREWALL": "A firewall answers in place of the shop.",
         "SHOP_IN_MAINTENANCE": "The shop is in maintenance mode.",
+        "SHOP_NOT_CONNECTED": "The account's shop has no bridge.",
         "SHOP_MOVED": "The shop's address redirects.",
         "SHOP_PASSWORD_PROTECTED": "The web server asks for a password before WordPress runs.",
         "SHOP_PHP_MESSAGE": "PHP prints a message before the data.",

@@ -221,7 +221,7 @@ async def test_an_update_in_place_and_back_keep_connection_answers_and_points(
 
 async def test_both_sides_know_that_the_other_ignores_new_fields(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn) as bridged:
-        assert await wp_site.php(SERVICE_API) == 2
+        assert await wp_site.php(SERVICE_API) == 3
         checked = await bridged.service.client.accounts.check_account(ACCOUNT)
         [status] = [step for step in checked.steps if step.name == "bridge_status"]
         assert status.details["api"] == "3"

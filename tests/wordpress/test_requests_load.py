@@ -122,6 +122,7 @@ OF_EVERY_REQUEST = {
     "tillsync_outbox_paused",
     "tillsync_outbox_resumed",
     "tillsync_connected",
+    "shutdown",
     "tillsync_disconnected",
     "before_woocommerce_init",
     "plugins_loaded",
@@ -170,6 +171,7 @@ async def test_status_change_loads_only_the_order_hook(wp_site: Shop) -> None:
     assert set(page.files) - OF_EVERY_PAGE == {
         "src/Clock.php",
         "src/Log.php",
+        "src/SafeCall.php",
         "src/Connection/ConnectionStore.php",
         # WooCommerce sends its mails then, and loads the class of every mail
         "src/Emails/AttentionEmail.php",

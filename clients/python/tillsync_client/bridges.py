@@ -1,8 +1,9 @@
-"""BridgeService: releases of the WordPress plugin, and the plugin's version in each account."""
+"""BridgeService: calls and releases of the WordPress plugin, and the plugin's version in each account."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from tillsync.v1 import bridge_service_pb2 as pb
 from tillsync.v1.bridge_service_pb2_grpc import BridgeServiceStub
@@ -16,6 +17,13 @@ class Bridges:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = BridgeServiceStub(connection.channel)
+
+    async def schedule_outbox_drain(self, account_id: str, delay_seconds: int) -> datetime:
+        """Plans a call of the account's bridge, which then sends its due orders. Returns its time, in UTC. A call that is planned for
+        earlier stays. Raises FailedPreconditionError if the shop has no bridge."""
+        request = pb.ScheduleOutboxDrainRequest(account_id=account_id, delay_seconds=delay_seconds)
+        response = await self._connection.call(self._stub.ScheduleOutboxDrain, request)
+        return response.drain_time.ToDatetime(UTC)
 
     async def get_update(self, account_id: str, bridge_version: str) -> pb.GetBridgeUpdateResponse:
         """The newest release that is offered to the account and newer than ``bridge_version`` (three numbers). Its version is empty if

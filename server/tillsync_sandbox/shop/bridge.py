@@ -54,6 +54,11 @@ class BridgePlugin:
             case ("POST", "/events"):
                 self._authorize(request)
                 return json_response({"results": [self._apply_event(item) for item in _read_items(request, "events", EVENTS_LIMIT)]})
+            case ("POST", "/outbox/drain"):
+                self._authorize(request)
+                self._store.drains += 1
+                self._store.notify()
+                return json_response({"next_due_in": self._switches.outbox_next_due_in})
             case ("PUT" | "DELETE", path) if re.fullmatch(r"/customer-types/\d{1,18}", path, re.ASCII):
                 self._authorize(request)
                 type_id = int(path.rpartition("/")[2])

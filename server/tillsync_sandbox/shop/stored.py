@@ -141,6 +141,8 @@ class ShopStore:
         self.customer_types: dict[int, TypeRow] = {}
         self.orders: dict[int, ShopOrder] = {}
         """Orders that the plugin has sent. The sandbox sends none itself: a test that plays the plugin stores them."""
+        self.drains = 0
+        """Drains of the outbox that the service asked for."""
         self.site_token = ""
         """The plugin's token for the service, which a test that plays the plugin sets."""
         self.site_settings: dict[str, object] = {}

@@ -108,6 +108,8 @@ class ShopSwitches:
     """Number of items of a batch that the bridge executes. It answers ``not_done`` for the others. None: all items."""
     not_done_after_seconds: float | None = None
     """Seconds of a batch after which the bridge executes no further item. None: no limit."""
+    outbox_next_due_in: int | None = None
+    """Answer of the bridge to a drain: seconds until its next order is due. None: no order waits. The sandbox sends no order itself."""
 
     trouble: FailureMode | None = None
     stray_output: StrayOutput = StrayOutput.NONE

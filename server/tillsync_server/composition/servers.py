@@ -45,6 +45,7 @@ from tillsync_server.application.use_cases.bridge_updates import BridgeUpdates
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.application.use_cases.outbox_drains import OutboxDrains
 from tillsync_server.application.use_cases.person_resolution import PersonResolver
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.queue_listing import QueueListing
@@ -86,6 +87,7 @@ class Servers:
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
         on_stop("bridge sightings", components.sightings.close)
+        on_stop("outbox drains", components.drains.close)
         on_stop("webhooks", components.webhooks.close)
         limits = ConnectionLimits.of(open_files())
         self._grpc = GrpcServer(
@@ -137,6 +139,7 @@ class _Components:
     orders: OrderMatching
     authenticator: Authenticator
     sightings: BridgeSightings
+    drains: OutboxDrains
 
 
 def _components(wiring: Wiring, worker: Worker | None) -> _Components:
@@ -154,6 +157,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     persons = PostgresPrivacy(database, notifier)
     authenticator = Authenticator(wiring.tokens, wiring.wakeups)
     seen_bridges = PostgresSeenBridges(database)
+    drains = OutboxDrains(wiring.accounts, wiring.shops, database_gone=DATABASE_GONE)
     services = GrpcServices(
         customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
         queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
@@ -173,7 +177,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
             ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
             TokenService(wiring.tokens, wiring.accounts, public_url=settings.public_url),
         ),
-        bridge=BridgeServicer(BridgeUpdates(wiring.bridge_releases, seen_bridges)),
+        bridge=BridgeServicer(BridgeUpdates(wiring.bridge_releases, seen_bridges), drains),
     )
     return _Components(
         services=services,
@@ -194,6 +198,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
         orders=orders,
         authenticator=authenticator,
         sightings=BridgeSightings(seen_bridges),
+        drains=drains,
     )
 
 

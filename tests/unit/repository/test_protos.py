@@ -242,7 +242,7 @@ def test_listing_and_bulk_verbs_share_one_filter() -> None:
         ("PrivacyService", "ExportPerson ErasePerson"),
         ("DiagnosisService", "ExplainCustomer ExplainOrder"),
         ("CatalogService", "ListMessages"),
-        ("BridgeService", "GetBridgeUpdate ReadBridgePackage ListBridgeReleases ListBridgeVersions"),
+        ("BridgeService", "ScheduleOutboxDrain GetBridgeUpdate ReadBridgePackage ListBridgeReleases ListBridgeVersions"),
     ],
 )
 def test_services_have_exactly_these_methods(service: str, rpcs: str) -> None:

@@ -19,6 +19,7 @@ use Tillsync\Bridge\Emails\EmailParts;
 use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainCall;
 use Tillsync\Bridge\Orders\DrainJob;
 use Tillsync\Bridge\Orders\OrderHook;
 use Tillsync\Bridge\Orders\Sweep;
@@ -42,6 +43,12 @@ final class EveryRequest {
 	 * Query parameter of the link in a confirmation mail. It is defined here so that a page without it loads no class of the confirmation.
 	 */
 	public const CONFIRMATION_PARAMETER = 'tillsync_confirm';
+
+	/**
+	 * Functions that end the response while the request goes on. PHP's FPM and LiteSpeed have one. They are named here so that a request
+	 * without them loads no class for it.
+	 */
+	public const END_OF_RESPONSE = array( 'fastcgi_finish_request', 'litespeed_finish_request' );
 
 	/** This priority runs before the callbacks of other plugins, because a callback that throws ends its hook. */
 	private const FIRST = PHP_INT_MIN;
@@ -100,6 +107,8 @@ final class EveryRequest {
 
 	private static function add_shop( LazyHooks $hooks ): void {
 		$hooks->action( 'woocommerce_order_status_changed', array( OrderHook::class, 'changed' ), 10, 4 );
+		// The last callback: it ends the response.
+		$hooks->action( 'shutdown', array( DrainCall::class, 'send' ), PHP_INT_MAX, 0, static fn() => 0 < did_action( 'tillsync_order_waits' ) && array() !== array_filter( self::END_OF_RESPONSE, 'function_exists' ) );
 		$hooks->action( Schedule::DRAIN, array( Drain::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::DUE, array( Drain::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( DrainJob::class, 'minute' ), 10, 0 );

@@ -19,6 +19,7 @@ use Tillsync\Bridge\Rest\CustomersRoute;
 use Tillsync\Bridge\Rest\CustomerTypesRoute;
 use Tillsync\Bridge\Rest\EventsRoute;
 use Tillsync\Bridge\Rest\HistoryRoutes;
+use Tillsync\Bridge\Rest\OutboxRoute;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
 use Tillsync\Bridge\Rest\StatusRoute;
 use Tillsync\Bridge\Screens\SettingsActions;
@@ -31,7 +32,7 @@ final class RestRoutes {
 	private const OF_SHOP = array(
 		CustomersBatchRoute::class, CustomersRoute::class, CustomerTypesRoute::class, EventsRoute::class, ShopperPointsRoute::class,
 		LinkRoutes::class, ConfirmationPages::class, RoleRoutes::class, OrderActions::class, SettingsActions::class, AdminRoutes::class,
-		SiteHealth::class, HistoryRoutes::class,
+		SiteHealth::class, HistoryRoutes::class, OutboxRoute::class,
 	);
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {

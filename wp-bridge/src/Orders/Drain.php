@@ -138,6 +138,15 @@ class Drain {
 		return null !== $next && $next <= $this->clock->now() && '' === $this->stop_reason( false );
 	}
 
+	/**
+	 * Returns the seconds until the next unsent order is due. Null: none is unsent, or the drain waits for the service or a person. The
+	 * answers of sent orders come by event, so they need no call.
+	 */
+	public function seconds_until_unsent(): ?int {
+		$due = '' === $this->stop_reason( false ) ? $this->outbox->next_due( true ) : null;
+		return null === $due ? null : max( 0, $due - $this->clock->now() );
+	}
+
 	/** Returns when the next order or user change is due, in unix seconds, or null when none is live. */
 	private function next_due(): ?int {
 		$times = array_filter( array( $this->outbox->next_due(), $this->user_change_sender->next_due() ), 'is_int' );

@@ -12,11 +12,13 @@ namespace Tillsync\Bridge\Orders;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schedule;
 
 /**
  * Adds an order to the outbox when it changes to a chosen status. It runs in a shopper's request, so it executes one INSERT, and one UPDATE
- * when cron has no drain for that time yet. It reads no facts, which may not be final, and sends no request. It uses
+ * when cron has no drain for that time yet. It reads no facts, which may not be final, and sends no request; DrainCall does that when the
+ * shopper has the response. It uses
  * woocommerce_order_status_changed only, because woocommerce_new_order fires for drafts.
  */
 final class OrderHook {
@@ -43,5 +45,17 @@ final class OrderHook {
 			return;
 		}
 		Schedule::due_at( $this->clock->now() + Outbox::SEND_DELAY_SECONDS );
+		SafeCall::run(
+			$this->log,
+			'tillsync_order_waits',
+			static function () use ( $order_id ): void {
+				/**
+				 * Fires when an order has reached a chosen status and waits in the outbox.
+				 *
+				 * @param int $order_id Id of the order.
+				 */
+				do_action( 'tillsync_order_waits', (int) $order_id );
+			}
+		);
 	}
 }

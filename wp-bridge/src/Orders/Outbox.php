@@ -183,9 +183,9 @@ class Outbox {
 		return '' === $list ? array() : array_map( 'intval', $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state = %s AND entry_state = %s ORDER BY order_id DESC", array( OutboxRow::SENT, Answer::HELD ) ) ?? array() );
 	}
 
-	/** Returns when the next live row is due and unclaimed, or null when none is live. */
-	public function next_due(): ?int {
-		$next = $this->column( "SELECT MIN(CASE WHEN claim_until > due_at THEN claim_until + 1 ELSE due_at END) FROM {$this->table()} WHERE state IN (%s, %s)", array( OutboxRow::WAITING, OutboxRow::SENT ) );
+	/** Returns when the next live row, or the next unsent one, is due and unclaimed. Null when there is none. */
+	public function next_due( bool $unsent = false ): ?int {
+		$next = $this->column( "SELECT MIN(CASE WHEN claim_until > due_at THEN claim_until + 1 ELSE due_at END) FROM {$this->table()} WHERE state IN (%s, %s)", array( OutboxRow::WAITING, $unsent ? OutboxRow::WAITING : OutboxRow::SENT ) );
 		return isset( $next[0] ) ? (int) $next[0] : null;
 	}
 

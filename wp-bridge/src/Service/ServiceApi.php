@@ -12,7 +12,8 @@ namespace Tillsync\Bridge\Service;
 
 /**
  * Stores which version of messages the service reads. Each answer carries it in the header Tillsync-Api. Version 1, or no header, refuses a
- * message with an unknown field, so the plugin omits newer fields. Version 2 ignores unknown fields.
+ * message with an unknown field, so the plugin omits newer fields. Version 2 ignores unknown fields. Version 3 calls the shop when an order
+ * is due.
  */
 class ServiceApi {
 
@@ -28,6 +29,11 @@ class ServiceApi {
 	/** Tells whether an order may carry that its account's email is confirmed. A service of version 1 refuses an order with that field. */
 	public function accepts_confirmations(): bool {
 		return 2 <= $this->version();
+	}
+
+	/** Tells whether the service calls the shop at a time that the plugin asks for. */
+	public function plans_drains(): bool {
+		return 3 <= $this->version();
 	}
 
 	/**

@@ -26,13 +26,19 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tillsync/v1/bridge_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\x16GetBridgeUpdateRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x31\n\x0e\x62ridge_version\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18 2\t^\\P{Cc}*$\xc8\x01\x01\"b\n\x17GetBridgeUpdateResponse\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08manifest\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsignatures\x18\x03 \x03(\x0c\x42\x04\xe2\x41\x01\x03\"\x8e\x01\n\x18ReadBridgePackageRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12*\n\x07version\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18 2\t^\\P{Cc}*$\xc8\x01\x01\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"/\n\x19ReadBridgePackageResponse\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x03\"\x1b\n\x19ListBridgeReleasesRequest\"\xa8\x01\n\x1aListBridgeReleasesResponse\x12\x1b\n\rhas_directory\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x32\n\x08releases\x18\x02 \x03(\x0b\x32\x1a.tillsync.v1.BridgeReleaseB\x04\xe2\x41\x01\x03\x12\x39\n\x08problems\x18\x03 \x03(\x0b\x32!.tillsync.v1.BridgeReleaseProblemB\x04\xe2\x41\x01\x03\"\xca\x01\n\rBridgeRelease\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x0epublished_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04size\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61\x63\x63ount_ids\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07percent\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\"\n\x14is_signature_checked\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\">\n\x14\x42ridgeReleaseProblem\x12\x12\n\x04\x66ile\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"`\n\x19ListBridgeVersionsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\"n\n\x1aListBridgeVersionsResponse\x12\x31\n\x07\x62ridges\x18\x01 \x03(\x0b\x32\x1a.tillsync.v1.AccountBridgeB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\xaf\x01\n\rAccountBridge\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\tseen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foffered_version\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bis_outdated\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x32\x9f\x03\n\rBridgeService\x12\\\n\x0fGetBridgeUpdate\x12#.tillsync.v1.GetBridgeUpdateRequest\x1a$.tillsync.v1.GetBridgeUpdateResponse\x12\x62\n\x11ReadBridgePackage\x12%.tillsync.v1.ReadBridgePackageRequest\x1a&.tillsync.v1.ReadBridgePackageResponse\x12\x65\n\x12ListBridgeReleases\x12&.tillsync.v1.ListBridgeReleasesRequest\x1a\'.tillsync.v1.ListBridgeReleasesResponse\x12\x65\n\x12ListBridgeVersions\x12&.tillsync.v1.ListBridgeVersionsRequest\x1a\'.tillsync.v1.ListBridgeVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tillsync/v1/bridge_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"k\n\x1aScheduleOutboxDrainRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x1e\n\rdelay_seconds\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"S\n\x1bScheduleOutboxDrainResponse\x12\x34\n\ndrain_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"z\n\x16GetBridgeUpdateRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x31\n\x0e\x62ridge_version\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18 2\t^\\P{Cc}*$\xc8\x01\x01\"b\n\x17GetBridgeUpdateResponse\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08manifest\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsignatures\x18\x03 \x03(\x0c\x42\x04\xe2\x41\x01\x03\"\x8e\x01\n\x18ReadBridgePackageRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12*\n\x07version\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18 2\t^\\P{Cc}*$\xc8\x01\x01\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"/\n\x19ReadBridgePackageResponse\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x03\"\x1b\n\x19ListBridgeReleasesRequest\"\xa8\x01\n\x1aListBridgeReleasesResponse\x12\x1b\n\rhas_directory\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x32\n\x08releases\x18\x02 \x03(\x0b\x32\x1a.tillsync.v1.BridgeReleaseB\x04\xe2\x41\x01\x03\x12\x39\n\x08problems\x18\x03 \x03(\x0b\x32!.tillsync.v1.BridgeReleaseProblemB\x04\xe2\x41\x01\x03\"\xca\x01\n\rBridgeRelease\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\x0epublished_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04size\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61\x63\x63ount_ids\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07percent\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\"\n\x14is_signature_checked\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\">\n\x14\x42ridgeReleaseProblem\x12\x12\n\x04\x66ile\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"`\n\x19ListBridgeVersionsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\"n\n\x1aListBridgeVersionsResponse\x12\x31\n\x07\x62ridges\x18\x01 \x03(\x0b\x32\x1a.tillsync.v1.AccountBridgeB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\xaf\x01\n\rAccountBridge\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\tseen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foffered_version\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bis_outdated\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x32\x89\x04\n\rBridgeService\x12h\n\x13ScheduleOutboxDrain\x12\'.tillsync.v1.ScheduleOutboxDrainRequest\x1a(.tillsync.v1.ScheduleOutboxDrainResponse\x12\\\n\x0fGetBridgeUpdate\x12#.tillsync.v1.GetBridgeUpdateRequest\x1a$.tillsync.v1.GetBridgeUpdateResponse\x12\x62\n\x11ReadBridgePackage\x12%.tillsync.v1.ReadBridgePackageRequest\x1a&.tillsync.v1.ReadBridgePackageResponse\x12\x65\n\x12ListBridgeReleases\x12&.tillsync.v1.ListBridgeReleasesRequest\x1a\'.tillsync.v1.ListBridgeReleasesResponse\x12\x65\n\x12ListBridgeVersions\x12&.tillsync.v1.ListBridgeVersionsRequest\x1a\'.tillsync.v1.ListBridgeVersionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.bridge_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST'].fields_by_name['delay_seconds']._loaded_options = None
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST'].fields_by_name['delay_seconds']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_SCHEDULEOUTBOXDRAINRESPONSE'].fields_by_name['drain_time']._loaded_options = None
+  _globals['_SCHEDULEOUTBOXDRAINRESPONSE'].fields_by_name['drain_time']._serialized_options = b'\342A\001\003'
   _globals['_GETBRIDGEUPDATEREQUEST'].fields_by_name['account_id']._loaded_options = None
   _globals['_GETBRIDGEUPDATEREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
   _globals['_GETBRIDGEUPDATEREQUEST'].fields_by_name['bridge_version']._loaded_options = None
@@ -91,28 +97,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTBRIDGE'].fields_by_name['offered_version']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNTBRIDGE'].fields_by_name['is_outdated']._loaded_options = None
   _globals['_ACCOUNTBRIDGE'].fields_by_name['is_outdated']._serialized_options = b'\342A\001\003'
-  _globals['_GETBRIDGEUPDATEREQUEST']._serialized_start=115
-  _globals['_GETBRIDGEUPDATEREQUEST']._serialized_end=237
-  _globals['_GETBRIDGEUPDATERESPONSE']._serialized_start=239
-  _globals['_GETBRIDGEUPDATERESPONSE']._serialized_end=337
-  _globals['_READBRIDGEPACKAGEREQUEST']._serialized_start=340
-  _globals['_READBRIDGEPACKAGEREQUEST']._serialized_end=482
-  _globals['_READBRIDGEPACKAGERESPONSE']._serialized_start=484
-  _globals['_READBRIDGEPACKAGERESPONSE']._serialized_end=531
-  _globals['_LISTBRIDGERELEASESREQUEST']._serialized_start=533
-  _globals['_LISTBRIDGERELEASESREQUEST']._serialized_end=560
-  _globals['_LISTBRIDGERELEASESRESPONSE']._serialized_start=563
-  _globals['_LISTBRIDGERELEASESRESPONSE']._serialized_end=731
-  _globals['_BRIDGERELEASE']._serialized_start=734
-  _globals['_BRIDGERELEASE']._serialized_end=936
-  _globals['_BRIDGERELEASEPROBLEM']._serialized_start=938
-  _globals['_BRIDGERELEASEPROBLEM']._serialized_end=1000
-  _globals['_LISTBRIDGEVERSIONSREQUEST']._serialized_start=1002
-  _globals['_LISTBRIDGEVERSIONSREQUEST']._serialized_end=1098
-  _globals['_LISTBRIDGEVERSIONSRESPONSE']._serialized_start=1100
-  _globals['_LISTBRIDGEVERSIONSRESPONSE']._serialized_end=1210
-  _globals['_ACCOUNTBRIDGE']._serialized_start=1213
-  _globals['_ACCOUNTBRIDGE']._serialized_end=1388
-  _globals['_BRIDGESERVICE']._serialized_start=1391
-  _globals['_BRIDGESERVICE']._serialized_end=1806
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST']._serialized_start=115
+  _globals['_SCHEDULEOUTBOXDRAINREQUEST']._serialized_end=222
+  _globals['_SCHEDULEOUTBOXDRAINRESPONSE']._serialized_start=224
+  _globals['_SCHEDULEOUTBOXDRAINRESPONSE']._serialized_end=307
+  _globals['_GETBRIDGEUPDATEREQUEST']._serialized_start=309
+  _globals['_GETBRIDGEUPDATEREQUEST']._serialized_end=431
+  _globals['_GETBRIDGEUPDATERESPONSE']._serialized_start=433
+  _globals['_GETBRIDGEUPDATERESPONSE']._serialized_end=531
+  _globals['_READBRIDGEPACKAGEREQUEST']._serialized_start=534
+  _globals['_READBRIDGEPACKAGEREQUEST']._serialized_end=676
+  _globals['_READBRIDGEPACKAGERESPONSE']._serialized_start=678
+  _globals['_READBRIDGEPACKAGERESPONSE']._serialized_end=725
+  _globals['_LISTBRIDGERELEASESREQUEST']._serialized_start=727
+  _globals['_LISTBRIDGERELEASESREQUEST']._serialized_end=754
+  _globals['_LISTBRIDGERELEASESRESPONSE']._serialized_start=757
+  _globals['_LISTBRIDGERELEASESRESPONSE']._serialized_end=925
+  _globals['_BRIDGERELEASE']._serialized_start=928
+  _globals['_BRIDGERELEASE']._serialized_end=1130
+  _globals['_BRIDGERELEASEPROBLEM']._serialized_start=1132
+  _globals['_BRIDGERELEASEPROBLEM']._serialized_end=1194
+  _globals['_LISTBRIDGEVERSIONSREQUEST']._serialized_start=1196
+  _globals['_LISTBRIDGEVERSIONSREQUEST']._serialized_end=1292
+  _globals['_LISTBRIDGEVERSIONSRESPONSE']._serialized_start=1294
+  _globals['_LISTBRIDGEVERSIONSRESPONSE']._serialized_end=1404
+  _globals['_ACCOUNTBRIDGE']._serialized_start=1407
+  _globals['_ACCOUNTBRIDGE']._serialized_end=1582
+  _globals['_BRIDGESERVICE']._serialized_start=1585
+  _globals['_BRIDGESERVICE']._serialized_end=2106
 # @@protoc_insertion_point(module_scope)

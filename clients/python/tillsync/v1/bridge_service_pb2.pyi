@@ -20,6 +20,56 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class ScheduleOutboxDrainRequest(_message.Message):
+    """Says when an order is due."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    DELAY_SECONDS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account."""
+    delay_seconds: _builtins.int
+    """Seconds from now. Less than 1: 1. More than 300 is lowered. Negative: INVALID_ARGUMENT."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        delay_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "delay_seconds", b"delay_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleOutboxDrainRequest: _TypeAlias = ScheduleOutboxDrainRequest  # noqa: Y015
+
+@_typing.final
+class ScheduleOutboxDrainResponse(_message.Message):
+    """The planned call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAIN_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def drain_time(self) -> _timestamp_pb2.Timestamp:
+        """When the service calls the bridge, by the service's clock."""
+
+    def __init__(
+        self,
+        *,
+        drain_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drain_time", b"drain_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain_time", b"drain_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleOutboxDrainResponse: _TypeAlias = ScheduleOutboxDrainResponse  # noqa: Y015
+
+@_typing.final
 class GetBridgeUpdateRequest(_message.Message):
     """Asks for an update."""
 

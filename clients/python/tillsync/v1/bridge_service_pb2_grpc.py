@@ -36,6 +36,11 @@ class BridgeServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.ScheduleOutboxDrain = channel.unary_unary(
+                '/tillsync.v1.BridgeService/ScheduleOutboxDrain',
+                request_serializer=tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainRequest.SerializeToString,
+                response_deserializer=tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainResponse.FromString,
+                _registered_method=True)
         self.GetBridgeUpdate = channel.unary_unary(
                 '/tillsync.v1.BridgeService/GetBridgeUpdate',
                 request_serializer=tillsync_dot_v1_dot_bridge__service__pb2.GetBridgeUpdateRequest.SerializeToString,
@@ -62,6 +67,16 @@ class BridgeServiceServicer(object):
     """Releases of the WordPress plugin (the bridge), which the operator puts into a folder of the service. The plugin checks each release with a
     public key of its own, because the service holds no signing key. CustomerSyncService describes the errors common to all services.
     """
+
+    def ScheduleOutboxDrain(self, request, context):
+        """Plans a call of the shop's bridge, which then sends its due orders. A bridge plans it when an order begins to wait, so that the order does
+        not wait for the cron of a shop that nobody visits. An account has one planned call. The earlier one stays. The call is planned in memory
+        only: after a restart the shop's cron sends the order. FAILED_PRECONDITION: the account's shop has no bridge. Roles: site, service and
+        admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetBridgeUpdate(self, request, context):
         """The newest release that is offered to the account and is newer than its bridge. Roles: site, service and admin.
@@ -96,6 +111,11 @@ class BridgeServiceServicer(object):
 
 def add_BridgeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ScheduleOutboxDrain': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScheduleOutboxDrain,
+                    request_deserializer=tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainRequest.FromString,
+                    response_serializer=tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainResponse.SerializeToString,
+            ),
             'GetBridgeUpdate': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBridgeUpdate,
                     request_deserializer=tillsync_dot_v1_dot_bridge__service__pb2.GetBridgeUpdateRequest.FromString,
@@ -128,6 +148,33 @@ class BridgeService(object):
     """Releases of the WordPress plugin (the bridge), which the operator puts into a folder of the service. The plugin checks each release with a
     public key of its own, because the service holds no signing key. CustomerSyncService describes the errors common to all services.
     """
+
+    @staticmethod
+    def ScheduleOutboxDrain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tillsync.v1.BridgeService/ScheduleOutboxDrain',
+            tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainRequest.SerializeToString,
+            tillsync_dot_v1_dot_bridge__service__pb2.ScheduleOutboxDrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetBridgeUpdate(request,

@@ -35,6 +35,12 @@ class BridgeServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BridgeServiceAsyncStub: ...
+    ScheduleOutboxDrain: _grpc.UnaryUnaryMultiCallable[_bridge_service_pb2.ScheduleOutboxDrainRequest, _bridge_service_pb2.ScheduleOutboxDrainResponse]
+    """Plans a call of the shop's bridge, which then sends its due orders. A bridge plans it when an order begins to wait, so that the order does
+    not wait for the cron of a shop that nobody visits. An account has one planned call. The earlier one stays. The call is planned in memory
+    only: after a restart the shop's cron sends the order. FAILED_PRECONDITION: the account's shop has no bridge. Roles: site, service and
+    admin.
+    """
     GetBridgeUpdate: _grpc.UnaryUnaryMultiCallable[_bridge_service_pb2.GetBridgeUpdateRequest, _bridge_service_pb2.GetBridgeUpdateResponse]
     """The newest release that is offered to the account and is newer than its bridge. Roles: site, service and admin."""
     ReadBridgePackage: _grpc.UnaryUnaryMultiCallable[_bridge_service_pb2.ReadBridgePackageRequest, _bridge_service_pb2.ReadBridgePackageResponse]
@@ -55,6 +61,12 @@ class BridgeServiceAsyncStub(BridgeServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    ScheduleOutboxDrain: _aio.UnaryUnaryMultiCallable[_bridge_service_pb2.ScheduleOutboxDrainRequest, _bridge_service_pb2.ScheduleOutboxDrainResponse]  # type: ignore[assignment]
+    """Plans a call of the shop's bridge, which then sends its due orders. A bridge plans it when an order begins to wait, so that the order does
+    not wait for the cron of a shop that nobody visits. An account has one planned call. The earlier one stays. The call is planned in memory
+    only: after a restart the shop's cron sends the order. FAILED_PRECONDITION: the account's shop has no bridge. Roles: site, service and
+    admin.
+    """
     GetBridgeUpdate: _aio.UnaryUnaryMultiCallable[_bridge_service_pb2.GetBridgeUpdateRequest, _bridge_service_pb2.GetBridgeUpdateResponse]  # type: ignore[assignment]
     """The newest release that is offered to the account and is newer than its bridge. Roles: site, service and admin."""
     ReadBridgePackage: _aio.UnaryUnaryMultiCallable[_bridge_service_pb2.ReadBridgePackageRequest, _bridge_service_pb2.ReadBridgePackageResponse]  # type: ignore[assignment]
@@ -72,6 +84,18 @@ class BridgeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Releases of the WordPress plugin (the bridge), which the operator puts into a folder of the service. The plugin checks each release with a
     public key of its own, because the service holds no signing key. CustomerSyncService describes the errors common to all services.
     """
+
+    @_abc_1.abstractmethod
+    def ScheduleOutboxDrain(
+        self,
+        request: _bridge_service_pb2.ScheduleOutboxDrainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bridge_service_pb2.ScheduleOutboxDrainResponse, _abc.Awaitable[_bridge_service_pb2.ScheduleOutboxDrainResponse]]:
+        """Plans a call of the shop's bridge, which then sends its due orders. A bridge plans it when an order begins to wait, so that the order does
+        not wait for the cron of a shop that nobody visits. An account has one planned call. The earlier one stays. The call is planned in memory
+        only: after a restart the shop's cron sends the order. FAILED_PRECONDITION: the account's shop has no bridge. Roles: site, service and
+        admin.
+        """
 
     @_abc_1.abstractmethod
     def GetBridgeUpdate(

@@ -32,6 +32,7 @@ ACCESS: dict[str, frozenset[Role]] = {
                 "LinkService/DeleteLink",
                 "LinkService/ResolveOrderCustomer",
                 "LinkService/ReportShopUsers",
+                "BridgeService/ScheduleOutboxDrain",
                 "BridgeService/GetBridgeUpdate",
                 "BridgeService/ReadBridgePackage",
                 "AccountService/UpdateSiteSettings",

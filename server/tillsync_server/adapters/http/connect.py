@@ -47,9 +47,9 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller
 
 _LOG = structlog.get_logger(__name__)
-SERVICE_API, API_HEADER = 2, "Tillsync-Api"
+SERVICE_API, API_HEADER = 3, "Tillsync-Api"
 """Version of the messages that this service reads from a bridge; every answer has it. A service of version 1 (no header) refuses unknown
-fields, so a bridge sends it no later fields. Version 2 ignores unknown fields."""
+fields, so a bridge sends it no later fields. Version 2 ignores unknown fields. Version 3 has ScheduleOutboxDrain."""
 BIG_BYTES = 64 * 1024
 """Messages of at least this size are read and written beside the event loop, because the loop also renews the leases of lanes."""
 DEFAULT_TIMEOUT_SECONDS = 60.0

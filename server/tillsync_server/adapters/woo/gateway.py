@@ -12,6 +12,7 @@ from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
 from tillsync_server.adapters.woo.bridge_events import BridgeEvents
 from tillsync_server.adapters.woo.bridge_history import BridgeHistory
+from tillsync_server.adapters.woo.bridge_outbox import BridgeOutbox
 from tillsync_server.adapters.woo.customer_directory import customers_with_email
 from tillsync_server.adapters.woo.keys_client import KeysClient
 from tillsync_server.adapters.woo.requests import ShopRequests, Sleep
@@ -25,11 +26,12 @@ from tillsync_server.ports.events import EventReceiver
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.restores import ShopHistory
 from tillsync_server.ports.shop import ShopClient
+from tillsync_server.ports.shop_outbox import ShopOutbox
 
 
 class WooGateway:
-    """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory``, ``ports.events.EventReceivers`` and
-    ``ports.restores.ShopHistories``.
+    """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory``, ``ports.events.EventReceivers``,
+    ``ports.restores.ShopHistories`` and ``ports.shop_outbox.ShopOutboxes``.
 
     ``warnings`` gets the stray output of answers. ``sleep`` waits between retries of a read. ``clock`` returns monotonic seconds.
     """
@@ -68,6 +70,9 @@ class WooGateway:
         knowledge = self._site_knowledge.of(account)
         requests = self._requests(account, BridgeSigner(account.shop.bridge_secret), knowledge)
         return BridgeHistory(requests, BridgeClient(requests, knowledge))
+
+    def outbox(self, account: Account) -> ShopOutbox:
+        return BridgeOutbox(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._site_knowledge.of(account)))
 
     async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))

@@ -21,7 +21,7 @@ SITE_MAY = {
     "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",
     "ListLinks", "GetLink", "CreateLink", "DeleteLink", "ListCandidates", "SearchEposCustomers", "ResolveOrderCustomer", "ReportShopUsers",
     "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "UpdateSiteSettings", "ConnectShop", "DisconnectShop",
-    "ExportPerson", "ErasePerson", "GetBridgeUpdate", "ReadBridgePackage",
+    "ExportPerson", "ErasePerson", "ScheduleOutboxDrain", "GetBridgeUpdate", "ReadBridgePackage",
 }  # fmt: skip
 SUPPORT_MAY = {
     "BatchGetOrderMatches", "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "ListLinks", "GetLink", "ListCandidates",

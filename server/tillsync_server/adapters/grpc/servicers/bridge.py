@@ -1,4 +1,4 @@
-"""BridgeService: updates of the plugin, and the plugin's versions."""
+"""BridgeService: calls of the plugin, its updates, and its versions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import Any
 from tillsync.v1 import bridge_service_pb2, bridge_service_pb2_grpc
 
 from tillsync_server.application.use_cases.bridge_updates import BridgeUpdates
+from tillsync_server.application.use_cases.outbox_drains import OutboxDrains
 from tillsync_server.domain.ids import AccountId
 
 
 class BridgeServicer(bridge_service_pb2_grpc.BridgeServiceServicer):
-    def __init__(self, updates: BridgeUpdates) -> None:
+    def __init__(self, updates: BridgeUpdates, drains: OutboxDrains) -> None:
         self._updates = updates
+        self._drains = drains
+
+    async def ScheduleOutboxDrain(  # noqa: N802
+        self, request: bridge_service_pb2.ScheduleOutboxDrainRequest, context: Any
+    ) -> bridge_service_pb2.ScheduleOutboxDrainResponse:
+        response = bridge_service_pb2.ScheduleOutboxDrainResponse()
+        response.drain_time.FromDatetime(await self._drains.schedule(AccountId(request.account_id), request.delay_seconds))
+        return response
 
     async def GetBridgeUpdate(  # noqa: N802
         self, request: bridge_service_pb2.GetBridgeUpdateRequest, context: Any
