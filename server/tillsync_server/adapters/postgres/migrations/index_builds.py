@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.migrations.dropped_partitions import partitions_of, unless_dropped
 from tillsync_server.adapters.postgres.migrations.lock_tries import LOCK_TIMEOUT, NO_LOCK_TIMEOUT, try_for_locks
 from tillsync_server.adapters.postgres.migrations.steps import Progress
 from tillsync_server.adapters.postgres.statements import load
@@ -28,7 +29,6 @@ _LONGEST_NAME = 63
 
 _INDEX_IS_VALID = load("migrations/index_is_valid")
 _IS_PARTITIONED = load("migrations/is_partitioned")
-_PARTITIONS = load("migrations/partitions")
 _IS_ATTACHED = load("migrations/is_attached")
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -76,12 +76,16 @@ async def build_index(connection: Connection, build: IndexBuild, report: Progres
     if await connection.fetchval(_INDEX_IS_VALID, build.name):
         return
     await try_for_locks(connection, partial(connection.execute, build.statement_on_parent()), report)
-    for row in await connection.fetch(_PARTITIONS, build.table):
-        partition: str = row["relname"]
+    for partition in await partitions_of(connection, build.table):
         own = replace(build, table=partition, name=f"{partition}_{build.name}"[:_LONGEST_NAME])
-        if not await connection.fetchval(_IS_ATTACHED, own.name, build.name):
-            await build_index(connection, own, report)
-            await try_for_locks(connection, partial(connection.execute, f"ALTER INDEX {build.name} ATTACH PARTITION {own.name}"), report)
+        async with unless_dropped(connection, partition, build.table, report):
+            await _build_on_partition(connection, build, own, report)
+
+
+async def _build_on_partition(connection: Connection, build: IndexBuild, own: IndexBuild, report: Progress) -> None:
+    if not await connection.fetchval(_IS_ATTACHED, own.name, build.name):
+        await build_index(connection, own, report)
+        await try_for_locks(connection, partial(connection.execute, f"ALTER INDEX {build.name} ATTACH PARTITION {own.name}"), report)
 
 
 async def _build_on_table(connection: Connection, build: IndexBuild, report: Progress) -> None:

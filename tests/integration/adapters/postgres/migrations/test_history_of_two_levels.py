@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 from support.earlier_release import FIRST_RELEASE, unpack
 from support.postgres import TestDatabase
+from support.waiting import until, within
 from tillsync_server.adapters.postgres.migrations import migrate
 from tillsync_server.adapters.postgres.migrations.revisions import VERSIONS
 
@@ -87,6 +89,26 @@ async def test_partition_created_after_revision_0016_is_attached(database: TestD
     await migrate(database.dsn, schema=SCHEMA)
     assert await old_schema.fetchval("SELECT count(*) FROM queue_entry") == before == 2 * 20 * (len(AGES) + 1)
     assert {(row["indexes"], row["helpers"]) for row in await old_schema.fetch(WEEKS)} == {(9, 0)}
+
+
+@pytest.mark.parametrize("has_key", [False, True], ids=["before its key", "before its bounds"])
+async def test_week_that_the_previous_release_drops_meanwhile_is_left_out(database: TestDatabase, old_schema: Any, has_key: bool) -> None:
+    """The migration waits for the lock of the drop, which then commits."""
+    week = min(row["relname"] for row in await old_schema.fetch(WEEKS) if "_short_" in row["relname"])
+    if has_key:
+        await old_schema.execute(f"ALTER TABLE {week} ADD PRIMARY KEY (account_id, entry_id, retention, finish_time)")
+    lines = list[str]()
+    drop = old_schema.transaction()
+    await drop.start()
+    await old_schema.execute(f"DROP TABLE {week}")
+    migration = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, progress=lines.append))
+    await until(lambda: old_schema.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"), lambda: lines)
+    await drop.commit()
+    await within(migration)
+    assert f"revision 0016: leaves {week} out: another session has dropped it" in lines
+    weeks = await old_schema.fetch(WEEKS)
+    assert week not in {row["relname"] for row in weeks}
+    assert {(row["indexes"], row["helpers"]) for row in weeks} == {(9, 0)}
 
 
 async def test_functions_of_the_previous_release_create_and_drop_partitions(database: TestDatabase, old_schema: Any) -> None:

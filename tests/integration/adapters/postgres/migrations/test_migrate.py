@@ -165,6 +165,24 @@ async def test_index_of_a_partitioned_table_is_built_on_each_partition(database:
         assert len(definitions) == 1, "a partition created later has the index too"
 
 
+async def test_partition_that_is_dropped_during_an_index_build_is_left_out(database: TestDatabase, tmp_path: Path) -> None:
+    """The build on one partition waits for a writer. Meanwhile the service drops the next partition."""
+    directory, lines = write(tmp_path / "revisions", _0001_items=PARTITIONED), list[str]()
+    await migrate(database.dsn, schema=SCHEMA, directory=directory)
+    write(directory, _0002_index=PARTITIONED_INDEX)
+    async with session(database) as writer, session(database) as service:
+        transaction = writer.transaction()
+        await transaction.start()
+        await writer.execute("LOCK TABLE item_1_high IN ROW EXCLUSIVE MODE")
+        migration = asyncio.create_task(migrate(database.dsn, schema=SCHEMA, directory=directory, progress=lines.append))
+        await until(lambda: service.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"), lambda: lines)
+        await service.execute("DROP TABLE item_1_low")
+        await transaction.rollback()
+        await within(migration)
+        assert "revision 0002: leaves item_1_low out: another session has dropped it" in lines
+        assert await is_valid(service, "item_by_week")
+
+
 async def test_python_revision_continues_after_its_last_committed_chunk(database: TestDatabase, tmp_path: Path) -> None:
     marker = tmp_path / "goes-on"
     tables = (VERSIONS / "0015_history_later.sql").read_text().partition("-- A result")[0]
