@@ -75,10 +75,10 @@ define NEED_CITUS
 	@[ -n "$$TILLSYNC_CITUS_BIN" ] || scripts/build_citus.sh "$$TILLSYNC_CITUS_SOURCE" $(CITUS)
 endef
 
-test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, and runs the tests of lanes, orders, links, queues, events, restores and the worker on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
+test-citus: $(STAMP)  ## compares every statement on Citus and on PostgreSQL, refuses what an operator has not set, and runs the tests of lanes, orders, links, queues, events, restores and the worker on Citus (TILLSYNC_CITUS_BIN, or TILLSYNC_CITUS_SOURCE, an archive that is built)
 	$(NEED_CITUS)
 	@export TILLSYNC_CITUS_BIN="$${TILLSYNC_CITUS_BIN:-$(CITUS)/usr/lib/postgresql/15/bin}" && \
-	  $(BIN)/pytest -q tests/integration/adapters/postgres/test_statements_on_citus.py && \
+	  $(BIN)/pytest -q -n 2 --dist loadfile $(addprefix tests/integration/adapters/postgres/,test_statements_on_citus.py connections/test_cell.py) && \
 	  TILLSYNC_TEST_ON_CITUS=1 $(BIN)/pytest -q -n 2 --dist worksteal -k 'not indexes' $(ON_CITUS)
 
 # Not part of `make test` and .ci/run, because it takes minutes.

@@ -220,7 +220,7 @@ def _floor(requirement: Requirement) -> Version:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status", "backup", "restore"]
+    "command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status", "doctor", "backup", "restore"]
 )
 def test_server_command_without_the_server_names_the_missing_package(client: Installed, command: str) -> None:
     run = client.run("tillsync", command)

@@ -1,4 +1,4 @@
-"""A coordinator and two workers with Citus on loopback, set up by the commands of an operator. A cell is a schema."""
+"""A coordinator and workers with Citus on loopback, set up by the commands of an operator. A cell is a schema."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ JOIN pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' WHERE d.
 
 
 class CitusCluster:
-    def __init__(self, directory: Path, programs: Path, settings: Mapping[str, str]) -> None:
-        names = ["coordinator", *(f"worker{number + 1}" for number in range(WORKERS))]
+    def __init__(self, directory: Path, programs: Path, settings: Mapping[str, str], workers: int = WORKERS) -> None:
+        names = ["coordinator", *(f"worker{number + 1}" for number in range(workers))]
         self.coordinator, *self.workers = (
             Node(name, directory / name, programs, port, SETTINGS | dict(settings))
             for name, port in zip(names, free_ports(len(names)), strict=True)
@@ -108,12 +108,14 @@ async def answers(node: Node, database: str = DATABASE) -> bool:
 
 
 @asynccontextmanager
-async def running_cluster(programs: Path, directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[CitusCluster]:
+async def running_cluster(
+    programs: Path, directory: Path, settings: Mapping[str, str] | None = None, *, workers: int = WORKERS
+) -> AsyncIterator[CitusCluster]:
     """Yields a cluster under ``directory``, which the PostgreSQL user must be able to enter. ``settings`` apply to every node."""
     if not run_as().can_reach(programs):  # a clone in root's home is closed to that user
         root = programs.parents[4]
         programs = shutil.copytree(root, directory / "programs", symlinks=True) / programs.relative_to(root)
-    cluster = CitusCluster(directory, programs, settings or {})
+    cluster = CitusCluster(directory, programs, settings or {}, workers)
     try:
         await cluster.start()
         yield cluster
@@ -122,7 +124,7 @@ async def running_cluster(programs: Path, directory: Path, settings: Mapping[str
 
 
 @asynccontextmanager
-async def temporary_cluster(programs: Path) -> AsyncIterator[CitusCluster]:
+async def temporary_cluster(programs: Path, *, workers: int = WORKERS) -> AsyncIterator[CitusCluster]:
     with reachable_directory("citus-") as directory:
-        async with running_cluster(programs, directory) as cluster:
+        async with running_cluster(programs, directory, workers=workers) as cluster:
             yield cluster

@@ -16,7 +16,20 @@ from tillsync_cli.session import fail
 
 GROUP = "tillsync.commands"
 MACHINE_PANEL = "On this machine"
-SERVER_COMMANDS = ("serve", "worker", "migrate", "status", "backup", "restore", "after-restore", "reencrypt", "settings", "sandbox", "demo")
+SERVER_COMMANDS = (
+    "serve",
+    "worker",
+    "migrate",
+    "status",
+    "doctor",
+    "backup",
+    "restore",
+    "after-restore",
+    "reencrypt",
+    "settings",
+    "sandbox",
+    "demo",
+)
 """The server's commands. Without the server the help lists them too, and each says what to install."""
 _INSTALL = "pip install tillsync-server"
 

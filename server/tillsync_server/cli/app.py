@@ -13,6 +13,7 @@ for name, command in (
     ("worker", commands.worker),
     ("migrate", commands.migrate),
     ("status", commands.status),
+    ("doctor", commands.doctor),
     ("backup", backup_commands.backup),
     ("restore", backup_commands.restore),
     ("after-restore", restore_commands.after_restore),

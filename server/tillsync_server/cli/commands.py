@@ -1,4 +1,4 @@
-"""The commands ``tillsync serve``, ``worker``, ``migrate``, ``status``, ``reencrypt``, ``settings`` and ``sandbox``.
+"""The commands ``tillsync serve``, ``worker``, ``migrate``, ``status``, ``doctor``, ``reencrypt``, ``settings`` and ``sandbox``.
 
 They run on this machine and belong to the package ``tillsync-server``. Exit codes: 0 for success and for a stop by a signal, 1 for a failed
 start or a failed command, 2 for wrong settings or a wrong command line.
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 from tillsync_cli.output import console, print_json
-from tillsync_cli.session import USAGE, JsonOption, fail, show_progress
+from tillsync_cli.session import REFUSED, USAGE, JsonOption, fail, show_progress
 
 from tillsync_server.cli.running import read_settings, run_here, server_packages, wait_for_signal
 
 if TYPE_CHECKING:
     from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
+    from tillsync_server.composition.doctor import DatabaseReport
     from tillsync_server.composition.service import Service
     from tillsync_server.composition.settings import ServiceSettings
 
@@ -87,6 +88,33 @@ def status(json: JsonOption = False) -> None:
         console.print(f"warning: {foreign.remedy()}", soft_wrap=True, markup=False, style="yellow")
     if not sample.sees_all_sessions:
         console.print(f"warning: {HIDDEN}", soft_wrap=True, style="yellow")
+
+
+def doctor() -> None:
+    """Examine the database with the settings of the service, and name what an operator must set. It exits with 1 if the service would not
+    start.
+
+    On a cluster of Citus it says on which node the cell lies.
+    """
+    settings = read_settings()
+
+    async def work() -> DatabaseReport:
+        from tillsync_server.composition.doctor import examine_database
+
+        return await examine_database(settings)
+
+    report = run_here(work)
+    lines = [f"server: {report.server}"]
+    if report.node is not None:
+        lines.append(f"cell: the schema {settings.db_schema} lies on {report.node}")
+    lines += [f"problem: {each}" for each in report.problems]
+    lines += [f"advice: {each}" for each in report.advice]
+    if not report.problems:
+        lines.append("the service can start on this database")
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if report.problems:
+        raise typer.Exit(REFUSED)
 
 
 def reencrypt() -> None:

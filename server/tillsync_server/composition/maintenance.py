@@ -34,7 +34,7 @@ async def reencrypt_credentials(settings: ServiceSettings) -> int:
 async def database_status(settings: ServiceSettings) -> QueueSample:
     """Returns the sample for `tillsync status`. It runs beside a service, also on its embedded PostgreSQL, and changes nothing. Raises
     StartError."""
-    database = Database(_running_dsn(settings), schema=settings.db_schema, max_size=1)
+    database = Database(running_dsn(settings), schema=settings.db_schema, max_size=1)
     try:
         connection = await database.connect()
         try:
@@ -50,7 +50,8 @@ async def database_status(settings: ServiceSettings) -> QueueSample:
         await database.close()
 
 
-def _running_dsn(settings: ServiceSettings) -> str:
+def running_dsn(settings: ServiceSettings) -> str:
+    """Returns the address of DATABASE_URL, or of the embedded PostgreSQL of a service that runs. Raises StartError if there is none."""
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     socket_directory = settings.data_dir / "run"

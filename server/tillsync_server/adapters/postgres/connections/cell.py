@@ -17,6 +17,10 @@ _CELL = load("connections/cell")
 _LOCK_TIMEOUT_OF_NODE = load("connections/lock_timeout_of_node")
 _NODE = load("connections/node")
 _DELEGATE = load("connections/delegate")
+_VERSIONS = load("connections/versions")
+_COORDINATOR_SETTINGS = load("connections/coordinator_settings")
+_RECOVERY_MS = 10_000
+"""A node that dies in a commit over several nodes leaves a lane locked for up to this time."""
 
 
 class UnusableCellError(UnusableDatabaseError):
@@ -45,7 +49,7 @@ async def finish_cell(connection: Connection) -> str:
     assert cell is not None
     for function in cell["undelegated"]:
         await connection.execute(_DELEGATE, function)
-    return str(await connection.fetchval(_NODE))
+    return str(await node_of_cell(connection))
 
 
 async def require_usable_cell(connection: Connection, schema: str) -> None:
@@ -73,5 +77,34 @@ async def cell_problems(connection: Connection, schema: str) -> list[str]:
     return problems
 
 
+async def cell_advice(connection: Connection) -> list[str]:
+    """Returns a sentence with the remedy for each setting of the coordinator that the service can start without."""
+    present = {row["name"]: row["setting"] for row in await connection.fetch(_COORDINATOR_SETTINGS)}
+    advice = []
+    if int(present["citus.recover_2pc_interval"]) > _RECOVERY_MS:
+        advice.append(
+            "a node that dies in a commit leaves an account locked for up to a minute: "
+            "ALTER SYSTEM SET citus.recover_2pc_interval = '5s' on the coordinator"
+        )
+    if int(present["max_prepared_transactions"]) == 0:
+        advice.append("statements over several nodes fail: set max_prepared_transactions on every node to its max_connections")
+    if present["wal_level"] != "logical":
+        advice.append("a cell cannot be moved while it is written to: set wal_level = logical on every node")
+    return advice
+
+
+async def node_of_cell(connection: Connection) -> str | None:
+    """Returns host and port of the node that has the cell. None: there is no cell."""
+    node: str | None = await connection.fetchval(_NODE)
+    return node
+
+
+async def server_versions(connection: Connection) -> str:
+    """Returns the names and versions of PostgreSQL and of Citus."""
+    row = await connection.fetchrow(_VERSIONS)
+    assert row is not None
+    return f"PostgreSQL {row['postgresql']}" + ("" if row["citus"] is None else f" with Citus {row['citus']}")
+
+
 def _not_distributed(schema: str) -> str:
-    return f"the schema {schema} is not distributed: call citus_schema_distribute('{schema}') as its owner"
+    return f"the schema {schema} is not distributed: call citus_schema_distribute('{schema}') as its owner, and run `tillsync migrate`"

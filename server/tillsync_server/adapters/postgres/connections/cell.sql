@@ -28,3 +28,11 @@ WHERE s.logicalrelid = to_regclass('lane')
 -- name: delegate
 -- Makes Citus run the function $1 on the cell's node. $1: name and types, as regprocedure writes them.
 SELECT create_distributed_function($1::text::regprocedure, colocate_with => 'lane')
+
+-- name: versions
+-- Returns the versions of PostgreSQL and of Citus, NULL without it. Parameters: none; no locks.
+SELECT current_setting('server_version') AS postgresql, (SELECT extversion FROM pg_extension WHERE extname = 'citus') AS citus
+
+-- name: coordinator_settings
+-- Returns settings of the coordinator that moves of cells and dead nodes need, in the unit of pg_settings. Parameters: none; no locks.
+SELECT name, setting FROM pg_settings WHERE name IN ('wal_level', 'max_prepared_transactions', 'citus.recover_2pc_interval')
