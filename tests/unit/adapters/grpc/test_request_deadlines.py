@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.waiting import within
+from support.waiting import HANG_SECONDS, within
 from tillsync_server.adapters.grpc import request_deadlines
 from tillsync_server.adapters.grpc.request_deadlines import RequestDeadlines
 
@@ -60,12 +60,14 @@ async def test_cancelled_caller_is_not_a_timeout() -> None:
     assert call.cancelled()
 
 
-async def test_one_timer_serves_all_calls_and_none_runs_without_calls() -> None:
+async def test_one_timer_serves_all_calls_and_none_runs_without_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_deadlines, "CHECK_SECONDS", HANG_SECONDS)  # the timer does not fire by itself
     deadlines = RequestDeadlines()
     await asyncio.gather(*(deadlines.within(30, asyncio.sleep(0)) for _ in range(10)))
-    assert deadlines._timer is not None
     first = deadlines._timer
+    assert first is not None
     await deadlines.within(30, asyncio.sleep(0))
     assert deadlines._timer is first
-    while deadlines._timer is not None:
-        await asyncio.sleep(0.01)
+    first.cancel()
+    deadlines._cancel_overdue()
+    assert deadlines._timer is None
