@@ -39,7 +39,7 @@ async def test_no_screen_overflows_or_has_serious_findings(bridged: BridgedShop,
     async with open_browser(site, await site.log_in(), size=size) as page:
         await looked_at(page, await site.php(ORDERS), ".tillsync-notice", f"orders-{end}")
         # a phone shows only the list's first column
-        shown = page.locator("td.column-tillsync:visible, .tillsync-narrow:visible", has_text="Waits for you")
+        shown = page.locator("td.column-tillsync:visible, .tillsync-narrow:visible", has_text="Needs review")
         await expect(shown).to_have_count(1)
         assert await sticking_out(page, "td.column-tillsync, .tillsync-narrow") == []
         await looked_at(page, await edit_url(site, order), "#tillsync-order", f"order-{end}")

@@ -30,7 +30,7 @@ async def test_panel_list_and_action_list_work_with_order_posts(bridged: Bridged
         if "edit.php" not in page.url:  # a new WooCommerce shows its setup once
             await page.goto(LIST)
         column = page.locator(f"#post-{order} td.column-tillsync")
-        await expect(column).to_have_text("Waits for you")
+        await expect(column).to_have_text("Needs review Choose customer")
         assert await serious_findings(page, "td.column-tillsync") == []
         await expect(page.locator("th#tillsync, th.column-tillsync").first).to_contain_text("Till customer")
         await page.goto(await edit_url(site, order))
@@ -52,7 +52,7 @@ async def test_panel_list_and_action_list_work_with_order_posts(bridged: Bridged
         await expect(box.locator(".tillsync-panel")).to_contain_text(f"Till customer {twins[0]}", timeout=60_000)
         await picture(page, f"order-posts-{site.kind.name}")
         await page.goto(LIST)
-        await expect(column).to_have_text(f"Done {twins[0]}")
+        await expect(column).to_have_text(f"Done Ada Byron ({twins[0]})")
         await picture(page, f"orders-posts-{site.kind.name}")
         # the screen's own list of actions works without a script
         await page.goto(await edit_url(site, order))

@@ -81,7 +81,7 @@ async def test_row_of_a_held_order_shows_meaning_and_remedy(bridged: BridgedShop
         row = page.locator("tr[data-entry]")
         await expect(row).to_have_count(1)
         await expect(row.locator(".tillsync-comment").first).to_have_text(DUPLICATE)
-        await expect(row).to_contain_text("Waits for you")
+        await expect(row).to_contain_text("Needs review")
         await expect(row).to_contain_text("At the service, waiting for a person")
         await expect(row).to_contain_text("What it means: The till has several customers with this email")
         await expect(row).to_contain_text("What to do: Choose the right customer here")
@@ -268,7 +268,7 @@ async def test_entries_with_one_cause_are_counted_before_the_retry(bridged: Brid
         await row.get_by_role("button", name="Close: ").click()
         await dialog.get_by_role("button", name="Yes").click()
         await expect(page.locator(".tillsync-said")).to_contain_text("Closed.")
-        await expect(page.locator("tr", has_text="Closed by hand")).to_have_count(1)
+        await expect(page.locator("tr", has_text="Dismissed")).to_have_count(1)
 
 
 async def attempts_of(bridged: BridgedShop, entry_id: str) -> Any:

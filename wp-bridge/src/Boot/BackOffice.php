@@ -19,6 +19,8 @@ use Tillsync\Bridge\Health\SiteHealth;
 use Tillsync\Bridge\Orders\DrainJob;
 use Tillsync\Bridge\Orders\OrderActions;
 use Tillsync\Bridge\Orders\OrderColumn;
+use Tillsync\Bridge\Orders\OrderListRows;
+use Tillsync\Bridge\Orders\OrderListTools;
 use Tillsync\Bridge\Orders\OrderPanel;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Privacy\PolicyText;
@@ -80,6 +82,29 @@ final class BackOffice {
 			$hooks->action( $column, array( OrderColumn::class, 'show_in_first' ), 20, 2 );
 		}
 		$hooks->action( 'admin_enqueue_scripts', static fn() => OrderColumn::style() );
+		self::add_order_lists( $hooks );
+	}
+
+	/** The hooks of both lists: HPOS, and orders as posts. */
+	private static function add_order_lists( LazyHooks $hooks ): void {
+		$is_list = static fn() => OrderColumn::is_list();
+		$hooks->filter( 'woocommerce_order_query', array( OrderListRows::class, 'note_orders' ), 10, 1, $is_list );
+		$hooks->filter( 'the_posts', array( OrderListRows::class, 'note_posts' ), 10, 1, $is_list );
+		$hooks->action( 'woocommerce_order_list_table_restrict_manage_orders', array( OrderListTools::class, 'print_filter' ), 20, 2 );
+		$hooks->action( 'restrict_manage_posts', array( OrderListTools::class, 'print_filter' ), 20, 2 );
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests whether a filter is chosen.
+		$is_filtered = static fn() => ! empty( $_GET[ OrderListTools::FILTER ] );
+		$hooks->filter( 'woocommerce_order_list_table_prepare_items_query_args', array( OrderListTools::class, 'limit_orders' ), 20, 1, $is_filtered );
+		$hooks->filter( 'request', array( OrderListTools::class, 'limit_posts' ), 20, 1, $is_filtered );
+		foreach ( array( 'edit-shop_order', 'woocommerce_page_wc-orders' ) as $screen ) {
+			$hooks->filter( "bulk_actions-{$screen}", array( OrderListTools::class, 'with_bulk_action' ), 20 );
+			$hooks->filter( "handle_bulk_actions-{$screen}", array( OrderListTools::class, 'bulk' ), 10, 3 );
+		}
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests whether a message is to be shown.
+		$is_told = static fn() => isset( $_GET[ OrderListTools::COUNT ] );
+		$hooks->action( 'admin_notices', array( OrderListTools::class, 'show_notice' ), 10, 0, $is_told );
+		$hooks->filter( 'woocommerce_admin_order_preview_get_order_details', array( OrderListTools::class, 'with_preview' ), 20, 2 );
+		$hooks->action( 'woocommerce_admin_order_preview_end', static fn() => OrderListTools::print_preview() );
 	}
 
 	private static function add_screens( LazyHooks $hooks ): void {

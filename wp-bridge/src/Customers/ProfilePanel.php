@@ -40,7 +40,7 @@ final class ProfilePanel {
 		if ( null === $row && ! $is_connected ) {
 			return;
 		}
-		echo '<h2>' . esc_html__( 'At the till', 'tillsync-bridge' ) . '</h2>';
+		echo '<h2 id="tillsync">' . esc_html__( 'At the till', 'tillsync-bridge' ) . '</h2>';
 		echo '<table class="form-table tillsync-profile" role="presentation">';
 		if ( null === $row ) {
 			$this->line( __( 'Values', 'tillsync-bridge' ), esc_html__( 'The shop has no values of this customer from the till yet.', 'tillsync-bridge' ) );

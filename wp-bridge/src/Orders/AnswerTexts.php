@@ -20,13 +20,13 @@ final class AnswerTexts {
 			case 'ENTRY_STATE_PROCESSED':
 				return __( 'Done', 'tillsync-bridge' );
 			case 'ENTRY_STATE_SKIPPED':
-				return __( 'Nothing to do', 'tillsync-bridge' );
+				return __( 'Skipped', 'tillsync-bridge' );
 			case 'ENTRY_STATE_HELD':
-				return __( 'Waits for you', 'tillsync-bridge' );
+				return __( 'Needs review', 'tillsync-bridge' );
 			case 'ENTRY_STATE_FAILED':
 				return __( 'Failed', 'tillsync-bridge' );
 			case 'ENTRY_STATE_DISMISSED':
-				return __( 'Closed by hand', 'tillsync-bridge' );
+				return __( 'Dismissed', 'tillsync-bridge' );
 			default:
 				return __( 'Unknown', 'tillsync-bridge' );
 		}
@@ -46,7 +46,7 @@ final class AnswerTexts {
 			case OutboxRow::WAITING:
 				return __( 'Not sent yet', 'tillsync-bridge' );
 			case OutboxRow::SENT:
-				return __( 'At the service', 'tillsync-bridge' );
+				return __( 'Sent', 'tillsync-bridge' );
 			case OutboxRow::FAILED:
 				return __( 'Failed', 'tillsync-bridge' );
 			case OutboxRow::CLOSED:

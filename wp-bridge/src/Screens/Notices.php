@@ -66,7 +66,8 @@ final class Notices {
 	private function notice( Alert $alert ): void {
 		$serious = in_array( $alert->code, array( Alert::REFUSED, Alert::ACCOUNT_PROBLEM ), true );
 		printf(
-			'<div class="notice notice-%s %s tillsync-notice" data-tillsync-cause="%s"><p><strong>Tillsync: %s.</strong> %s</p>',
+			// WooCommerce's styles take the room of the button that dismisses a notice.
+			'<div class="notice notice-%s %s tillsync-notice" style="padding-inline-end: 48px" data-tillsync-cause="%s"><p><strong>Tillsync: %s.</strong> %s</p>',
 			$serious ? 'error' : 'warning',
 			Alert::COPY === $alert->code ? '' : 'is-dismissible',
 			esc_attr( $alert->key ),

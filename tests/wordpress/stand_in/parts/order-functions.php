@@ -46,7 +46,8 @@ function wc_get_order( $the_order = false ) {
 
 /** Throws LogicException for an argument that the stand-in does not implement. */
 function wc_get_orders( $args ) {
-	$known = array( 'type', 'status', 'limit', 'page', 'offset', 'paginate', 'return', 'orderby', 'order', 'customer', 'customer_id', 'billing_email', 'date_created', 'date_modified', 'exclude', 'parent' );
+	$args  = apply_filters( 'woocommerce_order_query_args', $args );
+	$known = array( 'post__in', 'type', 'status', 'limit', 'page', 'offset', 'paginate', 'return', 'orderby', 'order', 'customer', 'customer_id', 'billing_email', 'date_created', 'date_modified', 'exclude', 'parent' );
 	if ( array_diff( array_keys( $args ), $known ) ) {
 		throw new LogicException( 'The stand-in\'s wc_get_orders does not know: ' . implode( ', ', array_diff( array_keys( $args ), $known ) ) );
 	}
@@ -60,6 +61,7 @@ function wc_get_orders( $args ) {
 		'date_created'  => wc_time_conditions( $args['date_created'] ?? '' ),
 		'date_modified' => wc_time_conditions( $args['date_modified'] ?? '' ),
 		'exclude'       => $args['exclude'],
+		'post__in'      => $args['post__in'] ?? array(),
 		'parent'        => $args['parent'],
 		'orderby'       => $args['orderby'],
 		'order'         => 'ASC' === strtoupper( $args['order'] ) ? 'ASC' : 'DESC',
@@ -69,7 +71,7 @@ function wc_get_orders( $args ) {
 	$limit = (int) $args['limit'];
 	$page  = $limit < 0 ? $ids : array_slice( $ids, $args['offset'] ?? ( max( 1, (int) $args['page'] ) - 1 ) * $limit, $limit );
 	$found = 'ids' === $args['return'] ? $page : array_values( array_filter( array_map( 'wc_get_order', $page ) ) );
-	return $args['paginate'] ? (object) array( 'orders' => $found, 'total' => $total, 'max_num_pages' => $limit > 0 ? (int) ceil( $total / $limit ) : 1 ) : $found;
+	return apply_filters( 'woocommerce_order_query', $args['paginate'] ? (object) array( 'orders' => $found, 'total' => $total, 'max_num_pages' => $limit > 0 ? (int) ceil( $total / $limit ) : 1 ) : $found, $args );
 }
 
 /** Accepts `>time`, `>=time`, `<time`, `<=time` and `from...to`. Numeric times are exact to the second. Dates cover their whole day. */

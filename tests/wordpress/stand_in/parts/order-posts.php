@@ -117,6 +117,7 @@ final class WC_Order_Posts {
 			'post__not_in'     => $query['exclude'], // phpcs:ignore
 			'meta_query'       => array(), // phpcs:ignore
 			'date_query'       => array(),
+			'post__in'         => $query['post__in'], // phpcs:ignore
 			'suppress_filters' => true,
 		);
 		if ( null !== $query['parent'] ) {

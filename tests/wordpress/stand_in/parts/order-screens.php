@@ -78,7 +78,8 @@ function wc_output_orders_page() {
 		echo '<th scope="col" class="manage-column column-' . esc_attr( $name ) . '">' . wp_kses_post( 'cb' === $name ? '<span class="screen-reader-text">Select</span>' : $label ) . '</th>';
 	}
 	echo '</tr></thead><tbody>';
-	foreach ( wc_get_orders( array( 'limit' => 20 ) ) as $row ) {
+	$query = apply_filters( 'woocommerce_order_list_table_prepare_items_query_args', array( 'limit' => 100 ) );
+	foreach ( wc_get_orders( array( 'paginate' => true ) + $query )->orders as $row ) {
 		echo '<tr id="order-' . (int) $row->get_id() . '">';
 		foreach ( $columns as $name => $label ) {
 			echo '<td class="column-' . esc_attr( $name ) . '">';

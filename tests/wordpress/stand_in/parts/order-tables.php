@@ -163,6 +163,9 @@ final class WC_Order_Tables {
 		if ( $query['exclude'] ) {
 			$where[] = 'id NOT IN (' . implode( ',', array_map( 'absint', $query['exclude'] ) ) . ')';
 		}
+		if ( $query['post__in'] ) {
+			$where[] = 'id IN (' . implode( ',', array_map( 'absint', $query['post__in'] ) ) . ')';
+		}
 		$order = 'id' === $query['orderby'] || 'ID' === $query['orderby'] ? 'id' : ( 'modified' === $query['orderby'] ? 'date_updated_gmt' : 'date_created_gmt' );
 		$sql   = "SELECT id FROM {$wpdb->prefix}wc_orders WHERE " . implode( ' AND ', $where ) . " ORDER BY $order {$query['order']}, id {$query['order']}";
 		return array_map( 'intval', $wpdb->get_col( $sql ) ); // phpcs:ignore
