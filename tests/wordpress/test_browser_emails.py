@@ -7,7 +7,7 @@ from playwright.async_api import expect
 from wordpress.harness.browser import open_browser, picture
 from wordpress.harness.shop import Shop
 
-TITLE = "Till sync: something waits for you"
+TITLE = "Till sync: review needed"
 EDITOR = """
     update_option( 'woocommerce_feature_block_email_editor_enabled', 'yes' );
     // the editor was in use before the plugin, and WooCommerce looks for new mails once a week
@@ -41,7 +41,7 @@ async def test_block_editor_lists_the_attention_mail_and_edits_it(wp_site: Shop)
         await picture(page, f"email-editor-{wp_site.kind.name}", full=False)
     assert await wp_site.php(SEND) is True
     (mail,) = wp_site.mails()
-    for text in ("Words of the merchant:", "the till has several customers with the same email", "page=tillsync-queues"):
+    for text in ("Words of the merchant:", "several till customers use the same email address", "page=tillsync-queues"):
         assert text in mail["message"]
     assert "Here stands what waits" not in mail["message"]
     assert "##WOO_CONTENT##" not in mail["message"]

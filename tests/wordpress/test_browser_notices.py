@@ -47,7 +47,7 @@ async def test_notices_are_dismissed_one_by_one_and_close_with_their_alerts(brid
         for path in (listing, QUEUES, SETTINGS, "/wp-admin/plugins.php"):
             await page.goto(path)
             await expect(shown).to_have_count(2)
-            await expect(shown.first).to_contain_text("the till has several customers with the same email")
+            await expect(shown.first).to_contain_text("several till customers use the same email address")
             assert "@example.test" not in await shown.first.inner_text(), "a notice shows no email address"
         assert await serious_findings(page, ".tillsync-notice") == []
         for path in ("/wp-admin/index.php", "/wp-admin/edit.php"):
@@ -62,7 +62,7 @@ async def test_notices_are_dismissed_one_by_one_and_close_with_their_alerts(brid
         await page.goto(QUEUES)
         await expect(shown).to_have_count(1)
         await expect(shown).to_contain_text(str(second))
-        await shown.get_by_role("link", name="Put it right").click()
+        await shown.get_by_role("link", name="Choose customer").click()
         await expect(page.get_by_label("State")).to_have_value("held")
         await expect(page.locator("tr[data-entry]")).to_have_count(1)
         # a person chooses the customer, and the notice disappears after the next answer
@@ -101,8 +101,8 @@ async def test_cron_sends_one_mail_about_two_alerts(bridged: BridgedShop) -> Non
     await site.php(aged)
     for _ in range(2):
         await site.php("do_action( 'tillsync_bridge_minute' );")
-    [mail] = [one for one in site.mails() if "Till sync" in one["subject"]]
-    assert "2 waiting for you" in mail["subject"]
+    [mail] = [one for one in site.mails() if "till customer" in one["subject"]]
+    assert "2 orders need review – till customer not clear" in mail["subject"]
     assert "@example.test" not in mail["message"]
     assert "page=tillsync-queues" in mail["message"]
 

@@ -48,7 +48,7 @@ async def test_reinstalled_plugin_finds_the_held_orders(bridged: BridgedShop) ->
     assert (answer["state"], answer["outcome"]) == ("ENTRY_STATE_HELD", "OUTCOME_DUPLICATE_EMAIL")
     session = await site.log_in()
     page = await site.request("GET", "/wp-admin/plugins.php", session=session)
-    assert "the till has several customers with the same email" in page.text
+    assert "several till customers use the same email address" in page.text
     await bridged.service.client.links.create_link(bridged.account_id, twins[0], user)
 
     async def decided() -> bool:

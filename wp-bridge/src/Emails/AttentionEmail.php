@@ -13,8 +13,8 @@ use Tillsync\Bridge\Health\Alert;
 use WC_Email;
 
 /**
- * The mail "Something waits for you". The merchant edits or disables it in WooCommerce → Settings → Emails, and a theme can override its
- * templates. It names causes and order numbers, but no shopper and no email address.
+ * The mail "Orders and settings that need your review". The merchant edits or disables it in WooCommerce → Settings → Emails, and a theme can override its
+ * templates. It names causes, orders and shoppers, as WooCommerce's mails to the shop do, and no email address.
  */
 final class AttentionEmail extends WC_Email {
 
@@ -26,7 +26,7 @@ final class AttentionEmail extends WC_Email {
 
 	public function __construct() {
 		$this->id             = Digest::EMAIL_ID;
-		$this->title          = __( 'Till sync: something waits for you', 'tillsync-bridge' );
+		$this->title          = __( 'Till sync: review needed', 'tillsync-bridge' );
 		$this->description    = __( 'Sent to the shop when orders wait for a decision, or when the connection to the till needs attention. Each cause is reported once, at most one mail an hour.', 'tillsync-bridge' );
 		$this->template_base  = EmailParts::templates();
 		$this->template_html  = 'emails/tillsync-attention.php';
@@ -37,17 +37,17 @@ final class AttentionEmail extends WC_Email {
 		if ( property_exists( WC_Email::class, 'email_group' ) ) {
 			$this->email_group = 'orders';
 		}
-		$this->placeholders = array( '{count}' => '' );
+		$this->placeholders = array( '{count}' => '', '{summary}' => '' );
 		parent::__construct();
 		$this->recipient = (string) $this->get_option( 'recipient', (string) get_option( 'admin_email' ) );
 	}
 
 	public function get_default_subject() {
-		return __( '[{site_title}] Till sync: {count} waiting for you', 'tillsync-bridge' );
+		return '[{site_title}] {summary}';
 	}
 
 	public function get_default_heading() {
-		return __( 'Something waits for you', 'tillsync-bridge' );
+		return __( 'Orders and settings that need your review', 'tillsync-bridge' );
 	}
 
 	/**
@@ -60,6 +60,7 @@ final class AttentionEmail extends WC_Email {
 		try {
 			$this->causes                  = array_values( $causes );
 			$this->placeholders['{count}'] = number_format_i18n( count( $causes ) );
+			$this->placeholders['{summary}'] = self::summary( $causes );
 			if ( array() === $causes || ! $this->is_enabled() || '' === $this->get_recipient() ) {
 				return false;
 			}
@@ -67,6 +68,21 @@ final class AttentionEmail extends WC_Email {
 		} finally {
 			$this->restore_locale();
 		}
+	}
+
+	/**
+	 * Returns the subject's line: how many orders need review, or that the connection does.
+	 *
+	 * @param Alert[] $causes The new alerts.
+	 */
+	private static function summary( array $causes ): string {
+		$of_persons = array_filter( $causes, static fn( Alert $alert ) => $alert->is_of_person() );
+		$orders     = array_sum( array_map( static fn( Alert $alert ) => max( 1, count( $alert->order_ids ) ), $of_persons ) );
+		if ( count( $of_persons ) < count( $causes ) ) {
+			return __( 'Till sync needs your attention', 'tillsync-bridge' );
+		}
+		/* translators: %s: number of orders */
+		return sprintf( _n( '%s order needs review – till customer not clear', '%s orders need review – till customer not clear', $orders, 'tillsync-bridge' ), number_format_i18n( $orders ) );
 	}
 
 	public function get_content_html() {

@@ -16,7 +16,13 @@ use Tillsync\Bridge\Screens\SettingsIntegration;
 /** Describes an alert for notices and mails: title, remedy and address. */
 final class AlertTexts {
 
-	/** Returns one line without names, because other people may see mails and notices. */
+	/** Number of orders that a notice or mail names. */
+	private const SHOWN = 10;
+
+	/**
+	 * Returns one line. It names the person of the orders, as WooCommerce's list of orders and its own mails to the shop do: only people who
+	 * manage orders read it.
+	 */
 	public static function title( Alert $alert ): string {
 		switch ( $alert->code ) {
 			case Alert::REFUSED:
@@ -34,17 +40,31 @@ final class AlertTexts {
 			case Alert::COPY:
 				return __( 'Nothing is sent: this site is not where it was connected', 'tillsync-bridge' );
 		}
+		$cause = 'OUTCOME_DUPLICATE_EMAIL' === $alert->code
+			? __( 'several till customers use the same email address', 'tillsync-bridge' )
+			: __( 'its till customer is not clear', 'tillsync-bridge' );
 		$count = count( $alert->order_ids );
-		$whose = $alert->user_id > 0
-			/* translators: %d: id of a WordPress user */
-			? sprintf( __( 'customer %d', 'tillsync-bridge' ), $alert->user_id )
-			: __( 'a guest', 'tillsync-bridge' );
-		if ( 'OUTCOME_DUPLICATE_EMAIL' === $alert->code ) {
-			/* translators: 1: number of orders, 2: "customer 12" or "a guest" */
-			return sprintf( _n( '%1$d order of %2$s waits: the till has several customers with the same email', '%1$d orders of %2$s wait: the till has several customers with the same email', $count, 'tillsync-bridge' ), $count, $whose );
+		$first = 0 < $count ? self::order( $alert->order_ids[0] ) : null;
+		$name  = null === $first ? '' : self::name( $first );
+		if ( 1 === $count && null !== $first ) {
+			$which = '#' . $first->get_order_number() . ( '' === $name ? '' : " ({$name})" );
+			/* translators: 1: number and name, such as "#21 (Ben Nevis)", 2: the cause */
+			return sprintf( __( 'Order %1$s needs review: %2$s', 'tillsync-bridge' ), $which, $cause );
 		}
-		/* translators: 1: number of orders, 2: "customer 12" or "a guest" */
-		return sprintf( _n( '%1$d order of %2$s waits: its till customer could not be decided', '%1$d orders of %2$s wait: their till customer could not be decided', $count, 'tillsync-bridge' ), $count, $whose );
+		if ( '' === $name ) {
+			/* translators: 1: number of orders, 2: the cause */
+			return sprintf( _n( '%1$s order needs review: %2$s', '%1$s orders need review: %2$s', $count, 'tillsync-bridge' ), number_format_i18n( $count ), $cause );
+		}
+		/* translators: 1: number of orders, 2: name of the shopper, 3: the cause */
+		return sprintf( _n( '%1$s order of %2$s needs review: %3$s', '%1$s orders of %2$s need review: %3$s', $count, 'tillsync-bridge' ), number_format_i18n( $count ), $name, $cause );
+	}
+
+	/** Returns the name of the link to the screen that solves the alert. */
+	public static function link( Alert $alert ): string {
+		if ( 'OUTCOME_DUPLICATE_EMAIL' === $alert->code ) {
+			return __( 'Choose customer', 'tillsync-bridge' );
+		}
+		return $alert->is_of_person() ? __( 'Review orders', 'tillsync-bridge' ) : __( 'Put it right', 'tillsync-bridge' );
 	}
 
 	public static function what_to_do( Alert $alert ): string {
@@ -63,7 +83,7 @@ final class AlertTexts {
 			case Alert::COPY:
 				return __( 'Choose on the settings screen whether this is a copy or the shop has moved.', 'tillsync-bridge' );
 			case 'OUTCOME_DUPLICATE_EMAIL':
-				return __( 'Choose the right one on the queues page: with one click all orders of this person go on.', 'tillsync-bridge' );
+				return __( 'Choose the right customer once. All orders of this person continue then.', 'tillsync-bridge' );
 			default:
 				return OutcomeTexts::of( $alert->code )['what_to_do'];
 		}
@@ -77,18 +97,35 @@ final class AlertTexts {
 		return QueuesPage::url( array( 'queue' => 'orders', 'state' => 'held' ) + ( array() === $alert->order_ids || Alert::PRODUCTS === $alert->code ? array() : array( 'search' => (string) $alert->order_ids[0] ) ) );
 	}
 
-	/** Returns the numbers of the first orders, as shoppers see them. */
-	public static function orders( Alert $alert ): string {
-		if ( array() === $alert->order_ids ) {
-			return '';
+	/**
+	 * Returns the first orders: numbers as shoppers see them, names, and addresses of their screens.
+	 *
+	 * @return array<int, array{text: string, url: string}> At most SHOWN.
+	 */
+	public static function orders( Alert $alert ): array {
+		$shown = array();
+		foreach ( array_slice( $alert->order_ids, 0, self::SHOWN ) as $order_id ) {
+			$order = self::order( $order_id );
+			$shown[] = null === $order
+				? array( 'text' => "#{$order_id}", 'url' => '' )
+				: array( 'text' => trim( '#' . $order->get_order_number() . ' ' . self::name( $order ) ), 'url' => (string) $order->get_edit_order_url() );
 		}
-		$numbers = array();
-		foreach ( array_slice( $alert->order_ids, 0, 10 ) as $order_id ) {
-			$order     = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : false;
-			$numbers[] = $order instanceof \WC_Order ? (string) $order->get_order_number() : (string) $order_id;
-		}
-		$list = implode( ', ', $numbers ) . ( count( $alert->order_ids ) > 10 ? ' …' : '' );
-		/* translators: %s: order numbers */
-		return sprintf( _n( 'Order: %s', 'Orders: %s', count( $alert->order_ids ), 'tillsync-bridge' ), $list );
+		return $shown;
+	}
+
+	/** Returns the orders as links, or an empty text. */
+	public static function orders_html( Alert $alert ): string {
+		$links = array_map( static fn( array $shown ) => '' === $shown['url'] ? esc_html( $shown['text'] ) : sprintf( '<a href="%s">%s</a>', esc_url( $shown['url'] ), esc_html( $shown['text'] ) ), self::orders( $alert ) );
+		return implode( ', ', $links ) . ( count( $alert->order_ids ) > self::SHOWN ? ' …' : '' );
+	}
+
+	private static function order( int $order_id ): ?\WC_Order {
+		$order = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : false;
+		return $order instanceof \WC_Order ? $order : null;
+	}
+
+	/** Returns the shopper's name of an order, or an empty text. */
+	private static function name( \WC_Order $order ): string {
+		return trim( $order->get_billing_first_name() . ' ' . $order->get_billing_last_name() );
 	}
 }

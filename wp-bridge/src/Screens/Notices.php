@@ -77,8 +77,7 @@ final class Notices {
 		if ( '' !== $alert->text ) {
 			echo '<p lang="en" dir="ltr">' . esc_html( $alert->text ) . '</p>';
 		}
-		$orders = AlertTexts::orders( $alert );
-		printf( '<p>%s<a href="%s">%s</a></p></div>', '' === $orders ? '' : esc_html( $orders ) . ' · ', esc_url( AlertTexts::url( $alert ) ), esc_html__( 'Put it right', 'tillsync-bridge' ) );
+		printf( '<p><a class="button" href="%s">%s</a> %s</p></div>', esc_url( AlertTexts::url( $alert ) ), esc_html( AlertTexts::link( $alert ) ), wp_kses_post( AlertTexts::orders_html( $alert ) ) );
 	}
 
 	private function is_ours( string $screen_id ): bool {

@@ -1,6 +1,6 @@
 <?php
 /**
- * HTML mail "Something waits for you". Override: yourtheme/woocommerce/emails/tillsync-attention.php
+ * HTML mail "Orders and settings that need your review". Override: yourtheme/woocommerce/emails/tillsync-attention.php
  *
  * @package Tillsync\Bridge
  * @var \Tillsync\Bridge\Health\Alert[] $causes             The new alerts.

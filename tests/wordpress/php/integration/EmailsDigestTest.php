@@ -77,9 +77,10 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertTrue( $this->due() );
 		$this->assertCount( 1, $this->mails );
 		$this->assertSame( (string) get_option( 'admin_email' ), $this->mails[0]['to'] );
-		$this->assertStringContainsString( '2 waiting for you', $this->mails[0]['subject'] );
-		$this->assertStringContainsString( 'customer 12', $this->mails[0]['message'] );
-		$this->assertStringContainsString( 'customer 13', $this->mails[0]['message'] );
+		$this->assertStringContainsString( '2 orders need review – till customer not clear', $this->mails[0]['subject'] );
+		$this->assertStringContainsString( "Order #{$order}", $this->mails[0]['message'] );
+		$this->assertStringContainsString( esc_url( wc_get_order( $order )->get_edit_order_url() ), $this->mails[0]['message'] );
+		$this->assertStringContainsString( '1 order needs review: its till customer is not clear', $this->mails[0]['message'] );
 		$this->assertStringContainsString( 'page=tillsync-queues', $this->mails[0]['message'] );
 		$this->alerts()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order + 2 );
 		$this->alerts()->open( Alert::REFUSED, 'unknown token.' );
@@ -88,7 +89,8 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->clock->time += 601;
 		$this->assertTrue( $this->due() );
 		$this->assertCount( 2, $this->mails );
-		$this->assertStringNotContainsString( 'customer 12', $this->mails[1]['message'], 'one more order of the same person is no news' );
+		$this->assertStringContainsString( 'Till sync needs your attention', $this->mails[1]['subject'] );
+		$this->assertStringNotContainsString( 'needs review', $this->mails[1]['message'], 'one more order of the same person is no news' );
 		$this->assertStringContainsString( 'refuses this shop', $this->mails[1]['message'] );
 		$this->clock->time += 4000;
 		$this->assertFalse( $this->due() );

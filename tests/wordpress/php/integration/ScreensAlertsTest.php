@@ -65,7 +65,7 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$all = $this->alerts()->all();
 		$this->assertCount( 2, $all );
 		$this->assertStringNotContainsString( 'example', wp_json_encode( array_map( static fn( Alert $alert ) => $alert->to_stored(), $all ) ) );
-		$this->assertStringContainsString( 'a guest', AlertTexts::title( $all[0] ) );
+		$this->assertStringContainsString( 'review: several till customers', AlertTexts::title( $all[0] ) );
 	}
 
 	public function test_settings_and_products_have_alerts_of_the_account(): void {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Initial content of the mail "Something waits for you" in WooCommerce's block email editor.
+ * Initial content of the mail "Orders and settings that need your review" in WooCommerce's block email editor.
  *
  * @package Tillsync\Bridge
  */
@@ -8,7 +8,7 @@
 defined( 'ABSPATH' ) || exit;
 ?>
 <!-- wp:heading -->
-<h2 class="wp-block-heading"><?php esc_html_e( 'Something waits for you', 'tillsync-bridge' ); ?></h2>
+<h2 class="wp-block-heading"><?php esc_html_e( 'Orders and settings that need your review', 'tillsync-bridge' ); ?></h2>
 <!-- /wp:heading -->
 
 <!-- wp:paragraph -->

@@ -1,6 +1,6 @@
 <?php
 /**
- * Plain text mail "Something waits for you". Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
+ * Plain text mail "Orders and settings that need your review". Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
  *
  * @package Tillsync\Bridge
  * @var \Tillsync\Bridge\Health\Alert[] $causes             The new alerts.
@@ -18,13 +18,13 @@ foreach ( $causes as $tillsync_cause ) {
 	$tillsync_lines = array(
 		'* ' . AlertTexts::title( $tillsync_cause ),
 		AlertTexts::what_to_do( $tillsync_cause ),
-		AlertTexts::orders( $tillsync_cause ),
+		...array_map( static fn( array $tillsync_order ) => trim( $tillsync_order['text'] . ' ' . $tillsync_order['url'] ), AlertTexts::orders( $tillsync_cause ) ),
 		$tillsync_cause->text,
 	);
 	foreach ( array_filter( $tillsync_lines ) as $tillsync_line ) {
 		echo esc_html( wp_strip_all_tags( $tillsync_line ) ) . "\n";
 	}
-	echo esc_url_raw( AlertTexts::url( $tillsync_cause ) ) . "\n\n";
+	echo esc_html( AlertTexts::link( $tillsync_cause ) ) . ': ' . esc_url_raw( AlertTexts::url( $tillsync_cause ) ) . "\n\n";
 }
 
 if ( $additional_content ) {
