@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 from wordpress.harness.browser import open_browser, picture
@@ -30,9 +32,13 @@ async def test_block_editor_lists_the_attention_mail_and_edits_it(wp_site: Shop)
     async with open_browser(wp_site, await wp_site.log_in()) as page:
         await page.goto("/wp-admin/admin.php?page=wc-settings&tab=email")
         row = page.locator("tr", has_text=TITLE)
-        await expect(row).to_contain_text("Enabled")
+        await expect(row).to_contain_text(re.compile("Enabled|Active"))  # WooCommerce 10.9 has renamed it
         await picture(page, f"emails-{wp_site.kind.name}")
-        await row.get_by_role("button", name="Edit").click()
+        edit = row.get_by_role("button", name="Edit")
+        if not await edit.count():  # since 10.9 it is in a menu
+            await row.get_by_role("button", name="Actions").click()
+            edit = page.get_by_role("menuitem", name=re.compile("^Edit"))
+        await edit.click()
         await page.wait_for_url("**/post.php?post=*&action=edit*")
         canvas = page.frame_locator("iframe[name=editor-canvas]")
         # the mail's content block shows its preview text, because there is no alert

@@ -70,6 +70,6 @@ async def test_panel_reports_an_ended_session(bridged: BridgedShop) -> None:
         await page.goto(await edit_url(site, order))
         await site.php("WP_Session_Tokens::get_instance( 1 )->destroy_all();")
         await page.locator(BOX).get_by_role("button", name="Match again").click()
-        await expect(page.locator(BOX)).to_contain_text("This page is too old")
+        await expect(page.locator(BOX)).to_contain_text("Your session has expired")
     rows = await site.rows("SELECT rerun FROM {prefix}tillsync_outbox")
     assert [int(row["rerun"]) for row in rows] == [0]

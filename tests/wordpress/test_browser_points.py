@@ -109,13 +109,13 @@ async def test_preview_shows_the_changes_of_a_mapping(wp_site: Shop) -> None:
     async with open_browser(wp_site, session) as page:
         await page.goto("/wp-admin/admin.php?page=tillsync-types")
         await page.locator('select[name="map[7][role]"]').select_option("trade")
-        await page.get_by_role("button", name="Who would change?").focus()
+        await page.get_by_role("button", name="Preview").focus()
         await page.keyboard.press("Enter")
         await page.get_by_text("5 customers get a role").wait_for()
         assert await page.locator("#tillsync-preview-result tbody tr").count() == 5
         assert await serious_findings(page, ".tillsync-types") == []
         await picture(page, f"types-{wp_site.kind.name}")
-        await page.get_by_role("button", name="Save and apply").click()
+        await page.locator("#tillsync-role-map").get_by_role("button", name="Save changes").click()
         await page.get_by_text("Saved. Roles are given").wait_for()
         await page.get_by_text("0 of 5 customers done").wait_for()
         await wp_site.php("do_action( 'tillsync_bridge_minute' );")

@@ -330,7 +330,7 @@ async def test_expired_nonce_is_renewed_and_an_ended_login_is_reported(bridged: 
         await expect(page.locator(".tillsync-said")).to_contain_text("run again.")
         await page.context.clear_cookies()
         await page.evaluate("() => window.tillsyncQueues.refresh()")
-        await expect(page.get_by_role("alert")).to_contain_text("You are not logged in any more")
+        await expect(page.get_by_role("alert")).to_contain_text("Your session has expired")
         await expect(page.get_by_role("button", name="Reload")).to_be_visible()
 
 

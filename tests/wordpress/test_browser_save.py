@@ -26,14 +26,14 @@ BOXES = (
     "Sync customers with the till",
     "First and last name",
     "Phone",
-    "Link customers automatically when the email of an order matches exactly one Epos Now customer",
+    "Link customers automatically",
 )
 OTHER_BUTTONS = (
-    "Test both sides",
-    "How many are these?",
-    "What would this change?",
-    "Fetch the settings again",
-    "Connect again with a new secret",
+    "Test connection",
+    "Count orders",
+    "Preview changes",
+    "Reload settings",
+    "Renew connection key",
 )
 
 
@@ -54,7 +54,7 @@ async def test_one_press_saves_typed_values(bridged: BridgedShop) -> None:
             field = page.get_by_label("Default till customer", exact=True)
             await field.press("ControlOrMeta+a")
             await page.keyboard.type(str(number))
-            await press(page, page.get_by_role("button", name="Save", exact=True))
+            await press(page, page.get_by_role("button", name="Save changes", exact=True))
             await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
             account = await bridged.service.client.accounts.get_account(bridged.account_id)
             assert account.default_epos_customer_id == number
@@ -68,7 +68,7 @@ async def test_one_press_saves_a_checkbox(bridged: BridgedShop, label: str) -> N
         box = page.get_by_label(label, exact=True)
         wanted = not await box.is_checked()
         await press(page, box)
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
         await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
         await page.goto(SCREEN)
         await expect(page.get_by_label(label, exact=True)).to_be_checked(checked=wanted)
@@ -83,12 +83,12 @@ async def place_on_the_page(element: Locator) -> list[float]:
 
 async def test_effect_moves_no_button(bridged: BridgedShop) -> None:
     async with settings_screen(bridged) as (page, _):
-        save = page.get_by_role("button", name="Save", exact=True)
-        older = page.get_by_role("button", name="Match them", exact=True)
+        save = page.get_by_role("button", name="Save changes", exact=True)
+        older = page.get_by_role("button", name="Start import", exact=True)
         places = [await place_on_the_page(save), await place_on_the_page(older)]
         await page.get_by_label("Phone", exact=True).check()
         await expect(page.locator(".tillsync-effect")).not_to_have_text("")
-        await page.get_by_label("Orders of guests go to").select_option(index=2)
+        await page.get_by_label("Guest orders").select_option(index=2)
         await expect(page.locator(".tillsync-effect")).not_to_have_text("One moment …")
         assert [await place_on_the_page(save), await place_on_the_page(older)] == places
 
@@ -99,7 +99,7 @@ async def test_response_during_a_press_is_shown_after_it(bridged: BridgedShop) -
         await page.get_by_label("Default till customer", exact=True).fill("77")
         answers: list[str] = []
         page.on("response", lambda response: answers.append(response.url))
-        box = await page.get_by_role("heading", name="Older orders").bounding_box()
+        box = await page.get_by_role("heading", name="Import past orders").bounding_box()
         assert box is not None
         await page.mouse.move(box["x"] + 5, box["y"] + 5)
         await page.mouse.down()  # the field fires its change event, and the preview's response arrives while the pointer is down
@@ -111,7 +111,7 @@ async def test_response_during_a_press_is_shown_after_it(bridged: BridgedShop) -
 
 async def test_one_press_connects_the_shop(wp_site: Shop, database: TestDatabase) -> None:
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged, settings_screen(bridged) as (page, questions):
-        await page.get_by_label("Connect string").focus()
+        await page.get_by_label("Connection key").focus()
         await page.keyboard.insert_text(bridged.connect_string)
         await press(page, page.get_by_role("button", name="Connect", exact=True))
         await expect(page.get_by_role("status").first).to_contain_text("Connected to")
@@ -120,20 +120,20 @@ async def test_one_press_connects_the_shop(wp_site: Shop, database: TestDatabase
 
 @pytest.mark.parametrize("name", OTHER_BUTTONS)
 async def test_other_buttons_open_no_dialog_and_keep_unsaved_values(bridged: BridgedShop, name: str) -> None:
-    """They post the form and reload the page. Unsaved values stay unsaved. "Fetch the settings again" shows the stored ones."""
+    """They post the form and reload the page. Unsaved values stay unsaved. "Reload settings" shows the stored ones."""
     async with settings_screen(bridged) as (page, questions):
         await page.get_by_label("First and last name", exact=True).check()
-        await page.get_by_label("Match the orders of the last days:").fill("12")
+        await page.get_by_label("Match orders from the last days:").fill("12")
         loads: list[str] = []
         page.on("load", lambda loaded: loads.append(loaded.url))
         await press(page, page.get_by_role("button", name=name, exact=True))
-        if name != "What would this change?":
+        if name != "Preview changes":
             await until(lambda: loads, lambda: page.url)
-        kept = name != "Fetch the settings again"
+        kept = name != "Reload settings"
         await expect(page.get_by_label("First and last name", exact=True)).to_be_checked(checked=kept)
         if kept and loads:
             await expect(page.get_by_text("The settings below are not saved yet.")).to_be_visible()
-            await press(page, page.get_by_role("button", name="Save", exact=True))
+            await press(page, page.get_by_role("button", name="Save changes", exact=True))
             await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
             assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
         assert questions == []
@@ -154,7 +154,7 @@ async def test_refused_values_stay_in_the_form(bridged: BridgedShop) -> None:
         user = await bridged.site.add_user("ada@example.test")
         await bridged.service.client.links.create_link(bridged.account_id, linked, user)
         await page.get_by_label("Default till customer", exact=True).fill(str(linked))
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
         await expect(page.get_by_text("The settings below are not saved yet.")).to_be_visible()
         await expect(page.get_by_label("Default till customer", exact=True)).to_have_value(str(linked))
 
@@ -165,7 +165,7 @@ async def test_new_link_meanwhile_needs_no_second_press(bridged: BridgedShop) ->
         await page.get_by_label("Phone", exact=True).check()
         user = await bridged.site.add_user("ada@example.test")
         await bridged.service.client.links.create_link(bridged.account_id, bridged.till.add_customer(email="ada@example.test"), user)
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
         await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
         assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_phone
         await expect(page.get_by_text("Somebody else")).to_have_count(0)
@@ -176,12 +176,12 @@ async def test_conflicting_change_is_shown_with_the_own_changes(bridged: Bridged
     async with settings_screen(bridged) as (page, _):
         await page.get_by_label("Phone", exact=True).check()
         await accounts.update_account(bridged.account_id, account_pb2.Account(sync_names=True), ["sync_names"])
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
         await expect(page.get_by_text("Another user has changed these settings meanwhile.")).to_be_visible()
         assert not (await accounts.get_account(bridged.account_id)).sync_phone
         for label in ("Phone", "First and last name"):
             await expect(page.get_by_label(label, exact=True)).to_be_checked()
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
 
         async def both_are_saved() -> bool:
             account = await accounts.get_account(bridged.account_id)

@@ -16,7 +16,7 @@ from wordpress.test_types import ROLES
 pytestmark = [pytest.mark.shops("mariadb"), pytest.mark.timeout(300)]
 
 EXPIRED = "() => { window.wp.apiFetch.nonceMiddleware.nonce = '0123456789'; }"
-TOO_OLD = "too old|open for too long|not logged in any more"
+TOO_OLD = "Your session has expired"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ async def default_customer(page: Page) -> None:
 
 
 async def effect(page: Page) -> None:
-    await page.get_by_role("button", name="What would this change?").click()
+    await page.get_by_role("button", name="Preview changes").click()
 
 
 async def profile(page: Page) -> None:
@@ -56,7 +56,7 @@ async def profile(page: Page) -> None:
 
 
 async def who_changes(page: Page) -> None:
-    await page.get_by_role("button", name="Who would change?").click()
+    await page.get_by_role("button", name="Preview").click()
 
 
 async def search_queue(page: Page) -> None:

@@ -19,7 +19,7 @@ async def test_merchant_connects_and_changes_settings(wp_site: Shop, database: T
         free = bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
         async with open_browser(wp_site, await wp_site.log_in()) as page:
             await page.goto(SCREEN)
-            await page.get_by_label("Connect string").fill(bridged.connect_string[:40] + "\n" + bridged.connect_string[40:])
+            await page.get_by_label("Connection key").fill(bridged.connect_string[:40] + "\n" + bridged.connect_string[40:])
             await picture(page, "settings-connect")
             assert await serious_findings(page, OURS) == []
             await page.get_by_role("button", name="Connect", exact=True).click(timeout=60_000)
@@ -33,7 +33,7 @@ async def test_merchant_connects_and_changes_settings(wp_site: Shop, database: T
             await page.get_by_label("Phone").check()
             assert await serious_findings(page, OURS) == []
             await picture(page, "settings-desktop")
-            await page.get_by_role("button", name="Save", exact=True).click()
+            await page.get_by_role("button", name="Save changes", exact=True).click()
             await expect(page.get_by_label("Phone")).to_be_checked()
             account = await bridged.service.client.accounts.get_account(bridged.account_id)
             assert (account.default_epos_customer_id, account.sync_phone) == (free, True)
@@ -42,7 +42,7 @@ async def test_merchant_connects_and_changes_settings(wp_site: Shop, database: T
             await page.get_by_label("Default till customer", exact=True).press("Enter")
             await expect(page.get_by_label("First and last name")).to_be_checked()
             assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
-            await page.get_by_role("button", name="Test both sides").click()
+            await page.get_by_role("button", name="Test connection").click()
             await expect(page.locator(".tillsync-steps li").first).to_be_visible(timeout=60_000)
             await expect(page.get_by_label("Number, email or name")).to_be_visible()
             await picture(page, "settings-tested")
@@ -61,6 +61,6 @@ async def test_settings_screen_works_without_scripts(wp_site: Shop, database: Te
         async with open_browser(wp_site, await wp_site.log_in(), scripts=False) as page:
             await page.goto(SCREEN)
             await page.get_by_label("First and last name").check()
-            await page.get_by_role("button", name="Save", exact=True).click()
+            await page.get_by_role("button", name="Save changes", exact=True).click()
             await expect(page.get_by_label("First and last name")).to_be_checked()
         assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names

@@ -109,7 +109,7 @@ async def test_each_obstacle_before_the_shop_is_named_with_its_remedy(bridged: B
         injected = site.inject(FOR_THE_SERVICE + code)
         await press(site, session, "check")
         page = await screen(site, session)
-        assert "Something is wrong: see the steps below." in flash(page), name
+        assert "The connection test found a problem." in flash(page), name
         failed = [step for step in shown(page) if "Shop · Wrong" in step]
         assert len(failed) == 1, (name, shown(page))
         assert reason in failed[0], (name, failed)
@@ -124,7 +124,7 @@ async def test_each_obstacle_before_the_shop_is_named_with_its_remedy(bridged: B
     site.forgive_log()
     assert await bridged.secret() == secret
     await press(site, session, "check")
-    assert "Both sides answer as they should." in flash(await screen(site, session))
+    assert "Connection OK." in flash(await screen(site, session))
 
 
 @pytest.mark.shops("mariadb")

@@ -115,7 +115,7 @@ async def test_copy_sends_and_accepts_nothing_before_the_merchant_chooses(bridge
     refused = await site.signed("GET", STATUS, None, secret)
     assert (refused.status, refused.json["code"]) == (403, "tillsync_site_differs")
     session = await site.log_in("admin", NONCE)
-    assert "Is this site a copy?" in await screen(site, session)
+    assert "address has changed" in await screen(site, session)
     await press(site, session, "reconnect")
     await bridged.drain()
     assert [entry.order_id for entry in await bridged.entries()] == [order]
@@ -128,7 +128,7 @@ async def test_copy_forgets_the_connection_and_the_original_stays_connected(brid
     site.configure(WP_ENVIRONMENT_TYPE="staging")
     await site.add_order(email="ada@example.test")
     session = await site.log_in("admin", NONCE)
-    assert "Is this site a copy?" in await screen(site, session)
+    assert "address has changed" in await screen(site, session)
     await press(site, session, "copy")
     page = await screen(site, session)
     assert "forgot the connection" in flash(page)
@@ -206,7 +206,7 @@ async def test_one_click_tests_both_sides(bridged: BridgedShop) -> None:
     bridged.till.switches.api_secret = "another"
     await press(bridged.site, session, "check")
     page = await screen(bridged.site, session)
-    assert "Something is wrong" in flash(page)
+    assert "found a problem" in flash(page)
     assert "tillsync-step-failed" in page
 
 
@@ -238,7 +238,7 @@ async def test_every_button_refuses_a_missing_nonce_and_a_wrong_capability(bridg
 @pytest.mark.shops("mariadb")
 async def test_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
     session = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"), NONCE)
-    assert "Test both sides" in await screen(bridged.site, session)
+    assert "Test connection" in await screen(bridged.site, session)
     await press(bridged.site, session, "refresh")
     assert "as the service has them" in flash(await screen(bridged.site, session))
 

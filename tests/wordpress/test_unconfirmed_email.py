@@ -204,7 +204,7 @@ async def test_merchant_decides_once_and_trust_by_age_ends_with_the_email(carefu
         await choice.select_option("TRUSTED_ACCOUNTS_REGISTERED_BEFORE")
         assert await serious_findings(page, ".tillsync-settings") == []
         await picture(page, "settings-trust")
-        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await press(page, page.get_by_role("button", name="Save changes", exact=True))
         await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
         await page.goto(SCREEN)
         await expect(question).to_have_count(0)
@@ -231,7 +231,7 @@ async def test_merchant_decides_once_and_trust_by_age_ends_with_the_email(carefu
     assert prompts == [True, True]
     async with open_browser(site, await site.log_in()) as page:
         await page.goto(SCREEN)
-        await page.get_by_role("button", name="List links that no confirmed email stands behind").click()
+        await page.get_by_role("button", name="List links without a confirmed email").click()
         await expect(page.locator(".tillsync-flash")).to_contain_text(f"(user {users['old']}) is linked to till customer {known['old']}")
 
 

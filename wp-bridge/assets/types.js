@@ -14,7 +14,7 @@
 	const call = callsTo( namespace );
 	const sentence = ( error ) =>
 		shared.sentence( error, {
-			expired: __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' ),
+			expired: __( 'Your session has expired. Reload the page and try again.', 'tillsync-bridge' ),
 			failed: __( 'That did not work: try again.', 'tillsync-bridge' ),
 		} );
 

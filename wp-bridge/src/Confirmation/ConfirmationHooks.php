@@ -31,8 +31,12 @@ final class ConfirmationHooks {
 			return;
 		}
 		$stored = get_userdata( $user->ID );
+		if ( ! $stored instanceof WP_User ) {
+			return;
+		}
 		// invariant: only-a-mailed-key-confirms
-		if ( ! $stored instanceof WP_User || '' === (string) $stored->user_activation_key ) {
+		if ( '' === (string) $stored->user_activation_key ) {
+			$this->confirmations->note_unproven( $stored );
 			return;
 		}
 		$this->confirmations->confirm( $stored, Confirmations::BY_PASSWORD );

@@ -42,6 +42,14 @@ class ConfirmationTable {
 		);
 	}
 
+	/** @throws DatabaseError */
+	public function note_unproven( int $user_id ): void {
+		$this->database->write(
+			"INSERT INTO {$this->name()} (user_id, ground) VALUES (%d, %s) ON DUPLICATE KEY UPDATE ground = VALUES(ground)",
+			array( $user_id, Confirmations::UNPROVEN )
+		);
+	}
+
 	/**
 	 * Records that the user's email differs from the one of the registration.
 	 *

@@ -32,6 +32,9 @@ class Confirmations {
 	public const BY_ADMIN       = 'admin';
 	public const BY_WOOCOMMERCE = 'woocommerce';
 
+	/** Ground of a row whose user set a password without a mailed link. WooCommerce's flag proves nothing for that user. */
+	public const UNPROVEN = 'unproven';
+
 	/** WooCommerce's own service, since 11.0. WooCommerce has no public function for it. */
 	private const WOOCOMMERCE = 'Automattic\WooCommerce\Internal\CustomerEmailVerification\EmailVerificationService';
 
@@ -53,7 +56,7 @@ class Confirmations {
 		if ( null !== $row && '' !== $row['email_hash'] && hash_equals( $row['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
 			return self::CONFIRMED;
 		}
-		if ( $this->is_verified_by_woocommerce( $user->ID ) ) {
+		if ( ( null === $row || self::UNPROVEN !== $row['ground'] ) && $this->is_verified_by_woocommerce( $user->ID ) ) {
 			return self::CONFIRMED;
 		}
 		return null !== $row && ( 0 < $row['changed_at'] || '' !== $row['email_hash'] ) ? self::CHANGED : self::UNCONFIRMED;
@@ -63,6 +66,18 @@ class Confirmations {
 	public function is_confirmed( int $user_id ): bool {
 		$user = get_userdata( $user_id );
 		return $user instanceof WP_User && true === SafeCall::run( $this->log, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
+	}
+
+	/**
+	 * Records that the user set a password without a mailed link. WooCommerce 11 takes every reset_password() for a proof of the email, also
+	 * that of a plugin that lets people choose their password when they register.
+	 *
+	 * @throws DatabaseError
+	 */
+	public function note_unproven( WP_User $user ): void {
+		if ( self::CONFIRMED !== $this->state( $user ) ) {
+			$this->confirmation_table->note_unproven( $user->ID );
+		}
 	}
 
 	/**
@@ -112,16 +127,15 @@ class Confirmations {
 	}
 
 	/**
-	 * Returns WooCommerce's own state. WooCommerce reads its flag and then applies the filter. Before 11.0 only the filter exists, for
-	 * plugins with a flag of their own.
+	 * Returns WooCommerce's own state: its flag since 11.0, or the filter, for plugins with a flag of their own.
 	 */
 	private function is_verified_by_woocommerce( int $user_id ): bool {
 		return true === SafeCall::run(
 			$this->log,
 			'woocommerce_customer_email_is_verified',
 			static function () use ( $user_id ): bool {
-				if ( function_exists( 'wc_get_container' ) && class_exists( self::WOOCOMMERCE ) ) {
-					return true === wc_get_container()->get( self::WOOCOMMERCE )->is_verified( $user_id );
+				if ( function_exists( 'wc_get_container' ) && class_exists( self::WOOCOMMERCE ) && true === wc_get_container()->get( self::WOOCOMMERCE )->is_verified( $user_id ) ) {
+					return true;
 				}
 				// phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- WooCommerce's own.
 				return true === apply_filters( 'woocommerce_customer_email_is_verified', false, $user_id );

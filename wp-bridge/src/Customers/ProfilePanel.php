@@ -98,7 +98,7 @@ final class ProfilePanel {
 			'balance'  => __( 'Balance', 'tillsync-bridge' ),
 			'since'    => __( 'Since', 'tillsync-bridge' ),
 			'failed'   => __( 'That did not work: try again.', 'tillsync-bridge' ),
-			'expired'  => __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' ),
+			'expired'  => __( 'Your session has expired. Reload the page and try again.', 'tillsync-bridge' ),
 		);
 		wp_add_inline_script( self::SCRIPT, 'window.tillsyncProfile = ' . wp_json_encode( array( 'namespace' => AdminGate::NAMESPACE, 'words' => $words ), JSON_HEX_TAG ) . ';', 'before' );
 	}

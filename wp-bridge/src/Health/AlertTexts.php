@@ -74,7 +74,7 @@ final class AlertTexts {
 			case Alert::ACCOUNT_PROBLEM:
 				$words = CheckTexts::of_reason( $alert->reason );
 				return null === $words
-					? __( 'Test both sides on the settings screen: each step says what is wrong. Everything goes on by itself afterwards.', 'tillsync-bridge' )
+					? __( 'Test connection on the settings screen: each step says what is wrong. Everything goes on by itself afterwards.', 'tillsync-bridge' )
 					: $words[1] . ' ' . __( 'Everything goes on by itself afterwards.', 'tillsync-bridge' );
 			case Alert::DEFAULT_CUSTOMER:
 				return __( 'Choose the default till customer on the settings screen: the orders go on by themselves.', 'tillsync-bridge' );

@@ -145,7 +145,7 @@ final class OrderPanel {
 			'since'    => __( 'Signed up', 'tillsync-bridge' ),
 			'stays'    => __( 'Sales that are at the till already do not move: this decides about this order\'s customer in the service and about later orders.', 'tillsync-bridge' ),
 			'again'    => __( 'Match again', 'tillsync-bridge' ),
-			'expired'  => __( 'This page is too old. Reload it and try again.', 'tillsync-bridge' ),
+			'expired'  => __( 'Your session has expired. Reload the page and try again.', 'tillsync-bridge' ),
 			'failed'   => __( 'That did not work. Try again.', 'tillsync-bridge' ),
 		);
 		wp_add_inline_script( self::SCRIPT, 'window.tillsyncOrder = ' . wp_json_encode( array( 'namespace' => AdminGate::NAMESPACE, 'words' => $words ), JSON_HEX_TAG ) . ';', 'before' );

@@ -80,7 +80,7 @@ final class QueuesTexts {
 			'problem'       => __( 'Everything waits', 'tillsync-bridge' ),
 			'unreached'     => __( 'The service was not reached. This page shows only what the shop has stored.', 'tillsync-bridge' ),
 			'tryAgain'      => __( 'Try again', 'tillsync-bridge' ),
-			'expired'       => __( 'You are not logged in any more, or this page is too old. Reload it and log in.', 'tillsync-bridge' ),
+			'expired'       => __( 'Your session has expired. Reload the page and try again.', 'tillsync-bridge' ),
 			'reload'        => __( 'Reload', 'tillsync-bridge' ),
 			'failed'        => __( 'That did not work. Try again.', 'tillsync-bridge' ),
 			'updatedAt'     => __( 'Up to date', 'tillsync-bridge' ),

@@ -136,7 +136,7 @@ final class SettingsActions {
 
 	private function check(): void {
 		$checked = $this->service_test->steps();
-		Flash::store( $checked['ok'] ? 'success' : 'error', array( $checked['ok'] ? __( 'Both sides answer as they should.', 'tillsync-bridge' ) : __( 'Something is wrong: see the steps below.', 'tillsync-bridge' ) ), array( 'steps' => $checked['steps'] ) );
+		Flash::store( $checked['ok'] ? 'success' : 'error', array( $checked['ok'] ? __( 'Connection OK.', 'tillsync-bridge' ) : __( 'The connection test found a problem.', 'tillsync-bridge' ) ), array( 'steps' => $checked['steps'] ) );
 	}
 
 	private function refresh(): void {
@@ -160,7 +160,7 @@ final class SettingsActions {
 
 	private function backfill(): void {
 		$this->backfill->start( self::days() );
-		Flash::store( 'success', array( __( 'Older orders are put into the outbox in the background, oldest first.', 'tillsync-bridge' ) ) );
+		Flash::store( 'success', array( __( 'Past orders are imported in the background, oldest first.', 'tillsync-bridge' ) ) );
 	}
 
 	private static function days(): int {

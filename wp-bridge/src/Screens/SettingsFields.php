@@ -42,7 +42,7 @@ final class SettingsFields {
 			. ' ' . __( 'Warning: with all accounts trusted, whoever registers with another person\'s email sees that person\'s points and gets that person\'s role.', 'tillsync-bridge' );
 		self::choice( 'trustedAccounts', __( 'Points are shown to', 'tillsync-bridge' ), SettingsTexts::trusted_accounts( (string) $settings['trustedBeforeTime'] ), (string) $settings['trustedAccounts'], $meaning );
 		echo '<tr><th scope="row"></th><td><p class="submit">';
-		SettingsScreen::button( 'unconfirmed', __( 'List links that no confirmed email stands behind', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'unconfirmed', __( 'List links without a confirmed email', 'tillsync-bridge' ) );
 		echo '</p></td></tr>';
 	}
 
@@ -53,17 +53,17 @@ final class SettingsFields {
 	 */
 	private function fields( array $settings, array $statuses, bool $is_unsaved ): void {
 		if ( $is_unsaved ) {
-			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save to keep them.', 'tillsync-bridge' ) . '</p></div>';
+			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save changes to keep them.', 'tillsync-bridge' ) . '</p></div>';
 		}
 		if ( $this->settings->has_trust_setting() && ! $this->settings->is_trust_decided() ) {
-			echo '<div class="notice notice-warning inline tillsync-trust-question"><p>' . esc_html__( 'Please decide once, at "Points are shown to", and press Save: do you trust the accounts that exist today? Then choose "registered before". Otherwise their shoppers confirm their emails first.', 'tillsync-bridge' ) . '</p></div>';
+			echo '<div class="notice notice-warning inline tillsync-trust-question"><p>' . esc_html__( 'Please decide once, at "Points are shown to", and press Save changes: do you trust the accounts that exist today? Then choose "registered before". Otherwise their shoppers confirm their emails first.', 'tillsync-bridge' ) . '</p></div>';
 		}
 		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
 		self::boxes(
 			__( 'Customer sync', 'tillsync-bridge' ),
 			array(
-				'customerSyncEnabled' => array( __( 'Sync customers with the till', 'tillsync-bridge' ), __( 'Off: every order goes to the default customer, nothing is linked and nothing refreshed.', 'tillsync-bridge' ) ),
-				'autoLink'            => array( __( 'Link customers automatically when the email of an order matches exactly one Epos Now customer', 'tillsync-bridge' ), __( 'Off: orders of shoppers without a link wait for you.', 'tillsync-bridge' ) ),
+				'customerSyncEnabled' => array( __( 'Sync customers with the till', 'tillsync-bridge' ), __( 'When off, every order goes to the default customer, and nothing is linked or refreshed.', 'tillsync-bridge' ) ),
+				'autoLink'            => array( __( 'Link customers automatically', 'tillsync-bridge' ), __( 'When off, orders from customers who are not linked yet need your review.', 'tillsync-bridge' ) ),
 			),
 			$settings
 		);
@@ -73,7 +73,7 @@ final class SettingsFields {
 			esc_attr( '0' === $settings['defaultEposCustomerId'] ? '' : (string) $settings['defaultEposCustomerId'] ),
 			esc_html__( 'Number of the till customer that orders of guests go to. Empty: such orders wait for you.', 'tillsync-bridge' )
 		);
-		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsTexts::guest_policies(), (string) $settings['guestPolicy'], '' );
+		self::choice( 'guestPolicy', __( 'Guest orders', 'tillsync-bridge' ), SettingsTexts::guest_policies(), (string) $settings['guestPolicy'], '' );
 		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsTexts::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
 		if ( $this->settings->has_trust_setting() ) {
 			$this->trust( $settings );
@@ -92,32 +92,32 @@ final class SettingsFields {
 		}
 		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>%s</fieldset></td></tr>', esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), $boxes ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped above.
 		echo '</tbody></table><p class="tillsync-buttons submit">';
-		printf( '<button type="submit" name="save" value="1" class="button button-primary woocommerce-save-button">%s</button> ', esc_html__( 'Save', 'tillsync-bridge' ) );
-		SettingsScreen::button( 'preview', __( 'What would this change?', 'tillsync-bridge' ), 'tillsync-preview' );
+		printf( '<button type="submit" name="save" value="1" class="button button-primary woocommerce-save-button">%s</button> ', esc_html__( 'Save changes', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'preview', __( 'Preview changes', 'tillsync-bridge' ), 'tillsync-preview' );
 		echo ' ';
-		SettingsScreen::button( 'refresh', __( 'Fetch the settings again', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'refresh', __( 'Reload settings', 'tillsync-bridge' ) );
 		// The effect is below the buttons and has reserved height, so that its text moves no button.
 		echo '</p><p class="tillsync-effect" role="status"></p>';
 	}
 
 	private function older( int $days ): void {
 		$added = $this->backfill->added_count();
-		echo '<h3>' . esc_html__( 'Older orders', 'tillsync-bridge' ) . '</h3>';
+		echo '<h3>' . esc_html__( 'Import past orders', 'tillsync-bridge' ) . '</h3>';
 		if ( null !== $added ) {
 			/* translators: %d: number of orders */
-			echo '<p role="status">' . esc_html( sprintf( _n( 'In the background: %d order put into the outbox so far.', 'In the background: %d orders put into the outbox so far.', $added, 'tillsync-bridge' ), $added ) ) . '</p>';
+			echo '<p role="status">' . esc_html( sprintf( _n( 'In the background: %d order queued so far.', 'In the background: %d orders queued so far.', $added, 'tillsync-bridge' ), $added ) ) . '</p>';
 			return;
 		}
 		echo '<p>' . esc_html__( 'Orders from before the shop was connected are never sent by themselves.', 'tillsync-bridge' ) . '</p>';
 		printf(
 			'<p><label for="tillsync-days">%s</label> <input type="number" id="tillsync-days" name="tillsync_days" min="1" max="%d" value="%d" class="small-text"></p><p class="tillsync-buttons submit">',
-			esc_html__( 'Match the orders of the last days:', 'tillsync-bridge' ),
+			esc_html__( 'Match orders from the last days:', 'tillsync-bridge' ),
 			absint( Backfill::LONGEST_DAYS ),
 			absint( $days )
 		);
-		SettingsScreen::button( 'backfill_preview', __( 'How many are these?', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'backfill_preview', __( 'Count orders', 'tillsync-bridge' ) );
 		echo ' ';
-		SettingsScreen::button( 'backfill', __( 'Match them', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'backfill', __( 'Start import', 'tillsync-bridge' ) );
 		echo '</p>';
 	}
 

@@ -102,8 +102,8 @@ final class SettingsScreen {
 		} else {
 			printf(
 				'<p><label for="tillsync-connect">%s</label></p><p><textarea id="tillsync-connect" name="tillsync_connect" rows="4" class="large-text code" autocomplete="off" spellcheck="false" aria-describedby="tillsync-connect-help" dir="ltr"></textarea></p><p class="description" id="tillsync-connect-help">%s</p>',
-				esc_html__( 'Connect string', 'tillsync-bridge' ),
-				esc_html__( 'Your tillsync operator gives it to you; it begins with "tillsync1.". It is a key: do not send it on. The service will call this site back before it says connected.', 'tillsync-bridge' )
+				esc_html__( 'Connection key', 'tillsync-bridge' ),
+				esc_html__( 'Paste the key you received from Tillsync (starts with tillsync1.). Keep it secret.', 'tillsync-bridge' )
 			);
 		}
 		if ( ! SiteIdentity::is_production() ) {
@@ -119,13 +119,13 @@ final class SettingsScreen {
 	}
 
 	private function choice( Connection $connection ): void {
-		echo '<div class="notice notice-warning inline"><p><strong>' . esc_html__( 'Is this site a copy?', 'tillsync-bridge' ) . '</strong></p><p>';
+		echo '<div class="notice notice-warning inline"><p><strong>' . esc_html__( 'This site\'s address has changed', 'tillsync-bridge' ) . '</strong></p><p>';
 		/* translators: 1: address, 2: environment type, 3: address, 4: environment type */
-		echo esc_html( sprintf( __( 'The connection was made at %1$s (%2$s), but this site is %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SiteIdentity::home_url(), SiteIdentity::environment() ) );
+		echo esc_html( sprintf( __( 'Connected as %1$s (%2$s), now %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SiteIdentity::home_url(), SiteIdentity::environment() ) );
 		echo '</p><p class="submit">';
-		self::button( 'copy', __( 'This is a copy', 'tillsync-bridge' ), 'button-primary' );
+		self::button( 'reconnect', __( 'Keep this site connected', 'tillsync-bridge' ) );
 		echo ' ';
-		self::button( 'reconnect', __( 'The shop moved', 'tillsync-bridge' ) );
+		self::button( 'copy', __( 'Disconnect this copy', 'tillsync-bridge' ) );
 		echo '</p><p class="description">' . esc_html__( 'A copy forgets the connection; the original goes on as before. A shop that moved is connected again from here, with a new secret; the old place can do nothing any more.', 'tillsync-bridge' ) . '</p></div>';
 	}
 
@@ -140,12 +140,12 @@ final class SettingsScreen {
 			echo '</p></div>';
 		}
 		echo '<p class="tillsync-buttons submit">';
-		self::button( 'check', __( 'Test both sides', 'tillsync-bridge' ) );
+		self::button( 'check', __( 'Test connection', 'tillsync-bridge' ) );
 		echo ' ';
-		self::button( 'reconnect', __( 'Connect again with a new secret', 'tillsync-bridge' ) );
+		self::button( 'reconnect', __( 'Renew connection key', 'tillsync-bridge' ) );
 		echo '</p><details class="tillsync-leave"><summary>' . esc_html__( 'Disconnect', 'tillsync-bridge' ) . '</summary><p>';
-		echo esc_html__( 'The service forgets this shop\'s secret and the token becomes useless. Links and what is stored with orders stay.', 'tillsync-bridge' );
-		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even if the service cannot be reached (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p class="submit">';
+		echo esc_html__( 'Stops syncing. Customer links and order information are kept.', 'tillsync-bridge' );
+		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Disconnect even if Tillsync cannot be reached', 'tillsync-bridge' ) . '</label></p><p class="submit">';
 		self::button( 'disconnect', __( 'Disconnect', 'tillsync-bridge' ) );
 		echo '</p></details>';
 	}
@@ -170,7 +170,7 @@ final class SettingsScreen {
 			'more'    => __( 'There are more: make the search narrower.', 'tillsync-bridge' ),
 			'taken'   => __( 'linked to a shopper: cannot be the default customer', 'tillsync-bridge' ),
 			'chosen'  => __( 'Chosen. Save to keep it.', 'tillsync-bridge' ),
-			'expired' => __( 'This page is too old. Reload it and try again.', 'tillsync-bridge' ),
+			'expired' => __( 'Your session has expired. Reload the page and try again.', 'tillsync-bridge' ),
 			'failed'  => __( 'That did not work. Try again.', 'tillsync-bridge' ),
 		);
 		wp_add_inline_script( self::SCRIPT, 'window.tillsyncSettings = ' . wp_json_encode( array( 'namespace' => AdminGate::NAMESPACE, 'words' => $words ), JSON_HEX_TAG ) . ';', 'before' );

@@ -48,9 +48,9 @@ final class SettingsTexts {
 	/** @return array<string, string> Labels by value. */
 	public static function guest_policies(): array {
 		return array(
-			'GUEST_POLICY_DEFAULT_CUSTOMER' => __( 'The default customer, always', 'tillsync-bridge' ),
-			'GUEST_POLICY_MATCH_ONLY'       => __( 'The one till customer with the billing email; otherwise the default customer', 'tillsync-bridge' ),
-			'GUEST_POLICY_MATCH_OR_CREATE'  => __( 'The one till customer with the billing email; a new one when there is none', 'tillsync-bridge' ),
+			'GUEST_POLICY_DEFAULT_CUSTOMER' => __( 'Always use the default customer', 'tillsync-bridge' ),
+			'GUEST_POLICY_MATCH_ONLY'       => __( 'Match by billing email, otherwise use the default customer', 'tillsync-bridge' ),
+			'GUEST_POLICY_MATCH_OR_CREATE'  => __( 'Match by billing email, otherwise create a customer', 'tillsync-bridge' ),
 		);
 	}
 

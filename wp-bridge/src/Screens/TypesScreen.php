@@ -46,7 +46,7 @@ final class TypesScreen {
 	public static function add_page( Closure $made ): void {
 		add_submenu_page(
 			'woocommerce',
-			__( 'Customer types of the till', 'tillsync-bridge' ),
+			__( 'Customer types', 'tillsync-bridge' ),
 			__( 'Till customer types', 'tillsync-bridge' ),
 			AdminGate::CAPABILITY,
 			self::PAGE,
@@ -59,10 +59,10 @@ final class TypesScreen {
 		$counts = $this->customers->count_by_type();
 		$map    = RoleMap::saved();
 		$this->enqueue();
-		echo '<div class="wrap tillsync-types"><h1>' . esc_html__( 'Customer types of the till', 'tillsync-bridge' ) . '</h1>';
+		echo '<div class="wrap tillsync-types"><h1>' . esc_html__( 'Customer types', 'tillsync-bridge' ) . '</h1>';
 		$this->show_flash();
 		printf( '<div class="tillsync-progress" role="status">%s</div>', esc_html( self::progress_sentence( $this->role_run->progress() ) ) );
-		echo '<p>' . esc_html__( 'A customer type can bring a role, beside the role the customer has. Only roles that can do nothing in this shop are offered; staff are left alone; and only what was given here is ever taken away.', 'tillsync-bridge' ) . '</p>';
+		echo '<p>' . esc_html__( 'Give customers of a till type an extra role. Only roles without admin rights are listed. Staff accounts are never changed, and only a role that was given here is removed.', 'tillsync-bridge' ) . '</p>';
 		echo '<p><strong>' . esc_html__( 'The discount of a type is not applied to any price in this shop.', 'tillsync-bridge' ) . '</strong> ';
 		/* translators: %s: name of a filter */
 		echo wp_kses( sprintf( __( 'It is shown for information, and other plugins can read it by the filter %s.', 'tillsync-bridge' ), '<code>tillsync_customer_type_discount</code>' ), array( 'code' => array() ) ) . '</p>';
@@ -97,8 +97,8 @@ final class TypesScreen {
 			$this->show_type( $type_id, $types[ $type_id ] ?? null, $counts[ $type_id ] ?? 0, $map, $choices['allowed'] );
 		}
 		echo '</tbody></table><p class="tillsync-buttons">';
-		printf( '<button type="button" class="button" id="tillsync-preview">%s</button> ', esc_html__( 'Who would change?', 'tillsync-bridge' ) );
-		printf( '<button type="submit" class="button button-primary">%s</button></p></form>', esc_html__( 'Save and apply', 'tillsync-bridge' ) );
+		printf( '<button type="button" class="button" id="tillsync-preview">%s</button> ', esc_html__( 'Preview', 'tillsync-bridge' ) );
+		printf( '<button type="submit" class="button button-primary">%s</button></p></form>', esc_html__( 'Save changes', 'tillsync-bridge' ) );
 		echo '<div id="tillsync-preview-result" role="status"></div>';
 		if ( array() !== $choices['refused'] ) {
 			echo '<details><summary>' . esc_html__( 'Roles that are not offered, and why', 'tillsync-bridge' ) . '</summary><ul class="tillsync-notes">';
@@ -131,7 +131,7 @@ final class TypesScreen {
 			$options .= sprintf( '<option value="%s"%s>%s</option>', esc_attr( $role ), selected( $role, $chosen, false ), esc_html( $role_name ) );
 		}
 		$when = '';
-		foreach ( array( RoleMap::TAKE => __( 'take the role from its customers', 'tillsync-bridge' ), RoleMap::KEEP => __( 'let its customers keep the role', 'tillsync-bridge' ) ) as $value => $text ) {
+		foreach ( array( RoleMap::TAKE => __( 'remove the role from its customers', 'tillsync-bridge' ), RoleMap::KEEP => __( 'let its customers keep the role', 'tillsync-bridge' ) ) as $value => $text ) {
 			$when .= sprintf( '<option value="%s"%s>%s</option>', esc_attr( $value ), selected( RoleMap::KEEP === $value, $map->keeps_when_deleted( $type_id ), false ), esc_html( $text ) );
 		}
 		// phpcs:disable WordPress.Security.EscapeOutput -- options are escaped above.
@@ -161,7 +161,7 @@ final class TypesScreen {
 		wp_nonce_field( TypesActions::SAVE_POINTS );
 		printf( '<p><label><input type="checkbox" name="show_points" value="1"%s> %s</label></p>', checked( $this->points_switch->is_on(), true, false ), esc_html__( 'Show linked shoppers their points, on the My account dashboard and wherever the block or the shortcode stands', 'tillsync-bridge' ) );
 		echo '<p>' . wp_kses( sprintf( /* translators: %s: a shortcode */ __( 'Block: "Till points". Shortcode: %s.', 'tillsync-bridge' ), '<code>[' . PointsDisplay::SHORTCODE . ']</code>' ), array( 'code' => array() ) ) . '</p>';
-		printf( '<p><button type="submit" class="button">%s</button></p></form>', esc_html__( 'Save', 'tillsync-bridge' ) );
+		printf( '<p><button type="submit" class="button">%s</button></p></form>', esc_html__( 'Save changes', 'tillsync-bridge' ) );
 	}
 
 	private function show_flash(): void {

@@ -130,10 +130,12 @@ class Harness(FaultVerdicts):
 
 
 async def settled(harness: Harness) -> Counter[WorkClass]:
-    """Returns the running entries once none starts or ends any more."""
-    seen = None
-    while seen != (seen := (len(harness.runs), len(harness.due))):
-        await asyncio.sleep(0.03)
+    """Returns the running entries once none starts or ends any more, in eight looks. A pause of this process falls into one of them."""
+    seen, unchanged = (-1, -1), 0
+    while unchanged < 8:
+        await asyncio.sleep(0.01)
+        before, seen = seen, (len(harness.runs), len(harness.due))
+        unchanged = unchanged + 1 if before == seen else 0
     return harness.running()
 
 

@@ -94,9 +94,9 @@ final class ScreensAlertsTest extends SiteTestCase {
 		$tracker = $this->services->get( AlertTracker::class );
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till refuses the key' ) );
 		$since = $this->alerts()->all()[0]->since;
-		$this->assertStringContainsString( 'Test both sides', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'which side is not known' );
+		$this->assertStringContainsString( 'Test connection', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'which side is not known' );
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_SHOP', 'text' => 'the shop refuses us' ) );
-		$this->assertStringContainsString( 'Test both sides', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
+		$this->assertStringContainsString( 'Test connection', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
 		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_TILL', 'text' => 'the till refuses the key' ) );
 		$this->assertSame( 'Epos Now refused the API credentials. All customers and orders wait', AlertTexts::title( $this->alerts()->all()[0] ) );
 		$this->assertStringContainsString( 'Ask your tillsync operator', AlertTexts::what_to_do( $this->alerts()->all()[0] ) );

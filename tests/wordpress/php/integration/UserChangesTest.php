@@ -108,8 +108,8 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->connect();
 		wp_delete_user( $buyer );
 		$this->assertSame( array( $buyer ), array_column( $this->stored_changes(), 0 ) );
-		do_action( 'delete_user', 'nonsense' );
-		do_action( 'deleted_user', $synced );
+		do_action( 'delete_user', 'nonsense', null, new \WP_User() );
+		do_action( 'deleted_user', $synced, null, new \WP_User() );
 		do_action( 'profile_update', 999999, null, array() );
 		$this->assertCount( 1, $this->stored_changes() );
 	}

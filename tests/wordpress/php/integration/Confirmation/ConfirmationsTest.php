@@ -92,6 +92,19 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
 	}
 
+	/** WooCommerce 11 marks the email as verified after each reset_password(). */
+	public function test_woocommerces_flag_of_a_password_without_a_mailed_link_confirms_nothing(): void {
+		$user = $this->person();
+		reset_password( $user, 'another-password-of-the-tests' );
+		add_filter( 'woocommerce_customer_email_is_verified', '__return_true' );
+		$this->assertSame( Confirmations::UNCONFIRMED, $this->state( $user ) );
+		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_MAIL );
+		$this->assertSame( Confirmations::CONFIRMED, $this->state( $user ) );
+		$verified = $this->person( 'ben@example.test' );
+		reset_password( $verified, 'another-password-of-the-tests' );
+		$this->assertSame( Confirmations::CONFIRMED, $this->state( $verified ), 'it was verified before' );
+	}
+
 	public function test_a_filter_that_throws_confirms_nothing(): void {
 		$user = $this->person();
 		add_filter( 'woocommerce_customer_email_is_verified', static fn() => throw new \TypeError( 'of another plugin' ) );
