@@ -44,6 +44,7 @@ OPERATING = tuple(
         "bridge-updates",
         "high-availability",
         "growing",
+        "cells",
     )
 )
 """The pages for operators, in the order of docs/operating.md."""
