@@ -119,6 +119,7 @@ OF_EVERY_REQUEST = {
     "template_redirect",
     "tillsync_customer_type_discount",
     "tillsync_order_answered",
+    "tillsync_order_refused",
     "tillsync_outbox_paused",
     "tillsync_outbox_resumed",
     "tillsync_connected",

@@ -117,6 +117,7 @@ final class EveryRequest {
 		$hooks->action( Schedule::DAILY, array( SiteSettings::class, 'refresh_in_background' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( Digest::class, 'send_due' ), 30, 0 );
 		$hooks->action( 'tillsync_order_answered', array( AlertTracker::class, 'answered' ), self::FIRST, 2 );
+		$hooks->action( 'tillsync_order_refused', array( AlertTracker::class, 'refused' ), self::FIRST, 2 );
 		$hooks->action( 'tillsync_outbox_paused', array( AlertTracker::class, 'paused' ), self::FIRST );
 		$hooks->action( 'tillsync_outbox_resumed', array( AlertTracker::class, 'resumed' ), self::FIRST );
 		$hooks->action( 'tillsync_disconnected', array( AlertTracker::class, 'disconnected' ), self::FIRST );

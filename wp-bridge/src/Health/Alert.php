@@ -21,6 +21,7 @@ final class Alert {
 	public const DEFAULT_CUSTOMER = 'default_customer';
 	public const PRODUCTS         = 'products';
 	public const COPY             = 'copy';
+	public const REFUSED_ORDERS   = 'refused_orders';
 
 	/** Maximum number of order ids. Further orders are only in the service's count. */
 	public const ORDERS_KEPT = 50;

@@ -40,14 +40,21 @@ final class AlertTexts {
 			case Alert::COPY:
 				return __( 'Nothing is sent: this site is not where it was connected', 'tillsync-bridge' );
 		}
-		$cause = 'OUTCOME_DUPLICATE_EMAIL' === $alert->code
-			? __( 'several till customers use the same email address', 'tillsync-bridge' )
-			: __( 'its till customer is not clear', 'tillsync-bridge' );
 		$count = count( $alert->order_ids );
 		$first = 0 < $count ? self::order( $alert->order_ids[0] ) : null;
 		$name  = null === $first ? '' : self::name( $first );
-		if ( 1 === $count && null !== $first ) {
-			$which = '#' . $first->get_order_number() . ( '' === $name ? '' : " ({$name})" );
+		$which = null === $first ? '' : '#' . $first->get_order_number() . ( '' === $name ? '' : " ({$name})" );
+		if ( Alert::REFUSED_ORDERS === $alert->code ) {
+			return 1 === $count && '' !== $which
+				/* translators: %s: number and name, such as "#21 (Ben Nevis)" */
+				? sprintf( __( 'Order %s could not be sent to the till', 'tillsync-bridge' ), $which )
+				/* translators: %s: number of orders */
+				: sprintf( _n( '%s order could not be sent to the till', '%s orders could not be sent to the till', $count, 'tillsync-bridge' ), number_format_i18n( $count ) );
+		}
+		$cause = 'OUTCOME_DUPLICATE_EMAIL' === $alert->code
+			? __( 'several till customers use the same email address', 'tillsync-bridge' )
+			: __( 'its till customer is not clear', 'tillsync-bridge' );
+		if ( 1 === $count && '' !== $which ) {
 			/* translators: 1: number and name, such as "#21 (Ben Nevis)", 2: the cause */
 			return sprintf( __( 'Order %1$s needs review: %2$s', 'tillsync-bridge' ), $which, $cause );
 		}
@@ -63,6 +70,9 @@ final class AlertTexts {
 	public static function link( Alert $alert ): string {
 		if ( 'OUTCOME_DUPLICATE_EMAIL' === $alert->code ) {
 			return __( 'Choose customer', 'tillsync-bridge' );
+		}
+		if ( Alert::REFUSED_ORDERS === $alert->code ) {
+			return 1 === count( $alert->order_ids ) ? __( 'Edit order', 'tillsync-bridge' ) : __( 'Review orders', 'tillsync-bridge' );
 		}
 		return $alert->is_of_person() ? __( 'Review orders', 'tillsync-bridge' ) : __( 'Put it right', 'tillsync-bridge' );
 	}
@@ -82,6 +92,8 @@ final class AlertTexts {
 				return __( 'Link the products named in the notes of the orders, then retry.', 'tillsync-bridge' );
 			case Alert::COPY:
 				return __( 'Choose on the settings screen whether this is a copy or the shop has moved.', 'tillsync-bridge' );
+			case Alert::REFUSED_ORDERS:
+				return __( 'The service refuses what the order says. Edit the order, then send it again with Match again.', 'tillsync-bridge' );
 			case 'OUTCOME_DUPLICATE_EMAIL':
 				return __( 'Choose the right customer once. All orders of this person continue then.', 'tillsync-bridge' );
 			default:
@@ -93,6 +105,10 @@ final class AlertTexts {
 	public static function url( Alert $alert ): string {
 		if ( in_array( $alert->code, array( Alert::REFUSED, Alert::ACCOUNT_PROBLEM, Alert::DEFAULT_CUSTOMER, Alert::COPY ), true ) ) {
 			return SettingsIntegration::url();
+		}
+		if ( Alert::REFUSED_ORDERS === $alert->code ) {
+			$order = 1 === count( $alert->order_ids ) ? self::order( $alert->order_ids[0] ) : null;
+			return null === $order ? QueuesPage::url( array( 'queue' => 'orders' ) ) : (string) $order->get_edit_order_url();
 		}
 		return QueuesPage::url( array( 'queue' => 'orders', 'state' => 'held' ) + ( array() === $alert->order_ids || Alert::PRODUCTS === $alert->code ? array() : array( 'search' => (string) $alert->order_ids[0] ) ) );
 	}

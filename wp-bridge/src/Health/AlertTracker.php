@@ -17,6 +17,7 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceError;
@@ -50,6 +51,7 @@ final class AlertTracker {
 		if ( ! has_action( 'shutdown', array( $this, 'count_held' ) ) ) {
 			add_action( 'shutdown', array( $this, 'count_held' ) );
 		}
+		$this->alerts->leave( Alert::REFUSED_ORDERS, $order_id );
 		if ( Answer::PENDING === $answer->state ) {
 			// The entry runs again. Its next answer decides, so that one alert is not sent twice.
 			return;
@@ -99,6 +101,16 @@ final class AlertTracker {
 		}
 		// The hash uses this site's key, so it reveals nothing to others.
 		return 'guest:' . substr( wp_hash( '' !== $email ? $email : "order {$order_id}" ), 0, 16 );
+	}
+
+	/**
+	 * @param mixed $order_id Id of the order.
+	 * @param mixed $reason   One sentence.
+	 */
+	public function refused( $order_id = 0, $reason = '' ): void {
+		if ( is_numeric( $order_id ) && 0 < (int) $order_id ) {
+			$this->alerts->open_for_order( Alert::REFUSED_ORDERS, Alert::REFUSED_ORDERS, 0, (int) $order_id, is_string( $reason ) ? $reason : '' );
+		}
 	}
 
 	/** @param mixed $reason One sentence. */
@@ -174,7 +186,8 @@ final class AlertTracker {
 		foreach ( $this->alerts->all() as $alert ) {
 			foreach ( $alert->order_ids as $order_id ) {
 				$row = $this->outbox->find( $order_id );
-				if ( null === $row || ! in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) || false === wc_get_order( $order_id ) ) {
+				$waits = null !== $row && ( Alert::REFUSED_ORDERS === $alert->key ? OutboxRow::FAILED === $row->state : in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) );
+				if ( ! $waits || false === wc_get_order( $order_id ) ) {
 					$this->alerts->remove_order( $order_id );
 				}
 			}

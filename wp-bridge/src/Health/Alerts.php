@@ -56,26 +56,33 @@ class Alerts {
 	}
 
 	/** Adds an order to an alert, and opens the alert if needed. */
-	public function open_for_order( string $key, string $code, int $user_id, int $order_id ): void {
+	public function open_for_order( string $key, string $code, int $user_id, int $order_id, string $text = '' ): void {
 		$alert = $this->find( $key );
 		if ( null === $alert ) {
 			if ( count( $this->all() ) < self::LIMIT ) {
-				$this->save( new Alert( $key, $code, '', $user_id, array( $order_id ), $this->clock->now() ) );
+				$this->save( new Alert( $key, $code, $text, $user_id, array( $order_id ), $this->clock->now() ) );
 			}
-		} elseif ( ! in_array( $order_id, $alert->order_ids, true ) || $alert->code !== $code ) {
+		} elseif ( ! in_array( $order_id, $alert->order_ids, true ) || $alert->code !== $code || $alert->text !== $text ) {
 			$orders = array_slice( array_values( array_unique( array_merge( $alert->order_ids, array( $order_id ) ) ) ), 0, Alert::ORDERS_KEPT );
-			$this->save( $alert->with( array( 'code' => $code, 'order_ids' => $orders ) ) );
+			$this->save( $alert->with( array( 'code' => $code, 'text' => $text, 'order_ids' => $orders ) ) );
+		}
+	}
+
+	/** Removes an order from one alert. */
+	public function leave( string $key, int $order_id ): void {
+		$alert = $this->find( $key );
+		if ( null !== $alert && in_array( $order_id, $alert->order_ids, true ) ) {
+			$left = array_values( array_diff( $alert->order_ids, array( $order_id ) ) );
+			array() === $left ? $this->close( $key ) : $this->save( $alert->with( array( 'order_ids' => $left ) ) );
 		}
 	}
 
 	/** Removes an order from all alerts except one. An alert without orders closes. */
 	public function remove_order( int $order_id, string $but_for_key = '' ): void {
 		foreach ( $this->all() as $alert ) {
-			if ( $alert->key === $but_for_key || ! in_array( $order_id, $alert->order_ids, true ) ) {
-				continue;
+			if ( $alert->key !== $but_for_key ) {
+				$this->leave( $alert->key, $order_id );
 			}
-			$left = array_values( array_diff( $alert->order_ids, array( $order_id ) ) );
-			array() === $left ? $this->close( $alert->key ) : $this->save( $alert->with( array( 'order_ids' => $left ) ) );
 		}
 	}
 

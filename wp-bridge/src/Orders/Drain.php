@@ -52,7 +52,7 @@ class Drain {
 	/** Classes that the drain uses, also through the plugin's callbacks of hooks that it fires. */
 	private const NEEDED = array(
 		Answer::class, AnswerRecorder::class, Answers::class, AnswerTexts::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
-		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, SilentQueries::class, RowDelay::class, Sender::class,
+		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, RefusalText::class, SilentQueries::class, RowDelay::class, Sender::class,
 		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Alert::class, Alerts::class, HeldCount::class,
 		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, Tables::class, AlertTracker::class, HeldOrders::class,
 		Clock::class, Database::class, SafeCall::class, Log::class, DatabaseError::class, Schedule::class,

@@ -13,6 +13,7 @@ use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
@@ -157,11 +158,23 @@ class Sender {
 	}
 
 	private function fail( OutboxRow $row, string $error_text, DrainReport $report ): void {
-		/* translators: %s: what the service said */
-		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $error_text );
+		$reason = RefusalText::of( $error_text );
 		$this->outbox->record( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
 		$this->log->warning( "order {$row->order_id} was refused by the service: {$error_text}" );
 		++$report->failed;
+		SafeCall::run(
+			$this->log,
+			'tillsync_order_refused',
+			static function () use ( $row, $reason ): void {
+				/**
+				 * Fires when the service refuses an order. It is not sent again until a person asks for it.
+				 *
+				 * @param int    $order_id Id of the order.
+				 * @param string $reason   One sentence for people.
+				 */
+				do_action( 'tillsync_order_refused', $row->order_id, $reason );
+			}
+		);
 	}
 
 	/** Leaves the row waiting, with its reason and a growing delay. */

@@ -3,6 +3,10 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
+use Tillsync\Bridge\Health\AlertTexts;
+use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
@@ -169,7 +173,7 @@ final class DrainTest extends DrainTestCase {
 		$report = $this->drain();
 		$this->assertSame( array( 2, 1 ), array( $report->ended, $report->failed ) );
 		$this->assertSame( 'failed', $this->row( $bad )->state );
-		$this->assertStringContainsString( 'billing_email: at most 254', $this->row( $bad )->reason );
+		$this->assertStringContainsString( 'billing email (at most 254', $this->row( $bad )->reason );
 	}
 
 	public function test_a_refused_batch_is_halved_until_only_the_bad_order_fails(): void {
@@ -191,6 +195,26 @@ final class DrainTest extends DrainTestCase {
 		$this->assertSame( 1, $this->drain()->postponed );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		$this->assertStringContainsString( 'too many waiting', $this->row( $order->get_id() )->reason );
+	}
+
+	public function test_a_refused_order_says_what_to_change_until_it_is_accepted(): void {
+		list( $order ) = $this->due_orders( 1 );
+		$refused       = array( 'results' => array( array( 'error' => array( 'code' => 3, 'message' => 'orders[0].order.first_name: must not contain control characters; remove them' ) ) ) );
+		$this->service->script( 'BatchMatchOrderCustomers', $refused, self::decided() );
+		$this->drain();
+		$row = $this->row( $order->get_id() );
+		$this->assertSame( 'failed', $row->state );
+		$this->assertStringContainsString( 'because of its billing first name (must not contain control characters', $row->reason );
+		$alert = $this->services->get( Alerts::class )->find( Alert::REFUSED_ORDERS );
+		$this->assertSame( array( $order->get_id() ), $alert->order_ids );
+		$this->assertSame( $row->reason, $alert->text );
+		$this->assertStringContainsString( "#{$order->get_order_number()}", AlertTexts::title( $alert ) );
+		$this->assertSame( array( 'Edit order', $order->get_edit_order_url() ), array( AlertTexts::link( $alert ), AlertTexts::url( $alert ) ) );
+		$this->services->get( AlertTracker::class )->check_account();
+		$this->assertNotNull( $this->services->get( Alerts::class )->find( Alert::REFUSED_ORDERS ), 'the hourly check keeps it' );
+		$this->services->get( Outbox::class )->request_match( $order->get_id() );
+		$this->drain();
+		$this->assertNull( $this->services->get( Alerts::class )->find( Alert::REFUSED_ORDERS ) );
 	}
 
 	/** @dataProvider refusals */
