@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 from wordpress.harness.bridge import BridgedShop
-from wordpress.harness.browser import PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.harness.browser import DESKTOP, PHONE, open_browser, overflow, picture, serious_findings
 from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected, users_of
 from wordpress.test_points_shown import give
@@ -38,6 +39,20 @@ async def test_a_shopper_sees_their_points_on_my_account(wp_site: Shop) -> None:
         async with page.expect_response("**/tillsync-bridge/v1/points"):
             await page.goto("/my-account/")
         await page.locator(PLACE).wait_for(state="hidden")
+
+
+@pytest.mark.shops("mariadb")
+async def test_shopper_without_a_link_reads_what_to_do(bridged: BridgedShop) -> None:
+    site = bridged.site
+    await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\SiteSettings::class )->refresh();")
+    session = await site.log_in(await site.add_user("ada@example.test"))
+    for size in (DESKTOP, PHONE):
+        async with open_browser(site, session, size=size) as page:
+            await page.goto("/my-account/")
+            await expect(page.locator(PLACE)).to_contain_text("If our store knows you by ada@example.test, your points appear here")
+            assert await serious_findings(page, PLACE) == []
+            assert await overflow(page) == 0
+            await picture(page, f"points-not-linked-{size[0]}")
 
 
 @pytest.mark.shops("mariadb")

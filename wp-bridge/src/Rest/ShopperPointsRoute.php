@@ -11,6 +11,8 @@ namespace Tillsync\Bridge\Rest;
 
 use Closure;
 use Tillsync\Bridge\Confirmation\ConfirmationPrompt;
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\PointsSwitch;
@@ -35,6 +37,8 @@ final class ShopperPointsRoute {
 		private readonly PointsSwitch $points_switch,
 		private readonly ConfirmationPrompt $confirmation_prompt,
 		private readonly CustomerTable $customers,
+		private readonly SiteSettings $settings,
+		private readonly CopyGuard $copy_guard,
 		private readonly Log $log
 	) {}
 
@@ -75,6 +79,14 @@ final class ShopperPointsRoute {
 		return $response;
 	}
 
+	/** Returns which text the template shows: points, no_points, not_linked, or an empty text while customers are not synced. */
+	private function state( ?CustomerRow $row, ?string $points ): string {
+		if ( null !== $row ) {
+			return null === $points ? 'no_points' : 'points';
+		}
+		return null !== $this->copy_guard->usable() && true === ( $this->settings->stored()['customerSyncEnabled'] ?? false ) ? 'not_linked' : '';
+	}
+
 	/** @return array{points: string|null, as_of: string|null, html: string, soon: bool} Null without values of this shopper. */
 	private function points( int $user_id ): array {
 		$row    = $this->customers->find( $user_id );
@@ -89,6 +101,8 @@ final class ShopperPointsRoute {
 			'html'   => wc_get_template_html(
 				self::TEMPLATE,
 				array(
+					'state'         => $this->state( $row, $points ),
+					'email'         => (string) wp_get_current_user()->user_email,
 					'points'        => null === $points ? null : PointsText::points( $points ),
 					'as_of'         => null === $row ? '' : PointsText::time( $row->as_of ),
 					'as_of_machine' => null === $row ? '' : PointsText::machine_time( $row->as_of ),

@@ -3,12 +3,17 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Confirmation\Confirmations;
+use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Customers\CustomerItem;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
+use Tillsync\Bridge\Schema\Tables;
 use WP_REST_Request;
 use WP_REST_Response;
 
@@ -51,6 +56,26 @@ final class CustomersPointsTest extends SiteTestCase {
 		wp_set_current_user( $this->user() );
 		$data = $this->request()->get_data();
 		$this->assertSame( array( null, null, '' ), array( $data['points'], $data['as_of'], trim( $data['html'] ) ) );
+	}
+
+	public function test_the_texts_tell_no_points_from_no_link(): void {
+		$services = Plugin::services();
+		$email    = 'ada@example.test';
+		$user     = $this->user( 'customer', $email );
+		wp_set_current_user( $user );
+		$services->get( ConnectionStore::class )->save( new Connection( 'https://service.example.test', 'corner-shop', 'token', 'c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n', SiteIdentity::home_url(), SiteIdentity::environment(), time() - 3600, 'Corner Shop', time() - 3600 ) );
+		$services->get( Confirmations::class )->confirm( get_userdata( $user ), Confirmations::BY_ADMIN );
+		global $wpdb;
+		$wpdb->query( "UPDATE {$services->get( Tables::class )->confirmation()} SET confirmed_at = confirmed_at - 3600" );
+		$html = fn() => $this->request()->get_data()['html'];
+		$this->assertSame( '', trim( $html() ), 'customers are not synced' );
+		update_option( 'tillsync_bridge_settings', array( 'settings' => array( 'customerSyncEnabled' => true ), 'etag' => '1' ) );
+		$this->assertStringContainsString( "by {$email}, your points appear here after your next order", $html() );
+		$services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, CustomerItem::UNKNOWN, '0', null, self::AS_OF ) ), 'x' );
+		$this->assertStringContainsString( 'You have no points yet.', $html() );
+		$services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 2, false, '7', '0', null, self::AS_OF ) ), 'x' );
+		$this->assertStringContainsString( '7</strong>', $html() );
+		$this->assertStringContainsString( 'You can spend your points in our store.', $html() );
 	}
 
 	public function test_every_place_is_empty_until_the_script_fills_it(): void {
