@@ -161,6 +161,36 @@ async def test_cron_connects_with_the_string_in_wp_config(wp_site: Shop, databas
         assert (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
 
 
+async def test_page_of_wp_admin_connects_with_the_string_in_wp_config(wp_site: Shop, database: TestDatabase) -> None:
+    """Without cron. Orders since the activation are sent."""
+    async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
+        activated = int(time.time()) - 500
+        await wp_site.php("update_option( 'tillsync_bridge_activated', $at );", at=activated)
+        wp_site.configure(TILLSYNC_CONNECT="tillsync1.broken", DISABLE_WP_CRON=True)
+        session = await wp_site.log_in("admin", NONCE)
+        await wp_site.request("GET", "/wp-admin/index.php", session=session)
+        page = await wp_site.until(lambda: shown_failure(wp_site, session))
+        assert "Next try at" in page
+        await wp_site.php("delete_option( 'tillsync_bridge_connect_after' );")
+        wp_site.configure(TILLSYNC_CONNECT=bridged.connect_string, DISABLE_WP_CRON=True)
+        shopper = await wp_site.log_in(await wp_site.add_user())
+        await wp_site.request("GET", "/wp-admin/index.php", session=shopper)
+        assert not (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
+        await wp_site.request("GET", "/wp-admin/index.php", session=session)
+
+        async def is_connected() -> bool:
+            return (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
+
+        await wp_site.until(is_connected)
+        store = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )"
+        assert await wp_site.php(f"return {store}->current()->orders_since;") == activated
+
+
+async def shown_failure(site: Shop, session: Session) -> str:
+    page = await screen(site, session)
+    return page if "It could not connect" in page else ""
+
+
 @pytest.mark.shops("sqlite", "real")
 async def test_merchant_previews_and_saves_settings(bridged: BridgedShop) -> None:
     site = bridged.site

@@ -82,6 +82,7 @@ final class Plugin {
 	public static function activated(): void {
 		$services = self::services();
 		SafeCall::run( $services->get( Log::class ), 'activation', static fn() => $services->get( Schema\SchemaUpdater::class )->check() );
+		update_option( Connection\ConstantConnect::ACTIVATED, time(), false );
 	}
 
 	/**

@@ -13,6 +13,7 @@ use Tillsync\Bridge\Cli\CommandTools;
 use Tillsync\Bridge\Cli\TillsyncCommand;
 use Tillsync\Bridge\Confirmation\ConfirmationActions;
 use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\ConstantConnect;
 use Tillsync\Bridge\Customers\ProfilePanel;
 use Tillsync\Bridge\Health\DebugInfo;
 use Tillsync\Bridge\Health\SiteHealth;
@@ -71,6 +72,8 @@ final class BackOffice {
 	private static function add_orders( LazyHooks $hooks ): void {
 		$may_kick = static fn() => ! wp_doing_ajax() && current_user_can( 'manage_woocommerce' ) && get_option( ConnectionStore::ACTIVE );
 		$hooks->action( 'admin_init', array( DrainJob::class, 'kick_if_due' ), 20, 0, $may_kick );
+		$is_unconnected = static fn() => is_admin() && ! wp_doing_ajax() && defined( 'TILLSYNC_CONNECT' ) && ! get_option( ConnectionStore::ACTIVE ) && current_user_can( 'manage_woocommerce' );
+		$hooks->action( 'shutdown', array( ConstantConnect::class, 'run_after_page' ), PHP_INT_MAX, 0, $is_unconnected );
 		$hooks->filter( 'woocommerce_order_actions', array( OrderActions::class, 'with_action' ), 10, 2 );
 		$hooks->action( 'woocommerce_order_action_' . OrderActions::ACTION, array( OrderActions::class, 'match_from_list' ) );
 		$hooks->action( 'add_meta_boxes', array( OrderPanel::class, 'add_box' ), 10, 0 );

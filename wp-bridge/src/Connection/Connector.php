@@ -48,9 +48,10 @@ final class Connector {
 	 * Connects with a connect string. A connected shop gets a new secret, and the service drops the old one.
 	 *
 	 * @param bool $test_site_confirmed The merchant confirmed to connect a site whose environment is not production.
+	 * @param int  $activated_at        Unix seconds from which the orders of a shop that connects for the first time count; 0: from now.
 	 * @throws ConnectError
 	 */
-	public function connect( #[\SensitiveParameter] string $connect_string, bool $test_site_confirmed = false ): Connection {
+	public function connect( #[\SensitiveParameter] string $connect_string, bool $test_site_confirmed = false, int $activated_at = 0 ): Connection {
 		if ( ! SiteIdentity::is_production() && ! $test_site_confirmed ) {
 			/* translators: %s: environment type, such as "staging" */
 			throw new ConnectError( sprintf( __( 'This site says that it is no live shop (environment: %s). Tick the box if it is to be connected all the same.', 'tillsync-bridge' ), SiteIdentity::environment() ) );
@@ -58,7 +59,8 @@ final class Connector {
 		$given  = ConnectString::parse( $connect_string );
 		$stored = Connection::from_stored( get_option( ConnectionStore::CONNECTION ) );
 		// Another account has none of the earlier orders, so its orders begin now.
-		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $this->clock->now();
+		$first = null === $stored && 0 < $activated_at ? min( $activated_at, $this->clock->now() ) : $this->clock->now();
+		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $first;
 		return $this->connect_shop( $given->url, $given->account_id, $given->token, $since );
 	}
 

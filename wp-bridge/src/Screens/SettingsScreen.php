@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\ConstantConnect;
 use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Orders\OutboxPause;
@@ -25,6 +26,7 @@ final class SettingsScreen {
 		private readonly SettingsFields $settings_fields,
 		private readonly OutboxPause $pause,
 		private readonly ConnectionStore $connections,
+		private readonly ConstantConnect $constant_connect,
 		private readonly CopyGuard $copy_guard
 	) {}
 
@@ -98,7 +100,7 @@ final class SettingsScreen {
 			echo '<p>' . esc_html( sprintf( __( 'This site was marked as a copy of %s. Connect it only to an account of its own.', 'tillsync-bridge' ), $copy_of ) ) . '</p>';
 		}
 		if ( null !== $this->connections->constant() ) {
-			echo '<p>' . esc_html__( 'The connect string is in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . '</p>';
+			echo '<p>' . esc_html__( 'The connection key is in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . ' ' . esc_html( null === $copy_of && SiteIdentity::is_production() ? $this->constant_connect->state() : '' ) . '</p>';
 		} else {
 			printf(
 				'<p><label for="tillsync-connect">%s</label></p><p><textarea id="tillsync-connect" name="tillsync_connect" rows="4" class="large-text code" autocomplete="off" spellcheck="false" aria-describedby="tillsync-connect-help" dir="ltr"></textarea></p><p class="description" id="tillsync-connect-help">%s</p>',
