@@ -95,7 +95,8 @@ async def test_merchant_installs_only_the_signed_release(bridged_copy: BridgedSh
 
     async def is_refused() -> bool:
         text, version, active = await updated()
-        assert (text != "", version, active) == (True, VERSION, True)
+        # While the files change, the service may offer nothing for a moment, and the text is empty.
+        assert (version, active) == (VERSION, True)
         return "none of the keys in this plugin has signed it" in str(text)
 
     await site.until(is_refused)
